@@ -1,0 +1,10 @@
+// kith/collection.hpp — records of one schema, in a directory or in memory: the roof that joins the columns.
+#pragma once
+
+#include "kith/collection/assign.hpp"
+#include "kith/collection/collection.hpp"
+#include "kith/collection/hit.hpp"
+#include "kith/collection/nearest_query.hpp"
+#include "kith/collection/options.hpp"
+#include "kith/collection/record_range.hpp"
+#include "kith/collection/recovery.hpp"

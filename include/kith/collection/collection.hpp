@@ -1,0 +1,230 @@
+// kith/collection/collection.hpp — the typed front of a collection: your struct in, your struct out.
+#pragma once
+
+#include "kith/collection/assign.hpp"
+#include "kith/collection/engine.hpp"
+#include "kith/collection/hit.hpp"
+#include "kith/collection/nearest_query.hpp"
+#include "kith/collection/options.hpp"
+#include "kith/collection/record_codec.hpp"
+#include "kith/collection/record_range.hpp"
+#include "kith/collection/recovery.hpp"
+#include "kith/core/config.hpp"
+#include "kith/index/tags.hpp"
+#include "kith/index/typed_vector_index.hpp"
+#include "kith/schema/schema.hpp"
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace kith::inline v0 {
+
+namespace detail {
+
+/// What the engine needs to know of the schema S.
+template <class S>
+EngineSchema engine_schema() {
+    EngineSchema schema{S::descriptor(), S::fingerprint(), {}, &S::show_key, &describe_difference};
+    const auto add = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
+        using Attribute = typename S::template VectorAttribute<I>;
+        using Metric = typename Attribute::Metric;
+        using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>, Hnsw<>,
+                                         typename Attribute::Index>;
+        schema.vectors.push_back(
+            {Attribute::name, Attribute::dim, &make_vector_index<Metric, Index>, &map_vector_index<Metric, Index>});
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (add(std::integral_constant<std::size_t, I>{}), ...);
+    }(std::make_index_sequence<S::vector_count>{});
+    return schema;
+}
+
+}  // namespace detail
+
+/// Records of one schema, in a directory or in memory.
+///
+/// Writes are atomic: a batch is written whole or not at all, and a reader sees it whole or not at all. With a
+/// directory, a write that returned is there after a crash, as far as Options::durability promises.
+///
+/// Thread safety: every member function may be called by any number of threads at once, except construction,
+/// assignment and destruction. Readers wait for nobody; writers take turns. A callable given to update() must not
+/// call the collection.
+template <class S>
+class Collection {
+    static_assert(IsSchema<S>, "kith: Collection needs a kith::Schema<Record, kith::Key<&Record::member>, ...>");
+
+public:
+    using Record = typename S::Record;
+    using Key = typename S::KeyType;
+
+    /// Opens the collection in the directory `path`, or makes it where there is none (see Options::mode).
+    /// Throws: Error with the path: not_found, already_exists, not_a_collection, locked (names the holder),
+    /// schema_mismatch (lists the differences), unsupported_version, corrupt (names file and offset), io, disk_full.
+    /// Cost: reads the log since the last checkpoint and checks the files of every segment.
+    explicit Collection(const std::filesystem::path& path, const Options& options = {})
+        : Collection(options, detail::open_durable_store(path, checked(options), detail::engine_schema<S>())) {
+        static_assert(KITH_COMPILED != 0 || sizeof(S) == 0,
+                      "kith: a collection in a directory needs the compiled unit: link the target kith::kith, or use "
+                      "kith::Collection<S> c(kith::in_memory)");
+    }
+
+    /// A collection in memory, gone with the object. Needs nothing but the headers.
+    explicit Collection(InMemory, const Options& options = {}) : Collection(checked(options), detail::OpenedStore{}) {}
+
+    /// Adds new records, all or none.
+    /// Throws: already_exists for a key that is present; invalid_argument for a record that cannot be stored or a key
+    /// twice in the batch; the text names record and field, and nothing was written. closed, read_only, poisoned,
+    /// disk_full, io, limit_exceeded.
+    void insert(std::span<const Record> records) { put(records, detail::OnExisting::refuse); }
+    void insert(const Record& record) { insert(std::span(&record, 1)); }
+
+    /// Adds records, all or none; one whose key is present replaces the record there.
+    /// Throws: as insert, but for already_exists.
+    void upsert(std::span<const Record> records) { put(records, detail::OnExisting::replace); }
+    void upsert(const Record& record) { upsert(std::span(&record, 1)); }
+
+    /// Changes the record with `key`: each of `changes` is called with it in turn, as in
+    /// `update("id", kith::set<&Article::year>(2024))` or `update("id", [](Article& a) { ++a.year; })`. No other
+    /// write comes between reading the record and writing it.
+    /// Throws: not_found when there is no such record; as upsert; invalid_argument for a changed key; and whatever a
+    /// change throws. The record is as it was then.
+    template <class... Changes>
+    void update(const Key& key, Changes&&... changes) {
+        static_assert(sizeof...(Changes) > 0 && (std::is_invocable_v<Changes&, Record&> && ...),
+                      "kith: update(key, changes...) takes kith::set<&Record::member>(value) or callables on Record&");
+        const std::string bytes = S::key_bytes(key);
+        const auto prepare = [&] {
+            Record record = newest(bytes);
+            (changes(record), ...);
+            if (S::key_bytes(S::key_of(record)) != bytes) {
+                raise(Errc::invalid_argument, "update of " + S::show_key(bytes) + " changed its key to " +
+                                                  S::show_key(S::key_bytes(S::key_of(record))) +
+                                                  "; nothing was written");
+            }
+            return encode(std::span<const Record>(&record, 1));
+        };
+        engine_->write(prepare, detail::OnExisting::replace);
+    }
+
+    /// Removes the records with these keys, all at once; keys that are not there are passed over.
+    /// Returns: how many were removed.  Throws: invalid_argument for a key twice; closed, read_only, poisoned,
+    /// disk_full, io.
+    std::size_t erase(std::span<const Key> keys) {
+        std::size_t removed = 0;
+        const auto prepare = [&] {
+            detail::BatchWriter batch;
+            for (const Key& key : keys) {
+                const std::string bytes = S::key_bytes(key);
+                if (!engine_->newest(bytes).has_value()) continue;
+                batch.erase(bytes);
+                ++removed;
+            }
+            return batch.empty() ? std::string() : batch.take();
+        };
+        engine_->write(prepare, detail::OnExisting::replace);
+        return removed;
+    }
+    bool erase(const Key& key) { return erase(std::span(&key, 1)) == 1; }
+
+    /// The record with `key`, its vectors bit for bit as they were written; nothing when there is none.
+    [[nodiscard]] std::optional<Record> get(const Key& key) const {
+        const auto open = engine_->enter();
+        const auto located = engine_->locate(S::key_bytes(key));
+        if (!located.has_value()) return std::nullopt;
+        return detail::decode_record<S>(*engine_, *located->view, located->id.slot);
+    }
+
+    [[nodiscard]] bool contains(const Key& key) const {
+        const auto open = engine_->enter();
+        return engine_->locate(S::key_bytes(key)).has_value();
+    }
+
+    /// How many records there are.
+    [[nodiscard]] std::size_t size() const {
+        const auto open = engine_->enter();
+        return static_cast<std::size_t>(engine_->snapshot()->live());
+    }
+
+    /// Asks for the records whose vector `Member` is nearest to `query`; see NearestQuery.
+    template <auto Member>
+    [[nodiscard]] auto nearest(std::span<const float> query) const {
+        return NearestQuery<S, S::template vector_index<Member>>(*engine_, query);
+    }
+
+    /// Every record of this moment, for a range-based for loop.
+    [[nodiscard]] RecordRange<S> records() const { return RecordRange<S>(*engine_); }
+
+    /// Waits until every record written so far is linked into its graphs. Searches find all records without it; it
+    /// only makes their speed even.
+    void link() { engine_->link(); }
+
+    /// Moves what is in memory into immutable files and drops the log, so that the next open has nothing to replay.
+    /// In memory it only links.
+    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was.
+    void checkpoint() { engine_->checkpoint(); }
+
+    /// Makes every write durable and lets go of the directory; later calls raise Errc::closed. Idempotent. The
+    /// destructor closes too, but cannot report what goes wrong.
+    /// Throws: io, disk_full when the last sync fails; the collection is closed all the same.
+    void close() { engine_->close(); }
+
+    /// What the open found and mended.
+    [[nodiscard]] const RecoveryReport& recovery() const noexcept { return engine_->recovery(); }
+
+private:
+    Collection(const Options& options, detail::OpenedStore opened)
+        : engine_(std::make_unique<detail::Engine>(detail::engine_schema<S>(), options, std::move(opened))) {}
+
+    static const Options& checked(const Options& options) {
+        if (options.segment_capacity == 0 || options.segment_capacity > largest_segment) {
+            raise(Errc::invalid_argument, "segment_capacity is " + std::to_string(options.segment_capacity) +
+                                              "; it must be between 1 and " + std::to_string(largest_segment));
+        }
+        if (options.index_threads == 0) raise(Errc::invalid_argument, "index_threads is 0; it must be at least 1");
+        if (options.durability.level() == Durability::Level::interval && options.durability.period().count() <= 0) {
+            raise(Errc::invalid_argument, "the period of Durability::interval must be positive");
+        }
+        return options;
+    }
+
+    void put(std::span<const Record> records, detail::OnExisting on_existing) {
+        std::string batch = records.empty() ? std::string() : encode(records);
+        engine_->write([&] { return std::move(batch); }, on_existing);
+    }
+
+    static std::string encode(std::span<const Record> records) {
+        detail::BatchWriter batch;
+        for (std::size_t i = 0; i < records.size(); ++i) {
+            if (const auto problem = S::validate(records[i])) {
+                raise(Errc::invalid_argument,
+                      "record " + std::to_string(i) + ", " + problem->text + "; nothing was written");
+            }
+            detail::put_record<S>(records[i], batch);
+        }
+        return batch.take();
+    }
+
+    /// In the writer role: the record an update starts from.
+    Record newest(const std::string& bytes) const {
+        const auto id = engine_->newest(bytes);
+        if (!id.has_value()) raise(Errc::not_found, "update: there is no record with the key " + S::show_key(bytes));
+        Record record{};
+        if (!S::decode_row(engine_->newest_row(*id), record)) detail::raise_bad_row(*id);
+        S::for_each_vector(record, [&](std::size_t field, std::span<float> elements) {
+            engine_->newest_vector(*id, field, elements.data());
+        });
+        return record;
+    }
+
+    static constexpr Slot largest_segment = Slot{1} << 28;
+
+    std::unique_ptr<detail::Engine> engine_;  // never null but in a moved-from object
+};
+
+}  // namespace kith::inline v0

@@ -1,0 +1,147 @@
+// kith/collection/engine.hpp — a collection without its types: batches in, records and neighbours out.
+//
+// A write is validated, logged, made durable as far as the durability level says, and then published as the next
+// snapshot; a background thread links published records into the graphs, and a search scans what is not linked yet.
+// So an acknowledgement never waits for a graph, and a search never misses a record.
+//
+// Thread safety: every public function may be called by any number of threads at once, except that the destructor
+// must be the last call. Writers take turns; readers wait for nobody.
+#pragma once
+
+#include "kith/collection/commit_queue.hpp"
+#include "kith/collection/durable_store.hpp"
+#include "kith/collection/search.hpp"
+#include "kith/collection/stage.hpp"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace kith::inline v0::detail {
+
+/// What a put does with a key that is present.
+enum class OnExisting : std::uint8_t { refuse, replace };
+
+class Engine {
+public:
+    /// A collection in memory, or over `opened` when it holds a store.
+    /// Throws: what replaying the log raises.
+    Engine(EngineSchema schema, const Options& options, OpenedStore opened);
+    ~Engine();
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    /// A record as a reader found it.
+    struct Located {
+        std::shared_ptr<const Snapshot> snapshot;
+        const SegmentView* view;  // in *snapshot
+        RecordId id;
+    };
+
+    /// Writes the batch that `prepare` returns; an empty one writes nothing. `prepare` runs while no other write
+    /// does, so it may read what it replaces through newest_row and newest_vector.
+    /// Throws: what prepare raises; already_exists, invalid_argument (a key twice), closed, read_only, poisoned,
+    /// disk_full, io. Nothing of the batch was written then, except that after a failed sync (poisoned from then on)
+    /// it may be found at the next open.
+    void write(const std::function<std::string()>& prepare, OnExisting on_existing);
+
+    /// For prepare only: the newest version of `key`, which may not be published yet.
+    [[nodiscard]] std::optional<RecordId> newest(std::string_view key) const;
+    [[nodiscard]] std::string newest_row(RecordId id) const;
+    void newest_vector(RecordId id, std::size_t vector_field, float* out) const;
+
+    /// Keeps the collection open while it is held; every reader takes one first.
+    /// Throws: Errc::closed, Errc::forked.
+    [[nodiscard]] std::shared_lock<std::shared_mutex> enter() const;
+
+    /// Requires, for the four below: an enter() is held.
+    [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
+    [[nodiscard]] std::optional<Located> locate(std::string_view key) const;
+    [[nodiscard]] std::string row(const SegmentView& view, Slot slot) const;
+    [[nodiscard]] std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request) const;
+
+    /// Links every published record into its graphs.
+    void link();
+
+    /// Seals what is in memory into mapped files and drops the log; in memory it only links.
+    /// Throws: disk_full, io, read_only, closed; the collection goes on as it was.
+    void checkpoint();
+
+    /// Makes every write durable and lets go of the files. Idempotent.
+    void close();
+
+    [[nodiscard]] const RecoveryReport& recovery() const noexcept { return recovery_; }
+    [[nodiscard]] const EngineSchema& schema() const noexcept { return schema_; }
+
+private:
+    struct Request {
+        const std::function<std::string()>* prepare;
+        OnExisting on_existing;
+        std::exception_ptr error;
+    };
+
+    void require_writable() const;
+    [[nodiscard]] bool forked() const noexcept { return ::getpid() != owner_; }
+    [[nodiscard]] std::string shown(std::string_view key) const { return schema_.show_key(key); }
+
+    void serve(const std::vector<Request*>& requests);
+    void serve_one(const Request& request);
+    std::size_t stage(std::string_view batch, OnExisting on_existing);
+    void sync_log();
+    void publish();
+
+    void start_background();
+    void stop_background();
+    void run_in_background();
+    void run_sync_timer();
+    bool link_some();
+    void seal_all();
+
+    const EngineSchema schema_;
+    const Options options_;
+    std::unique_ptr<DurableStore> store_;  // null in memory
+    const pid_t owner_ = ::getpid();       // the process whose threads and locks these are
+    RecoveryReport recovery_;
+
+    mutable std::shared_mutex lifetime_;  // shared by every call, exclusive to close
+    bool closed_ = false;                 // guarded by lifetime_
+
+    CommitQueue<Request> queue_;         // gives the writer role
+    Stage stage_;                        // the writer role's
+    std::atomic<bool> poisoned_{false};  // a sync failed: memory is ahead of what is surely on the disk
+
+    mutable std::shared_mutex published_mutex_;  // held for a look-up or an exchange, never for a search
+    KeyMap keys_;                                // guarded by published_mutex_
+    std::shared_ptr<const Snapshot> snapshot_;   // guarded by published_mutex_
+
+    mutable ScratchPool scratch_;
+
+    /// The threads, and what wakes them.
+    struct Background {
+        std::mutex mutex;
+        std::condition_variable wake;
+        bool stopping = false;      // guarded by mutex
+        bool work_arrived = false;  // guarded by mutex
+        std::thread worker;         // links, and checkpoints when the log grows long
+        std::thread sync_timer;     // runs for Durability::interval only
+    };
+    std::unique_ptr<Background> background_ = std::make_unique<Background>();
+};
+
+}  // namespace kith::inline v0::detail
+
+#include "kith/collection/engine/background.hpp"
+#include "kith/collection/engine/read.hpp"
+#include "kith/collection/engine/write.hpp"

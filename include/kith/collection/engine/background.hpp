@@ -1,0 +1,113 @@
+// kith/collection/engine/background.hpp — what happens between calls: linking, timed syncs, checkpoints, closing.
+#pragma once
+
+#include "kith/collection/engine.hpp"
+
+namespace kith::inline v0::detail {
+
+inline void Engine::start_background() {
+    background_->worker = std::thread([this] { run_in_background(); });
+    if (store_ != nullptr && options_.mode != OpenMode::read_only &&
+        options_.durability.level() == Durability::Level::interval) {
+        background_->sync_timer = std::thread([this] { run_sync_timer(); });
+    }
+}
+
+inline void Engine::stop_background() {
+    {
+        const std::lock_guard lock(background_->mutex);
+        background_->stopping = true;
+    }
+    background_->wake.notify_all();
+    if (background_->worker.joinable()) background_->worker.join();
+    if (background_->sync_timer.joinable()) background_->sync_timer.join();
+}
+
+inline void Engine::run_in_background() {
+    bool more = true;  // replayed records wait to be linked
+    for (;;) {
+        {
+            std::unique_lock lock(background_->mutex);
+            if (!more)
+                background_->wake.wait(lock, [this] { return background_->stopping || background_->work_arrived; });
+            if (background_->stopping) return;
+            background_->work_arrived = false;
+        }
+        // Trouble here loses nothing: unlinked records are scanned, and the next checkpoint() call raises it.
+        const std::exception_ptr failed = attempt([&] {
+            more = link_some();
+            const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only && !poisoned_.load();
+            if (!more && writable && store_->log_bytes() > options_.log_bytes) seal_all();
+        });
+        if (failed != nullptr) more = false;
+    }
+}
+
+inline void Engine::run_sync_timer() {
+    std::unique_lock lock(background_->mutex);
+    while (!background_->wake.wait_for(lock, options_.durability.period(), [this] { return background_->stopping; })) {
+        lock.unlock();
+        static_cast<void>(attempt([this] { queue_.exclusive([this] { sync_log(); }); }));
+        lock.lock();
+    }
+}
+
+/// Links a chunk of published records; false when none is left.
+inline bool Engine::link_some() {
+    constexpr Slot chunk = 256;
+    for (const SegmentView& view : snapshot()->segments) {
+        const Slot linked = view.segment->linked();
+        if (linked < view.count) {
+            view.segment->link_up_to(std::min(view.count, linked + chunk), options_.index_threads);
+            return true;
+        }
+    }
+    return false;
+}
+
+inline void Engine::link() {
+    const auto open = enter();
+    while (link_some()) {
+    }
+}
+
+inline void Engine::checkpoint() {
+    const auto open = enter();
+    require_writable();
+    while (link_some()) {
+    }
+    if (store_ != nullptr) seal_all();
+}
+
+/// Seals in the writer role, so that the snapshot is all there is.
+inline void Engine::seal_all() {
+    queue_.exclusive([this] {
+        require_writable();
+        while (link_some()) {
+        }
+        const std::shared_ptr<const Snapshot> before = snapshot();
+        std::shared_ptr<const Snapshot> sealed = store_->seal(*before, keys_, stage_.next_segment());
+        std::vector<std::shared_ptr<Segment>> segments;
+        for (const SegmentView& view : sealed->segments) segments.push_back(view.segment);
+        stage_.reset(std::move(segments), stage_.next_segment());
+        const std::unique_lock lock(published_mutex_);
+        snapshot_ = std::move(sealed);
+        keys_.clear();
+    });
+}
+
+inline void Engine::close() {
+    if (forked()) raise(Errc::forked, "the collection was opened by another process");
+    const std::unique_lock lock(lifetime_);
+    if (closed_) return;
+    closed_ = true;
+    stop_background();
+    const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only && !poisoned_.load();
+    const std::exception_ptr failed = attempt([&] {
+        if (writable) sync_log();
+    });
+    store_.reset();
+    if (failed != nullptr) std::rethrow_exception(failed);
+}
+
+}  // namespace kith::inline v0::detail

@@ -1,0 +1,77 @@
+// kith/collection/engine/read.hpp — opening, looking up and searching.
+#pragma once
+
+#include "kith/collection/engine.hpp"
+
+namespace kith::inline v0::detail {
+
+inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore opened)
+    : schema_(std::move(schema)),
+      options_(options),
+      store_(std::move(opened.store)),
+      stage_(schema_, options.segment_capacity),
+      snapshot_(opened.snapshot != nullptr ? std::move(opened.snapshot) : std::make_shared<const Snapshot>()) {
+    std::vector<std::shared_ptr<Segment>> segments;
+    for (const SegmentView& view : snapshot_->segments) segments.push_back(view.segment);
+    stage_.reset(std::move(segments), opened.next_segment);
+    if (store_ != nullptr) {
+        std::uint64_t operations = 0;
+        recovery_ = store_->replay([&](std::string_view batch) {
+            operations += stage(batch, OnExisting::replace);
+            publish();
+        });
+        recovery_.replayed_operations = operations;
+    }
+    start_background();
+}
+
+inline Engine::~Engine() {
+    if (forked()) {
+        // The threads are the parent's. To join them, or to destroy what they wait on, would wait forever.
+        static_cast<void>(background_.release());
+        return;
+    }
+    static_cast<void>(attempt([this] { close(); }));
+}
+
+inline std::shared_lock<std::shared_mutex> Engine::enter() const {
+    if (forked()) {
+        raise(Errc::forked, "the collection was opened by process " + std::to_string(owner_) +
+                                "; open it again in the forked process");
+    }
+    std::shared_lock lock(lifetime_);
+    if (closed_) raise(Errc::closed, "the collection is closed");
+    return lock;
+}
+
+inline std::shared_ptr<const Snapshot> Engine::snapshot() const {
+    const std::shared_lock lock(published_mutex_);
+    return snapshot_;
+}
+
+inline std::optional<Engine::Located> Engine::locate(std::string_view key) const {
+    const std::shared_lock lock(published_mutex_);
+    const auto changed = keys_.find(key);
+    std::optional<RecordId> id;
+    if (changed != keys_.end()) {
+        id = changed->second;
+    } else if (store_ != nullptr) {
+        id = store_->find(key);
+    }
+    if (!id.has_value()) return std::nullopt;
+    const SegmentView* view = snapshot_->find(*id);
+    KITH_ASSERT(view != nullptr);
+    return Located{snapshot_, view, *id};
+}
+
+inline std::string Engine::row(const SegmentView& view, Slot slot) const {
+    if (!view.segment->sealed()) return std::string(view.segment->row(slot));
+    return store_->row({view.segment->id(), slot});
+}
+
+inline std::vector<Found> Engine::search(const Snapshot& snapshot, const SearchRequest& request) const {
+    const ScratchPool::Lease scratch(scratch_);
+    return detail::search(snapshot, request, *scratch);
+}
+
+}  // namespace kith::inline v0::detail

@@ -1,0 +1,130 @@
+// kith/collection/engine/write.hpp — the path of a batch: checked, staged, logged, synced, published.
+//
+// Thread safety: everything here but Engine::write runs in the writer role.
+#pragma once
+
+#include "kith/collection/engine.hpp"
+
+namespace kith::inline v0::detail {
+
+inline void Engine::require_writable() const {
+    if (options_.mode == OpenMode::read_only) raise(Errc::read_only, "the collection was opened read-only");
+    if (poisoned_.load()) {
+        raise(Errc::poisoned,
+              "an earlier sync of the log failed, so it is unknown what the disk holds; reopen the collection to "
+              "recover every acknowledged record");
+    }
+}
+
+inline void Engine::write(const std::function<std::string()>& prepare, OnExisting on_existing) {
+    const auto open = enter();
+    require_writable();
+    Request request{&prepare, on_existing, nullptr};
+    queue_.commit(request, [this](const std::vector<Request*>& requests) { serve(requests); });
+    {
+        const std::lock_guard lock(background_->mutex);
+        background_->work_arrived = true;
+    }
+    background_->wake.notify_all();
+}
+
+inline void Engine::serve(const std::vector<Request*>& requests) {
+    require_writable();
+    for (Request* request : requests) {
+        stage_.save_point();
+        request->error = attempt([&] { serve_one(*request); });
+        if (request->error != nullptr) stage_.roll_back();
+    }
+    if (options_.durability.level() == Durability::Level::each_commit) sync_log();
+    publish();
+}
+
+inline void Engine::serve_one(const Request& request) {
+    const std::string batch = (*request.prepare)();
+    if (batch.empty()) return;
+    stage(batch, request.on_existing);
+    if (store_ != nullptr) store_->append(batch);
+}
+
+inline std::size_t Engine::stage(std::string_view batch, OnExisting on_existing) {
+    std::unordered_set<std::string_view> seen;
+    std::size_t position = 0;
+    const bool whole = read_batch(batch, schema_.vector_bytes(), [&](const Operation& operation) {
+        if (!seen.insert(operation.key).second) {
+            raise(Errc::invalid_argument, "record " + std::to_string(position) + " of the batch repeats the key " +
+                                              shown(operation.key) + "; nothing was written");
+        }
+        const std::optional<RecordId> older = newest(operation.key);
+        if (operation.kind == OperationKind::erase) {
+            if (older.has_value()) stage_.erase(operation.key, *older);
+        } else {
+            if (older.has_value() && on_existing == OnExisting::refuse) {
+                raise(Errc::already_exists, "record " + std::to_string(position) + ": the key " + shown(operation.key) +
+                                                " is present; nothing was written");
+            }
+            stage_.put(operation, older);
+        }
+        ++position;
+    });
+    if (!whole) raise(Errc::corrupt, "a batch of the log has a right checksum but cannot be read");
+    return position;
+}
+
+inline void Engine::sync_log() {
+    if (store_ == nullptr) return;
+    const std::exception_ptr failed = attempt([&] { store_->sync(); });
+    if (failed == nullptr) return;
+    poisoned_.store(true);
+    std::rethrow_exception(failed);
+}
+
+/// Makes everything staged visible at once.
+inline void Engine::publish() {
+    auto next = std::make_shared<Snapshot>();
+    const auto& segments = stage_.segments();
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+        SegmentView view{segments[i], segments[i]->size(), nullptr};
+        if (i < snapshot_->segments.size()) view.deletes = snapshot_->segments[i].deletes;
+        std::vector<Slot> deleted;
+        for (const RecordId id : stage_.deletes()) {
+            if (id.segment == view.segment->id()) deleted.push_back(id.slot);
+        }
+        const bool outgrown = view.deletes != nullptr && view.deletes->words.size() * 64 < view.count;
+        if (!deleted.empty() || outgrown) view.deletes = with_deleted(view.deletes.get(), deleted, view.count);
+        next->segments.push_back(std::move(view));
+    }
+    {
+        const std::unique_lock lock(published_mutex_);
+        for (const auto& [key, id] : stage_.keys()) {
+            if (id.has_value() || store_ != nullptr) {
+                keys_[key] = id;
+            } else {
+                keys_.erase(key);
+            }
+        }
+        snapshot_ = std::move(next);
+    }
+    stage_.published();
+}
+
+inline std::optional<RecordId> Engine::newest(std::string_view key) const {
+    if (const std::optional<RecordId>* staged = stage_.find(key)) return *staged;
+    const auto published = keys_.find(key);  // only the writer role changes it, and this is the writer role
+    if (published != keys_.end()) return published->second;
+    return store_ == nullptr ? std::nullopt : store_->find(key);
+}
+
+inline std::string Engine::newest_row(RecordId id) const {
+    for (const auto& segment : stage_.segments()) {
+        if (segment->id() == id.segment && !segment->sealed()) return std::string(segment->row(id.slot));
+    }
+    return store_->row(id);
+}
+
+inline void Engine::newest_vector(RecordId id, std::size_t vector_field, float* out) const {
+    for (const auto& segment : stage_.segments()) {
+        if (segment->id() == id.segment) segment->index(vector_field).vector(id.slot, out);
+    }
+}
+
+}  // namespace kith::inline v0::detail

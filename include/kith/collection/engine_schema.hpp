@@ -1,0 +1,47 @@
+// kith/collection/engine_schema.hpp — what the engine knows of a schema: names, sizes, and how to make an index.
+//
+// The engine moves keys, rows and vectors as bytes, so one engine serves every schema, typed or known only at run
+// time. Only the factories below are instantiated for each vector field.
+#pragma once
+
+#include "kith/core/slot.hpp"
+#include "kith/index/vector_index.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kith::inline v0::detail {
+
+struct VectorFieldType {
+    std::string_view name;
+    std::size_t dim = 0;
+    /// An empty index in memory for up to `capacity` rows.
+    std::unique_ptr<VectorIndex> (*make)(std::size_t dim, Slot capacity) = nullptr;
+    /// An index of `count` rows over bytes that VectorIndex::save_rows and save_graph wrote; nothing is copied.
+    std::unique_ptr<VectorIndex> (*map)(std::size_t dim, Slot count, std::span<const std::byte> rows,
+                                        std::span<const std::byte> graph) = nullptr;
+};
+
+struct EngineSchema {
+    std::string descriptor;
+    std::uint64_t fingerprint = 0;
+    std::vector<VectorFieldType> vectors;
+    /// A key as a person writes it, for messages.
+    std::string (*show_key)(std::string_view key) = nullptr;
+    /// Readable lines on what differs between two descriptors.
+    std::string (*difference)(std::string_view stored, std::string_view current) = nullptr;
+
+    /// Bytes of the vector fields of one record.
+    [[nodiscard]] std::size_t vector_bytes() const noexcept {
+        std::size_t bytes = 0;
+        for (const VectorFieldType& field : vectors) bytes += field.dim * sizeof(float);
+        return bytes;
+    }
+};
+
+}  // namespace kith::inline v0::detail

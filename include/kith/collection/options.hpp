@@ -1,0 +1,61 @@
+// kith/collection/options.hpp — how a collection is opened, and what an acknowledgement promises.
+#pragma once
+
+#include "kith/core/slot.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace kith::inline v0 {
+
+/// What opening a directory may do.
+enum class OpenMode : std::uint8_t {
+    create_or_open,  ///< open what is there, make a new collection where nothing is
+    create,          ///< make a new one; a path that exists is an error
+    open,            ///< open an existing one; a missing path is an error
+    read_only,       ///< open an existing one and write nothing, not even a recovery
+};
+
+/// When an acknowledged write is safe from a power cut. A crash of the process alone loses nothing at any level.
+class Durability {
+public:
+    enum class Level : std::uint8_t { each_commit, interval, on_checkpoint };
+
+    /// A call returns after its records are on the disk. Callers that write at the same time share one sync.
+    static constexpr Durability each_commit() noexcept { return {Level::each_commit, {}}; }
+
+    /// A call returns at once; the log is synced every `period`. A power cut loses at most the writes since the last
+    /// sync, and what survives is a prefix of what was acknowledged.
+    static constexpr Durability interval(std::chrono::milliseconds period) noexcept {
+        return {Level::interval, period};
+    }
+
+    /// A call returns at once; checkpoint() and close() sync. A power cut loses at most the writes since then, and
+    /// what survives is a prefix of what was acknowledged.
+    static constexpr Durability on_checkpoint() noexcept { return {Level::on_checkpoint, {}}; }
+
+    [[nodiscard]] constexpr Level level() const noexcept { return level_; }
+    [[nodiscard]] constexpr std::chrono::milliseconds period() const noexcept { return period_; }
+
+private:
+    constexpr Durability(Level level, std::chrono::milliseconds period) noexcept : level_(level), period_(period) {}
+
+    Level level_;
+    std::chrono::milliseconds period_;  // positive for interval, unused otherwise
+};
+
+/// The settings of one open collection; none of them is stored.
+struct Options {
+    OpenMode mode = OpenMode::create_or_open;
+    Durability durability = Durability::each_commit();
+    Slot segment_capacity = Slot{1} << 20;             ///< records a segment holds before the next one begins
+    std::uint64_t log_bytes = std::uint64_t{1} << 28;  ///< a log longer than this is checkpointed in the background
+    unsigned index_threads = 1;                        ///< threads that link records into graphs; 1 is deterministic
+};
+
+/// Tag of the constructor that makes a collection without a directory.
+struct InMemory {};
+inline constexpr InMemory in_memory{};
+
+}  // namespace kith::inline v0

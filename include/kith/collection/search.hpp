@@ -1,0 +1,174 @@
+// kith/collection/search.hpp — one question put to every segment of a snapshot, and the answers merged.
+//
+// Each segment answers from its graph; a condition is checked on the candidates, nearest first. When too few of them
+// pass, more candidates are asked for, and when that no longer pays every record is checked and the matches are
+// scanned exactly: a search never returns fewer records than exist.
+//
+// Thread safety: any number of searches at once; each borrows its own scratch from the pool.
+#pragma once
+
+#include "kith/collection/record_id.hpp"
+#include "kith/collection/snapshot.hpp"
+#include "kith/core/neighbor.hpp"
+#include "kith/index/vector_index.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace kith::inline v0::detail {
+
+/// Says whether a record may be returned; null stands for every record.
+using Accept = std::function<bool(const SegmentView& view, Slot slot)>;
+
+struct SearchRequest {
+    std::size_t vector_field = 0;
+    const float* query = nullptr;
+    std::size_t limit = 10;
+    std::size_t ef_search = 64;
+    bool exact = false;
+    const Accept* accept = nullptr;
+};
+
+struct Found {
+    RecordId id;
+    float distance = 0;
+
+    friend bool operator<(const Found& a, const Found& b) noexcept {
+        return a.distance < b.distance || (a.distance == b.distance && a.id < b.id);
+    }
+};
+
+/// Scratch that searches borrow and give back, so that a search allocates nothing once the pool is warm.
+class ScratchPool {
+public:
+    class Lease {
+    public:
+        explicit Lease(ScratchPool& pool) : pool_(&pool), scratch_(pool.take()) {}
+        Lease(const Lease&) = delete;
+        Lease& operator=(const Lease&) = delete;
+        ~Lease() { pool_->give_back(std::move(scratch_)); }
+
+        SearchScratch& operator*() const noexcept { return *scratch_; }
+
+    private:
+        ScratchPool* pool_;
+        std::unique_ptr<SearchScratch> scratch_;
+    };
+
+private:
+    std::unique_ptr<SearchScratch> take() {
+        const std::lock_guard lock(mutex_);
+        if (idle_.empty()) return std::make_unique<SearchScratch>();
+        std::unique_ptr<SearchScratch> scratch = std::move(idle_.back());
+        idle_.pop_back();
+        return scratch;
+    }
+
+    void give_back(std::unique_ptr<SearchScratch> scratch) noexcept {
+        const std::lock_guard lock(mutex_);
+        if (idle_.size() < most_idle) idle_.push_back(std::move(scratch));
+    }
+
+    static constexpr std::size_t most_idle = 64;
+
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<SearchScratch>> idle_ = reserved();
+
+    static std::vector<std::unique_ptr<SearchScratch>> reserved() {
+        std::vector<std::unique_ptr<SearchScratch>> idle;
+        idle.reserve(most_idle);
+        return idle;
+    }
+};
+
+/// Searches one segment.
+class SegmentSearch {
+public:
+    SegmentSearch(const SearchRequest& request, const SegmentView& view, SearchScratch& scratch)
+        : request_(request), view_(view), index_(view.segment->index(request.vector_field)), scratch_(scratch) {}
+
+    /// Adds the nearest records of the segment to `out`, at most `limit` of them, nearest first.
+    void run(std::vector<Found>& out) {
+        if (request_.accept == nullptr) {
+            nearest(request_.limit, view_.allowed());
+            keep_first(neighbors_.size(), out);
+        } else if (!try_candidates(out)) {
+            scan_matches(out);
+        }
+    }
+
+private:
+    /// Fills neighbors_ with the nearest `limit` allowed slots: all of them where fewer exist.
+    void nearest(std::size_t limit, BitsetView allowed) {
+        const std::size_t expected = std::min<std::size_t>(limit, view_.live());
+        const std::size_t effort = std::max(request_.ef_search, expected);
+        const SearchParams params{expected, static_cast<std::uint32_t>(effort), allowed};
+        neighbors_.resize(expected);
+        const std::size_t found = request_.exact
+                                      ? index_.search_exact(request_.query, params, scratch_, neighbors_.data())
+                                      : index_.search(request_.query, params, scratch_, neighbors_.data());
+        neighbors_.resize(found);
+    }
+
+    /// Checks the condition on ever more candidates; false when checking every record is the better plan.
+    bool try_candidates(std::vector<Found>& out) {
+        if (request_.exact) return false;
+        const std::size_t live = view_.live();
+        for (std::size_t wanted = 4 * request_.limit;; wanted *= 4) {
+            nearest(wanted, view_.allowed());
+            const auto rejected = [&](const Neighbor& neighbor) { return !(*request_.accept)(view_, neighbor.slot); };
+            neighbors_.erase(std::remove_if(neighbors_.begin(), neighbors_.end(), rejected), neighbors_.end());
+            if (neighbors_.size() >= request_.limit || wanted >= live) break;
+            if (wanted >= live / 16) return false;
+        }
+        keep_first(request_.limit, out);
+        return true;
+    }
+
+    /// Checks the condition on every record and scans those that match.
+    void scan_matches(std::vector<Found>& out) {
+        std::vector<std::uint64_t> excluded((std::size_t{view_.count} + 63) / 64);
+        const BitsetView allowed = view_.allowed();
+        std::size_t matches = 0;
+        for (Slot slot = 0; slot < view_.count; ++slot) {
+            if (allowed.allows(slot) && (*request_.accept)(view_, slot)) {
+                ++matches;
+            } else {
+                excluded[slot / 64] |= std::uint64_t{1} << (slot % 64);
+            }
+        }
+        neighbors_.resize(std::min(request_.limit, matches));
+        const SearchParams params{neighbors_.size(), 1, BitsetView(excluded.data(), view_.count)};
+        neighbors_.resize(index_.search_exact(request_.query, params, scratch_, neighbors_.data()));
+        keep_first(neighbors_.size(), out);
+    }
+
+    void keep_first(std::size_t count, std::vector<Found>& out) {
+        for (std::size_t i = 0; i < std::min(count, neighbors_.size()); ++i) {
+            out.push_back({RecordId{view_.segment->id(), neighbors_[i].slot}, neighbors_[i].distance});
+        }
+    }
+
+    const SearchRequest& request_;
+    const SegmentView& view_;
+    const VectorIndex& index_;
+    SearchScratch& scratch_;
+    std::vector<Neighbor> neighbors_;
+};
+
+/// The nearest `limit` records of the snapshot that the request accepts, nearest first; all where fewer exist.
+inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request, SearchScratch& scratch) {
+    std::vector<Found> found;
+    for (const SegmentView& view : snapshot.segments) SegmentSearch(request, view, scratch).run(found);
+    std::sort(found.begin(), found.end());
+    if (found.size() > request.limit) found.resize(request.limit);
+    return found;
+}
+
+}  // namespace kith::inline v0::detail

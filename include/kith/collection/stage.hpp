@@ -1,0 +1,120 @@
+// kith/collection/stage.hpp — the changes of a group of batches between being accepted and being seen.
+//
+// Records are appended to the last segment past what any snapshot shows; which keys point to them and which older
+// versions die is kept here until the group is durable. A batch that fails is taken back whole.
+//
+// Thread safety: none; belongs to whoever holds the engine's writer role.
+#pragma once
+
+#include "kith/collection/batch.hpp"
+#include "kith/collection/engine_schema.hpp"
+#include "kith/collection/key_map.hpp"
+#include "kith/collection/segment.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace kith::inline v0::detail {
+
+class Stage {
+public:
+    Stage(const EngineSchema& schema, Slot segment_capacity) : schema_(&schema), segment_capacity_(segment_capacity) {}
+
+    /// Changes of the key that are not published yet: null when there are none.
+    [[nodiscard]] const std::optional<RecordId>* find(std::string_view key) const {
+        const auto found = keys_.find(key);
+        return found == keys_.end() ? nullptr : &found->second;
+    }
+
+    /// Appends a record as the newest version of `key`; `older` is the version it replaces.
+    /// Throws: Errc::out_of_memory; call roll_back() then.
+    void put(const Operation& operation, std::optional<RecordId> older) {
+        if (segments_.empty() || segments_.back()->sealed() || segments_.back()->full()) {
+            segments_.push_back(std::make_shared<Segment>(next_segment_, segment_capacity_, *schema_));
+            ++next_segment_;
+        }
+        Segment& segment = *segments_.back();
+        const Slot slot = segment.append(operation.row, operation.vectors);
+        change(operation.key, RecordId{segment.id(), slot}, older);
+    }
+
+    /// Marks `key` as erased; `older` is the version that dies.
+    void erase(std::string_view key, RecordId older) { change(key, std::nullopt, older); }
+
+    /// What was staged since the last savepoint can be taken back.
+    void save_point() {
+        undo_.clear();
+        saved_deletes_ = deletes_.size();
+        saved_segments_ = segments_.size();
+        saved_next_segment_ = next_segment_;
+        saved_slots_ = segments_.empty() ? 0 : segments_.back()->size();
+    }
+
+    /// Takes back everything since save_point().
+    void roll_back() {
+        for (; !undo_.empty(); undo_.pop_back()) {
+            auto& [key, before] = undo_.back();
+            if (before.has_value()) {
+                keys_[key] = *before;
+            } else {
+                keys_.erase(key);
+            }
+        }
+        deletes_.resize(saved_deletes_);
+        segments_.resize(saved_segments_);
+        next_segment_ = saved_next_segment_;
+        if (!segments_.empty() && !segments_.back()->sealed()) segments_.back()->truncate(saved_slots_);
+    }
+
+    [[nodiscard]] const std::vector<std::shared_ptr<Segment>>& segments() const noexcept { return segments_; }
+    [[nodiscard]] std::uint32_t next_segment() const noexcept { return next_segment_; }
+    [[nodiscard]] const std::vector<RecordId>& deletes() const noexcept { return deletes_; }
+    [[nodiscard]] const KeyMap& keys() const noexcept { return keys_; }
+
+    /// Continues on these segments.
+    void reset(std::vector<std::shared_ptr<Segment>> segments, std::uint32_t next_segment) {
+        segments_ = std::move(segments);
+        next_segment_ = next_segment;
+        published();
+    }
+
+    /// Everything staged is visible now.
+    void published() {
+        keys_.clear();
+        deletes_.clear();
+        save_point();
+    }
+
+private:
+    void change(std::string_view key, std::optional<RecordId> newest, std::optional<RecordId> older) {
+        const auto found = keys_.find(key);
+        if (found == keys_.end()) {
+            undo_.emplace_back(std::string(key), std::nullopt);
+            keys_.emplace(std::string(key), newest);
+        } else {
+            undo_.emplace_back(found->first, found->second);
+            found->second = newest;
+        }
+        if (older.has_value()) deletes_.push_back(*older);
+    }
+
+    using Undo = std::pair<std::string, std::optional<std::optional<RecordId>>>;
+
+    const EngineSchema* schema_;                      // the engine's
+    Slot segment_capacity_;                           // of each new segment
+    std::vector<std::shared_ptr<Segment>> segments_;  // all segments, by id; records go to the last
+    std::uint32_t next_segment_ = 0;                  // id of the next one
+    KeyMap keys_;                                     // changed and not published
+    std::vector<RecordId> deletes_;                   // replaced or erased and not published
+    std::vector<Undo> undo_;                          // what keys_ held before each change since save_point()
+    std::size_t saved_deletes_ = 0;
+    std::size_t saved_segments_ = 0;
+    std::uint32_t saved_next_segment_ = 0;
+    Slot saved_slots_ = 0;
+};
+
+}  // namespace kith::inline v0::detail

@@ -1,0 +1,60 @@
+// kith/core/bitset_view.hpp — which slots of a segment a search may return.
+//
+// Deletes, conditions and snapshots all reach an index as this one view: the first `count` slots exist, and those
+// whose bit is set are excluded. The common case, nothing excluded, holds no bits and costs one comparison.
+//
+// Thread safety: a view is immutable; the words it points to must not change while it is in use.
+#pragma once
+
+#include "kith/core/slot.hpp"
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace kith::inline v0 {
+
+class BitsetView {
+public:
+    /// Allows nothing.
+    constexpr BitsetView() noexcept = default;
+
+    /// Allows every slot below `count`.
+    constexpr explicit BitsetView(Slot count) noexcept : count_(count) {}
+
+    /// Allows the slots below `count` whose bit in `excluded` is 0.
+    /// Shape: `excluded` holds (count + 63) / 64 words, slot s is bit s % 64 of word s / 64; null excludes nothing.
+    constexpr BitsetView(const std::uint64_t* excluded, Slot count) noexcept : excluded_(excluded), count_(count) {}
+
+    [[nodiscard]] constexpr bool allows(Slot slot) const noexcept {
+        return slot < count_ && (excluded_ == nullptr || ((excluded_[slot / 64] >> (slot % 64)) & 1U) == 0);
+    }
+
+    /// The number of slots that exist, excluded ones among them.
+    [[nodiscard]] constexpr Slot count() const noexcept { return count_; }
+
+    /// True when no bit is looked at: every slot below count() is allowed.
+    [[nodiscard]] constexpr bool all() const noexcept { return excluded_ == nullptr; }
+
+    /// The number of slots that are allowed. Cost: a bit count per 64 slots, where something is excluded at all.
+    [[nodiscard]] constexpr Slot count_allowed() const noexcept {
+        if (excluded_ == nullptr) return count_;
+        Slot excluded = 0;
+        for (Slot word = 0; word < count_ / 64; ++word) excluded += static_cast<Slot>(std::popcount(excluded_[word]));
+        if (const Slot rest = count_ % 64; rest != 0) {
+            const std::uint64_t existing = (std::uint64_t{1} << rest) - 1;
+            excluded += static_cast<Slot>(std::popcount(excluded_[count_ / 64] & existing));
+        }
+        return count_ - excluded;
+    }
+
+    /// The same exclusions over the first `count` slots only.
+    /// Requires: count is at most count().
+    [[nodiscard]] constexpr BitsetView first(Slot count) const noexcept { return {excluded_, count}; }
+
+private:
+    const std::uint64_t* excluded_ = nullptr;  // null, or count_ bits: 1 means excluded
+    Slot count_ = 0;                           // slots at or past it do not exist for this search
+};
+
+}  // namespace kith::inline v0

@@ -1,0 +1,10 @@
+// kith/core/config.hpp — the switches a build may set, and what each means when it is left alone.
+//
+// KITH_COMPILED   1 when the program links the compiled unit (target kith::kith): distance kernels are chosen at run
+//                 time and collections may live in a directory. 0 for header-only use, which works in memory.
+// KITH_ASSERTS    defined in builds that check contracts (see core/assert.hpp); every test build does.
+#pragma once
+
+#ifndef KITH_COMPILED
+#define KITH_COMPILED 0
+#endif

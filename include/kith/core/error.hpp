@@ -1,0 +1,119 @@
+// kith/core/error.hpp — what the library says when the world or the caller's data stops it.
+//
+// One exception type and one place that throws it: a single breakpoint, and a single place that changes in a build
+// without exceptions. Ordinary answers such as "no such key" are values (std::optional, bool), never errors.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#ifndef __cpp_exceptions
+#include <cstdlib>
+#endif
+
+namespace kith::inline v0 {
+
+/// What kind of trouble; the text of the Error says which file, field or record.
+enum class Errc : std::uint8_t {
+    invalid_argument,     ///< the caller's data or setting is refused; nothing was written
+    already_exists,       ///< insert of a key that is present; nothing was written
+    not_found,            ///< a collection, or a key that an update names, is missing
+    closed,               ///< the collection was closed
+    read_only,            ///< a write on a collection that was opened for reading
+    locked,               ///< another process or handle holds the collection
+    schema_mismatch,      ///< the stored schema differs from the program's
+    not_a_collection,     ///< the path holds something else
+    corrupt,              ///< stored bytes are damaged; the text names file and offset
+    unsupported_version,  ///< written by a format this build does not read
+    io,                   ///< the operating system refused a read or write
+    disk_full,            ///< no space left; free some and go on
+    out_of_memory,        ///< address space or memory could not be had
+    forked,               ///< the handle was made by a parent process
+    poisoned,             ///< a sync failed earlier: reopen the collection to recover
+    limit_exceeded,       ///< a documented limit was passed
+    cancelled,            ///< the caller asked a long call to stop
+};
+
+/// The name of an error code, as it stands in the enumeration.
+constexpr std::string_view name(Errc code) noexcept {
+    switch (code) {
+        case Errc::invalid_argument:
+            return "invalid_argument";
+        case Errc::already_exists:
+            return "already_exists";
+        case Errc::not_found:
+            return "not_found";
+        case Errc::closed:
+            return "closed";
+        case Errc::read_only:
+            return "read_only";
+        case Errc::locked:
+            return "locked";
+        case Errc::schema_mismatch:
+            return "schema_mismatch";
+        case Errc::not_a_collection:
+            return "not_a_collection";
+        case Errc::corrupt:
+            return "corrupt";
+        case Errc::unsupported_version:
+            return "unsupported_version";
+        case Errc::io:
+            return "io";
+        case Errc::disk_full:
+            return "disk_full";
+        case Errc::out_of_memory:
+            return "out_of_memory";
+        case Errc::forked:
+            return "forked";
+        case Errc::poisoned:
+            return "poisoned";
+        case Errc::limit_exceeded:
+            return "limit_exceeded";
+        case Errc::cancelled:
+            return "cancelled";
+    }
+    return "unknown";
+}
+
+/// The one exception of the library: a code to act on and a sentence to read.
+class Error : public std::runtime_error {
+public:
+    Error(Errc code, const std::string& text) : std::runtime_error(text), code_(code) {}
+
+    [[nodiscard]] Errc code() const noexcept { return code_; }
+
+private:
+    Errc code_;
+};
+
+/// Stops the current operation with `code` and `text`.
+/// Throws: Error, always. In a build without exceptions it ends the program.
+[[noreturn]] inline void raise(Errc code, const std::string& text) {
+#ifdef __cpp_exceptions
+    throw Error(code, text);
+#else
+    static_cast<void>(code);
+    static_cast<void>(text);
+    std::abort();
+#endif
+}
+
+/// Calls `act` and hands back what it raised, or null: for work done on behalf of another thread.
+template <class Act>
+[[nodiscard]] std::exception_ptr attempt(Act&& act) {
+#ifdef __cpp_exceptions
+    try {
+        act();
+    } catch (...) {
+        return std::current_exception();
+    }
+#else
+    act();
+#endif
+    return nullptr;
+}
+
+}  // namespace kith::inline v0

@@ -1,0 +1,37 @@
+// kith/distance/cosine.hpp — the angle between two vectors, whatever their lengths.
+//
+// There is no kernel of its own: rows keep their inverse norm, and the inner product does the rest.
+#pragma once
+
+#include "kith/distance/metric.hpp"
+
+#include <cmath>
+#include <cstddef>
+#include <string_view>
+
+namespace kith::inline v0 {
+
+/// 1 − ⟨a, b⟩ / (‖a‖ ‖b‖): 0 in the same direction, 1 at right angles, 2 opposite. Score: the cosine similarity, larger
+/// is nearer. A vector of length zero has no direction; collections refuse it, and here it is at 1 from everything.
+struct Cosine {
+    static constexpr std::string_view name = "cosine";  // on disk: never rename
+
+    /// The truth that kernels are measured against: summed in double, rounded once.
+    static float distance(const float* a, const float* b, std::size_t dim) noexcept {
+        double product = 0, squares_a = 0, squares_b = 0;
+        for (std::size_t i = 0; i < dim; ++i) {
+            const double x = a[i], y = b[i];
+            product += x * y;
+            squares_a += x * x;
+            squares_b += y * y;
+        }
+        const double norms = std::sqrt(squares_a * squares_b);
+        return norms > 0 ? static_cast<float>(1.0 - product / norms) : 1.0F;
+    }
+
+    static constexpr float score(float distance) noexcept { return 1.0F - distance; }
+};
+
+static_assert(Metric<Cosine, float>);
+
+}  // namespace kith::inline v0

@@ -1,0 +1,98 @@
+// kith/distance/cpu.hpp — which instruction sets this processor has, and which one to use.
+//
+// The compiler's own probe does not know every feature in every version we support, and one that says "AVX-512" must
+// also have asked whether the operating system saves its registers. So the processor is asked here, in its own words.
+// The environment variable KITH_ISA overrides the choice: tests run every set, and a user can rule one out.
+//
+// Thread safety: any number of threads, as long as none changes the environment meanwhile.
+// Source: Intel SDM volume 2A (CPUID) and volume 1, sections 14.3 and 15.2 (detecting AVX and AVX-512).
+#pragma once
+
+#include "kith/core/error.hpp"
+#include "kith/distance/isa.hpp"
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+namespace kith::inline v0 {
+
+namespace detail {
+
+#if defined(__x86_64__)
+
+struct CpuidAnswer {
+    std::uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+
+inline CpuidAnswer cpuid(std::uint32_t leaf, std::uint32_t subleaf) noexcept {
+    CpuidAnswer answer;
+    __asm__ volatile("cpuid"
+                     : "=a"(answer.eax), "=b"(answer.ebx), "=c"(answer.ecx), "=d"(answer.edx)
+                     : "a"(leaf), "c"(subleaf));
+    return answer;
+}
+
+/// The register sets the operating system saves when it switches threads (XCR0).
+/// Requires: the processor says OSXSAVE.
+inline std::uint32_t saved_registers() noexcept {
+    std::uint32_t low = 0, high = 0;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
+
+inline bool has_x86(Isa isa) noexcept {
+    constexpr std::uint32_t fma = 1U << 12, osxsave = 1U << 27, avx = 1U << 28;             // leaf 1, ecx
+    constexpr std::uint32_t avx2 = 1U << 5;                                                 // leaf 7, ebx
+    constexpr std::uint32_t avx512 = 1U << 16 | 1U << 17 | 1U << 28 | 1U << 30 | 1U << 31;  // F, DQ, CD, BW, VL
+    constexpr std::uint32_t xmm = 1U << 1, ymm = 1U << 2, masks = 1U << 5, zmm = 1U << 6 | 1U << 7;  // XCR0
+    const auto has = [](std::uint32_t word, std::uint32_t bits) { return (word & bits) == bits; };
+
+    if (cpuid(0, 0).eax < 7 || !has(cpuid(1, 0).ecx, fma | osxsave | avx)) return false;
+    const std::uint32_t saved = saved_registers();
+    const std::uint32_t features = cpuid(7, 0).ebx;
+    if (!has(saved, xmm | ymm) || !has(features, avx2)) return false;
+    return isa == Isa::avx2 || (has(saved, masks | zmm) && has(features, avx512));
+}
+
+#endif
+
+}  // namespace detail
+
+/// True when this processor and its operating system can run code for `isa`.
+/// Cost: up to three CPUID instructions, a microsecond or a few of them in a virtual machine.
+[[nodiscard]] inline bool supports(Isa isa) noexcept {
+#if defined(__x86_64__)
+    return isa == Isa::scalar || (isa != Isa::neon && detail::has_x86(isa));
+#elif defined(__aarch64__)
+    return isa == Isa::scalar || isa == Isa::neon;
+#else
+    return isa == Isa::scalar;
+#endif
+}
+
+/// The instruction set that `wish` names, or the best there is when `wish` is empty.
+/// Throws: Errc::invalid_argument when no set has that name or this processor lacks it.
+[[nodiscard]] inline Isa isa_for(std::string_view wish) {
+    Isa best = Isa::scalar;
+    std::string names;
+    for (const Isa isa : all_isas) {
+        if (!supports(isa)) continue;
+        if (name(isa) == wish) return isa;
+        best = isa;
+        names.append(names.empty() ? "" : ", ").append(name(isa));
+    }
+    if (wish.empty()) return best;
+    raise(Errc::invalid_argument, "KITH_ISA is \"" + std::string(wish) + "\", but this processor has only: " + names);
+}
+
+/// The instruction set to make an index with: the one KITH_ISA names, or the best this processor has.
+/// Throws: Errc::invalid_argument when KITH_ISA names none that this processor has.
+/// Cost: asks the processor anew; call it once an index.
+[[nodiscard]] inline Isa best_isa() {
+    const char* wish = std::getenv("KITH_ISA");
+    return isa_for(wish == nullptr ? std::string_view() : std::string_view(wish));
+}
+
+}  // namespace kith::inline v0

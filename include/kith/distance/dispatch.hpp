@@ -1,0 +1,41 @@
+// kith/distance/dispatch.hpp — the kernels of a metric for an instruction set, chosen once an index.
+//
+// A program that links the compiled unit gets the kernels written for the set. A header-only program gets the portable
+// ones, which are as good as its own flags, whatever the set.
+#pragma once
+
+#include "kith/core/config.hpp"
+#include "kith/distance/inner_product.hpp"
+#include "kith/distance/isa.hpp"
+#include "kith/distance/kernels.hpp"
+#include "kith/distance/l2.hpp"
+#include "kith/distance/metric.hpp"
+#include "kith/distance/portable.hpp"
+
+namespace kith::inline v0 {
+
+#if KITH_COMPILED
+
+/// The kernels of metric M over elements T; InnerProduct gives −⟨a, b⟩. Cosine is made from those and the rows' norms.
+/// Requires: supports(isa).
+template <class M, class T>
+    requires SumMetric<M, T>
+[[nodiscard]] Kernels<T> kernels(Isa isa) noexcept;
+
+template <>
+Kernels<float> kernels<L2, float>(Isa isa) noexcept;
+template <>
+Kernels<float> kernels<InnerProduct, float>(Isa isa) noexcept;
+
+#else
+
+/// The kernels of metric M over elements T; InnerProduct gives −⟨a, b⟩. Cosine is made from those and the rows' norms.
+template <class M, class T, class Flags = detail::ThisBuild>
+    requires SumMetric<M, T>
+[[nodiscard]] Kernels<T> kernels(Isa) noexcept {
+    return detail::portable_kernels<M, T, Flags>();
+}
+
+#endif
+
+}  // namespace kith::inline v0

@@ -1,0 +1,32 @@
+// kith/distance/inner_product.hpp — the inner product, turned round so that smaller is nearer.
+#pragma once
+
+#include "kith/distance/metric.hpp"
+
+#include <cstddef>
+#include <string_view>
+
+namespace kith::inline v0 {
+
+/// −Σ aᵢ bᵢ. Score: the inner product itself, larger is nearer.
+struct InnerProduct {
+    static constexpr std::string_view name = "inner_product";  // on disk: never rename
+
+    template <class T>
+    [[gnu::always_inline]] static constexpr T term(T a, T b) noexcept {
+        return -(a * b);
+    }
+
+    /// The truth that kernels are measured against: summed in double, rounded once.
+    static float distance(const float* a, const float* b, std::size_t dim) noexcept {
+        double sum = 0;
+        for (std::size_t i = 0; i < dim; ++i) sum += term<double>(a[i], b[i]);
+        return static_cast<float>(sum);
+    }
+
+    static constexpr float score(float distance) noexcept { return -distance; }
+};
+
+static_assert(SumMetric<InnerProduct, float>);
+
+}  // namespace kith::inline v0

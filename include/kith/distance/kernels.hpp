@@ -1,0 +1,33 @@
+// kith/distance/kernels.hpp — the two shapes of a kernel: one query against gathered rows, or against a block of them.
+//
+// This header stays free of everything but types: the sources that are built for one instruction set include it, and
+// any function in it could come out of them with instructions an older processor lacks.
+#pragma once
+
+#include "kith/core/slot.hpp"
+
+#include <cstddef>
+
+namespace kith::inline v0 {
+
+/// The kernels of one metric, one element type and one instruction set.
+/// Requires: dim is at least 1, stride at least dim.
+/// Shape:  `query` holds dim elements; row s begins at rows + s · stride, in elements; nothing past its dim elements is
+///         read. Neither needs to be aligned. `out` has room for `count` distances.
+/// Laws:   a row's distance is the same to the last bit in both shapes and whatever rows stand beside it; symmetric to
+/// the
+///         last bit in query and row.
+template <class T>
+struct Kernels {
+    /// Scores rows[slots[0]], …, rows[slots[count - 1]], prefetching ahead.
+    using Slots = void (*)(const T* query, const T* rows, std::size_t stride, std::size_t dim, const Slot* slots,
+                           std::size_t count, float* out) noexcept;
+    /// Scores rows 0 to count - 1.
+    using Block = void (*)(const T* query, const T* rows, std::size_t stride, std::size_t dim, std::size_t count,
+                           float* out) noexcept;
+
+    Slots slots = nullptr;
+    Block block = nullptr;
+};
+
+}  // namespace kith::inline v0

@@ -1,0 +1,196 @@
+// kith/index/hnsw/graph.hpp — the nodes and links of an HNSW graph, in arrays that never move.
+//
+// The links of the bottom level, where nearly all of a search happens, lie in one array: with 16 links a node, two cache
+// lines a slot. The few nodes of higher levels have a tower, a run of blocks, one block a level above the bottom. The
+// level of a slot is a hash of seed and slot, so a graph grown in any pieces by one thread is the same graph.
+//
+// A reader trusts no number it loads from a list: a slot past the bound of its search is no link, a tower past the
+// blocks does not exist. That lets writers go on beneath it, and makes a damaged mapped graph harmless.
+//
+// Thread safety: see the methods; what is const may be called by anyone at any time.
+// Source: Malkov & Yashunin, arXiv:1603.09320.
+#pragma once
+
+#include "kith/core/assert.hpp"
+#include "kith/core/error.hpp"
+#include "kith/core/random.hpp"
+#include "kith/core/reserved_memory.hpp"
+#include "kith/core/slot.hpp"
+#include "kith/index/hnsw/links.hpp"
+#include "kith/index/hnsw/params.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+namespace kith::inline v0::detail {
+
+class HnswGraph {
+public:
+    static constexpr unsigned highest_level = 15;
+
+    /// Where the arrays of a finished graph lie; see format.hpp.
+    struct Arrays {
+        const Slot* bottom = nullptr;             // count lists of 2 * max_links
+        const std::uint32_t* towers = nullptr;    // count block numbers, no_slot where there is no tower
+        const Slot* blocks = nullptr;             // block_count lists of max_links
+        Slot count = 0;
+        std::uint32_t block_count = 0;
+        Slot entry = no_slot;
+    };
+
+    /// An empty graph for up to `capacity` nodes.
+    /// Throws: Errc::invalid_argument, Errc::limit_exceeded, Errc::out_of_memory.
+    HnswGraph(const HnswParams& params, Slot capacity)
+        : params_(checked(params)),
+          capacity_(checked(capacity)),
+          bottom_memory_(std::size_t{capacity} * width(0) * sizeof(Slot)),
+          tower_memory_(std::size_t{capacity} * sizeof(std::uint32_t)),
+          block_memory_(max_blocks() * width(1) * sizeof(Slot)),
+          state_memory_(std::size_t{capacity} * sizeof(NodeState)),
+          bottom_(reinterpret_cast<Slot*>(bottom_memory_.data())),
+          towers_(reinterpret_cast<std::uint32_t*>(tower_memory_.data())),
+          blocks_(reinterpret_cast<Slot*>(block_memory_.data())) {}
+
+    /// A finished graph over arrays that outlive it. It only serves reads.
+    HnswGraph(const HnswParams& params, const Arrays& arrays)
+        : params_(checked(params)),
+          capacity_(arrays.count),
+          bottom_(arrays.bottom),
+          towers_(arrays.towers),
+          blocks_(arrays.blocks),
+          block_count_(arrays.block_count),
+          reach_(arrays.count),
+          size_(arrays.count),
+          entry_(arrays.entry) {}
+
+    [[nodiscard]] const HnswParams& params() const noexcept { return params_; }
+    [[nodiscard]] Slot capacity() const noexcept { return capacity_; }
+
+    /// The first so many slots are in the graph.
+    [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
+
+    /// No link leads to a slot at or past this, as long as it was loaded after entry() and before the links.
+    /// Links that appear later may; a search that ignores those stays within the rows it knows.
+    [[nodiscard]] Slot reach() const noexcept { return reach_.load(std::memory_order_acquire); }
+
+    /// Where every search begins: a node of the highest level; no_slot while the graph is empty.
+    [[nodiscard]] Slot entry() const noexcept { return entry_.load(std::memory_order_acquire); }
+
+    /// The highest level of a slot.
+    [[nodiscard]] unsigned level_of(Slot slot) const noexcept {
+        const std::uint64_t hash = mix64(params_.seed + (std::uint64_t{slot} + 1) * 0x9e3779b97f4a7c15ULL);
+        unsigned level = 0;
+        for (std::uint64_t bound = ~std::uint64_t{0} / params_.max_links; hash < bound && level < highest_level; ++level) {
+            bound /= params_.max_links;
+        }
+        return level;
+    }
+
+    /// Links of a list on `level`.
+    [[nodiscard]] std::size_t width(unsigned level) const noexcept {
+        return level == 0 ? std::size_t{2} * params_.max_links : params_.max_links;
+    }
+
+    /// The list of a node; null when its tower does not reach `level`.
+    /// Requires: slot is below reach().
+    [[nodiscard]] const Slot* links(Slot slot, unsigned level) const noexcept {
+        if (level == 0) return bottom_ + std::size_t{slot} * width(0);
+        const std::size_t block = std::size_t{towers_[slot]} + level - 1;
+        return block < block_count() ? blocks_ + block * width(1) : nullptr;
+    }
+
+    void prefetch_bottom(Slot slot) const noexcept {
+        const auto* bytes = reinterpret_cast<const char*>(bottom_ + std::size_t{slot} * width(0));
+        for (std::size_t offset = 0; offset < width(0) * sizeof(Slot); offset += 64) __builtin_prefetch(bytes + offset);
+    }
+
+    /// The arrays, for saving. Requires: nobody inserts.
+    [[nodiscard]] Arrays arrays() const noexcept {
+        return {bottom_, towers_, blocks_, size(), block_count(), entry()};
+    }
+
+    // For the one inserter and its threads, on a graph that is not mapped:
+
+    /// Makes nodes without links of the slots from reach() up to `count`.
+    void add_nodes(Slot count) noexcept {
+        KITH_ASSERT(count <= capacity_);
+        const Slot first = reach();
+        std::uint32_t blocks = block_count();
+        auto* towers = reinterpret_cast<std::uint32_t*>(tower_memory_.data());
+        for (Slot slot = first; slot < count; ++slot) {
+            const unsigned level = level_of(slot);
+            KITH_ASSERT(blocks + level <= max_blocks());
+            towers[slot] = level == 0 ? no_slot : blocks;
+            std::fill_n(writable_blocks() + blocks * width(1), level * width(1), no_slot);
+            std::fill_n(writable_bottom() + slot * width(0), width(0), no_slot);
+            blocks += level;
+        }
+        block_count_.store(blocks, std::memory_order_release);
+        reach_.store(std::max(first, count), std::memory_order_release);
+    }
+
+    /// The list of a node, to be written. Requires: level is at most level_of(slot).
+    [[nodiscard]] Slot* writable_links(Slot slot, unsigned level) noexcept {
+        if (level == 0) return writable_bottom() + std::size_t{slot} * width(0);
+        return writable_blocks() + (std::size_t{towers_[slot]} + level - 1) * width(1);
+    }
+
+    /// What the inserter remembers of a node. Its lock guards the rest of it, and the node's lists.
+    struct NodeState {
+        std::uint8_t lock;
+        std::uint8_t chained;  // 1 when the first bottom link leads to a duplicate; see insert.hpp
+        std::uint8_t settled;  // bottom links, after the chained one, that are known to be diverse; see prune.hpp
+    };
+    [[nodiscard]] NodeState& state(Slot slot) noexcept {
+        return reinterpret_cast<NodeState*>(state_memory_.data())[slot];
+    }
+
+    /// Held by the node that is about to become the entry.
+    [[nodiscard]] std::mutex& entry_mutex() noexcept { return entry_mutex_; }
+
+    void set_entry(Slot slot) noexcept { entry_.store(slot, std::memory_order_release); }
+    void set_size(Slot size) noexcept { size_.store(size, std::memory_order_release); }
+
+private:
+    static constexpr Slot max_capacity = Slot{1} << 31;  // a Candidate has 31 bits for a slot
+
+    static const HnswParams& checked(const HnswParams& params) {
+        if (params.max_links < HnswParams::fewest_links || params.max_links > HnswParams::most_links ||
+            params.ef_construction == 0) {
+            raise(Errc::invalid_argument, "HNSW: max_links must be between 4 and 64, ef_construction positive");
+        }
+        return params;
+    }
+    static Slot checked(Slot capacity) {
+        if (capacity > max_capacity) raise(Errc::limit_exceeded, "HNSW: at most 2^31 vectors a segment");
+        return capacity;
+    }
+
+    /// Three times what is expected with the fewest links; address space only.
+    [[nodiscard]] std::size_t max_blocks() const noexcept { return std::size_t{capacity_} + 1024; }
+
+    [[nodiscard]] std::uint32_t block_count() const noexcept { return block_count_.load(std::memory_order_acquire); }
+    [[nodiscard]] Slot* writable_bottom() noexcept { return reinterpret_cast<Slot*>(bottom_memory_.data()); }
+    [[nodiscard]] Slot* writable_blocks() noexcept { return reinterpret_cast<Slot*>(block_memory_.data()); }
+
+    HnswParams params_;
+    Slot capacity_;
+    ReservedMemory bottom_memory_;  // these four are empty when the graph is mapped
+    ReservedMemory tower_memory_;
+    ReservedMemory block_memory_;
+    ReservedMemory state_memory_;
+    const Slot* bottom_;                          // the list of slot s begins at s * width(0)
+    const std::uint32_t* towers_;                 // number of the block for level 1, or no_slot
+    const Slot* blocks_;                          // list b begins at b * width(1)
+    std::atomic<std::uint32_t> block_count_ = 0;  // blocks of all towers
+    std::atomic<Slot> reach_ = 0;                 // nodes that exist: size_, and those being linked
+    std::atomic<Slot> size_ = 0;                  // nodes that are linked
+    std::atomic<Slot> entry_ = no_slot;           // below reach_, of the highest level so far
+    std::mutex entry_mutex_;
+};
+
+}  // namespace kith::inline v0::detail

@@ -1,0 +1,153 @@
+// kith/index/hnsw/search.hpp — walking an HNSW graph towards a query.
+//
+// The walk is bound by cache misses, so the neighbours of a node are taken as one block: drop those already met, hand
+// the rest to one kernel call, which fetches ahead, then let the results into the sorted pool. What enters the pool is
+// expanded soon, so its links are fetched at once.
+//
+// Thread safety: reads only; any number at a time, beside a writer.
+// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithms 2 and 5.
+#pragma once
+
+#include "kith/core/bitset_view.hpp"
+#include "kith/core/slot.hpp"
+#include "kith/distance/scorer.hpp"
+#include "kith/index/candidate.hpp"
+#include "kith/index/hnsw/graph.hpp"
+#include "kith/index/search_scratch.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <functional>
+
+namespace kith::inline v0::detail {
+
+/// The neighbours of one node on their way through a kernel.
+struct NeighborBlock {
+    std::array<Slot, 2 * HnswParams::most_links> slots;
+    std::array<float, 2 * HnswParams::most_links> distances;
+    std::size_t count = 0;
+};
+
+/// Moves greedily from `from` to a node on `level` with no nearer neighbour.
+/// Requires: from.slot() is below `bound`, the graph's reach.
+template <Scorer S>
+Candidate descend(const HnswGraph& graph, const S& scorer, unsigned level, Candidate from, Slot bound) noexcept {
+    NeighborBlock block;
+    for (bool moved = true; moved;) {
+        moved = false;
+        const Slot* const links = graph.links(from.slot(), level);
+        if (links == nullptr) return from;
+        block.count = 0;
+        for (std::size_t i = 0; i < graph.width(level); ++i) {
+            const Slot slot = load_link(links + i);
+            if (slot == no_slot) break;
+            if (slot < bound) block.slots[block.count++] = slot;
+        }
+        scorer.score(block.slots.data(), block.count, block.distances.data());
+        for (std::size_t i = 0; i < block.count; ++i) {
+            const Candidate candidate(block.distances[i], block.slots[i]);
+            if (candidate < from) {
+                from = candidate;
+                moved = true;
+            }
+        }
+    }
+    return from;
+}
+
+/// From the entry down to the node nearest to the query on level `last`, greedily.
+/// Requires: entry is a node of the graph, below `bound`.
+template <Scorer S>
+Candidate descend_to(const HnswGraph& graph, const S& scorer, Slot entry, unsigned last, Slot bound) noexcept {
+    float distance = 0;
+    scorer.score(&entry, 1, &distance);
+    Candidate nearest(distance, entry);
+    for (unsigned level = graph.level_of(entry); level > last; --level) {
+        nearest = descend(graph, scorer, level, nearest, bound);
+    }
+    return nearest;
+}
+
+/// Scores the neighbours of `node` that this search has not met.
+template <Scorer S>
+void score_unmet(const HnswGraph& graph, const S& scorer, unsigned level, Slot node, Slot bound, VisitedSet& visited,
+                 NeighborBlock& block) noexcept {
+    block.count = 0;
+    const Slot* const links = graph.links(node, level);
+    if (links == nullptr) return;
+    for (std::size_t i = 0; i < graph.width(level); ++i) {
+        const Slot slot = load_link(links + i);
+        if (slot == no_slot) break;
+        if (slot >= bound) continue;
+        block.slots[block.count] = slot;
+        block.count += visited.insert(slot) ? 1U : 0U;
+    }
+    scorer.score(block.slots.data(), block.count, block.distances.data());
+}
+
+/// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`.
+/// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots.
+template <Scorer S>
+void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound,
+          SearchScratch& scratch) noexcept {
+    CandidatePool& pool = scratch.pool;
+    NeighborBlock block;
+    scratch.visited.insert(start.slot());
+    pool.offer(start);
+    std::size_t next = 0;  // everything before it is expanded
+    while (next < pool.size()) {
+        if (pool[next].marked()) {
+            ++next;
+            continue;
+        }
+        pool[next].mark();
+        score_unmet(graph, scorer, level, pool[next].slot(), bound, scratch.visited, block);
+        ++next;
+        float worst = pool.worst_distance();
+        for (std::size_t i = 0; i < block.count; ++i) {
+            if (block.distances[i] > worst) continue;
+            const std::size_t at = pool.offer(Candidate(block.distances[i], block.slots[i]));
+            if (at == pool.size()) continue;
+            if (level == 0) graph.prefetch_bottom(block.slots[i]);
+            next = std::min(next, at);
+            worst = pool.worst_distance();
+        }
+    }
+}
+
+/// As beam on the bottom level, but walks through nodes that are not allowed without returning them: fills
+/// scratch.found with the nearest allowed nodes, `wanted` at most, in no order.
+/// Requires: scratch.visited is cleared, scratch.frontier and scratch.found are empty with room for `bound` and
+/// `wanted` + 1 elements; wanted is positive.
+template <Scorer S>
+void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
+                   std::size_t wanted, SearchScratch& scratch) noexcept {
+    auto& frontier = scratch.frontier;
+    auto& found = scratch.found;
+    NeighborBlock block;
+    const auto meet = [&](Candidate candidate) {
+        if (found.size() == wanted && !(candidate < found.front())) return;
+        frontier.push_back(candidate);
+        std::push_heap(frontier.begin(), frontier.end(), std::greater<>());
+        graph.prefetch_bottom(candidate.slot());
+        if (!allowed.allows(candidate.slot())) return;
+        found.push_back(candidate);
+        std::push_heap(found.begin(), found.end());
+        if (found.size() <= wanted) return;
+        std::pop_heap(found.begin(), found.end());
+        found.pop_back();
+    };
+    scratch.visited.insert(start.slot());
+    meet(start);
+    while (!frontier.empty()) {
+        const Candidate nearest = frontier.front();
+        if (found.size() == wanted && found.front() < nearest) break;
+        std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
+        frontier.pop_back();
+        score_unmet(graph, scorer, 0, nearest.slot(), bound, scratch.visited, block);
+        for (std::size_t i = 0; i < block.count; ++i) meet(Candidate(block.distances[i], block.slots[i]));
+    }
+}
+
+}  // namespace kith::inline v0::detail

@@ -1,0 +1,129 @@
+// kith/index/row_memory.hpp — the rows of one vector field: appended in memory, or mapped from their image.
+//
+//   image  = header rows
+//   header = magic:8 version:u32 dim:u32 stride:u32 count:u32   stride in elements; zeros up to 64 bytes
+//   rows   = count rows of stride elements, as RawRows lays them out
+//
+// All of it little-endian, mapped as it is. Whoever stores the image adds the checksum.
+//
+// Thread safety: one writer appends; rows that were appended before may be read by any thread.
+#pragma once
+
+#include "kith/core/assert.hpp"
+#include "kith/core/bytes.hpp"
+#include "kith/core/error.hpp"
+#include "kith/core/reserved_memory.hpp"
+#include "kith/core/slot.hpp"
+#include "kith/index/raw_rows.hpp"
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace kith::inline v0::detail {
+
+template <class T, class M>
+class RowMemory {
+public:
+    using View = RawRows<T, M>;
+
+    /// Room for `capacity` rows. Throws: Errc::out_of_memory.
+    RowMemory(std::size_t dim, Slot capacity)
+        : dim_(dim),
+          stride_(View::stride_for(dim)),
+          capacity_(capacity),
+          memory_(stride_ * sizeof(T) * capacity),
+          data_(reinterpret_cast<const T*>(memory_.data())),
+          kernels_(View::kernels_for(best_isa())) {}
+
+    /// The rows that save() wrote, over bytes that outlive this.
+    /// Requires: image.data() is aligned to 64 bytes.
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    RowMemory(std::size_t dim, Slot count, std::span<const std::byte> image)
+        : dim_(dim),
+          stride_(View::stride_for(dim)),
+          capacity_(count),
+          data_(mapped_rows(image)),
+          kernels_(View::kernels_for(best_isa())),
+          size_(count) {}
+
+    [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
+    [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
+    [[nodiscard]] View view() const noexcept { return View(data_, dim_, kernels_); }
+
+    /// Requires: size() is below the capacity; the rows are not mapped.
+    void append(const float* vector) noexcept {
+        const Slot slot = size();
+        KITH_ASSERT(slot < capacity_ && memory_.data() != nullptr);
+        View::write_row(reinterpret_cast<T*>(memory_.data()) + slot * stride_, vector, dim_);
+        size_.store(slot + 1, std::memory_order_release);
+    }
+
+    void truncate(Slot count) noexcept {
+        if (count < size()) size_.store(count, std::memory_order_release);
+    }
+
+    /// Calls sink(data, bytes) for the image, piece by piece.
+    /// Throws: Errc::unsupported_version on a big-endian machine; what the sink throws.
+    template <class Sink>
+    void save(const Sink& sink) const {
+        if constexpr (std::endian::native != std::endian::little) {
+            raise(Errc::unsupported_version, "row image: this format is for little-endian machines");
+        }
+        const std::string header = header_of(size());
+        sink(header.data(), header.size());
+        if (size() > 0) sink(data_, stride_ * sizeof(T) * size());
+    }
+
+private:
+    static constexpr std::string_view magic = "kithrows";   // on disk
+    static constexpr std::uint32_t version = 1;             // on disk
+    static constexpr std::size_t header_bytes = 64;         // on disk
+
+    [[nodiscard]] std::string header_of(Slot count) const {
+        std::string header;
+        ByteWriter writer(header);
+        writer.bytes(magic);
+        writer.u32(version);
+        writer.u32(static_cast<std::uint32_t>(dim_));
+        writer.u32(static_cast<std::uint32_t>(stride_));
+        writer.u32(count);
+        header.resize(header_bytes);
+        return header;
+    }
+
+    [[nodiscard]] const T* mapped_rows(std::span<const std::byte> image) const {
+        const std::string_view bytes(reinterpret_cast<const char*>(image.data()), image.size());
+        const std::string expected = header_of(capacity_);
+        constexpr std::size_t version_at = magic.size();
+        constexpr std::size_t dim_at = version_at + sizeof(version);
+        if (bytes.substr(0, magic.size()) != magic) raise(Errc::corrupt, "row image: no magic number at offset 0");
+        if (bytes.substr(0, dim_at) != expected.substr(0, dim_at) || std::endian::native != std::endian::little) {
+            raise(Errc::unsupported_version, "row image: its version at offset 8 is not read here");
+        }
+        if (bytes.substr(0, header_bytes) != expected) {
+            raise(Errc::corrupt, "row image: the header from offset 12 is not that of " + std::to_string(capacity_) +
+                                     " rows of " + std::to_string(dim_) + " elements");
+        }
+        const std::size_t whole = header_bytes + stride_ * sizeof(T) * capacity_;
+        if (bytes.size() != whole) {
+            raise(Errc::corrupt, "row image: holds " + std::to_string(bytes.size()) + " bytes instead of " +
+                                     std::to_string(whole));
+        }
+        return reinterpret_cast<const T*>(bytes.data() + header_bytes);
+    }
+
+    std::size_t dim_;
+    std::size_t stride_;         // View::stride_for(dim_)
+    Slot capacity_;
+    ReservedMemory memory_;      // empty when the rows are mapped
+    const T* data_;              // row s begins at data_ + s * stride_
+    Kernels<T> kernels_;
+    std::atomic<Slot> size_ = 0;
+};
+
+}  // namespace kith::inline v0::detail

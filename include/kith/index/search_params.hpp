@@ -1,0 +1,17 @@
+// kith/index/search_params.hpp — what one search asks of an index.
+#pragma once
+
+#include "kith/core/bitset_view.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace kith::inline v0 {
+
+struct SearchParams {
+    std::size_t limit = 10;        ///< neighbours wanted; more than there are is fine
+    std::uint32_t ef_search = 64;  ///< candidates a graph search keeps: more is slower and finds more; at least limit is used
+    BitsetView allowed;            ///< the slots that exist for this search and may be returned
+};
+
+}  // namespace kith::inline v0

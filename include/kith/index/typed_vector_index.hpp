@@ -1,0 +1,117 @@
+// kith/index/typed_vector_index.hpp — a VectorIndex of one metric and one index, and the functions that make it.
+//
+// What is behind the virtual call is all known to the compiler. What is decided here is how an index and a scan share
+// a search: the scan takes what the index does not hold yet, and everything where walking would cost more.
+//
+// Thread safety: as VectorIndex.
+#pragma once
+
+#include "kith/core/bitset_view.hpp"
+#include "kith/core/neighbor.hpp"
+#include "kith/core/slot.hpp"
+#include "kith/core/top_k.hpp"
+#include "kith/index/flat.hpp"
+#include "kith/index/row_memory.hpp"
+#include "kith/index/search_params.hpp"
+#include "kith/index/search_scratch.hpp"
+#include "kith/index/tags.hpp"
+#include "kith/index/vector_index.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <span>
+
+namespace kith::inline v0 {
+
+template <class M, class Tag>
+class TypedVectorIndex final : public VectorIndex {
+    using View = RawRows<float, M>;
+
+public:
+    /// Throws: Errc::out_of_memory, Errc::limit_exceeded.
+    TypedVectorIndex(std::size_t dim, Slot capacity) : rows_(dim, capacity), index_(Tag::template make<View>(capacity)) {}
+
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    TypedVectorIndex(std::size_t dim, Slot count, std::span<const std::byte> rows, std::span<const std::byte> graph)
+        : rows_(dim, count, rows), index_(Tag::template map<View>(graph, count)) {}
+
+    [[nodiscard]] std::size_t dim() const noexcept override { return rows_.dim(); }
+    [[nodiscard]] Slot rows() const noexcept override { return rows_.size(); }
+    [[nodiscard]] Slot indexed() const noexcept override { return index_.size(); }
+
+    void append(const float* vector) noexcept override { rows_.append(vector); }
+    void truncate(Slot count) noexcept override { rows_.truncate(count); }
+    void index_up_to(Slot count, unsigned threads) override { index_.insert(rows_.view(), count, threads); }
+
+    void vector(Slot slot, float* out) const noexcept override {
+        std::memcpy(out, rows_.view().row(slot), rows_.dim() * sizeof(float));
+    }
+
+    std::size_t search(const float* query, const SearchParams& params, SearchScratch& scratch,
+                       Neighbor* out) const override {
+        const Slot count = params.allowed.count();
+        const Slot allowed = params.allowed.count_allowed();
+        const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
+        if (limit == 0) return 0;
+        if (scan_is_cheaper(allowed, count, std::max<std::size_t>(limit, params.ef_search))) {
+            return search_exact(query, params, scratch, out);
+        }
+        const Slot indexed = std::min(index_.size(), count);
+        SearchParams walk = params;
+        walk.limit = limit;
+        walk.allowed = params.allowed.first(indexed);
+        scratch.neighbors.resize(limit);
+        const View rows = rows_.view();
+        const std::size_t walked = index_.search(rows, query, walk, scratch, scratch.neighbors.data());
+        TopK best(std::span(out, limit));
+        for (std::size_t i = 0; i < walked; ++i) best.offer(scratch.neighbors[i]);
+        if (indexed < count) detail::scan(rows.scorer(query), indexed, count, params.allowed, best);
+        // What the walk could not reach from where it began is found the long way.
+        if (best.size() < limit) return search_exact(query, params, scratch, out);
+        return best.sorted().size();
+    }
+
+    std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch&,
+                             Neighbor* out) const override {
+        TopK best(std::span(out, std::min<std::size_t>(params.limit, params.allowed.count())));
+        detail::scan(rows_.view().scorer(query), 0, params.allowed.count(), params.allowed, best);
+        return best.sorted().size();
+    }
+
+    [[nodiscard]] float score(float distance) const noexcept override { return M::score(distance); }
+
+    void save_rows(const ByteSink& sink) const override { rows_.save(sink); }
+    void save_graph(const ByteSink& sink) const override { index_.save(sink); }
+
+private:
+    /// A walk expands about ef / (share of allowed) nodes. Each costs as much as `rows_a_node` rows read in order.
+    static bool scan_is_cheaper(Slot allowed, Slot count, std::size_t ef) noexcept {
+        constexpr double rows_a_node = 24;
+        const double expanded = static_cast<double>(ef) * static_cast<double>(count) / static_cast<double>(allowed);
+        return static_cast<double>(allowed) <= rows_a_node * expanded;
+    }
+
+    detail::RowMemory<float, M> rows_;
+    typename Tag::template Index<View> index_;
+};
+
+/// An empty index in memory for up to `capacity` vectors of `dim` elements.
+/// Throws: Errc::out_of_memory, Errc::limit_exceeded.
+template <class M, class Tag>
+[[nodiscard]] std::unique_ptr<VectorIndex> make_vector_index(std::size_t dim, Slot capacity) {
+    return std::make_unique<TypedVectorIndex<M, Tag>>(dim, capacity);
+}
+
+/// An index of `count` vectors over the images that save_rows and save_graph wrote; nothing is copied.
+/// Requires: the bytes outlive the index, begin at multiples of 64, and were checked against their checksums.
+/// Throws: Errc::corrupt, Errc::unsupported_version; the text names image and offset.
+template <class M, class Tag>
+[[nodiscard]] std::unique_ptr<VectorIndex> map_vector_index(std::size_t dim, Slot count,
+                                                            std::span<const std::byte> rows,
+                                                            std::span<const std::byte> graph) {
+    return std::make_unique<TypedVectorIndex<M, Tag>>(dim, count, rows, graph);
+}
+
+}  // namespace kith::inline v0

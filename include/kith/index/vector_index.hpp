@@ -1,0 +1,79 @@
+// kith/index/vector_index.hpp — the rows and the index of one vector field of one segment, behind one virtual call.
+//
+// A collection holds fields of many metrics and indexes, known when it is compiled or only when it runs. It reaches
+// them all through this seam, which costs one virtual call a query or a batch, never one a distance.
+//
+// Thread safety: append, truncate and rows belong to one writer. index_up_to may run beside it, one call at a time.
+// indexed, vector, search, search_exact and score may be called by any number of threads beside both, for slots
+// whose append happened before the call. No search waits for anyone.
+#pragma once
+
+#include "kith/core/neighbor.hpp"
+#include "kith/core/slot.hpp"
+#include "kith/index/search_params.hpp"
+#include "kith/index/search_scratch.hpp"
+
+#include <cstddef>
+#include <functional>
+
+namespace kith::inline v0 {
+
+/// Takes the next bytes of an image that is being written.
+using ByteSink = std::function<void(const void* data, std::size_t bytes)>;
+
+class VectorIndex {
+public:
+    VectorIndex() = default;
+    VectorIndex(const VectorIndex&) = delete;
+    VectorIndex& operator=(const VectorIndex&) = delete;
+    virtual ~VectorIndex() = default;
+
+    /// Elements of each vector.
+    [[nodiscard]] virtual std::size_t dim() const noexcept = 0;
+
+    /// Rows appended so far: the slot the next one gets.
+    [[nodiscard]] virtual Slot rows() const noexcept = 0;
+
+    /// The first so many slots are in the index; the rest is found by scanning.
+    [[nodiscard]] virtual Slot indexed() const noexcept = 0;
+
+    /// Copies a vector into the next row.
+    /// Requires: rows() is below the capacity; the index is not mapped.
+    /// Shape: `vector` holds dim() elements, finite, and not all zero under Cosine.
+    virtual void append(const float* vector) noexcept = 0;
+
+    /// Forgets the rows from `count` on.
+    /// Requires: indexed() is at most `count`, and no search was told of the rows that go.
+    virtual void truncate(Slot count) noexcept = 0;
+
+    /// Puts the slots from indexed() up to `count` into the index; returns when they are there.
+    /// Requires: `count` is at most rows(), as seen by the caller.
+    /// Throws: std::bad_alloc; indexed() then says how far it came, and a later call goes on from there.
+    virtual void index_up_to(Slot count, unsigned threads) = 0;
+
+    /// Copies the vector of a slot, bit for bit as it was appended. Shape: `out` has room for dim() elements.
+    virtual void vector(Slot slot, float* out) const noexcept = 0;
+
+    /// The nearest allowed slots: the index is asked for those it holds, the rest up to params.allowed.count() is
+    /// scanned. Returns min(params.limit, allowed slots) of them, never fewer.
+    /// Ensures: nearest first, equal distances by slot.
+    /// Shape: `query` holds dim() elements, `out` has room for min(params.limit, params.allowed.count()).
+    /// Throws: std::bad_alloc while `scratch` still grows; after that nothing is allocated.
+    virtual std::size_t search(const float* query, const SearchParams& params, SearchScratch& scratch,
+                               Neighbor* out) const = 0;
+
+    /// As search, with every allowed slot compared.
+    virtual std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch& scratch,
+                                     Neighbor* out) const = 0;
+
+    /// A distance in the convention the metric shows to users.
+    [[nodiscard]] virtual float score(float distance) const noexcept = 0;
+
+    /// Writes the image of the rows, or of the graph, that map_vector_index reads. The caller adds the checksum.
+    /// Requires: every row is indexed, and nothing changes meanwhile.
+    /// Throws: what `sink` throws.
+    virtual void save_rows(const ByteSink& sink) const = 0;
+    virtual void save_graph(const ByteSink& sink) const = 0;
+};
+
+}  // namespace kith::inline v0

@@ -1,0 +1,205 @@
+// kith/query/evaluate.hpp — whether a record satisfies a condition.
+//
+// The tree is walked as it stands. A leaf reaches its member through a table with one function a field, made while
+// compiling, and the work behind those functions is shared by all members of one type.
+//
+// Three answers, as in SQL: a comparison with null is unknown, the negation of unknown is unknown, and only what is
+// certainly true is found. NaN, which a float field may hold, compares as in C++: it differs from everything.
+//
+// Thread safety: functions without state.
+#pragma once
+
+#include "kith/core/assert.hpp"
+#include "kith/query/condition.hpp"
+#include "kith/query/expression.hpp"
+#include "kith/schema/field.hpp"
+#include "kith/schema/reflect.hpp"
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace kith::inline v0 {
+
+namespace detail {
+
+/// In this order "and" is the least of two answers and "or" the greatest.
+enum class Truth : std::uint8_t { no = 0, unknown = 1, yes = 2 };
+
+constexpr Truth truth(bool known) noexcept {
+    return known ? Truth::yes : Truth::no;
+}
+
+/// The alternative of Value in which scalars of type T are compared.
+template <StoredScalar T>
+using ComparedAs =
+    std::conditional_t<std::same_as<T, std::string> || std::same_as<T, bool>, T,
+                       std::conditional_t<std::floating_point<T>, double,
+                                          std::conditional_t<std::is_signed_v<typename Underlying<T>::Type>,
+                                                             std::int64_t, std::uint64_t>>>;
+
+/// What is compared: a text in place, everything else widened.
+template <StoredScalar T>
+decltype(auto) compared(const T& scalar) noexcept {
+    if constexpr (std::same_as<T, std::string>) {
+        return (scalar);
+    } else {
+        return static_cast<ComparedAs<T>>(scalar);
+    }
+}
+
+template <class V>
+const V& value_at(const Expression& leaf, std::size_t at) noexcept {
+    KITH_ASSERT(at < leaf.values.size() && std::holds_alternative<V>(leaf.values[at]));
+    return *std::get_if<V>(&leaf.values[at]);
+}
+
+/// Requires: the values of the leaf are ascending.
+template <class V>
+bool is_among(const V& scalar, const Expression& leaf) noexcept {
+    std::size_t first = 0;
+    std::size_t last = leaf.values.size();
+    while (first < last) {
+        const std::size_t middle = first + (last - first) / 2;
+        if (value_at<V>(leaf, middle) < scalar) {
+            first = middle + 1;
+        } else {
+            last = middle;
+        }
+    }
+    return first < leaf.values.size() && value_at<V>(leaf, first) == scalar;
+}
+
+template <StoredScalar T>
+bool scalar_satisfies(const T& scalar, const Expression& leaf) noexcept {
+    using V = ComparedAs<T>;
+    const auto& left = compared(scalar);
+    switch (leaf.op) {
+        case Op::equal:
+            return left == value_at<V>(leaf, 0);
+        case Op::not_equal:
+            return left != value_at<V>(leaf, 0);
+        case Op::less:
+            return left < value_at<V>(leaf, 0);
+        case Op::less_equal:
+            return left <= value_at<V>(leaf, 0);
+        case Op::greater:
+            return left > value_at<V>(leaf, 0);
+        case Op::greater_equal:
+            return left >= value_at<V>(leaf, 0);
+        case Op::in:
+            return is_among<V>(left, leaf);
+        case Op::contains_any:
+        case Op::contains_all:
+        case Op::is_null:
+        case Op::all_of:
+        case Op::any_of:
+        case Op::negation:
+            break;
+    }
+    KITH_ASSERT(false);  // a condition on a list, or on no field at all, reached a scalar
+    return false;
+}
+
+template <StoredScalar T>
+bool list_satisfies(const std::vector<T>& list, const Expression& leaf) noexcept {
+    using V = ComparedAs<T>;
+    if (leaf.op == Op::contains_any) {
+        for (const auto& element : list) {
+            if (is_among<V>(compared<T>(element), leaf)) return true;
+        }
+        return false;
+    }
+    KITH_ASSERT(leaf.op == Op::contains_all);
+    for (std::size_t at = 0; at < leaf.values.size(); ++at) {
+        const V& wanted = value_at<V>(leaf, at);
+        bool found = false;
+        for (const auto& element : list) found = found || compared<T>(element) == wanted;
+        if (!found) return false;
+    }
+    return true;
+}
+
+template <class T>
+Truth member_satisfies(const T& member, const Expression& leaf) noexcept {
+    if constexpr (is_optional<T>) {
+        if (leaf.op == Op::is_null) return truth(!member.has_value());
+        return member.has_value() ? member_satisfies(*member, leaf) : Truth::unknown;
+    } else if constexpr (is_list<T>) {
+        return truth(list_satisfies(member, leaf));
+    } else if constexpr (StoredScalar<T>) {
+        return truth(scalar_satisfies(member, leaf));
+    } else {
+        KITH_ASSERT(false);  // a condition names a vector, which no comparison takes
+        return Truth::unknown;
+    }
+}
+
+/// Answers a leaf for the member at position I.
+template <class R, std::size_t I>
+Truth leaf_satisfies(const R& record, const Expression& leaf) noexcept {
+    return member_satisfies(std::get<I>(members(record)), leaf);
+}
+
+template <class R, std::size_t... I>
+constexpr auto leaf_table(std::index_sequence<I...>) noexcept {
+    return std::array<Truth (*)(const R&, const Expression&) noexcept, sizeof...(I)>{&leaf_satisfies<R, I>...};
+}
+
+template <class R>
+inline constexpr auto leaves = leaf_table<R>(std::make_index_sequence<member_count<R>>());
+
+template <class R>
+Truth satisfies(const R& record, const Expression& node) noexcept {
+    Truth answer = Truth::yes;
+    switch (node.op) {
+        case Op::all_of:
+            for (std::size_t at = 0; at < node.children.size() && answer != Truth::no; ++at) {
+                answer = std::min(answer, satisfies(record, node.children[at]));
+            }
+            return answer;
+        case Op::any_of:
+            answer = Truth::no;
+            for (std::size_t at = 0; at < node.children.size() && answer != Truth::yes; ++at) {
+                answer = std::max(answer, satisfies(record, node.children[at]));
+            }
+            return answer;
+        case Op::negation: {
+            KITH_ASSERT(node.children.size() == 1);
+            const Truth inner = satisfies(record, node.children.front());
+            return inner == Truth::unknown ? inner : truth(inner == Truth::no);
+        }
+        case Op::equal:
+        case Op::not_equal:
+        case Op::less:
+        case Op::less_equal:
+        case Op::greater:
+        case Op::greater_equal:
+        case Op::in:
+        case Op::contains_any:
+        case Op::contains_all:
+        case Op::is_null:
+            break;
+    }
+    KITH_ASSERT(node.field < leaves<R>.size());
+    return leaves<R>[node.field](record, node);
+}
+
+}  // namespace detail
+
+/// True when `record` certainly satisfies `condition`.
+/// Cost: one visit a node until the answer is certain; no allocation.
+template <class R>
+[[nodiscard]] bool evaluate(const Condition<R>& condition, const R& record) noexcept {
+    return detail::satisfies(record, condition.expression()) == detail::Truth::yes;
+}
+
+}  // namespace kith::inline v0

@@ -1,0 +1,123 @@
+// kith/storage/environment.hpp — rows, keys and state records in one transaction: the commit point of a collection.
+//
+// LMDB keeps them; it survives crashes but checks nothing, so each value ends in a CRC-32C over table, key and value,
+// added and verified here.
+//
+//   rows   u64 id, big-endian → row; u32 CRC-32C          ids order as numbers                              (on disk)
+//   keys   1 to 511 bytes     → u64 id; u32 CRC-32C
+//   state  name               → record; u32 CRC-32C
+//
+// Every commit is synced before it returns. A reader never waits for the writer; it keeps the pages it sees from being
+// reused, so it should be short.
+//
+// Thread safety: any number of threads may read; one at a time may write. One ReadTransaction belongs to one thread at
+// a time. A child made by fork may only destroy what it inherited.
+// Source: LMDB 0.9 and 1.x, lmdb.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+namespace kith::inline v0::detail {
+
+enum class EnvironmentMode : std::uint8_t {
+    create,      ///< make a new one in a directory that has none
+    read_write,  ///< open one that exists
+    read_only,   ///< open one that exists and write nothing, not even a lock file where that cannot be
+};
+
+inline constexpr std::size_t max_key_bytes = 511;                            // LMDB's limit
+inline constexpr std::size_t max_row_bytes = std::size_t{1} << 30;           // of a row or state record
+inline constexpr std::uint64_t default_map_bytes = std::uint64_t{64} << 30;  // address space, not memory
+
+struct EnvironmentState;
+
+/// What the last commit before it began holds, for as long as it lives. Views it returns die with it.
+class ReadTransaction {
+public:
+    ReadTransaction(ReadTransaction&&) noexcept;
+    ReadTransaction& operator=(ReadTransaction&&) noexcept;
+    ~ReadTransaction();
+
+    /// Throws: Errc::corrupt, naming file, table and key, as every function here does.
+    [[nodiscard]] std::optional<std::string_view> row(std::uint64_t id) const;
+    [[nodiscard]] std::optional<std::uint64_t> key(std::string_view key) const;
+    [[nodiscard]] std::optional<std::string_view> state(std::string_view name) const;
+
+    /// Calls `visit(id, row)` for the rows with first <= id <= last in order of ids, until it returns false.
+    void for_each_row(std::uint64_t first, std::uint64_t last,
+                      const std::function<bool(std::uint64_t, std::string_view)>& visit) const;
+
+    /// Calls `visit(key, id)` for all keys in order of their bytes, until it returns false.
+    void for_each_key(const std::function<bool(std::string_view, std::uint64_t)>& visit) const;
+
+    [[nodiscard]] std::uint64_t row_count() const;
+    [[nodiscard]] std::uint64_t key_count() const;
+
+private:
+    friend class Environment;
+    struct Impl;
+    explicit ReadTransaction(std::unique_ptr<Impl> impl) noexcept;
+    std::unique_ptr<Impl> impl_;  // null after a move
+};
+
+/// What a function given to Environment::write changes.
+/// Throws: Errc::invalid_argument for an empty key or name; Errc::limit_exceeded past max_key_bytes or max_row_bytes;
+/// Errc::disk_full, Errc::io, Errc::corrupt. Nothing of the transaction is kept then.
+class WriteTransaction {
+public:
+    WriteTransaction(const WriteTransaction&) = delete;
+    WriteTransaction& operator=(const WriteTransaction&) = delete;
+
+    /// Adds or replaces. Cheapest in ascending order of ids.
+    void put_row(std::uint64_t id, std::string_view row);
+    void put_key(std::string_view key, std::uint64_t id);
+    void put_state(std::string_view name, std::string_view record);
+
+    /// Erasing what is not there does nothing.
+    void erase_row(std::uint64_t id);
+    void erase_key(std::string_view key);
+
+private:
+    friend class Environment;
+    struct Impl;
+    explicit WriteTransaction(Impl& impl) noexcept : impl_(&impl) {}
+    ~WriteTransaction() = default;
+    Impl* impl_;  // lives in Environment::write
+};
+
+class Environment {
+public:
+    /// Opens `directory`/data.mdb; the directory exists. When `map_bytes` of address space cannot be had, less is
+    /// taken. Throws: Errc::already_exists (create); Errc::corrupt when the file is missing, empty, cut or not LMDB's;
+    /// Errc::unsupported_version when the other LMDB wrote it; Errc::out_of_memory, Errc::disk_full, Errc::io.
+    Environment(const std::filesystem::path& directory, EnvironmentMode mode,
+                std::uint64_t map_bytes = default_map_bytes);
+    Environment(Environment&&) noexcept;
+    Environment& operator=(Environment&&) noexcept;
+    ~Environment();  // every ReadTransaction is gone by then
+
+    /// Throws: Errc::forked in a child of the process that opened it; Errc::poisoned after a failed sync;
+    /// Errc::limit_exceeded with more than 1,024 at once; Errc::io.
+    [[nodiscard]] ReadTransaction read() const;
+
+    /// Runs `fill` and commits what it put and erased: all of it on the disk, or none. When the map is full it grows
+    /// and `fill` runs once more, so running it twice must do no harm; growing waits for every ReadTransaction, so the
+    /// calling thread may hold none.
+    /// Throws: what `fill` throws; Errc::read_only, Errc::forked, Errc::poisoned; Errc::disk_full, after which the
+    /// next write may succeed; Errc::io, after which the environment is poisoned. Nothing was changed.
+    void write(const std::function<void(WriteTransaction&)>& fill);
+
+    /// What this build's LMDB writes, for Identity::engine: 1 = LMDB 0.9, 2 = LMDB 1.x.
+    [[nodiscard]] static std::uint32_t engine_format() noexcept;
+
+private:
+    std::shared_ptr<EnvironmentState> state_;  // null after a move
+};
+
+}  // namespace kith::inline v0::detail

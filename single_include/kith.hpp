@@ -1,0 +1,6853 @@
+// kith.hpp — the whole of kith for collections in memory, in one file.
+//
+// Made by tools/amalgamate.py from include/kith; change it there. It needs no dependency and nothing to link, and may be
+// included from any number of sources. Collections that live in a directory need the library itself.
+//
+// Licence: Apache-2.0, the kith authors.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <cmath>
+#include <compare>
+#include <concepts>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <initializer_list>
+#include <iterator>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <sys/mman.h>
+#include <thread>
+#include <tuple>
+#include <type_traits>
+#include <unistd.h>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// kith/kith.hpp — the whole library: every door that a program needs.
+
+// kith/collection.hpp — records of one schema, in a directory or in memory: the roof that joins the columns.
+
+// kith/collection/assign.hpp — `set<&Article::year>(2024)`: a new value for one member, for Collection::update.
+
+// kith/schema/reflect.hpp — what the compiler knows of a plain struct: how many members, their names, which is which.
+//
+// The standard has no reflection before C++26, so three facts are combined. An aggregate can be initialised with as
+// many values as it has members and not one more, which counts them. A structured binding gives each member's address
+// in an object that is declared and never defined, so any struct will do. And a compiler prints such an address, given
+// as a template argument, with the member's name. Everything that depends on a compiler's habits is in this file.
+//
+// Thread safety: everything happens while compiling.
+// Source: the technique is common to Boost.PFR, glaze and reflect-cpp; the code is ours.
+
+// kith/schema/members.hpp — the members of a plain struct as a tuple of references.
+//
+// C++20 can take a struct apart only by naming as many variables as it has members, so there is one overload for each
+// count up to the limit of 64. C++26 lets a structured binding introduce a pack; then this file becomes one function.
+// That is also why it is longer than its neighbours.
+//
+// Thread safety: functions without state.
+
+namespace kith::inline v0_single::detail {
+
+/// The number of members, as a type that picks the overload.
+template <std::size_t Count>
+using MemberCount = std::integral_constant<std::size_t, Count>;
+
+constexpr auto tie_members(auto&, MemberCount<0>) noexcept {
+    return std::tuple<>();
+}
+
+constexpr auto tie_members(auto& record, MemberCount<1>) noexcept {
+    auto& [m0] = record;
+    return std::tie(m0);
+}
+constexpr auto tie_members(auto& record, MemberCount<2>) noexcept {
+    auto& [m0, m1] = record;
+    return std::tie(m0, m1);
+}
+constexpr auto tie_members(auto& record, MemberCount<3>) noexcept {
+    auto& [m0, m1, m2] = record;
+    return std::tie(m0, m1, m2);
+}
+constexpr auto tie_members(auto& record, MemberCount<4>) noexcept {
+    auto& [m0, m1, m2, m3] = record;
+    return std::tie(m0, m1, m2, m3);
+}
+constexpr auto tie_members(auto& record, MemberCount<5>) noexcept {
+    auto& [m0, m1, m2, m3, m4] = record;
+    return std::tie(m0, m1, m2, m3, m4);
+}
+constexpr auto tie_members(auto& record, MemberCount<6>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5);
+}
+constexpr auto tie_members(auto& record, MemberCount<7>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6);
+}
+constexpr auto tie_members(auto& record, MemberCount<8>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7);
+}
+constexpr auto tie_members(auto& record, MemberCount<9>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8);
+}
+constexpr auto tie_members(auto& record, MemberCount<10>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9);
+}
+constexpr auto tie_members(auto& record, MemberCount<11>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10);
+}
+constexpr auto tie_members(auto& record, MemberCount<12>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11);
+}
+constexpr auto tie_members(auto& record, MemberCount<13>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12);
+}
+constexpr auto tie_members(auto& record, MemberCount<14>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13);
+}
+constexpr auto tie_members(auto& record, MemberCount<15>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14);
+}
+constexpr auto tie_members(auto& record, MemberCount<16>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15);
+}
+constexpr auto tie_members(auto& record, MemberCount<17>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16);
+}
+constexpr auto tie_members(auto& record, MemberCount<18>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17);
+}
+constexpr auto tie_members(auto& record, MemberCount<19>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18);
+}
+constexpr auto tie_members(auto& record, MemberCount<20>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19);
+}
+constexpr auto tie_members(auto& record, MemberCount<21>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20);
+}
+constexpr auto tie_members(auto& record, MemberCount<22>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21);
+}
+constexpr auto tie_members(auto& record, MemberCount<23>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22] =
+        record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22);
+}
+constexpr auto tie_members(auto& record, MemberCount<24>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22,
+           m23] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23);
+}
+constexpr auto tie_members(auto& record, MemberCount<25>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24);
+}
+constexpr auto tie_members(auto& record, MemberCount<26>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25);
+}
+constexpr auto tie_members(auto& record, MemberCount<27>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26);
+}
+constexpr auto tie_members(auto& record, MemberCount<28>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27);
+}
+constexpr auto tie_members(auto& record, MemberCount<29>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28);
+}
+constexpr auto tie_members(auto& record, MemberCount<30>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29);
+}
+constexpr auto tie_members(auto& record, MemberCount<31>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30);
+}
+constexpr auto tie_members(auto& record, MemberCount<32>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31);
+}
+constexpr auto tie_members(auto& record, MemberCount<33>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32);
+}
+constexpr auto tie_members(auto& record, MemberCount<34>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33);
+}
+constexpr auto tie_members(auto& record, MemberCount<35>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34);
+}
+constexpr auto tie_members(auto& record, MemberCount<36>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35);
+}
+constexpr auto tie_members(auto& record, MemberCount<37>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36);
+}
+constexpr auto tie_members(auto& record, MemberCount<38>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37);
+}
+constexpr auto tie_members(auto& record, MemberCount<39>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38);
+}
+constexpr auto tie_members(auto& record, MemberCount<40>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39);
+}
+constexpr auto tie_members(auto& record, MemberCount<41>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40);
+}
+constexpr auto tie_members(auto& record, MemberCount<42>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41);
+}
+constexpr auto tie_members(auto& record, MemberCount<43>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42);
+}
+constexpr auto tie_members(auto& record, MemberCount<44>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43);
+}
+constexpr auto tie_members(auto& record, MemberCount<45>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44] =
+        record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44);
+}
+constexpr auto tie_members(auto& record, MemberCount<46>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44,
+           m45] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45);
+}
+constexpr auto tie_members(auto& record, MemberCount<47>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46);
+}
+constexpr auto tie_members(auto& record, MemberCount<48>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47);
+}
+constexpr auto tie_members(auto& record, MemberCount<49>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48);
+}
+constexpr auto tie_members(auto& record, MemberCount<50>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48, m49] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48, m49);
+}
+constexpr auto tie_members(auto& record, MemberCount<51>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48, m49, m50] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48, m49, m50);
+}
+constexpr auto tie_members(auto& record, MemberCount<52>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48, m49, m50, m51] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48, m49, m50, m51);
+}
+constexpr auto tie_members(auto& record, MemberCount<53>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48, m49, m50, m51, m52] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48, m49, m50, m51, m52);
+}
+constexpr auto tie_members(auto& record, MemberCount<54>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48, m49, m50, m51, m52, m53] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48, m49, m50, m51, m52, m53);
+}
+constexpr auto tie_members(auto& record, MemberCount<55>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48, m49, m50, m51, m52, m53, m54] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48, m49, m50, m51, m52, m53, m54);
+}
+constexpr auto tie_members(auto& record, MemberCount<56>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48, m49, m50, m51, m52, m53, m54, m55] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48, m49, m50, m51, m52, m53, m54, m55);
+}
+constexpr auto tie_members(auto& record, MemberCount<57>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56);
+}
+constexpr auto tie_members(auto& record, MemberCount<58>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56, m57] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56, m57);
+}
+constexpr auto tie_members(auto& record, MemberCount<59>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56, m57, m58] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56, m57, m58);
+}
+constexpr auto tie_members(auto& record, MemberCount<60>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56, m57, m58, m59] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56, m57, m58, m59);
+}
+constexpr auto tie_members(auto& record, MemberCount<61>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56, m57, m58, m59, m60] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56, m57, m58, m59, m60);
+}
+constexpr auto tie_members(auto& record, MemberCount<62>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56, m57, m58, m59, m60, m61] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56, m57, m58, m59, m60, m61);
+}
+constexpr auto tie_members(auto& record, MemberCount<63>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56, m57, m58, m59, m60, m61, m62] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56, m57, m58, m59, m60, m61,
+                    m62);
+}
+constexpr auto tie_members(auto& record, MemberCount<64>) noexcept {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41, m42, m43, m44, m45,
+           m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56, m57, m58, m59, m60, m61, m62, m63] = record;
+    return std::tie(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21,
+                    m22, m23, m24, m25, m26, m27, m28, m29, m30, m31, m32, m33, m34, m35, m36, m37, m38, m39, m40, m41,
+                    m42, m43, m44, m45, m46, m47, m48, m49, m50, m51, m52, m53, m54, m55, m56, m57, m58, m59, m60, m61,
+                    m62, m63);
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// The most members a record may have.
+inline constexpr std::size_t max_members = 64;
+
+// The conversions below are never called. They have a body all the same, for clang asks for one where a library's
+// template does call them and the type belongs to one source file alone.
+
+/// Stands for a value of any type where nothing is evaluated.
+struct AnyValue {
+    template <class T>
+    operator T() const noexcept {
+        __builtin_unreachable();
+    }
+};
+
+/// Stands for a value of a base class of `Derived` where nothing is evaluated.
+template <class Derived>
+struct AnyBase {
+    template <class T>
+        requires(std::is_base_of_v<T, Derived> && !std::is_same_v<T, Derived>)
+    operator T() const noexcept {
+        __builtin_unreachable();
+    }
+};
+
+/// Stands for an object of any class where nothing is evaluated.
+struct AnyObject {
+    template <class T>
+        requires std::is_class_v<T>
+    operator T() const noexcept {
+        __builtin_unreachable();
+    }
+};
+
+template <class Record, std::size_t... I>
+consteval bool takes_values(std::index_sequence<I...>) {
+    return requires { Record{(static_cast<void>(I), AnyValue())...}; };
+}
+
+template <class Record>
+inline constexpr bool has_base = requires { Record{AnyBase<Record>()}; };
+
+/// How many members `Record` has; max_members + 1 stands for any larger number.
+/// Requires: an aggregate without a base class and without C arrays.
+template <class Record, std::size_t Count = 0>
+consteval std::size_t count_members() {
+    if constexpr (Count > max_members) {
+        return Count;
+    } else if constexpr (takes_values<Record>(std::make_index_sequence<Count + 1>())) {
+        return count_members<Record, Count + 1>();
+    } else {
+        return Count;
+    }
+}
+
+template <class Record>
+inline constexpr std::size_t member_count = count_members<std::remove_const_t<Record>>();
+
+/// True when the value after the first ones belongs to a C array of numbers: it takes braces, and it is no class.
+template <class Record, std::size_t... First>
+consteval bool array_follows(std::index_sequence<First...>) {
+    return requires { Record{(static_cast<void>(First), AnyValue())..., {AnyValue(), AnyValue()}}; } &&
+           !requires { Record{(static_cast<void>(First), AnyValue())..., AnyObject()}; };
+}
+
+/// True when a member is a C array of two or more numbers. Its elements would each be counted as a member.
+template <class Record>
+inline constexpr bool has_c_array = []<std::size_t... I>(std::index_sequence<I...>) {
+    return (array_follows<Record>(std::make_index_sequence<I>()) || ...);
+}(std::make_index_sequence<member_count<Record> <= max_members ? member_count<Record> : 0>());
+
+/// References to all members, in the order of the struct.
+template <class Record>
+constexpr auto members(Record& record) noexcept {
+    return tie_members(record, MemberCount<member_count<Record>>());
+}
+
+template <class Record, std::size_t I>
+using MemberType = std::remove_cvref_t<std::tuple_element_t<I, decltype(members(std::declval<Record&>()))>>;
+
+template <class T>
+struct Unplaced {
+    T value;
+};
+
+// The object below is only ever named: its members have addresses and no bytes. Compilers rightly find that odd.
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wundefined-internal"
+#pragma clang diagnostic ignored "-Wundefined-var-template"
+#endif
+
+template <class Record>
+extern const Unplaced<Record> unplaced;
+
+template <class Record, std::size_t I>
+consteval auto member_address() noexcept {
+    return &std::get<I>(members(unplaced<Record>.value));
+}
+
+template <class Record, auto Member>
+consteval auto address_through() noexcept {
+    return &(unplaced<Record>.value.*Member);
+}
+
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
+
+/// Carries a pointer as a template argument; clang before 18 takes no pointer into an object without it.
+template <class Pointer>
+struct Printed {
+    Pointer pointer;
+};
+
+template <auto Value>
+consteval auto printed_name() noexcept {
+    return std::string_view(__PRETTY_FUNCTION__);
+}
+
+constexpr bool is_name_character(char c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           static_cast<unsigned char>(c) >= 0x80;
+}
+
+/// The last identifier of a text.
+constexpr std::string_view last_name(std::string_view text) noexcept {
+    std::size_t end = text.size();
+    while (end > 0 && !is_name_character(text[end - 1])) --end;
+    std::size_t begin = end;
+    while (begin > 0 && is_name_character(text[begin - 1])) --begin;
+    return text.substr(begin, end - begin);
+}
+
+template <class Record, std::size_t I>
+inline constexpr std::string_view member_name =
+    last_name(printed_name<Printed<decltype(member_address<Record, I>())>{member_address<Record, I>()}>());
+
+template <class>
+struct MemberPointer;
+
+template <class Owner, class T>
+struct MemberPointer<T Owner::*> {
+    using Record = Owner;
+    using Type = T;
+};
+
+/// The struct that a member pointer points into.
+template <auto Member>
+using RecordOf = typename MemberPointer<std::remove_const_t<decltype(Member)>>::Record;
+
+/// The type of the member that a member pointer names.
+template <auto Member>
+using TypeOf = typename MemberPointer<std::remove_const_t<decltype(Member)>>::Type;
+
+/// True for a pointer to a data member of `Record` itself.
+template <class Record, auto Member>
+consteval bool is_member_of() noexcept {
+    if constexpr (std::is_member_object_pointer_v<std::remove_const_t<decltype(Member)>>) {
+        return std::is_same_v<RecordOf<Member>, Record>;
+    } else {
+        return false;
+    }
+}
+
+template <class Record, auto Member, std::size_t I>
+consteval bool is_member() {
+    if constexpr (std::is_same_v<TypeOf<Member>, MemberType<Record, I>>) {
+        return address_through<Record, Member>() == member_address<Record, I>();
+    } else {
+        return false;
+    }
+}
+
+template <class Record, auto Member, std::size_t... I>
+consteval std::size_t find_member(std::index_sequence<I...>) {
+    std::size_t found = sizeof...(I);
+    static_cast<void>(((is_member<Record, Member, I>() ? (found = I, true) : false) || ...));
+    return found;
+}
+
+/// The place of a member in its struct, counted from 0.
+template <auto Member>
+inline constexpr std::size_t member_index =
+    find_member<RecordOf<Member>, Member>(std::make_index_sequence<member_count<RecordOf<Member>>>());
+
+struct NameProbe {
+    int probed_member;
+};
+
+static_assert(member_name<NameProbe, 0> == "probed_member" && member_index<&NameProbe::probed_member> == 0,
+              "kith: this compiler does not print member names as kith knows them; g++ 12 or clang 14 and later do");
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+/// Assigns its value to `Member` of the record it is called with.
+template <auto Member, class Value>
+class Assignment {
+public:
+    explicit Assignment(Value value) : value_(std::move(value)) {}
+
+    template <class Record>
+    void operator()(Record& record) const {
+        record.*Member = value_;
+    }
+
+private:
+    Value value_;
+};
+
+template <auto Member, class Value>
+[[nodiscard]] auto set(Value&& value) {
+    using Stored = detail::TypeOf<Member>;
+    static_assert(std::is_convertible_v<Value&&, Stored>,
+                  "kith: set<&Record::member>(value) needs a value of its type");
+    return Assignment<Member, Stored>(static_cast<Stored>(std::forward<Value>(value)));
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/collection/collection.hpp — the typed front of a collection: your struct in, your struct out.
+
+// kith/collection/engine.hpp — a collection without its types: batches in, records and neighbours out.
+//
+// A write is validated, logged, made durable as far as the durability level says, and then published as the next
+// snapshot; a background thread links published records into the graphs, and a search scans what is not linked yet.
+// So an acknowledgement never waits for a graph, and a search never misses a record.
+//
+// Thread safety: every public function may be called by any number of threads at once, except that the destructor
+// must be the last call. Writers take turns; readers wait for nobody.
+
+// kith/collection/commit_queue.hpp — one writer at a time, and one sync for all who wait.
+//
+// Each caller queues its request and asks for the writer role. Whoever gets it serves the whole queue, so that
+// callers who arrive while a sync is under way share the next one (group commit).
+//
+// Thread safety: any number of threads may call commit and exclusive.
+
+// kith/core/error.hpp — what the library says when the world or the caller's data stops it.
+//
+// One exception type and one place that throws it: a single breakpoint, and a single place that changes in a build
+// without exceptions. Ordinary answers such as "no such key" are values (std::optional, bool), never errors.
+
+#ifndef __cpp_exceptions
+#include <cstdlib>
+#endif
+
+namespace kith::inline v0_single {
+
+/// What kind of trouble; the text of the Error says which file, field or record.
+enum class Errc : std::uint8_t {
+    invalid_argument,     ///< the caller's data or setting is refused; nothing was written
+    already_exists,       ///< insert of a key that is present; nothing was written
+    not_found,            ///< a collection, or a key that an update names, is missing
+    closed,               ///< the collection was closed
+    read_only,            ///< a write on a collection that was opened for reading
+    locked,               ///< another process or handle holds the collection
+    schema_mismatch,      ///< the stored schema differs from the program's
+    not_a_collection,     ///< the path holds something else
+    corrupt,              ///< stored bytes are damaged; the text names file and offset
+    unsupported_version,  ///< written by a format this build does not read
+    io,                   ///< the operating system refused a read or write
+    disk_full,            ///< no space left; free some and go on
+    out_of_memory,        ///< address space or memory could not be had
+    forked,               ///< the handle was made by a parent process
+    poisoned,             ///< a sync failed earlier: reopen the collection to recover
+    limit_exceeded,       ///< a documented limit was passed
+    cancelled,            ///< the caller asked a long call to stop
+};
+
+/// The name of an error code, as it stands in the enumeration.
+constexpr std::string_view name(Errc code) noexcept {
+    switch (code) {
+        case Errc::invalid_argument:
+            return "invalid_argument";
+        case Errc::already_exists:
+            return "already_exists";
+        case Errc::not_found:
+            return "not_found";
+        case Errc::closed:
+            return "closed";
+        case Errc::read_only:
+            return "read_only";
+        case Errc::locked:
+            return "locked";
+        case Errc::schema_mismatch:
+            return "schema_mismatch";
+        case Errc::not_a_collection:
+            return "not_a_collection";
+        case Errc::corrupt:
+            return "corrupt";
+        case Errc::unsupported_version:
+            return "unsupported_version";
+        case Errc::io:
+            return "io";
+        case Errc::disk_full:
+            return "disk_full";
+        case Errc::out_of_memory:
+            return "out_of_memory";
+        case Errc::forked:
+            return "forked";
+        case Errc::poisoned:
+            return "poisoned";
+        case Errc::limit_exceeded:
+            return "limit_exceeded";
+        case Errc::cancelled:
+            return "cancelled";
+    }
+    return "unknown";
+}
+
+/// The one exception of the library: a code to act on and a sentence to read.
+class Error : public std::runtime_error {
+public:
+    Error(Errc code, const std::string& text) : std::runtime_error(text), code_(code) {}
+
+    [[nodiscard]] Errc code() const noexcept { return code_; }
+
+private:
+    Errc code_;
+};
+
+/// Stops the current operation with `code` and `text`.
+/// Throws: Error, always. In a build without exceptions it ends the program.
+[[noreturn]] inline void raise(Errc code, const std::string& text) {
+#ifdef __cpp_exceptions
+    throw Error(code, text);
+#else
+    static_cast<void>(code);
+    static_cast<void>(text);
+    std::abort();
+#endif
+}
+
+/// Calls `act` and hands back what it raised, or null: for work done on behalf of another thread.
+template <class Act>
+[[nodiscard]] std::exception_ptr attempt(Act&& act) {
+#ifdef __cpp_exceptions
+    try {
+        act();
+    } catch (...) {
+        return std::current_exception();
+    }
+#else
+    act();
+#endif
+    return nullptr;
+}
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+template <class Request>
+class CommitQueue {
+public:
+    /// Has `request` served, by this thread or another: `serve(std::vector<Request*>&)` runs in the writer role,
+    /// with every request that waits. A serve that raises fails all of its requests.
+    /// Requires: Request has a member `std::exception_ptr error`, which serve sets for a request that fails alone.
+    /// Throws: what the request raised.
+    template <class Serve>
+    void commit(Request& request, Serve&& serve) {
+        Waiting waiting{&request};
+        {
+            const std::lock_guard lock(queue_mutex_);
+            queue_.push_back(&waiting);
+        }
+        const std::lock_guard role(writer_role_);
+        if (!waiting.served) serve_all(serve);
+        if (request.error != nullptr) std::rethrow_exception(request.error);
+    }
+
+    /// Runs `act` in the writer role: no request is served meanwhile.
+    template <class Act>
+    decltype(auto) exclusive(Act&& act) {
+        const std::lock_guard role(writer_role_);
+        return act();
+    }
+
+private:
+    struct Waiting {
+        Request* request;
+        bool served = false;  // guarded by the writer role
+    };
+
+    template <class Serve>
+    void serve_all(Serve&& serve) {
+        std::vector<Waiting*> group;
+        {
+            const std::lock_guard lock(queue_mutex_);
+            group.swap(queue_);
+        }
+        std::vector<Request*> requests;
+        for (Waiting* waiting : group) requests.push_back(waiting->request);
+        const std::exception_ptr failed = attempt([&] { serve(requests); });
+        for (Waiting* waiting : group) {
+            if (failed != nullptr && waiting->request->error == nullptr) waiting->request->error = failed;
+            waiting->served = true;
+        }
+    }
+
+    std::mutex writer_role_;
+    std::mutex queue_mutex_;
+    std::vector<Waiting*> queue_;  // guarded by queue_mutex_
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/durable_store.hpp — what the engine asks of a directory, and the door to the compiled unit.
+//
+// A collection in memory has none of this. One that survives hands each batch to append() before it applies it, and
+// its segments to seal() at a checkpoint. One virtual call a batch or a row, never one a distance.
+//
+// Thread safety: append, sync and seal belong to whoever holds the engine's writer role; find and row may be called
+// by any number of threads at once.
+
+// kith/collection/engine_schema.hpp — what the engine knows of a schema: names, sizes, and how to make an index.
+//
+// The engine moves keys, rows and vectors as bytes, so one engine serves every schema, typed or known only at run
+// time. Only the factories below are instantiated for each vector field.
+
+// kith/core/slot.hpp — the dense number a segment gives each record.
+//
+// An index sees slots and nothing else: a slot is the position of a vector in its rows and of a node in its graph.
+// Slots are given out in order from 0 and never reused while the segment lives.
+
+namespace kith::inline v0_single {
+
+using Slot = std::uint32_t;
+
+/// No slot: an empty link in a graph, a key that is absent. On disk: never change.
+inline constexpr Slot no_slot = 0xffffffff;
+
+}  // namespace kith::inline v0_single
+
+// kith/index/vector_index.hpp — the rows and the index of one vector field of one segment, behind one virtual call.
+//
+// A collection holds fields of many metrics and indexes, known when it is compiled or only when it runs. It reaches
+// them all through this seam, which costs one virtual call a query or a batch, never one a distance.
+//
+// Thread safety: append, truncate and rows belong to one writer. index_up_to may run beside it, one call at a time.
+// indexed, vector, search, search_exact and score may be called by any number of threads beside both, for slots
+// whose append happened before the call. No search waits for anyone.
+
+// kith/core/neighbor.hpp — a slot and how far it is from the query.
+
+namespace kith::inline v0_single {
+
+/// One answer of a search inside a segment. Nearer first; equal distances order by slot, so that the same data and
+/// the same request always give the same answer.
+struct Neighbor {
+    float distance = 0;
+    Slot slot = no_slot;
+
+    friend constexpr bool operator==(const Neighbor& a, const Neighbor& b) noexcept {
+        return a.distance == b.distance && a.slot == b.slot;
+    }
+    friend constexpr bool operator<(const Neighbor& a, const Neighbor& b) noexcept {
+        return a.distance < b.distance || (a.distance == b.distance && a.slot < b.slot);
+    }
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/index/search_params.hpp — what one search asks of an index.
+
+// kith/core/bitset_view.hpp — which slots of a segment a search may return.
+//
+// Deletes, conditions and snapshots all reach an index as this one view: the first `count` slots exist, and those
+// whose bit is set are excluded. The common case, nothing excluded, holds no bits and costs one comparison.
+//
+// Thread safety: a view is immutable; the words it points to must not change while it is in use.
+
+namespace kith::inline v0_single {
+
+class BitsetView {
+public:
+    /// Allows nothing.
+    constexpr BitsetView() noexcept = default;
+
+    /// Allows every slot below `count`.
+    constexpr explicit BitsetView(Slot count) noexcept : count_(count) {}
+
+    /// Allows the slots below `count` whose bit in `excluded` is 0.
+    /// Shape: `excluded` holds (count + 63) / 64 words, slot s is bit s % 64 of word s / 64; null excludes nothing.
+    constexpr BitsetView(const std::uint64_t* excluded, Slot count) noexcept : excluded_(excluded), count_(count) {}
+
+    [[nodiscard]] constexpr bool allows(Slot slot) const noexcept {
+        return slot < count_ && (excluded_ == nullptr || ((excluded_[slot / 64] >> (slot % 64)) & 1U) == 0);
+    }
+
+    /// The number of slots that exist, excluded ones among them.
+    [[nodiscard]] constexpr Slot count() const noexcept { return count_; }
+
+    /// True when no bit is looked at: every slot below count() is allowed.
+    [[nodiscard]] constexpr bool all() const noexcept { return excluded_ == nullptr; }
+
+    /// The number of slots that are allowed. Cost: a bit count per 64 slots, where something is excluded at all.
+    [[nodiscard]] constexpr Slot count_allowed() const noexcept {
+        if (excluded_ == nullptr) return count_;
+        Slot excluded = 0;
+        for (Slot word = 0; word < count_ / 64; ++word) excluded += static_cast<Slot>(std::popcount(excluded_[word]));
+        if (const Slot rest = count_ % 64; rest != 0) {
+            const std::uint64_t existing = (std::uint64_t{1} << rest) - 1;
+            excluded += static_cast<Slot>(std::popcount(excluded_[count_ / 64] & existing));
+        }
+        return count_ - excluded;
+    }
+
+    /// The same exclusions over the first `count` slots only.
+    /// Requires: count is at most count().
+    [[nodiscard]] constexpr BitsetView first(Slot count) const noexcept { return {excluded_, count}; }
+
+private:
+    const std::uint64_t* excluded_ = nullptr;  // null, or count_ bits: 1 means excluded
+    Slot count_ = 0;                           // slots at or past it do not exist for this search
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+struct SearchParams {
+    std::size_t limit = 10;        ///< neighbours wanted; more than there are is fine
+    std::uint32_t ef_search = 64;  ///< candidates a graph search keeps: more is slower and finds more; at least limit is used
+    BitsetView allowed;            ///< the slots that exist for this search and may be returned
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/index/search_scratch.hpp — the memory one search works in, kept from search to search.
+//
+// A search marks the slots it met, keeps its best candidates, and scores a block of neighbours at a time. All of that
+// is here, grows to what the largest search needed, and is then used again without a call to the allocator.
+//
+// Thread safety: none; every searching thread owns its own. One scratch serves any number of indexes in turn.
+
+// kith/index/candidate.hpp — what a beam search keeps of a slot, and the sorted pool it keeps it in.
+//
+// A candidate is one 64-bit number whose order is (distance, slot), so a comparison is one instruction, equal
+// distances need no second look, and even NaN has its place (behind everything). The beam is a plain sorted array:
+// for a few hundred entries, moving half of them by memmove is cheaper than a heap's mispredicted branches.
+//
+// Thread safety: none; every searching thread owns its own.
+
+namespace kith::inline v0_single {
+
+/// A slot with its distance and one mark, which its owner gives a meaning.
+/// Requires: slot is below 2^31.
+class Candidate {
+public:
+    constexpr Candidate() noexcept = default;
+    constexpr Candidate(float distance, Slot slot, bool marked = false) noexcept
+        : bits_((std::uint64_t{ordered(distance)} << 32) | (std::uint64_t{slot} << 1) | std::uint64_t{marked}) {}
+
+    [[nodiscard]] constexpr Slot slot() const noexcept { return static_cast<Slot>(bits_) >> 1; }
+    [[nodiscard]] constexpr bool marked() const noexcept { return (bits_ & 1) != 0; }
+    constexpr void mark() noexcept { bits_ |= 1; }
+    [[nodiscard]] constexpr Candidate unmarked() const noexcept { return Candidate(bits_ & ~std::uint64_t{1}); }
+
+    [[nodiscard]] constexpr float distance() const noexcept {
+        const auto bits = static_cast<std::uint32_t>(bits_ >> 32);
+        return std::bit_cast<float>((bits & sign_bit) != 0 ? bits ^ sign_bit : ~bits);
+    }
+    [[nodiscard]] constexpr Neighbor neighbor() const noexcept { return {distance(), slot()}; }
+
+    /// Orders by distance, then slot.
+    friend constexpr auto operator<=>(const Candidate&, const Candidate&) noexcept = default;
+
+private:
+    constexpr explicit Candidate(std::uint64_t bits) noexcept : bits_(bits) {}
+
+    static constexpr std::uint32_t sign_bit = 0x80000000;
+
+    /// The bits of a float as a number with the same order. Adding zero makes -0 equal to 0.
+    static constexpr std::uint32_t ordered(float distance) noexcept {
+        const auto bits = std::bit_cast<std::uint32_t>(distance + 0.0F);
+        return bits ^ ((bits & sign_bit) != 0 ? ~std::uint32_t{0} : sign_bit);
+    }
+
+    std::uint64_t bits_ = 0;  // ordered distance, slot, mark, from high to low
+};
+
+/// The nearest candidates so far, sorted; a marked one was expanded.
+class CandidatePool {
+public:
+    /// Empties the pool and makes room for the nearest `capacity`.
+    /// Requires: capacity is positive. Throws: std::bad_alloc when it has to grow.
+    void reset(std::size_t capacity) {
+        if (items_.size() < capacity) items_.resize(capacity);
+        capacity_ = capacity;
+        size_ = 0;
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] Candidate& operator[](std::size_t at) noexcept { return items_[at]; }
+    [[nodiscard]] const Candidate* begin() const noexcept { return items_.data(); }
+    [[nodiscard]] const Candidate* end() const noexcept { return items_.data() + size_; }
+
+    /// No candidate at a greater distance than this is kept.
+    [[nodiscard]] float worst_distance() const noexcept {
+        return size_ < capacity_ ? std::numeric_limits<float>::infinity() : items_[size_ - 1].distance();
+    }
+
+    /// Keeps `candidate` if it is among the nearest; its position then, else size().
+    std::size_t offer(Candidate candidate) noexcept {
+        Candidate* const items = items_.data();
+        const bool full = size_ == capacity_;
+        if (full && !(candidate < items[size_ - 1])) return size_;
+        const auto at = static_cast<std::size_t>(std::lower_bound(items, items + size_, candidate) - items);
+        if (!full) ++size_;
+        std::memmove(items + at + 1, items + at, (size_ - 1 - at) * sizeof(Candidate));
+        items[at] = candidate;
+        return at;
+    }
+
+private:
+    std::vector<Candidate> items_;  // the first size_ are sorted
+    std::size_t size_ = 0;          // at most capacity_
+    std::size_t capacity_ = 0;      // at most items_.size()
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/index/visited_set.hpp — the slots one search has already met.
+//
+// A search meets a few thousand slots out of millions, at random, so what counts is that the set stays in the near
+// cache: one bit a slot is 128 KB for a million. Clearing it before each search costs 3 µs then, less than the cache
+// misses that wider stamps, which need no clearing, would add.
+//
+// Thread safety: none; every searching thread owns its own set.
+// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithm 2 (the set v).
+
+namespace kith::inline v0_single {
+
+class VisitedSet {
+public:
+    /// Empties the set and makes room for slots below `count`.
+    /// Throws: std::bad_alloc when it has to grow; the set is then as before.
+    void clear(Slot count) {
+        const std::size_t needed = (std::size_t{count} + 63) / 64;
+        if (words_.size() < needed) words_.resize(needed + needed / 2);
+        std::fill_n(words_.begin(), needed, std::uint64_t{0});
+    }
+
+    /// Marks `slot`; true when this search meets it for the first time.
+    /// Requires: slot is below the count last given to clear().
+    bool insert(Slot slot) noexcept {
+        std::uint64_t& word = words_[slot / 64];
+        const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
+        const bool first = (word & bit) == 0;
+        word |= bit;
+        return first;
+    }
+
+private:
+    std::vector<std::uint64_t> words_;  // bit s % 64 of word s / 64: slot s was met
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// What is inside belongs to the index layer; others make one a thread and hand it in.
+struct SearchScratch {
+    VisitedSet visited;
+    CandidatePool pool;                // the beam
+    std::vector<Candidate> frontier;   // with exclusions: what is still to expand, a heap with the nearest on top
+    std::vector<Candidate> found;      // with exclusions: the best allowed ones, a heap with the farthest on top
+    std::vector<Neighbor> neighbors;   // answers of the graph, before those of the scan join them
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// Takes the next bytes of an image that is being written.
+using ByteSink = std::function<void(const void* data, std::size_t bytes)>;
+
+class VectorIndex {
+public:
+    VectorIndex() = default;
+    VectorIndex(const VectorIndex&) = delete;
+    VectorIndex& operator=(const VectorIndex&) = delete;
+    virtual ~VectorIndex() = default;
+
+    /// Elements of each vector.
+    [[nodiscard]] virtual std::size_t dim() const noexcept = 0;
+
+    /// Rows appended so far: the slot the next one gets.
+    [[nodiscard]] virtual Slot rows() const noexcept = 0;
+
+    /// The first so many slots are in the index; the rest is found by scanning.
+    [[nodiscard]] virtual Slot indexed() const noexcept = 0;
+
+    /// Copies a vector into the next row.
+    /// Requires: rows() is below the capacity; the index is not mapped.
+    /// Shape: `vector` holds dim() elements, finite, and not all zero under Cosine.
+    virtual void append(const float* vector) noexcept = 0;
+
+    /// Forgets the rows from `count` on.
+    /// Requires: indexed() is at most `count`, and no search was told of the rows that go.
+    virtual void truncate(Slot count) noexcept = 0;
+
+    /// Puts the slots from indexed() up to `count` into the index; returns when they are there.
+    /// Requires: `count` is at most rows(), as seen by the caller.
+    /// Throws: std::bad_alloc; indexed() then says how far it came, and a later call goes on from there.
+    virtual void index_up_to(Slot count, unsigned threads) = 0;
+
+    /// Copies the vector of a slot, bit for bit as it was appended. Shape: `out` has room for dim() elements.
+    virtual void vector(Slot slot, float* out) const noexcept = 0;
+
+    /// The nearest allowed slots: the index is asked for those it holds, the rest up to params.allowed.count() is
+    /// scanned. Returns min(params.limit, allowed slots) of them, never fewer.
+    /// Ensures: nearest first, equal distances by slot.
+    /// Shape: `query` holds dim() elements, `out` has room for min(params.limit, params.allowed.count()).
+    /// Throws: std::bad_alloc while `scratch` still grows; after that nothing is allocated.
+    virtual std::size_t search(const float* query, const SearchParams& params, SearchScratch& scratch,
+                               Neighbor* out) const = 0;
+
+    /// As search, with every allowed slot compared.
+    virtual std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch& scratch,
+                                     Neighbor* out) const = 0;
+
+    /// A distance in the convention the metric shows to users.
+    [[nodiscard]] virtual float score(float distance) const noexcept = 0;
+
+    /// Writes the image of the rows, or of the graph, that map_vector_index reads. The caller adds the checksum.
+    /// Requires: every row is indexed, and nothing changes meanwhile.
+    /// Throws: what `sink` throws.
+    virtual void save_rows(const ByteSink& sink) const = 0;
+    virtual void save_graph(const ByteSink& sink) const = 0;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+struct VectorFieldType {
+    std::string_view name;
+    std::size_t dim = 0;
+    /// An empty index in memory for up to `capacity` rows.
+    std::unique_ptr<VectorIndex> (*make)(std::size_t dim, Slot capacity) = nullptr;
+    /// An index of `count` rows over bytes that VectorIndex::save_rows and save_graph wrote; nothing is copied.
+    std::unique_ptr<VectorIndex> (*map)(std::size_t dim, Slot count, std::span<const std::byte> rows,
+                                        std::span<const std::byte> graph) = nullptr;
+};
+
+struct EngineSchema {
+    std::string descriptor;
+    std::uint64_t fingerprint = 0;
+    std::vector<VectorFieldType> vectors;
+    /// A key as a person writes it, for messages.
+    std::string (*show_key)(std::string_view key) = nullptr;
+    /// Readable lines on what differs between two descriptors.
+    std::string (*difference)(std::string_view stored, std::string_view current) = nullptr;
+
+    /// Bytes of the vector fields of one record.
+    [[nodiscard]] std::size_t vector_bytes() const noexcept {
+        std::size_t bytes = 0;
+        for (const VectorFieldType& field : vectors) bytes += field.dim * sizeof(float);
+        return bytes;
+    }
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/key_map.hpp — where each key's newest version lives, for keys changed since the last checkpoint.
+//
+// A key that is not in the map is as the environment has it; a key that maps to nothing was erased.
+//
+// Thread safety: none; its owner locks.
+
+// kith/collection/record_id.hpp — where one version of a record lives.
+
+namespace kith::inline v0_single::detail {
+
+/// A segment and a slot in it. A record that is replaced gets a new id; an id is never used twice.
+struct RecordId {
+    std::uint32_t segment = 0;
+    Slot slot = no_slot;
+
+    /// One number that orders as (segment, slot) does. On disk: never change.
+    [[nodiscard]] constexpr std::uint64_t packed() const noexcept {
+        return (static_cast<std::uint64_t>(segment) << 32) | slot;
+    }
+
+    static constexpr RecordId unpack(std::uint64_t packed) noexcept {
+        return {static_cast<std::uint32_t>(packed >> 32), static_cast<Slot>(packed)};
+    }
+
+    friend constexpr auto operator<=>(const RecordId&, const RecordId&) noexcept = default;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+struct KeyHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view key) const noexcept { return std::hash<std::string_view>{}(key); }
+};
+
+/// Key bytes to the record's id, or to nothing when the key was erased.
+using KeyMap = std::unordered_map<std::string, std::optional<RecordId>, KeyHash, std::equal_to<>>;
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/options.hpp — how a collection is opened, and what an acknowledgement promises.
+
+namespace kith::inline v0_single {
+
+/// What opening a directory may do.
+enum class OpenMode : std::uint8_t {
+    create_or_open,  ///< open what is there, make a new collection where nothing is
+    create,          ///< make a new one; a path that exists is an error
+    open,            ///< open an existing one; a missing path is an error
+    read_only,       ///< open an existing one and write nothing, not even a recovery
+};
+
+/// When an acknowledged write is safe from a power cut. A crash of the process alone loses nothing at any level.
+class Durability {
+public:
+    enum class Level : std::uint8_t { each_commit, interval, on_checkpoint };
+
+    /// A call returns after its records are on the disk. Callers that write at the same time share one sync.
+    static constexpr Durability each_commit() noexcept { return {Level::each_commit, {}}; }
+
+    /// A call returns at once; the log is synced every `period`. A power cut loses at most the writes since the last
+    /// sync, and what survives is a prefix of what was acknowledged.
+    static constexpr Durability interval(std::chrono::milliseconds period) noexcept {
+        return {Level::interval, period};
+    }
+
+    /// A call returns at once; checkpoint() and close() sync. A power cut loses at most the writes since then, and
+    /// what survives is a prefix of what was acknowledged.
+    static constexpr Durability on_checkpoint() noexcept { return {Level::on_checkpoint, {}}; }
+
+    [[nodiscard]] constexpr Level level() const noexcept { return level_; }
+    [[nodiscard]] constexpr std::chrono::milliseconds period() const noexcept { return period_; }
+
+private:
+    constexpr Durability(Level level, std::chrono::milliseconds period) noexcept : level_(level), period_(period) {}
+
+    Level level_;
+    std::chrono::milliseconds period_;  // positive for interval, unused otherwise
+};
+
+/// The settings of one open collection; none of them is stored.
+struct Options {
+    OpenMode mode = OpenMode::create_or_open;
+    Durability durability = Durability::each_commit();
+    Slot segment_capacity = Slot{1} << 20;             ///< records a segment holds before the next one begins
+    std::uint64_t log_bytes = std::uint64_t{1} << 28;  ///< a log longer than this is checkpointed in the background
+    unsigned index_threads = 1;                        ///< threads that link records into graphs; 1 is deterministic
+};
+
+/// Tag of the constructor that makes a collection without a directory.
+struct InMemory {};
+inline constexpr InMemory in_memory{};
+
+}  // namespace kith::inline v0_single
+
+// kith/collection/recovery.hpp — what opening a collection found and mended.
+
+namespace kith::inline v0_single {
+
+/// The end of the log was cut off: a write that was in flight when the process or the machine stopped.
+struct TornTail {
+    std::string file;          ///< the log file
+    std::uint64_t offset = 0;  ///< where its last whole record ends
+    std::uint64_t bytes = 0;   ///< how many bytes after that were dropped
+};
+
+/// The result of the last open. Damage that would lose an acknowledged record is an Error instead, never a report.
+struct RecoveryReport {
+    std::uint64_t replayed_batches = 0;      ///< log records applied again, each one batch
+    std::uint64_t replayed_operations = 0;   ///< puts and erases in them
+    std::uint64_t last_sequence = 0;         ///< number of the newest batch the collection holds
+    std::optional<TornTail> torn_tail;       ///< set when the log did not end in a whole record
+    std::vector<std::string> removed_files;  ///< leftovers of an interrupted checkpoint
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/collection/snapshot.hpp — the records one reader sees, unchanged for as long as it looks.
+//
+// A batch becomes visible by one exchange of a pointer to the next snapshot: the segments, how many slots of each
+// exist, and which are deleted. A reader that holds a snapshot sees all of a batch or none of it.
+//
+// Thread safety: a snapshot is immutable once published.
+
+// kith/collection/segment.hpp — a run of records: their rows, vectors and graphs, by slot.
+//
+// A segment is written by one thread, linked into its graphs by another, and read by any number. It is sealed by a
+// checkpoint: the same id and slots, now mapped from files and read from the environment instead of memory.
+//
+// Thread safety: append and truncate belong to the writer; link_up_to may run beside it; everything const may run
+// at any time for slots that a Snapshot has published.
+
+// kith/collection/row_store.hpp — the encoded rows of a segment that is still being written.
+//
+// Readers follow a slot to its bytes while the writer appends, so neither the table of rows nor a row ever moves: the
+// table lies in reserved address space, the bytes in blocks that are only added to.
+//
+// Thread safety: one writer; any number of readers of slots that were published to them (see Snapshot).
+
+// kith/core/assert.hpp — contracts between our own functions, checked in test builds.
+//
+// A broken contract is a bug in the caller, never bad input: input is checked at the facade, which raises an Error.
+// So the check may vanish from release builds, and where it stands it stops the program at the broken promise.
+
+#ifdef KITH_ASSERTS
+#undef NDEBUG
+#include <cassert>
+#define KITH_ASSERT(condition) assert(condition)
+#else
+#define KITH_ASSERT(condition) static_cast<void>(0)
+#endif
+
+// kith/core/reserved_memory.hpp — address space for an array that grows and never moves.
+//
+// Readers follow pointers into a segment while its writer appends, so the array must not be reallocated. Address
+// space is cheap: the whole capacity is reserved at once and a page costs memory only when it is first written. The
+// kernel is asked for 2 MB pages, which cut the cost of a cache miss in a graph search by a third.
+//
+// Thread safety: none for the object; the bytes are the owner's to share.
+
+namespace kith::inline v0_single {
+
+class ReservedMemory {
+public:
+    ReservedMemory() noexcept = default;
+
+    /// Reserves `bytes` bytes that read as zero, aligned to a page, to a huge page where there is one.
+    /// Throws: Errc::out_of_memory when the address space cannot be had; nothing is held then.
+    /// Cost: a system call; memory is used when written.
+    explicit ReservedMemory(std::size_t bytes) : size_(bytes) {
+        if (bytes == 0) return;
+        mapped_bytes_ = (bytes + 2 * huge_page_bytes - 1) / huge_page_bytes * huge_page_bytes;
+        void* mapped = ::mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE, flags, -1, 0);
+        if (mapped == MAP_FAILED) {
+            raise(Errc::out_of_memory, "cannot reserve " + std::to_string(bytes) + " bytes of address space");
+        }
+        mapped_ = mapped;
+        const auto address = reinterpret_cast<std::size_t>(mapped);
+        const std::size_t skip = (huge_page_bytes - address % huge_page_bytes) % huge_page_bytes;
+        data_ = static_cast<std::byte*>(mapped) + skip;
+        advise_huge_pages();
+    }
+
+    ReservedMemory(ReservedMemory&& other) noexcept { swap(other); }
+    ReservedMemory& operator=(ReservedMemory&& other) noexcept {
+        ReservedMemory taken(std::move(other));
+        swap(taken);
+        return *this;
+    }
+    ReservedMemory(const ReservedMemory&) = delete;
+    ReservedMemory& operator=(const ReservedMemory&) = delete;
+
+    ~ReservedMemory() {
+        if (mapped_ != nullptr) ::munmap(mapped_, mapped_bytes_);
+    }
+
+    [[nodiscard]] std::byte* data() const noexcept { return data_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+private:
+    static constexpr std::size_t huge_page_bytes = std::size_t{1} << 21;
+#ifdef MAP_NORESERVE
+    static constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+#else
+    static constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+#endif
+
+    void advise_huge_pages() const noexcept {
+#ifdef MADV_HUGEPAGE
+        static_cast<void>(::madvise(data_, size_, MADV_HUGEPAGE));  // a refusal only costs speed
+#endif
+    }
+
+    void swap(ReservedMemory& other) noexcept {
+        std::swap(mapped_, other.mapped_);
+        std::swap(mapped_bytes_, other.mapped_bytes_);
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+    }
+
+    void* mapped_ = nullptr;        // what mmap gave, or null
+    std::size_t mapped_bytes_ = 0;  // size_ and room to align data_
+    std::byte* data_ = nullptr;     // within mapped_, at a huge page boundary
+    std::size_t size_ = 0;          // what the owner asked for
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+class RowStore {
+public:
+    /// Throws: Errc::out_of_memory.
+    explicit RowStore(Slot capacity) : table_(std::size_t{capacity} * sizeof(Entry)) {}
+
+    [[nodiscard]] Slot size() const noexcept { return size_; }
+
+    /// Adds the row of the next slot.
+    /// Requires: size() is below the capacity.
+    void append(std::string_view row) {
+        KITH_ASSERT((size_ + std::size_t{1}) * sizeof(Entry) <= table_.size());
+        if (row.size() > block_free_) add_block(row.size());
+        std::memcpy(block_next_, row.data(), row.size());
+        entries()[size_++] = {block_next_, row.size()};
+        block_next_ += row.size();
+        block_free_ -= row.size();
+    }
+
+    /// Forgets the rows from `size` on; their bytes are given back with the segment.
+    void truncate(Slot size) noexcept { size_ = std::min(size_, size); }
+
+    /// The row of a published slot; it lives as long as the store.
+    [[nodiscard]] std::string_view operator[](Slot slot) const noexcept {
+        const Entry& entry = entries()[slot];
+        return {entry.data, entry.bytes};
+    }
+
+private:
+    struct Entry {
+        const char* data;
+        std::size_t bytes;
+    };
+    static constexpr std::size_t block_bytes = std::size_t{1} << 18;
+
+    [[nodiscard]] Entry* entries() const noexcept { return reinterpret_cast<Entry*>(table_.data()); }
+
+    void add_block(std::size_t at_least) {
+        const std::size_t bytes = std::max(at_least, block_bytes);
+        blocks_.push_back(std::make_unique<char[]>(bytes));
+        block_next_ = blocks_.back().get();
+        block_free_ = bytes;
+    }
+
+    ReservedMemory table_;                         // entries()[slot] for slots below size_
+    std::vector<std::unique_ptr<char[]>> blocks_;  // only the writer touches the vector
+    char* block_next_ = nullptr;                   // where the next row goes
+    std::size_t block_free_ = 0;                   // bytes from block_next_ to the end of its block
+    Slot size_ = 0;                                // the writer's count; readers use their snapshot's
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/core/bytes.hpp — numbers to bytes and back, little-endian on every machine.
+//
+// Everything kith stores goes through these two classes, so that no struct is copied whole and no reader walks past
+// the end of what it was given.
+//
+// Thread safety: none; each owner uses its own.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+template <std::unsigned_integral T>
+constexpr T little_endian(T value) noexcept {
+    if constexpr (std::endian::native == std::endian::little || sizeof(T) == 1) {
+        return value;
+    } else {
+        T swapped = 0;
+        for (std::size_t byte = 0; byte < sizeof(T); ++byte) {
+            swapped = static_cast<T>((swapped << 8) | ((value >> (8 * byte)) & 0xff));
+        }
+        return swapped;
+    }
+}
+
+}  // namespace detail
+
+/// Appends values to a string of bytes.
+class ByteWriter {
+public:
+    explicit ByteWriter(std::string& out) noexcept : out_(&out) {}
+
+    void u8(std::uint8_t value) { out_->push_back(static_cast<char>(value)); }
+    void u16(std::uint16_t value) { fixed(value); }
+    void u32(std::uint32_t value) { fixed(value); }
+    void u64(std::uint64_t value) { fixed(value); }
+    void f32(float value) { fixed(std::bit_cast<std::uint32_t>(value)); }
+    void f64(double value) { fixed(std::bit_cast<std::uint64_t>(value)); }
+
+    /// LEB128: seven bits a byte, lowest first; 1 to 10 bytes.
+    void varint(std::uint64_t value) {
+        while (value >= 0x80) {
+            u8(static_cast<std::uint8_t>(value | 0x80));
+            value >>= 7;
+        }
+        u8(static_cast<std::uint8_t>(value));
+    }
+
+    void f32s(std::span<const float> values) {
+        if constexpr (std::endian::native == std::endian::little) {
+            bytes(values.data(), values.size_bytes());
+        } else {
+            for (const float value : values) f32(value);
+        }
+    }
+
+    void bytes(const void* data, std::size_t count) { out_->append(static_cast<const char*>(data), count); }
+    void bytes(std::string_view data) { out_->append(data); }
+
+    /// A varint length, then the bytes.
+    void sized(std::string_view data) {
+        varint(data.size());
+        bytes(data);
+    }
+
+private:
+    template <std::unsigned_integral T>
+    void fixed(T value) {
+        const T stored = detail::little_endian(value);
+        bytes(&stored, sizeof(stored));
+    }
+
+    std::string* out_;  // never null; not owned
+};
+
+/// Reads values from bytes it does not own. Each read returns false, and moves nothing, when too few bytes are left.
+class ByteReader {
+public:
+    explicit ByteReader(std::string_view data) noexcept : data_(data) {}
+
+    [[nodiscard]] bool u8(std::uint8_t& value) noexcept { return fixed(value); }
+    [[nodiscard]] bool u16(std::uint16_t& value) noexcept { return fixed(value); }
+    [[nodiscard]] bool u32(std::uint32_t& value) noexcept { return fixed(value); }
+    [[nodiscard]] bool u64(std::uint64_t& value) noexcept { return fixed(value); }
+
+    [[nodiscard]] bool f32(float& value) noexcept {
+        std::uint32_t bits = 0;
+        if (!fixed(bits)) return false;
+        value = std::bit_cast<float>(bits);
+        return true;
+    }
+
+    [[nodiscard]] bool f64(double& value) noexcept {
+        std::uint64_t bits = 0;
+        if (!fixed(bits)) return false;
+        value = std::bit_cast<double>(bits);
+        return true;
+    }
+
+    /// Fills all of `values`.
+    [[nodiscard]] bool f32s(std::span<float> values) noexcept {
+        if (values.size_bytes() > remaining()) return false;
+        if constexpr (std::endian::native == std::endian::little) {
+            if (!values.empty()) std::memcpy(values.data(), data_.data() + offset_, values.size_bytes());
+            offset_ += values.size_bytes();
+            return true;
+        } else {
+            bool whole = true;
+            for (float& value : values) whole = f32(value) && whole;
+            return whole;
+        }
+    }
+
+    /// False also for a varint of more than 64 bits.
+    [[nodiscard]] bool varint(std::uint64_t& value) noexcept {
+        std::uint64_t result = 0;
+        for (std::size_t byte = 0; byte < 10 && offset_ + byte < data_.size(); ++byte) {
+            const auto bits = static_cast<std::uint8_t>(data_[offset_ + byte]);
+            if (byte == 9 && bits > 1) return false;
+            result |= static_cast<std::uint64_t>(bits & 0x7f) << (7 * byte);
+            if ((bits & 0x80) == 0) {
+                offset_ += byte + 1;
+                value = result;
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// The next `count` bytes, in place: they live as long as what the reader was given.
+    [[nodiscard]] bool bytes(std::size_t count, std::string_view& value) noexcept {
+        if (count > remaining()) return false;
+        value = data_.substr(offset_, count);
+        offset_ += count;
+        return true;
+    }
+
+    /// A varint length, then that many bytes, in place.
+    [[nodiscard]] bool sized(std::string_view& value) noexcept {
+        const std::size_t start = offset_;
+        std::uint64_t count = 0;
+        if (varint(count) && count <= remaining()) return bytes(static_cast<std::size_t>(count), value);
+        offset_ = start;
+        return false;
+    }
+
+    [[nodiscard]] std::size_t offset() const noexcept { return offset_; }
+    [[nodiscard]] std::size_t remaining() const noexcept { return data_.size() - offset_; }
+
+private:
+    template <std::unsigned_integral T>
+    bool fixed(T& value) noexcept {
+        if (remaining() < sizeof(T)) return false;
+        T stored = 0;
+        std::memcpy(&stored, data_.data() + offset_, sizeof(T));
+        value = detail::little_endian(stored);
+        offset_ += sizeof(T);
+        return true;
+    }
+
+    std::string_view data_;
+    std::size_t offset_ = 0;  // at most data_.size()
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+class Segment {
+public:
+    /// An empty segment in memory.
+    /// Throws: Errc::out_of_memory.
+    Segment(std::uint32_t id, Slot capacity, const EngineSchema& schema)
+        : id_(id), capacity_(capacity), rows_(std::make_unique<RowStore>(capacity)) {
+        for (const VectorFieldType& field : schema.vectors) {
+            indexes_.push_back(field.make(field.dim, capacity));
+            scratch_.resize(std::max(scratch_.size(), field.dim));
+        }
+    }
+
+    /// A sealed segment; `files` keeps alive the bytes that the indexes are mapped over.
+    Segment(std::uint32_t id, Slot count, std::vector<std::unique_ptr<VectorIndex>> indexes,
+            std::shared_ptr<const void> files)
+        : id_(id), capacity_(count), sealed_count_(count), files_(std::move(files)), indexes_(std::move(indexes)) {}
+
+    [[nodiscard]] std::uint32_t id() const noexcept { return id_; }
+    [[nodiscard]] bool sealed() const noexcept { return rows_ == nullptr; }
+    [[nodiscard]] bool full() const noexcept { return size() == capacity_; }
+
+    /// Slots given out, published or not.
+    [[nodiscard]] Slot size() const noexcept { return sealed() ? sealed_count_ : rows_->size(); }
+
+    /// Adds a record in the next slot, which it returns.
+    /// Requires: the segment is neither sealed nor full; `vectors` holds the elements of all vector fields.
+    Slot append(std::string_view row, std::string_view vectors) {
+        const Slot slot = rows_->size();
+        ByteReader reader(vectors);
+        for (const auto& index : indexes_) {
+            const std::span<float> elements = std::span(scratch_).first(index->dim());
+            const bool whole = reader.f32s(elements);
+            KITH_ASSERT(whole);
+            static_cast<void>(whole);
+            index->append(elements.data());
+        }
+        rows_->append(row);
+        return slot;
+    }
+
+    /// Forgets the slots from `size` on, none of which was ever published.
+    void truncate(Slot size) {
+        for (const auto& index : indexes_) index->truncate(size);
+        rows_->truncate(size);
+    }
+
+    /// The row of a slot. Requires: the segment is not sealed.
+    [[nodiscard]] std::string_view row(Slot slot) const noexcept { return (*rows_)[slot]; }
+
+    [[nodiscard]] const VectorIndex& index(std::size_t vector_field) const noexcept { return *indexes_[vector_field]; }
+    [[nodiscard]] std::size_t index_count() const noexcept { return indexes_.size(); }
+
+    /// How many slots every graph holds.
+    [[nodiscard]] Slot linked() const noexcept {
+        Slot linked = size();
+        for (const auto& index : indexes_) linked = std::min(linked, index->indexed());
+        return linked;
+    }
+
+    /// Links the published slots below `count` into the graphs. Concurrent calls take turns.
+    void link_up_to(Slot count, unsigned threads) {
+        const std::lock_guard lock(link_mutex_);
+        for (const auto& index : indexes_) {
+            if (index->indexed() < count) index->index_up_to(count, threads);
+        }
+    }
+
+private:
+    std::uint32_t id_;
+    Slot capacity_;
+    Slot sealed_count_ = 0;                              // slots of a sealed segment
+    std::shared_ptr<const void> files_;                  // outlives indexes_, which may point into it
+    std::unique_ptr<RowStore> rows_;                     // null once sealed: rows are in the environment
+    std::vector<std::unique_ptr<VectorIndex>> indexes_;  // one a vector field, in the order of the schema
+    std::vector<float> scratch_;                         // the writer's: one vector, aligned
+    std::mutex link_mutex_;                              // one thread links at a time
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// The deleted slots of one segment. Copied, never changed, when more are deleted.
+struct DeleteSet {
+    std::vector<std::uint64_t> words;  // bit s % 64 of word s / 64 is set when slot s is deleted
+    Slot count = 0;                    // bits that are set
+};
+
+struct SegmentView {
+    std::shared_ptr<Segment> segment;
+    Slot count = 0;                            // slots that exist
+    std::shared_ptr<const DeleteSet> deletes;  // null while none of them is deleted
+
+    [[nodiscard]] BitsetView allowed() const noexcept {
+        return deletes == nullptr ? BitsetView(count) : BitsetView(deletes->words.data(), count);
+    }
+    [[nodiscard]] Slot live() const noexcept { return count - (deletes == nullptr ? 0 : deletes->count); }
+};
+
+struct Snapshot {
+    std::vector<SegmentView> segments;  // ordered by segment id
+
+    [[nodiscard]] std::uint64_t live() const noexcept {
+        std::uint64_t live = 0;
+        for (const SegmentView& view : segments) live += view.live();
+        return live;
+    }
+
+    /// The view that holds `id`; null when this snapshot does not see it.
+    [[nodiscard]] const SegmentView* find(RecordId id) const noexcept {
+        const auto by_id = [](const SegmentView& view, std::uint32_t segment) { return view.segment->id() < segment; };
+        const auto found = std::lower_bound(segments.begin(), segments.end(), id.segment, by_id);
+        if (found == segments.end() || found->segment->id() != id.segment || !found->allowed().allows(id.slot)) {
+            return nullptr;
+        }
+        return &*found;
+    }
+};
+
+/// `before` with more deleted slots, with room for `count` slots.
+/// Requires: each slot is below count and not deleted yet.
+inline std::shared_ptr<const DeleteSet> with_deleted(const DeleteSet* before, const std::vector<Slot>& slots,
+                                                     Slot count) {
+    auto after = before == nullptr ? std::make_shared<DeleteSet>() : std::make_shared<DeleteSet>(*before);
+    const std::size_t needed = (std::size_t{count} + 63) / 64;
+    if (after->words.size() < needed) after->words.resize(needed + needed / 2);
+    for (const Slot slot : slots) after->words[slot / 64] |= std::uint64_t{1} << (slot % 64);
+    after->count += static_cast<Slot>(slots.size());
+    return after;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+class DurableStore {
+public:
+    virtual ~DurableStore() = default;
+
+    /// Calls `apply(batch)` for each batch after the last checkpoint, oldest first. Called once, before append.
+    /// Throws: Errc::corrupt when a batch in the middle of the log is damaged.
+    [[nodiscard]] virtual RecoveryReport replay(const std::function<void(std::string_view batch)>& apply) = 0;
+
+    /// Adds one batch to the log.
+    /// Throws: Errc::disk_full, Errc::io, Errc::limit_exceeded; the log then ends where it ended before.
+    virtual void append(std::string_view batch) = 0;
+
+    /// Returns once everything appended is on the disk.
+    /// Throws: Errc::io or Errc::disk_full; what was appended since the last sync may be lost.
+    virtual void sync() = 0;
+
+    /// Bytes of the log since the last checkpoint.
+    [[nodiscard]] virtual std::uint64_t log_bytes() const = 0;
+
+    /// Where the last checkpoint has `key`.
+    [[nodiscard]] virtual std::optional<RecordId> find(std::string_view key) const = 0;
+
+    /// The row of a record in a sealed segment.
+    /// Throws: Errc::corrupt when it is missing or damaged.
+    [[nodiscard]] virtual std::string row(RecordId id) const = 0;
+
+    /// Writes the segments of `snapshot` that are not sealed, commits rows, keys and the state record in one
+    /// transaction, and drops the log before it. The snapshot returned has every segment sealed.
+    /// Requires: every slot is linked; the snapshot is all that was appended; `keys` is what changed since the
+    /// last checkpoint.
+    /// Throws: Error; the directory then holds the checkpoint before, and the log all that came after.
+    virtual std::shared_ptr<const Snapshot> seal(const Snapshot& snapshot, const KeyMap& keys,
+                                                 std::uint32_t next_segment) = 0;
+};
+
+/// A directory as it was found.
+struct OpenedStore {
+    std::unique_ptr<DurableStore> store;
+    std::shared_ptr<const Snapshot> snapshot;  // the last checkpoint
+    std::uint32_t next_segment = 0;            // the first segment id that was never used
+};
+
+/// Opens or makes the collection at `path`. The batches after its last checkpoint wait for replay().
+/// Throws: Error, each with the path: not_found, already_exists, not_a_collection, locked, schema_mismatch (the text
+/// lists the differences), unsupported_version, corrupt, io, disk_full.
+[[nodiscard]] OpenedStore open_durable_store(const std::filesystem::path& path, const Options& options,
+                                             const EngineSchema& schema);
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/search.hpp — one question put to every segment of a snapshot, and the answers merged.
+//
+// Each segment answers from its graph; a condition is checked on the candidates, nearest first. When too few of them
+// pass, more candidates are asked for, and when that no longer pays every record is checked and the matches are
+// scanned exactly: a search never returns fewer records than exist.
+//
+// Thread safety: any number of searches at once; each borrows its own scratch from the pool.
+
+namespace kith::inline v0_single::detail {
+
+/// Says whether a record may be returned; null stands for every record.
+using Accept = std::function<bool(const SegmentView& view, Slot slot)>;
+
+struct SearchRequest {
+    std::size_t vector_field = 0;
+    const float* query = nullptr;
+    std::size_t limit = 10;
+    std::size_t ef_search = 64;
+    bool exact = false;
+    const Accept* accept = nullptr;
+};
+
+struct Found {
+    RecordId id;
+    float distance = 0;
+
+    friend bool operator<(const Found& a, const Found& b) noexcept {
+        return a.distance < b.distance || (a.distance == b.distance && a.id < b.id);
+    }
+};
+
+/// Scratch that searches borrow and give back, so that a search allocates nothing once the pool is warm.
+class ScratchPool {
+public:
+    class Lease {
+    public:
+        explicit Lease(ScratchPool& pool) : pool_(&pool), scratch_(pool.take()) {}
+        Lease(const Lease&) = delete;
+        Lease& operator=(const Lease&) = delete;
+        ~Lease() { pool_->give_back(std::move(scratch_)); }
+
+        SearchScratch& operator*() const noexcept { return *scratch_; }
+
+    private:
+        ScratchPool* pool_;
+        std::unique_ptr<SearchScratch> scratch_;
+    };
+
+private:
+    std::unique_ptr<SearchScratch> take() {
+        const std::lock_guard lock(mutex_);
+        if (idle_.empty()) return std::make_unique<SearchScratch>();
+        std::unique_ptr<SearchScratch> scratch = std::move(idle_.back());
+        idle_.pop_back();
+        return scratch;
+    }
+
+    void give_back(std::unique_ptr<SearchScratch> scratch) noexcept {
+        const std::lock_guard lock(mutex_);
+        if (idle_.size() < most_idle) idle_.push_back(std::move(scratch));
+    }
+
+    static constexpr std::size_t most_idle = 64;
+
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<SearchScratch>> idle_ = reserved();
+
+    static std::vector<std::unique_ptr<SearchScratch>> reserved() {
+        std::vector<std::unique_ptr<SearchScratch>> idle;
+        idle.reserve(most_idle);
+        return idle;
+    }
+};
+
+/// Searches one segment.
+class SegmentSearch {
+public:
+    SegmentSearch(const SearchRequest& request, const SegmentView& view, SearchScratch& scratch)
+        : request_(request), view_(view), index_(view.segment->index(request.vector_field)), scratch_(scratch) {}
+
+    /// Adds the nearest records of the segment to `out`, at most `limit` of them, nearest first.
+    void run(std::vector<Found>& out) {
+        if (request_.accept == nullptr) {
+            nearest(request_.limit, view_.allowed());
+            keep_first(neighbors_.size(), out);
+        } else if (!try_candidates(out)) {
+            scan_matches(out);
+        }
+    }
+
+private:
+    /// Fills neighbors_ with the nearest `limit` allowed slots: all of them where fewer exist.
+    void nearest(std::size_t limit, BitsetView allowed) {
+        const std::size_t expected = std::min<std::size_t>(limit, view_.live());
+        const std::size_t effort = std::max(request_.ef_search, expected);
+        const SearchParams params{expected, static_cast<std::uint32_t>(effort), allowed};
+        neighbors_.resize(expected);
+        const std::size_t found = request_.exact
+                                      ? index_.search_exact(request_.query, params, scratch_, neighbors_.data())
+                                      : index_.search(request_.query, params, scratch_, neighbors_.data());
+        neighbors_.resize(found);
+    }
+
+    /// Checks the condition on ever more candidates; false when checking every record is the better plan.
+    bool try_candidates(std::vector<Found>& out) {
+        if (request_.exact) return false;
+        const std::size_t live = view_.live();
+        for (std::size_t wanted = 4 * request_.limit;; wanted *= 4) {
+            nearest(wanted, view_.allowed());
+            const auto rejected = [&](const Neighbor& neighbor) { return !(*request_.accept)(view_, neighbor.slot); };
+            neighbors_.erase(std::remove_if(neighbors_.begin(), neighbors_.end(), rejected), neighbors_.end());
+            if (neighbors_.size() >= request_.limit || wanted >= live) break;
+            if (wanted >= live / 16) return false;
+        }
+        keep_first(request_.limit, out);
+        return true;
+    }
+
+    /// Checks the condition on every record and scans those that match.
+    void scan_matches(std::vector<Found>& out) {
+        std::vector<std::uint64_t> excluded((std::size_t{view_.count} + 63) / 64);
+        const BitsetView allowed = view_.allowed();
+        std::size_t matches = 0;
+        for (Slot slot = 0; slot < view_.count; ++slot) {
+            if (allowed.allows(slot) && (*request_.accept)(view_, slot)) {
+                ++matches;
+            } else {
+                excluded[slot / 64] |= std::uint64_t{1} << (slot % 64);
+            }
+        }
+        neighbors_.resize(std::min(request_.limit, matches));
+        const SearchParams params{neighbors_.size(), 1, BitsetView(excluded.data(), view_.count)};
+        neighbors_.resize(index_.search_exact(request_.query, params, scratch_, neighbors_.data()));
+        keep_first(neighbors_.size(), out);
+    }
+
+    void keep_first(std::size_t count, std::vector<Found>& out) {
+        for (std::size_t i = 0; i < std::min(count, neighbors_.size()); ++i) {
+            out.push_back({RecordId{view_.segment->id(), neighbors_[i].slot}, neighbors_[i].distance});
+        }
+    }
+
+    const SearchRequest& request_;
+    const SegmentView& view_;
+    const VectorIndex& index_;
+    SearchScratch& scratch_;
+    std::vector<Neighbor> neighbors_;
+};
+
+/// The nearest `limit` records of the snapshot that the request accepts, nearest first; all where fewer exist.
+inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request, SearchScratch& scratch) {
+    std::vector<Found> found;
+    for (const SegmentView& view : snapshot.segments) SegmentSearch(request, view, scratch).run(found);
+    std::sort(found.begin(), found.end());
+    if (found.size() > request.limit) found.resize(request.limit);
+    return found;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/stage.hpp — the changes of a group of batches between being accepted and being seen.
+//
+// Records are appended to the last segment past what any snapshot shows; which keys point to them and which older
+// versions die is kept here until the group is durable. A batch that fails is taken back whole.
+//
+// Thread safety: none; belongs to whoever holds the engine's writer role.
+
+// kith/collection/batch.hpp — the bytes of one atomic batch, as the log keeps them.
+//
+//   batch     := varint count, then `count` operations
+//   operation := u8 kind; varint-sized key; for a put also: varint-sized row, then the elements of each vector field
+//                in the order of the schema, f32 little-endian
+//   kind      := 1 put | 2 erase                                                                       (on disk)
+//
+// Writer and reader stand side by side here; replaying a log and applying a live call read the same bytes.
+
+namespace kith::inline v0_single::detail {
+
+enum class OperationKind : std::uint8_t { put = 1, erase = 2 };
+
+/// One operation of a batch, in place.
+struct Operation {
+    OperationKind kind = OperationKind::put;
+    std::string_view key;
+    std::string_view row;      // put: the encoded record without its vectors
+    std::string_view vectors;  // put: the elements of all vector fields
+};
+
+/// Builds a batch: operations are added one by one, then taken as bytes.
+class BatchWriter {
+public:
+    void put(std::string_view key, std::string_view row) {
+        begin(OperationKind::put, key);
+        ByteWriter(body_).sized(row);
+    }
+
+    /// Adds the next vector field of the put just begun.
+    void vector(std::span<const float> elements) { ByteWriter(body_).f32s(elements); }
+
+    void erase(std::string_view key) { begin(OperationKind::erase, key); }
+
+    [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+
+    [[nodiscard]] std::string take() {
+        std::string bytes;
+        bytes.reserve(body_.size() + 10);
+        ByteWriter writer(bytes);
+        writer.varint(count_);
+        writer.bytes(body_);
+        body_.clear();
+        count_ = 0;
+        return bytes;
+    }
+
+private:
+    void begin(OperationKind kind, std::string_view key) {
+        ByteWriter writer(body_);
+        writer.u8(static_cast<std::uint8_t>(kind));
+        writer.sized(key);
+        ++count_;
+    }
+
+    std::string body_;
+    std::uint64_t count_ = 0;
+};
+
+/// Calls `visit(operation)` for each operation; false when the bytes are not a whole batch.
+/// Shape: `vector_bytes` is the size of all vector fields of one record.
+template <class Visit>
+[[nodiscard]] bool read_batch(std::string_view bytes, std::size_t vector_bytes, Visit&& visit) {
+    ByteReader reader(bytes);
+    std::uint64_t count = 0;
+    if (!reader.varint(count)) return false;
+    for (; count > 0; --count) {
+        std::uint8_t kind = 0;
+        Operation operation;
+        if (!reader.u8(kind) || !reader.sized(operation.key)) return false;
+        if (kind == static_cast<std::uint8_t>(OperationKind::put)) {
+            if (!reader.sized(operation.row) || !reader.bytes(vector_bytes, operation.vectors)) return false;
+        } else if (kind == static_cast<std::uint8_t>(OperationKind::erase)) {
+            operation.kind = OperationKind::erase;
+        } else {
+            return false;
+        }
+        visit(operation);
+    }
+    return reader.remaining() == 0;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+class Stage {
+public:
+    Stage(const EngineSchema& schema, Slot segment_capacity) : schema_(&schema), segment_capacity_(segment_capacity) {}
+
+    /// Changes of the key that are not published yet: null when there are none.
+    [[nodiscard]] const std::optional<RecordId>* find(std::string_view key) const {
+        const auto found = keys_.find(key);
+        return found == keys_.end() ? nullptr : &found->second;
+    }
+
+    /// Appends a record as the newest version of `key`; `older` is the version it replaces.
+    /// Throws: Errc::out_of_memory; call roll_back() then.
+    void put(const Operation& operation, std::optional<RecordId> older) {
+        if (segments_.empty() || segments_.back()->sealed() || segments_.back()->full()) {
+            segments_.push_back(std::make_shared<Segment>(next_segment_, segment_capacity_, *schema_));
+            ++next_segment_;
+        }
+        Segment& segment = *segments_.back();
+        const Slot slot = segment.append(operation.row, operation.vectors);
+        change(operation.key, RecordId{segment.id(), slot}, older);
+    }
+
+    /// Marks `key` as erased; `older` is the version that dies.
+    void erase(std::string_view key, RecordId older) { change(key, std::nullopt, older); }
+
+    /// What was staged since the last savepoint can be taken back.
+    void save_point() {
+        undo_.clear();
+        saved_deletes_ = deletes_.size();
+        saved_segments_ = segments_.size();
+        saved_next_segment_ = next_segment_;
+        saved_slots_ = segments_.empty() ? 0 : segments_.back()->size();
+    }
+
+    /// Takes back everything since save_point().
+    void roll_back() {
+        for (; !undo_.empty(); undo_.pop_back()) {
+            auto& [key, before] = undo_.back();
+            if (before.has_value()) {
+                keys_[key] = *before;
+            } else {
+                keys_.erase(key);
+            }
+        }
+        deletes_.resize(saved_deletes_);
+        segments_.resize(saved_segments_);
+        next_segment_ = saved_next_segment_;
+        if (!segments_.empty() && !segments_.back()->sealed()) segments_.back()->truncate(saved_slots_);
+    }
+
+    [[nodiscard]] const std::vector<std::shared_ptr<Segment>>& segments() const noexcept { return segments_; }
+    [[nodiscard]] std::uint32_t next_segment() const noexcept { return next_segment_; }
+    [[nodiscard]] const std::vector<RecordId>& deletes() const noexcept { return deletes_; }
+    [[nodiscard]] const KeyMap& keys() const noexcept { return keys_; }
+
+    /// Continues on these segments.
+    void reset(std::vector<std::shared_ptr<Segment>> segments, std::uint32_t next_segment) {
+        segments_ = std::move(segments);
+        next_segment_ = next_segment;
+        published();
+    }
+
+    /// Everything staged is visible now.
+    void published() {
+        keys_.clear();
+        deletes_.clear();
+        save_point();
+    }
+
+private:
+    void change(std::string_view key, std::optional<RecordId> newest, std::optional<RecordId> older) {
+        const auto found = keys_.find(key);
+        if (found == keys_.end()) {
+            undo_.emplace_back(std::string(key), std::nullopt);
+            keys_.emplace(std::string(key), newest);
+        } else {
+            undo_.emplace_back(found->first, found->second);
+            found->second = newest;
+        }
+        if (older.has_value()) deletes_.push_back(*older);
+    }
+
+    using Undo = std::pair<std::string, std::optional<std::optional<RecordId>>>;
+
+    const EngineSchema* schema_;                      // the engine's
+    Slot segment_capacity_;                           // of each new segment
+    std::vector<std::shared_ptr<Segment>> segments_;  // all segments, by id; records go to the last
+    std::uint32_t next_segment_ = 0;                  // id of the next one
+    KeyMap keys_;                                     // changed and not published
+    std::vector<RecordId> deletes_;                   // replaced or erased and not published
+    std::vector<Undo> undo_;                          // what keys_ held before each change since save_point()
+    std::size_t saved_deletes_ = 0;
+    std::size_t saved_segments_ = 0;
+    std::uint32_t saved_next_segment_ = 0;
+    Slot saved_slots_ = 0;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// What a put does with a key that is present.
+enum class OnExisting : std::uint8_t { refuse, replace };
+
+class Engine {
+public:
+    /// A collection in memory, or over `opened` when it holds a store.
+    /// Throws: what replaying the log raises.
+    Engine(EngineSchema schema, const Options& options, OpenedStore opened);
+    ~Engine();
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    /// A record as a reader found it.
+    struct Located {
+        std::shared_ptr<const Snapshot> snapshot;
+        const SegmentView* view;  // in *snapshot
+        RecordId id;
+    };
+
+    /// Writes the batch that `prepare` returns; an empty one writes nothing. `prepare` runs while no other write
+    /// does, so it may read what it replaces through newest_row and newest_vector.
+    /// Throws: what prepare raises; already_exists, invalid_argument (a key twice), closed, read_only, poisoned,
+    /// disk_full, io. Nothing of the batch was written then, except that after a failed sync (poisoned from then on)
+    /// it may be found at the next open.
+    void write(const std::function<std::string()>& prepare, OnExisting on_existing);
+
+    /// For prepare only: the newest version of `key`, which may not be published yet.
+    [[nodiscard]] std::optional<RecordId> newest(std::string_view key) const;
+    [[nodiscard]] std::string newest_row(RecordId id) const;
+    void newest_vector(RecordId id, std::size_t vector_field, float* out) const;
+
+    /// Keeps the collection open while it is held; every reader takes one first.
+    /// Throws: Errc::closed, Errc::forked.
+    [[nodiscard]] std::shared_lock<std::shared_mutex> enter() const;
+
+    /// Requires, for the four below: an enter() is held.
+    [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
+    [[nodiscard]] std::optional<Located> locate(std::string_view key) const;
+    [[nodiscard]] std::string row(const SegmentView& view, Slot slot) const;
+    [[nodiscard]] std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request) const;
+
+    /// Links every published record into its graphs.
+    void link();
+
+    /// Seals what is in memory into mapped files and drops the log; in memory it only links.
+    /// Throws: disk_full, io, read_only, closed; the collection goes on as it was.
+    void checkpoint();
+
+    /// Makes every write durable and lets go of the files. Idempotent.
+    void close();
+
+    [[nodiscard]] const RecoveryReport& recovery() const noexcept { return recovery_; }
+    [[nodiscard]] const EngineSchema& schema() const noexcept { return schema_; }
+
+private:
+    struct Request {
+        const std::function<std::string()>* prepare;
+        OnExisting on_existing;
+        std::exception_ptr error;
+    };
+
+    void require_writable() const;
+    [[nodiscard]] bool forked() const noexcept { return ::getpid() != owner_; }
+    [[nodiscard]] std::string shown(std::string_view key) const { return schema_.show_key(key); }
+
+    void serve(const std::vector<Request*>& requests);
+    void serve_one(const Request& request);
+    std::size_t stage(std::string_view batch, OnExisting on_existing);
+    void sync_log();
+    void publish();
+
+    void start_background();
+    void stop_background();
+    void run_in_background();
+    void run_sync_timer();
+    bool link_some();
+    void seal_all();
+
+    const EngineSchema schema_;
+    const Options options_;
+    std::unique_ptr<DurableStore> store_;  // null in memory
+    const pid_t owner_ = ::getpid();       // the process whose threads and locks these are
+    RecoveryReport recovery_;
+
+    mutable std::shared_mutex lifetime_;  // shared by every call, exclusive to close
+    bool closed_ = false;                 // guarded by lifetime_
+
+    CommitQueue<Request> queue_;         // gives the writer role
+    Stage stage_;                        // the writer role's
+    std::atomic<bool> poisoned_{false};  // a sync failed: memory is ahead of what is surely on the disk
+
+    mutable std::shared_mutex published_mutex_;  // held for a look-up or an exchange, never for a search
+    KeyMap keys_;                                // guarded by published_mutex_
+    std::shared_ptr<const Snapshot> snapshot_;   // guarded by published_mutex_
+
+    mutable ScratchPool scratch_;
+
+    /// The threads, and what wakes them.
+    struct Background {
+        std::mutex mutex;
+        std::condition_variable wake;
+        bool stopping = false;      // guarded by mutex
+        bool work_arrived = false;  // guarded by mutex
+        std::thread worker;         // links, and checkpoints when the log grows long
+        std::thread sync_timer;     // runs for Durability::interval only
+    };
+    std::unique_ptr<Background> background_ = std::make_unique<Background>();
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/engine/background.hpp — what happens between calls: linking, timed syncs, checkpoints, closing.
+
+namespace kith::inline v0_single::detail {
+
+inline void Engine::start_background() {
+    background_->worker = std::thread([this] { run_in_background(); });
+    if (store_ != nullptr && options_.mode != OpenMode::read_only &&
+        options_.durability.level() == Durability::Level::interval) {
+        background_->sync_timer = std::thread([this] { run_sync_timer(); });
+    }
+}
+
+inline void Engine::stop_background() {
+    {
+        const std::lock_guard lock(background_->mutex);
+        background_->stopping = true;
+    }
+    background_->wake.notify_all();
+    if (background_->worker.joinable()) background_->worker.join();
+    if (background_->sync_timer.joinable()) background_->sync_timer.join();
+}
+
+inline void Engine::run_in_background() {
+    bool more = true;  // replayed records wait to be linked
+    for (;;) {
+        {
+            std::unique_lock lock(background_->mutex);
+            if (!more)
+                background_->wake.wait(lock, [this] { return background_->stopping || background_->work_arrived; });
+            if (background_->stopping) return;
+            background_->work_arrived = false;
+        }
+        // Trouble here loses nothing: unlinked records are scanned, and the next checkpoint() call raises it.
+        const std::exception_ptr failed = attempt([&] {
+            more = link_some();
+            const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only && !poisoned_.load();
+            if (!more && writable && store_->log_bytes() > options_.log_bytes) seal_all();
+        });
+        if (failed != nullptr) more = false;
+    }
+}
+
+inline void Engine::run_sync_timer() {
+    std::unique_lock lock(background_->mutex);
+    while (!background_->wake.wait_for(lock, options_.durability.period(), [this] { return background_->stopping; })) {
+        lock.unlock();
+        static_cast<void>(attempt([this] { queue_.exclusive([this] { sync_log(); }); }));
+        lock.lock();
+    }
+}
+
+/// Links a chunk of published records; false when none is left.
+inline bool Engine::link_some() {
+    constexpr Slot chunk = 256;
+    for (const SegmentView& view : snapshot()->segments) {
+        const Slot linked = view.segment->linked();
+        if (linked < view.count) {
+            view.segment->link_up_to(std::min(view.count, linked + chunk), options_.index_threads);
+            return true;
+        }
+    }
+    return false;
+}
+
+inline void Engine::link() {
+    const auto open = enter();
+    while (link_some()) {
+    }
+}
+
+inline void Engine::checkpoint() {
+    const auto open = enter();
+    require_writable();
+    while (link_some()) {
+    }
+    if (store_ != nullptr) seal_all();
+}
+
+/// Seals in the writer role, so that the snapshot is all there is.
+inline void Engine::seal_all() {
+    queue_.exclusive([this] {
+        require_writable();
+        while (link_some()) {
+        }
+        const std::shared_ptr<const Snapshot> before = snapshot();
+        std::shared_ptr<const Snapshot> sealed = store_->seal(*before, keys_, stage_.next_segment());
+        std::vector<std::shared_ptr<Segment>> segments;
+        for (const SegmentView& view : sealed->segments) segments.push_back(view.segment);
+        stage_.reset(std::move(segments), stage_.next_segment());
+        const std::unique_lock lock(published_mutex_);
+        snapshot_ = std::move(sealed);
+        keys_.clear();
+    });
+}
+
+inline void Engine::close() {
+    if (forked()) raise(Errc::forked, "the collection was opened by another process");
+    const std::unique_lock lock(lifetime_);
+    if (closed_) return;
+    closed_ = true;
+    stop_background();
+    const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only && !poisoned_.load();
+    const std::exception_ptr failed = attempt([&] {
+        if (writable) sync_log();
+    });
+    store_.reset();
+    if (failed != nullptr) std::rethrow_exception(failed);
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/engine/read.hpp — opening, looking up and searching.
+
+namespace kith::inline v0_single::detail {
+
+inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore opened)
+    : schema_(std::move(schema)),
+      options_(options),
+      store_(std::move(opened.store)),
+      stage_(schema_, options.segment_capacity),
+      snapshot_(opened.snapshot != nullptr ? std::move(opened.snapshot) : std::make_shared<const Snapshot>()) {
+    std::vector<std::shared_ptr<Segment>> segments;
+    for (const SegmentView& view : snapshot_->segments) segments.push_back(view.segment);
+    stage_.reset(std::move(segments), opened.next_segment);
+    if (store_ != nullptr) {
+        std::uint64_t operations = 0;
+        recovery_ = store_->replay([&](std::string_view batch) {
+            operations += stage(batch, OnExisting::replace);
+            publish();
+        });
+        recovery_.replayed_operations = operations;
+    }
+    start_background();
+}
+
+inline Engine::~Engine() {
+    if (forked()) {
+        // The threads are the parent's. To join them, or to destroy what they wait on, would wait forever.
+        static_cast<void>(background_.release());
+        return;
+    }
+    static_cast<void>(attempt([this] { close(); }));
+}
+
+inline std::shared_lock<std::shared_mutex> Engine::enter() const {
+    if (forked()) {
+        raise(Errc::forked, "the collection was opened by process " + std::to_string(owner_) +
+                                "; open it again in the forked process");
+    }
+    std::shared_lock lock(lifetime_);
+    if (closed_) raise(Errc::closed, "the collection is closed");
+    return lock;
+}
+
+inline std::shared_ptr<const Snapshot> Engine::snapshot() const {
+    const std::shared_lock lock(published_mutex_);
+    return snapshot_;
+}
+
+inline std::optional<Engine::Located> Engine::locate(std::string_view key) const {
+    const std::shared_lock lock(published_mutex_);
+    const auto changed = keys_.find(key);
+    std::optional<RecordId> id;
+    if (changed != keys_.end()) {
+        id = changed->second;
+    } else if (store_ != nullptr) {
+        id = store_->find(key);
+    }
+    if (!id.has_value()) return std::nullopt;
+    const SegmentView* view = snapshot_->find(*id);
+    KITH_ASSERT(view != nullptr);
+    return Located{snapshot_, view, *id};
+}
+
+inline std::string Engine::row(const SegmentView& view, Slot slot) const {
+    if (!view.segment->sealed()) return std::string(view.segment->row(slot));
+    return store_->row({view.segment->id(), slot});
+}
+
+inline std::vector<Found> Engine::search(const Snapshot& snapshot, const SearchRequest& request) const {
+    const ScratchPool::Lease scratch(scratch_);
+    return detail::search(snapshot, request, *scratch);
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/engine/write.hpp — the path of a batch: checked, staged, logged, synced, published.
+//
+// Thread safety: everything here but Engine::write runs in the writer role.
+
+namespace kith::inline v0_single::detail {
+
+inline void Engine::require_writable() const {
+    if (options_.mode == OpenMode::read_only) raise(Errc::read_only, "the collection was opened read-only");
+    if (poisoned_.load()) {
+        raise(Errc::poisoned,
+              "an earlier sync of the log failed, so it is unknown what the disk holds; reopen the collection to "
+              "recover every acknowledged record");
+    }
+}
+
+inline void Engine::write(const std::function<std::string()>& prepare, OnExisting on_existing) {
+    const auto open = enter();
+    require_writable();
+    Request request{&prepare, on_existing, nullptr};
+    queue_.commit(request, [this](const std::vector<Request*>& requests) { serve(requests); });
+    {
+        const std::lock_guard lock(background_->mutex);
+        background_->work_arrived = true;
+    }
+    background_->wake.notify_all();
+}
+
+inline void Engine::serve(const std::vector<Request*>& requests) {
+    require_writable();
+    for (Request* request : requests) {
+        stage_.save_point();
+        request->error = attempt([&] { serve_one(*request); });
+        if (request->error != nullptr) stage_.roll_back();
+    }
+    if (options_.durability.level() == Durability::Level::each_commit) sync_log();
+    publish();
+}
+
+inline void Engine::serve_one(const Request& request) {
+    const std::string batch = (*request.prepare)();
+    if (batch.empty()) return;
+    stage(batch, request.on_existing);
+    if (store_ != nullptr) store_->append(batch);
+}
+
+inline std::size_t Engine::stage(std::string_view batch, OnExisting on_existing) {
+    std::unordered_set<std::string_view> seen;
+    std::size_t position = 0;
+    const bool whole = read_batch(batch, schema_.vector_bytes(), [&](const Operation& operation) {
+        if (!seen.insert(operation.key).second) {
+            raise(Errc::invalid_argument, "record " + std::to_string(position) + " of the batch repeats the key " +
+                                              shown(operation.key) + "; nothing was written");
+        }
+        const std::optional<RecordId> older = newest(operation.key);
+        if (operation.kind == OperationKind::erase) {
+            if (older.has_value()) stage_.erase(operation.key, *older);
+        } else {
+            if (older.has_value() && on_existing == OnExisting::refuse) {
+                raise(Errc::already_exists, "record " + std::to_string(position) + ": the key " + shown(operation.key) +
+                                                " is present; nothing was written");
+            }
+            stage_.put(operation, older);
+        }
+        ++position;
+    });
+    if (!whole) raise(Errc::corrupt, "a batch of the log has a right checksum but cannot be read");
+    return position;
+}
+
+inline void Engine::sync_log() {
+    if (store_ == nullptr) return;
+    const std::exception_ptr failed = attempt([&] { store_->sync(); });
+    if (failed == nullptr) return;
+    poisoned_.store(true);
+    std::rethrow_exception(failed);
+}
+
+/// Makes everything staged visible at once.
+inline void Engine::publish() {
+    auto next = std::make_shared<Snapshot>();
+    const auto& segments = stage_.segments();
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+        SegmentView view{segments[i], segments[i]->size(), nullptr};
+        if (i < snapshot_->segments.size()) view.deletes = snapshot_->segments[i].deletes;
+        std::vector<Slot> deleted;
+        for (const RecordId id : stage_.deletes()) {
+            if (id.segment == view.segment->id()) deleted.push_back(id.slot);
+        }
+        const bool outgrown = view.deletes != nullptr && view.deletes->words.size() * 64 < view.count;
+        if (!deleted.empty() || outgrown) view.deletes = with_deleted(view.deletes.get(), deleted, view.count);
+        next->segments.push_back(std::move(view));
+    }
+    {
+        const std::unique_lock lock(published_mutex_);
+        for (const auto& [key, id] : stage_.keys()) {
+            if (id.has_value() || store_ != nullptr) {
+                keys_[key] = id;
+            } else {
+                keys_.erase(key);
+            }
+        }
+        snapshot_ = std::move(next);
+    }
+    stage_.published();
+}
+
+inline std::optional<RecordId> Engine::newest(std::string_view key) const {
+    if (const std::optional<RecordId>* staged = stage_.find(key)) return *staged;
+    const auto published = keys_.find(key);  // only the writer role changes it, and this is the writer role
+    if (published != keys_.end()) return published->second;
+    return store_ == nullptr ? std::nullopt : store_->find(key);
+}
+
+inline std::string Engine::newest_row(RecordId id) const {
+    for (const auto& segment : stage_.segments()) {
+        if (segment->id() == id.segment && !segment->sealed()) return std::string(segment->row(id.slot));
+    }
+    return store_->row(id);
+}
+
+inline void Engine::newest_vector(RecordId id, std::size_t vector_field, float* out) const {
+    for (const auto& segment : stage_.segments()) {
+        if (segment->id() == id.segment) segment->index(vector_field).vector(id.slot, out);
+    }
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/hit.hpp — one answer of a search.
+
+namespace kith::inline v0_single {
+
+template <class Record>
+struct Hit {
+    Record record;
+    float score = 0;     ///< in the metric's own convention: L2 the squared distance, the others a similarity
+    float distance = 0;  ///< smaller is nearer, whatever the metric; hits are in this order
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/collection/nearest_query.hpp — the question "which records are nearest", built one setting at a time.
+//
+// Thread safety: none for a query; each thread asks its own. A query refers to its collection, which must outlive it.
+
+// kith/collection/record_codec.hpp — typed records to the engine's bytes and back.
+
+namespace kith::inline v0_single::detail {
+
+[[noreturn]] inline void raise_bad_row(RecordId id) {
+    raise(Errc::corrupt, "the row of segment " + std::to_string(id.segment) + ", slot " + std::to_string(id.slot) +
+                             " cannot be read under this schema");
+}
+
+/// Adds a put of `record` to `batch`.
+template <class S>
+void put_record(const typename S::Record& record, BatchWriter& batch) {
+    std::string row;
+    S::encode_row(record, row);
+    batch.put(S::key_bytes(S::key_of(record)), row);
+    S::for_each_vector(record, [&](std::size_t, std::span<const float> elements) { batch.vector(elements); });
+}
+
+/// Fills the fields of `record` that live in its row: all but the vector fields.
+template <class S>
+void decode_row(const Engine& engine, const SegmentView& view, Slot slot, typename S::Record& record) {
+    if (!S::decode_row(engine.row(view, slot), record)) raise_bad_row({view.segment->id(), slot});
+}
+
+/// A whole record, its vectors bit for bit as they were written.
+template <class S>
+typename S::Record decode_record(const Engine& engine, const SegmentView& view, Slot slot) {
+    typename S::Record record{};
+    decode_row<S>(engine, view, slot, record);
+    S::for_each_vector(record, [&](std::size_t field, std::span<float> elements) {
+        view.segment->index(field).vector(slot, elements.data());
+    });
+    return record;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/query/condition.hpp — which records of a type are wanted, and how two wishes become one.
+//
+// A Condition is a tree that belongs to one record type, so that it cannot be asked of another.
+//
+// Thread safety: a condition that nobody changes may be read by many.
+
+// kith/query/expression.hpp — a condition as a tree: what is asked, of which field, with which values.
+//
+// However a condition was written, in C++ or one day as text, it becomes this tree; whoever answers it, by reading
+// records or an index, starts from here. A tree knows fields by their place in the record and no record type.
+//
+// Rules:  values have the field's own type and are in its range. A null field satisfies no comparison, and neither does
+//         it satisfy the negation of one: the answer is unknown, as in SQL. Only is_null is never unknown.
+//
+// Thread safety: a tree that nobody changes may be read by many.
+
+namespace kith::inline v0_single {
+
+/// What a node of a condition asks.
+enum class Op : std::uint8_t {
+    equal,          ///< the field is values[0]
+    not_equal,      ///< the field is not values[0]
+    less,           ///< the field is less than values[0]
+    less_equal,     ///< the field is values[0] or less
+    greater,        ///< the field is greater than values[0]
+    greater_equal,  ///< the field is values[0] or greater
+    in,             ///< the field is one of the values
+    contains_any,   ///< the list holds at least one of the values; never true of no values
+    contains_all,   ///< the list holds every one of the values; always true of no values
+    is_null,        ///< the field has no value
+    all_of,         ///< every child holds; true without children
+    any_of,         ///< at least one child holds; false without children
+    negation,       ///< the only child does not hold
+};
+
+/// A value to compare with: signed integers and enumerations as std::int64_t, unsigned ones as std::uint64_t, float
+/// and double as double.
+using Value = std::variant<bool, std::int64_t, std::uint64_t, double, std::string>;
+
+/// One node. Leaves have a field and values; all_of, any_of and negation have children.
+struct Expression {
+    Op op = Op::all_of;
+    std::size_t field = 0;           // the place in the record
+    std::vector<Value> values = {};  // in, contains_any, contains_all: ascending and distinct
+    std::vector<Expression> children = {};
+
+    friend bool operator==(const Expression&, const Expression&) = default;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// Which records of a type are wanted. One made from nothing holds for every record.
+template <class R>
+class Condition {
+public:
+    using Record = R;
+
+    Condition() = default;
+
+    /// Requires: the fields and values of `expression` are those of the record.
+    explicit Condition(Expression expression) : expression_(std::move(expression)) {}
+
+    [[nodiscard]] const Expression& expression() const noexcept { return expression_; }
+
+    friend bool operator==(const Condition&, const Condition&) = default;
+
+private:
+    Expression expression_;
+};
+
+namespace detail {
+
+/// Joins two trees under `op`; a left side that is already such a node grows instead of nesting.
+inline Expression join(Op op, Expression left, Expression right) {
+    if (left.op != op) {
+        Expression parent{.op = op};
+        parent.children.push_back(std::move(left));
+        left = std::move(parent);
+    }
+    left.children.push_back(std::move(right));
+    return left;
+}
+
+}  // namespace detail
+
+template <class Left, class Right>
+[[nodiscard]] Condition<Left> operator&&(Condition<Left> left, Condition<Right> right) {
+    static_assert(std::is_same_v<Left, Right>, "kith: both sides of && must be about the same record type");
+    return Condition<Left>(detail::join(Op::all_of, left.expression(), right.expression()));
+}
+
+template <class Left, class Right>
+[[nodiscard]] Condition<Left> operator||(Condition<Left> left, Condition<Right> right) {
+    static_assert(std::is_same_v<Left, Right>, "kith: both sides of || must be about the same record type");
+    return Condition<Left>(detail::join(Op::any_of, left.expression(), right.expression()));
+}
+
+template <class R>
+[[nodiscard]] Condition<R> operator!(const Condition<R>& condition) {
+    Expression parent{.op = Op::negation};
+    parent.children.push_back(condition.expression());
+    return Condition<R>(std::move(parent));
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/query/evaluate.hpp — whether a record satisfies a condition.
+//
+// The tree is walked as it stands. A leaf reaches its member through a table with one function a field, made while
+// compiling, and the work behind those functions is shared by all members of one type.
+//
+// Three answers, as in SQL: a comparison with null is unknown, the negation of unknown is unknown, and only what is
+// certainly true is found. NaN, which a float field may hold, compares as in C++: it differs from everything.
+//
+// Thread safety: functions without state.
+
+// kith/schema/field.hpp — what a member may be, and what kith knows of it once its type is left behind.
+//
+// A FieldInfo is all that files, conditions and messages need of a field, so a schema known only at run time can be
+// described with the same words.
+//
+// Thread safety: values and functions without state.
+
+namespace kith::inline v0_single {
+
+/// How a value is stored. On disk: never renumber.
+enum class FieldKind : std::uint8_t {
+    boolean = 1,
+    int32 = 2,
+    int64 = 3,
+    uint32 = 4,
+    uint64 = 5,
+    float32 = 6,
+    float64 = 7,
+    text = 8,
+    vector = 9,
+};
+
+/// The word for a kind in descriptors and messages, as a C++ programmer would say it. On disk: never rename.
+constexpr std::string_view name(FieldKind kind) noexcept {
+    switch (kind) {
+        case FieldKind::boolean:
+            return "bool";
+        case FieldKind::int32:
+            return "int32";
+        case FieldKind::int64:
+            return "int64";
+        case FieldKind::uint32:
+            return "uint32";
+        case FieldKind::uint64:
+            return "uint64";
+        case FieldKind::float32:
+            return "float";
+        case FieldKind::float64:
+            return "double";
+        case FieldKind::text:
+            return "text";
+        case FieldKind::vector:
+            return "vector";
+    }
+    return "unknown";
+}
+
+/// One field of a schema.
+struct FieldInfo {
+    std::string_view name;
+    FieldKind kind = FieldKind::boolean;  // of the element, for a list
+    bool nullable = false;
+    bool list = false;
+    bool key = false;
+    bool indexed = false;
+    std::uint32_t dim = 0;    // elements of a vector; 0 for every other kind
+    std::string_view metric;  // empty unless a VectorField names the member
+    std::string_view index;   // empty unless a VectorField names the member
+};
+
+/// The most elements a vector field may have.
+inline constexpr std::size_t max_dim = 20'000;
+
+namespace detail {
+
+/// The signed and unsigned integers of 32 and 64 bits under all their names; no character type is among them.
+template <class T>
+concept StoredInteger =
+    std::same_as<T, int> || std::same_as<T, long> || std::same_as<T, long long> || std::same_as<T, unsigned> ||
+    std::same_as<T, unsigned long> || std::same_as<T, unsigned long long>;
+
+/// An enumeration whose underlying type was written down, so that every stored number is one of its values.
+template <class T>
+concept StoredEnum = std::is_enum_v<T> && requires { T{0}; };
+
+template <class T>
+concept StoredScalar = std::same_as<T, bool> || StoredInteger<T> || StoredEnum<T> || std::same_as<T, float> ||
+                       std::same_as<T, double> || std::same_as<T, std::string>;
+
+template <class T>
+inline constexpr std::size_t array_dim = 0;
+
+template <std::size_t Dim>
+inline constexpr std::size_t array_dim<std::array<float, Dim>> = Dim;
+
+template <class T>
+inline constexpr bool is_float_array = false;
+template <std::size_t Dim>
+inline constexpr bool is_float_array<std::array<float, Dim>> = true;
+
+/// A fixed number of floats.
+template <class T>
+concept StoredVector = (array_dim<T> >= 1 && array_dim<T> <= max_dim);
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+template <class T>
+inline constexpr bool is_list = false;
+template <class T>
+inline constexpr bool is_list<std::vector<T>> = true;
+
+template <class T>
+struct WithoutOptional {
+    using Type = T;
+};
+template <class T>
+struct WithoutOptional<std::optional<T>> {
+    using Type = T;
+};
+
+template <class T>
+struct WithoutList {
+    using Type = T;
+};
+template <class T>
+struct WithoutList<std::vector<T>> {
+    using Type = T;
+};
+
+/// The value inside std::optional, or T itself.
+template <class T>
+using Present = typename WithoutOptional<T>::Type;
+
+/// The scalar inside std::optional and std::vector, or T itself.
+template <class T>
+using Element = typename WithoutList<Present<T>>::Type;
+
+/// Every type a member of a record may have.
+template <class T>
+concept Storable = StoredVector<T> || StoredScalar<Element<T>>;
+
+template <class T>
+struct Underlying {
+    using Type = T;
+};
+template <StoredEnum T>
+struct Underlying<T> {
+    using Type = std::underlying_type_t<T>;
+};
+
+/// The kind of a scalar; an enumeration is stored as the integer of 32 or 64 bits that holds its underlying type.
+template <StoredScalar T>
+consteval FieldKind scalar_kind() {
+    using Number = typename Underlying<T>::Type;
+    if constexpr (std::same_as<T, bool>) {
+        return FieldKind::boolean;
+    } else if constexpr (std::same_as<T, std::string>) {
+        return FieldKind::text;
+    } else if constexpr (std::floating_point<T>) {
+        return sizeof(T) == 4 ? FieldKind::float32 : FieldKind::float64;
+    } else if constexpr (std::is_signed_v<Number>) {
+        return sizeof(Number) <= 4 ? FieldKind::int32 : FieldKind::int64;
+    } else {
+        return sizeof(Number) <= 4 ? FieldKind::uint32 : FieldKind::uint64;
+    }
+}
+
+/// What a member's type alone says about its field.
+template <Storable T>
+consteval FieldInfo describe_member(std::string_view name) {
+    FieldInfo info;
+    info.name = name;
+    if constexpr (StoredVector<T>) {
+        info.kind = FieldKind::vector;
+        info.dim = static_cast<std::uint32_t>(array_dim<T>);
+    } else {
+        info.kind = scalar_kind<Element<T>>();
+        info.nullable = is_optional<T>;
+        info.list = is_list<Present<T>>;
+    }
+    return info;
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// In this order "and" is the least of two answers and "or" the greatest.
+enum class Truth : std::uint8_t { no = 0, unknown = 1, yes = 2 };
+
+constexpr Truth truth(bool known) noexcept {
+    return known ? Truth::yes : Truth::no;
+}
+
+/// The alternative of Value in which scalars of type T are compared.
+template <StoredScalar T>
+using ComparedAs =
+    std::conditional_t<std::same_as<T, std::string> || std::same_as<T, bool>, T,
+                       std::conditional_t<std::floating_point<T>, double,
+                                          std::conditional_t<std::is_signed_v<typename Underlying<T>::Type>,
+                                                             std::int64_t, std::uint64_t>>>;
+
+/// What is compared: a text in place, everything else widened.
+template <StoredScalar T>
+decltype(auto) compared(const T& scalar) noexcept {
+    if constexpr (std::same_as<T, std::string>) {
+        return (scalar);
+    } else {
+        return static_cast<ComparedAs<T>>(scalar);
+    }
+}
+
+template <class V>
+const V& value_at(const Expression& leaf, std::size_t at) noexcept {
+    KITH_ASSERT(at < leaf.values.size() && std::holds_alternative<V>(leaf.values[at]));
+    return *std::get_if<V>(&leaf.values[at]);
+}
+
+/// Requires: the values of the leaf are ascending.
+template <class V>
+bool is_among(const V& scalar, const Expression& leaf) noexcept {
+    std::size_t first = 0;
+    std::size_t last = leaf.values.size();
+    while (first < last) {
+        const std::size_t middle = first + (last - first) / 2;
+        if (value_at<V>(leaf, middle) < scalar) {
+            first = middle + 1;
+        } else {
+            last = middle;
+        }
+    }
+    return first < leaf.values.size() && value_at<V>(leaf, first) == scalar;
+}
+
+template <StoredScalar T>
+bool scalar_satisfies(const T& scalar, const Expression& leaf) noexcept {
+    using V = ComparedAs<T>;
+    const auto& left = compared(scalar);
+    switch (leaf.op) {
+        case Op::equal:
+            return left == value_at<V>(leaf, 0);
+        case Op::not_equal:
+            return left != value_at<V>(leaf, 0);
+        case Op::less:
+            return left < value_at<V>(leaf, 0);
+        case Op::less_equal:
+            return left <= value_at<V>(leaf, 0);
+        case Op::greater:
+            return left > value_at<V>(leaf, 0);
+        case Op::greater_equal:
+            return left >= value_at<V>(leaf, 0);
+        case Op::in:
+            return is_among<V>(left, leaf);
+        case Op::contains_any:
+        case Op::contains_all:
+        case Op::is_null:
+        case Op::all_of:
+        case Op::any_of:
+        case Op::negation:
+            break;
+    }
+    KITH_ASSERT(false);  // a condition on a list, or on no field at all, reached a scalar
+    return false;
+}
+
+template <StoredScalar T>
+bool list_satisfies(const std::vector<T>& list, const Expression& leaf) noexcept {
+    using V = ComparedAs<T>;
+    if (leaf.op == Op::contains_any) {
+        for (const auto& element : list) {
+            if (is_among<V>(compared<T>(element), leaf)) return true;
+        }
+        return false;
+    }
+    KITH_ASSERT(leaf.op == Op::contains_all);
+    for (std::size_t at = 0; at < leaf.values.size(); ++at) {
+        const V& wanted = value_at<V>(leaf, at);
+        bool found = false;
+        for (const auto& element : list) found = found || compared<T>(element) == wanted;
+        if (!found) return false;
+    }
+    return true;
+}
+
+template <class T>
+Truth member_satisfies(const T& member, const Expression& leaf) noexcept {
+    if constexpr (is_optional<T>) {
+        if (leaf.op == Op::is_null) return truth(!member.has_value());
+        return member.has_value() ? member_satisfies(*member, leaf) : Truth::unknown;
+    } else if constexpr (is_list<T>) {
+        return truth(list_satisfies(member, leaf));
+    } else if constexpr (StoredScalar<T>) {
+        return truth(scalar_satisfies(member, leaf));
+    } else {
+        KITH_ASSERT(false);  // a condition names a vector, which no comparison takes
+        return Truth::unknown;
+    }
+}
+
+/// Answers a leaf for the member at position I.
+template <class R, std::size_t I>
+Truth leaf_satisfies(const R& record, const Expression& leaf) noexcept {
+    return member_satisfies(std::get<I>(members(record)), leaf);
+}
+
+template <class R, std::size_t... I>
+constexpr auto leaf_table(std::index_sequence<I...>) noexcept {
+    return std::array<Truth (*)(const R&, const Expression&) noexcept, sizeof...(I)>{&leaf_satisfies<R, I>...};
+}
+
+template <class R>
+inline constexpr auto leaves = leaf_table<R>(std::make_index_sequence<member_count<R>>());
+
+template <class R>
+Truth satisfies(const R& record, const Expression& node) noexcept {
+    Truth answer = Truth::yes;
+    switch (node.op) {
+        case Op::all_of:
+            for (std::size_t at = 0; at < node.children.size() && answer != Truth::no; ++at) {
+                answer = std::min(answer, satisfies(record, node.children[at]));
+            }
+            return answer;
+        case Op::any_of:
+            answer = Truth::no;
+            for (std::size_t at = 0; at < node.children.size() && answer != Truth::yes; ++at) {
+                answer = std::max(answer, satisfies(record, node.children[at]));
+            }
+            return answer;
+        case Op::negation: {
+            KITH_ASSERT(node.children.size() == 1);
+            const Truth inner = satisfies(record, node.children.front());
+            return inner == Truth::unknown ? inner : truth(inner == Truth::no);
+        }
+        case Op::equal:
+        case Op::not_equal:
+        case Op::less:
+        case Op::less_equal:
+        case Op::greater:
+        case Op::greater_equal:
+        case Op::in:
+        case Op::contains_any:
+        case Op::contains_all:
+        case Op::is_null:
+            break;
+    }
+    KITH_ASSERT(node.field < leaves<R>.size());
+    return leaves<R>[node.field](record, node);
+}
+
+}  // namespace detail
+
+/// True when `record` certainly satisfies `condition`.
+/// Cost: one visit a node until the answer is certain; no allocation.
+template <class R>
+[[nodiscard]] bool evaluate(const Condition<R>& condition, const R& record) noexcept {
+    return detail::satisfies(record, condition.expression()) == detail::Truth::yes;
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/query/field_ref.hpp — conditions written in C++, such as `kith::field<&Article::year> >= 2020`.
+//
+// A field is named by its member pointer, so its name and its type are checked where the condition is written, and what
+// cannot be meant says what to write instead.
+//
+//   ==  !=  <  <=  >  >=        a field that is no list, with a value of its type; bool takes == and != only
+//   in(field, {a, b})           the same, one of several
+//   contains(field, a)          a list that holds a; contains_any and contains_all take several
+//   field.is_null()             an optional field without a value
+//   &&  ||  !                   conditions
+//
+// Thread safety: functions without state.
+
+// kith/query/literal.hpp — from what a user wrote beside an operator to a value of the field's own type.
+//
+// The type is checked while compiling, the range when the condition is made: a number that the field cannot hold would
+// silently match nothing, or everything, and is a mistake wherever it comes from.
+//
+// Thread safety: functions without state.
+
+// kith/schema/validate.hpp — the values kith takes, and the sentence that says why it does not.
+//
+// A NaN in one vector would make every comparison with it meaningless, and a graph built on such comparisons loses
+// other records too. So each value is looked at once, before anything is written.
+//
+// Rules:  a text key has 1 to 511 bytes; every text is well-formed UTF-8 and may contain zero bytes; the elements of a
+//         vector are finite and its length is at most 1e18, so that squared distances stay finite; under Cosine its
+//         length is also at least 1e-18, for a vector without length has no direction. Scalar numbers may be anything.
+//
+// Thread safety: functions without state.
+
+// kith/schema/key.hpp — a user's key as the bytes that order and identify it.
+//
+//   key := text: its bytes | integer: 4 or 8 bytes, highest first, a signed one with its sign bit flipped  (on disk)
+//
+// Compared byte by byte, integer keys then stand in the order of their numbers, also in a store that knows only bytes.
+//
+// Thread safety: functions without state.
+
+namespace kith::inline v0_single {
+
+/// The most bytes of a text key; the key map of a stored collection takes no more.
+inline constexpr std::size_t max_key_bytes = 511;
+
+namespace detail {
+
+/// What the key of a record may be.
+template <class T>
+concept KeyValue = std::same_as<T, std::string> || StoredInteger<T>;
+
+/// Flips what makes a negative number look large when bytes are compared.
+template <StoredInteger T>
+constexpr std::make_unsigned_t<T> ordered_bits(T value) noexcept {
+    using Bits = std::make_unsigned_t<T>;
+    const auto sign = std::is_signed_v<T> ? static_cast<Bits>(Bits{1} << (8 * sizeof(T) - 1)) : Bits{0};
+    return static_cast<Bits>(static_cast<Bits>(value) ^ sign);
+}
+
+/// The bytes of a key.
+template <KeyValue T>
+std::string key_bytes(const T& key) {
+    if constexpr (std::same_as<T, std::string>) {
+        return key;
+    } else {
+        const auto bits = ordered_bits(key);
+        std::string bytes(sizeof(T), '\0');
+        for (std::size_t byte = 0; byte < sizeof(T); ++byte) {
+            bytes[byte] = static_cast<char>((bits >> (8 * (sizeof(T) - 1 - byte))) & 0xff);
+        }
+        return bytes;
+    }
+}
+
+/// The key that has these bytes.
+/// Throws: Error with corrupt when an integer key has not the bytes of its type.
+template <KeyValue T>
+T key_from_bytes(std::string_view bytes) {
+    if constexpr (std::same_as<T, std::string>) {
+        return std::string(bytes);
+    } else {
+        if (bytes.size() != sizeof(T)) {
+            raise(Errc::corrupt, "a stored key has " + std::to_string(bytes.size()) + " bytes, an integer key has " +
+                                     std::to_string(sizeof(T)));
+        }
+        std::make_unsigned_t<T> bits = 0;
+        for (const char byte : bytes) {
+            bits = static_cast<std::make_unsigned_t<T>>((bits << 8) | static_cast<unsigned char>(byte));
+        }
+        return static_cast<T>(ordered_bits(static_cast<T>(bits)));
+    }
+}
+
+/// A key as a person writes it: text in quotes, an integer in digits.
+template <KeyValue T>
+std::string show_key(std::string_view bytes) {
+    if constexpr (std::same_as<T, std::string>) {
+        return '\'' + std::string(bytes) + '\'';
+    } else {
+        return std::to_string(key_from_bytes<T>(bytes));
+    }
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/schema/utf8.hpp — tells well-formed UTF-8 from other bytes.
+//
+// Text that is not would fail far from where it came in: in JSON, in a tokenizer, in another language's string type.
+// So it is refused at the door. Zero bytes are well-formed and may stand anywhere.
+//
+// Thread safety: functions without state.
+// Source: The Unicode Standard, version 15.0, table 3-7 (well-formed byte sequences).
+
+namespace kith::inline v0_single::detail {
+
+/// The bytes of the well-formed character at the start of `text`, or 0 when there is none.
+/// Requires: text is not empty.
+inline std::size_t utf8_character(std::string_view text) noexcept {
+    const auto byte = [text](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+    const unsigned char lead = byte(0);
+    if (lead < 0x80) return 1;
+    const std::size_t size = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    if (size == 0 || text.size() < size) return 0;
+    // The second byte also keeps out long spellings, surrogates, and what lies past U+10FFFF.
+    const unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    const unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    if (byte(1) < low || byte(1) > high) return 0;
+    for (std::size_t at = 2; at < size; ++at) {
+        if ((byte(at) & 0xc0) != 0x80) return 0;
+    }
+    return size;
+}
+
+/// The offset of the first byte that begins no well-formed character; text.size() when all is well.
+inline std::size_t utf8_valid_prefix(std::string_view text) noexcept {
+    std::size_t at = 0;
+    while (at < text.size()) {
+        std::uint64_t eight = 0;
+        if (text.size() - at >= sizeof(eight)) {
+            std::memcpy(&eight, text.data() + at, sizeof(eight));
+            if ((eight & 0x8080808080808080ULL) == 0) {  // eight ASCII letters at once
+                at += sizeof(eight);
+                continue;
+            }
+        }
+        const std::size_t size = utf8_character(text.substr(at));
+        if (size == 0) return at;
+        at += size;
+    }
+    return at;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+/// Why a value is refused. `text` names the field, what came and what was expected.
+struct FieldProblem {
+    std::string_view field;
+    std::string text;
+};
+
+/// What a metric asks of a vector.
+struct VectorRules {
+    std::size_t dim = 0;
+    bool needs_direction = false;  // a vector of length zero means nothing to the metric
+
+    friend constexpr bool operator==(const VectorRules&, const VectorRules&) noexcept = default;
+};
+
+/// The rules of a metric. Metrics live in a column beside this one and are known by the name they are stored under.
+template <class Metric>
+constexpr VectorRules vector_rules(std::size_t dim) noexcept {
+    return {dim, std::string_view(Metric::name) == "cosine"};
+}
+
+inline constexpr double longest_vector = 1e18;
+inline constexpr double shortest_direction = 1e-18;
+
+namespace detail {
+
+/// The sum of squares, in double: finite exactly when every element is.
+inline double square_length(std::span<const float> vector) noexcept {
+    std::array<double, 8> sums{};  // independent chains, so that additions overlap
+    std::size_t at = 0;
+    for (; at + sums.size() <= vector.size(); at += sums.size()) {
+        for (std::size_t lane = 0; lane < sums.size(); ++lane) {
+            const double element = vector[at + lane];
+            sums[lane] += element * element;
+        }
+    }
+    double total = 0;
+    for (; at < vector.size(); ++at) total += static_cast<double>(vector[at]) * vector[at];
+    for (const double sum : sums) total += sum;
+    return total;
+}
+
+/// A number for a message, such as "2.3e+19".
+inline std::string show_number(double number) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%g", number);
+    return text.data();
+}
+
+/// The sentence for vectors that are not refused for their dimension.
+inline std::optional<std::string> length_problem(std::span<const float> vector, bool needs_direction) {
+    const double squares = square_length(vector);
+    const bool finite = std::isfinite(squares);
+    if (finite && squares <= longest_vector * longest_vector &&
+        (!needs_direction || squares >= shortest_direction * shortest_direction)) {
+        return std::nullopt;
+    }
+    if (!finite) {
+        std::size_t at = 0;
+        while (std::isfinite(vector[at])) ++at;
+        return "element " + std::to_string(at) + " is " + (std::isnan(vector[at]) ? "NaN" : "infinite") +
+               ", expected a finite number";
+    }
+    if (squares == 0) return "all elements are zero, expected a direction that Cosine can compare";
+    const std::string length = "the vector's length is " + show_number(std::sqrt(squares)) + ", expected ";
+    return length + (squares > 1 ? "at most 1e18" : "at least 1e-18, so that Cosine can tell its direction");
+}
+
+}  // namespace detail
+
+/// Why a vector cannot be stored or searched with; nothing when it can. For vectors sized at run time too: the text
+/// is such as "dimension is 384, got 383".
+/// Cost: one pass over the elements; allocates only to complain.
+inline std::optional<std::string> vector_problem(std::span<const float> vector, VectorRules rules) {
+    if (vector.size() != rules.dim) {
+        return "dimension is " + std::to_string(rules.dim) + ", got " + std::to_string(vector.size());
+    }
+    return detail::length_problem(vector, rules.needs_direction);
+}
+
+/// Why a text cannot be stored.
+inline std::optional<std::string> text_problem(std::string_view text) {
+    const std::size_t valid = detail::utf8_valid_prefix(text);
+    if (valid == text.size()) return std::nullopt;
+    return "byte " + std::to_string(valid) + " is not valid UTF-8, expected UTF-8 text";
+}
+
+/// Why a text cannot be a key.
+inline std::optional<std::string> key_problem(std::string_view key) {
+    if (key.empty()) return "the key is empty, expected 1 to " + std::to_string(max_key_bytes) + " bytes";
+    if (key.size() > max_key_bytes) {
+        return "the key has " + std::to_string(key.size()) + " bytes, expected at most " +
+               std::to_string(max_key_bytes);
+    }
+    return text_problem(key);
+}
+
+namespace detail {
+
+/// Why the value of a member that no VectorField names cannot be stored.
+template <class T>
+std::optional<std::string> value_problem(const T& value, bool is_key) {
+    if constexpr (is_optional<T>) {
+        return value.has_value() ? value_problem(*value, is_key) : std::nullopt;
+    } else if constexpr (std::same_as<T, std::string>) {
+        return is_key ? key_problem(value) : text_problem(value);
+    } else if constexpr (std::same_as<T, std::vector<std::string>>) {
+        for (std::size_t at = 0; at < value.size(); ++at) {
+            if (auto problem = text_problem(value[at])) return "element " + std::to_string(at) + ": " + *problem;
+        }
+        return std::nullopt;
+    } else {
+        return std::nullopt;
+    }
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+template <class L>
+concept IntegerLiteral = StoredInteger<L> || std::same_as<L, short> || std::same_as<L, unsigned short> ||
+                         std::same_as<L, signed char> || std::same_as<L, unsigned char>;
+
+template <class L>
+concept NumberLiteral = IntegerLiteral<L> || std::same_as<L, float> || std::same_as<L, double>;
+
+/// True when a literal of type L can be meant for a scalar of type T.
+template <class T, class L>
+consteval bool literal_fits() {
+    if constexpr (std::same_as<T, std::string>) {
+        return std::is_convertible_v<const L&, std::string_view>;
+    } else if constexpr (StoredInteger<T>) {
+        return IntegerLiteral<L>;
+    } else if constexpr (std::floating_point<T>) {
+        return NumberLiteral<L>;
+    } else {
+        return std::same_as<T, L>;  // bool and enumerations
+    }
+}
+
+/// Says what to write when a literal of type L stands beside a field whose scalars are of type T.
+template <class T, class L>
+struct LiteralCheck {
+    static constexpr bool ok = literal_fits<T, L>();
+    static constexpr bool null = std::same_as<L, std::nullopt_t> || std::same_as<L, std::nullptr_t>;
+
+    static_assert(ok || !null, "kith: nothing equals null; write kith::field<&Record::member>.is_null()");
+    static_assert(ok || null || !std::same_as<T, std::string>,
+                  "kith: this is a text field; compare it with text, such as \"kith\"");
+    static_assert(ok || null || !StoredInteger<T>,
+                  "kith: this is an integer field; compare it with an integer, such as 2020");
+    static_assert(ok || null || !std::floating_point<T>,
+                  "kith: this is a number field; compare it with a number, such as 0.5");
+    static_assert(ok || null || !std::same_as<T, bool>, "kith: this is a bool field; compare it with true or false");
+    static_assert(ok || null || !StoredEnum<T>,
+                  "kith: this is an enum field; compare it with a value of the same enum");
+};
+
+[[noreturn]] inline void raise_literal(std::string_view field, const std::string& what) {
+    raise(Errc::invalid_argument, "field '" + std::string(field) + "': " + what);
+}
+
+/// True when an integer is a float or double of the same value: its bits between the first and last 1 fit.
+template <std::floating_point T, IntegerLiteral L>
+constexpr bool is_exact(L literal) noexcept {
+    const auto bits = static_cast<std::uint64_t>(literal);
+    const std::uint64_t magnitude = literal < L{0} ? std::uint64_t{0} - bits : bits;
+    if (magnitude == 0) return true;
+    return std::bit_width(magnitude) - static_cast<std::uint64_t>(std::countr_zero(magnitude)) <=
+           static_cast<std::uint64_t>(std::numeric_limits<T>::digits);
+}
+
+template <StoredInteger T, IntegerLiteral L>
+Value integer_value(std::string_view field, L literal) {
+    if (!std::in_range<T>(literal)) {
+        raise_literal(field, std::to_string(literal) + " does not fit " + std::string(name(scalar_kind<T>())) +
+                                 ", expected " + std::to_string(std::numeric_limits<T>::min()) + " to " +
+                                 std::to_string(std::numeric_limits<T>::max()));
+    }
+    if constexpr (std::is_signed_v<T>) {
+        return static_cast<std::int64_t>(literal);
+    } else {
+        return static_cast<std::uint64_t>(literal);
+    }
+}
+
+/// A number for a float field is rounded to float, so that `== 0.1` finds what was stored as 0.1f.
+template <std::floating_point T, NumberLiteral L>
+Value number_value(std::string_view field, L literal) {
+    const std::string kind(name(scalar_kind<T>()));
+    if constexpr (IntegerLiteral<L>) {
+        if (!is_exact<T>(literal)) {
+            raise_literal(
+                field, std::to_string(literal) + " is between two values of " + kind + "; write the one that is meant");
+        }
+    } else {
+        if (std::isnan(literal)) raise_literal(field, "NaN compares with nothing, expected a number");
+        if (std::isfinite(literal) && std::abs(literal) > static_cast<L>(std::numeric_limits<T>::max())) {
+            raise_literal(field, show_number(literal) + " does not fit " + kind);
+        }
+    }
+    return static_cast<double>(static_cast<T>(literal));
+}
+
+/// The value to compare scalars of type T with. `field` is for the message.
+/// Throws: Error with invalid_argument when the literal is no value of the field's type.
+template <StoredScalar T, class L>
+Value literal_value(std::string_view field, const L& literal) {
+    if constexpr (!LiteralCheck<T, L>::ok) {
+        return Value();
+    } else if constexpr (std::same_as<T, std::string>) {
+        return std::string(std::string_view(literal));
+    } else if constexpr (std::same_as<T, bool>) {
+        return literal;
+    } else if constexpr (StoredEnum<T>) {
+        using Number = std::conditional_t<std::is_signed_v<std::underlying_type_t<T>>, std::int64_t, std::uint64_t>;
+        return static_cast<Number>(literal);
+    } else if constexpr (std::floating_point<T>) {
+        return number_value<T>(field, literal);
+    } else {
+        return integer_value<T>(field, literal);
+    }
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// The forms a condition on a field can take.
+enum class Form : unsigned char { equality, order, membership, content };
+
+/// Says what to write when a field cannot take a condition of this form.
+template <class T, Form Wanted>
+struct FormCheck {
+    static constexpr bool vector = is_float_array<T>;
+    static constexpr bool list = is_list<Present<T>>;
+    static constexpr bool storable = vector || StoredScalar<Element<T>>;
+    static constexpr bool of_list = Wanted == Form::content;
+
+    static_assert(storable, "kith: a member of this type is no field; see the sentence about its Schema");
+    static_assert(!vector, "kith: a vector field is searched, not compared; write nearest<&Record::member>(query)");
+    static_assert(
+        !storable || vector || list || !of_list,
+        "kith: contains looks into a list and this field is none; write kith::in(kith::field<&Record::member>, "
+        "{...}) or compare it");
+    static_assert(!list || of_list,
+                  "kith: this field is a list; write kith::contains(kith::field<&Record::member>, value)");
+    static_assert(list || Wanted != Form::order || !std::is_same_v<Element<T>, bool>,
+                  "kith: a bool field is not ordered; compare it with == or !=");
+
+    static constexpr bool ok =
+        storable && !vector && list == of_list && !(Wanted == Form::order && std::is_same_v<Element<T>, bool>);
+};
+
+template <auto Member>
+consteval std::string_view field_name() {
+    return member_name<RecordOf<Member>, member_index<Member>>;
+}
+
+template <auto Member, Form Wanted, class L>
+Expression leaf_of_one(Op op, const L& literal) {
+    using T = TypeOf<Member>;
+    Expression leaf{.op = op, .field = member_index<Member>};
+    if constexpr (FormCheck<T, Wanted>::ok) {
+        leaf.values.push_back(literal_value<Element<T>>(field_name<Member>(), literal));
+    }
+    return leaf;
+}
+
+/// Values are sorted, so that equal conditions are equal trees and a look-up can halve.
+template <auto Member, Form Wanted, class Literals>
+Expression leaf_of_many(Op op, const Literals& literals) {
+    using T = TypeOf<Member>;
+    Expression leaf{.op = op, .field = member_index<Member>};
+    if constexpr (FormCheck<T, Wanted>::ok) {
+        for (const auto& literal : literals) {
+            leaf.values.push_back(literal_value<Element<T>>(field_name<Member>(), literal));
+        }
+        std::sort(leaf.values.begin(), leaf.values.end());
+        leaf.values.erase(std::unique(leaf.values.begin(), leaf.values.end()), leaf.values.end());
+    }
+    return leaf;
+}
+
+}  // namespace detail
+
+/// Stands for a field in a condition; see `field`.
+template <auto Member>
+struct FieldRef {
+    static_assert(std::is_member_object_pointer_v<std::remove_const_t<decltype(Member)>>,
+                  "kith: a field is named by a pointer to a data member; write kith::field<&Record::member>");
+    using Record = detail::RecordOf<Member>;
+
+    /// Holds for records in which the field has no value.
+    [[nodiscard]] Condition<Record> is_null() const {
+        static_assert(detail::is_optional<detail::TypeOf<Member>>,
+                      "kith: this field is never null; only a std::optional member takes is_null()");
+        return Condition<Record>({.op = Op::is_null, .field = detail::member_index<Member>});
+    }
+};
+
+/// A field of a record, to be compared: `field<&Article::year> >= 2020`.
+/// Throws: each comparison, Error with invalid_argument for a value that the field's type cannot hold.
+template <auto Member>
+inline constexpr FieldRef<Member> field{};
+
+template <auto Member, class L>
+[[nodiscard]] auto operator==(FieldRef<Member>, const L& literal) {
+    return Condition<detail::RecordOf<Member>>(detail::leaf_of_one<Member, detail::Form::equality>(Op::equal, literal));
+}
+
+template <auto Member, class L>
+[[nodiscard]] auto operator!=(FieldRef<Member>, const L& literal) {
+    return Condition<detail::RecordOf<Member>>(
+        detail::leaf_of_one<Member, detail::Form::equality>(Op::not_equal, literal));
+}
+
+template <auto Member, class L>
+[[nodiscard]] auto operator<(FieldRef<Member>, const L& literal) {
+    return Condition<detail::RecordOf<Member>>(detail::leaf_of_one<Member, detail::Form::order>(Op::less, literal));
+}
+
+template <auto Member, class L>
+[[nodiscard]] auto operator<=(FieldRef<Member>, const L& literal) {
+    return Condition<detail::RecordOf<Member>>(
+        detail::leaf_of_one<Member, detail::Form::order>(Op::less_equal, literal));
+}
+
+template <auto Member, class L>
+[[nodiscard]] auto operator>(FieldRef<Member>, const L& literal) {
+    return Condition<detail::RecordOf<Member>>(detail::leaf_of_one<Member, detail::Form::order>(Op::greater, literal));
+}
+
+template <auto Member, class L>
+[[nodiscard]] auto operator>=(FieldRef<Member>, const L& literal) {
+    return Condition<detail::RecordOf<Member>>(
+        detail::leaf_of_one<Member, detail::Form::order>(Op::greater_equal, literal));
+}
+
+/// The field is one of the values; false of none.
+template <auto Member, class Literals>
+[[nodiscard]] auto in(FieldRef<Member>, const Literals& values) {
+    return Condition<detail::RecordOf<Member>>(detail::leaf_of_many<Member, detail::Form::membership>(Op::in, values));
+}
+
+template <auto Member, class L>
+[[nodiscard]] auto in(FieldRef<Member> field, std::initializer_list<L> values) {
+    return in<Member, std::initializer_list<L>>(field, values);
+}
+
+/// The list holds the value.
+template <auto Member, class L>
+[[nodiscard]] auto contains(FieldRef<Member>, const L& value) {
+    return Condition<detail::RecordOf<Member>>(
+        detail::leaf_of_one<Member, detail::Form::content>(Op::contains_any, value));
+}
+
+/// The list holds at least one of the values; false of none.
+template <auto Member, class Literals>
+[[nodiscard]] auto contains_any(FieldRef<Member>, const Literals& values) {
+    return Condition<detail::RecordOf<Member>>(
+        detail::leaf_of_many<Member, detail::Form::content>(Op::contains_any, values));
+}
+
+template <auto Member, class L>
+[[nodiscard]] auto contains_any(FieldRef<Member> field, std::initializer_list<L> values) {
+    return contains_any<Member, std::initializer_list<L>>(field, values);
+}
+
+/// The list holds every one of the values; true of none.
+template <auto Member, class Literals>
+[[nodiscard]] auto contains_all(FieldRef<Member>, const Literals& values) {
+    return Condition<detail::RecordOf<Member>>(
+        detail::leaf_of_many<Member, detail::Form::content>(Op::contains_all, values));
+}
+
+template <auto Member, class L>
+[[nodiscard]] auto contains_all(FieldRef<Member> field, std::initializer_list<L> values) {
+    return contains_all<Member, std::initializer_list<L>>(field, values);
+}
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// What Collection::nearest returns; nothing is searched before run().
+template <class S, std::size_t VectorField>
+class NearestQuery {
+    using Attribute = typename S::template VectorAttribute<VectorField>;
+
+public:
+    using Record = typename S::Record;
+
+    NearestQuery(const detail::Engine& engine, std::span<const float> query)
+        : engine_(&engine), query_(query.begin(), query.end()) {}
+
+    /// At most `count` hits; fewer only where fewer records match. Default: 10.
+    NearestQuery& limit(std::size_t count) noexcept {
+        limit_ = count;
+        return *this;
+    }
+
+    /// How many candidates the graph search keeps (the paper's ef): more finds more of the true neighbours and takes
+    /// longer. Default: 64, and never less than the limit.
+    NearestQuery& ef_search(std::size_t count) noexcept {
+        ef_search_ = count;
+        return *this;
+    }
+
+    /// Compares the query with every record: recall is 1, the cost is a scan.
+    NearestQuery& exact() noexcept {
+        exact_ = true;
+        return *this;
+    }
+
+    /// Returns only records that satisfy `condition`; a second call narrows the first.
+    NearestQuery& where(Condition<Record> condition) {
+        condition_ = condition_.has_value() ? std::move(*condition_) && std::move(condition) : std::move(condition);
+        return *this;
+    }
+
+    /// The nearest records of one moment, nearest first; equal distances order by age, oldest first.
+    /// Throws: Errc::invalid_argument for a query of another dimension, with an element that is not finite, of zero
+    /// length under Cosine, or for a limit or ef_search of 0; closed, forked, corrupt.
+    [[nodiscard]] std::vector<Hit<Record>> run() const {
+        check();
+        const auto open = engine_->enter();
+        const auto snapshot = engine_->snapshot();
+        Record candidate{};
+        const detail::Accept accept = [&](const detail::SegmentView& view, Slot slot) {
+            detail::decode_row<S>(*engine_, view, slot, candidate);
+            return evaluate(*condition_, candidate);
+        };
+        const detail::SearchRequest request{VectorField, query_.data(), limit_,
+                                            ef_search_,  exact_,        condition_.has_value() ? &accept : nullptr};
+        std::vector<Hit<Record>> hits;
+        for (const detail::Found& found : engine_->search(*snapshot, request)) {
+            const detail::SegmentView* view = snapshot->find(found.id);
+            hits.push_back({detail::decode_record<S>(*engine_, *view, found.id.slot),
+                            Attribute::Metric::score(found.distance), found.distance});
+        }
+        return hits;
+    }
+
+private:
+    void check() const {
+        if (limit_ == 0) raise(Errc::invalid_argument, "limit is 0; ask for at least 1 record");
+        if (ef_search_ == 0) raise(Errc::invalid_argument, "ef_search is 0; it must be at least 1");
+        if (const auto problem = vector_problem(query_, vector_rules<typename Attribute::Metric>(Attribute::dim))) {
+            raise(Errc::invalid_argument, "query for field '" + std::string(Attribute::name) + "': " + *problem);
+        }
+    }
+
+    const detail::Engine* engine_;  // the collection's
+    std::vector<float> query_;      // a copy: the caller's may be gone when the query runs
+    std::size_t limit_ = 10;
+    std::size_t ef_search_ = 64;
+    bool exact_ = false;
+    std::optional<Condition<Record>> condition_;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/collection/record_range.hpp — all records of one moment, one after another.
+//
+// The range holds a snapshot, so writes that come later change nothing in it. Records come in the order in which
+// their present versions were written.
+//
+// Thread safety: one thread a range; the collection may be written meanwhile.
+
+namespace kith::inline v0_single {
+
+template <class S>
+class RecordRange {
+public:
+    using Record = typename S::Record;
+
+    explicit RecordRange(const detail::Engine& engine) : engine_(&engine) {
+        const auto open = engine.enter();
+        snapshot_ = engine.snapshot();
+    }
+
+    class Iterator {
+    public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = Record;
+        using difference_type = std::ptrdiff_t;
+        using pointer = const Record*;
+        using reference = const Record&;
+
+        explicit Iterator(const RecordRange& range) : range_(&range) { load_next(); }
+
+        reference operator*() const noexcept { return record_; }
+        pointer operator->() const noexcept { return &record_; }
+
+        /// Throws: closed, forked, corrupt.
+        Iterator& operator++() {
+            ++slot_;
+            load_next();
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+
+        friend bool operator==(const Iterator& it, std::default_sentinel_t) noexcept {
+            return it.segment_ == it.range_->snapshot_->segments.size();
+        }
+
+    private:
+        void load_next() {
+            const auto& segments = range_->snapshot_->segments;
+            for (; segment_ < segments.size(); ++segment_, slot_ = 0) {
+                const detail::SegmentView& view = segments[segment_];
+                const BitsetView allowed = view.allowed();
+                while (slot_ < view.count && !allowed.allows(slot_)) ++slot_;
+                if (slot_ == view.count) continue;
+                const auto open = range_->engine_->enter();
+                record_ = detail::decode_record<S>(*range_->engine_, view, slot_);
+                return;
+            }
+        }
+
+        const RecordRange* range_;
+        std::size_t segment_ = 0;
+        Slot slot_ = 0;
+        Record record_{};  // the record at (segment_, slot_), unless the range has ended
+    };
+
+    [[nodiscard]] Iterator begin() const { return Iterator(*this); }
+    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+private:
+    const detail::Engine* engine_;  // the collection's, which must outlive the range
+    std::shared_ptr<const detail::Snapshot> snapshot_;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/core/config.hpp — the switches a build may set, and what each means when it is left alone.
+//
+// KITH_COMPILED   1 when the program links the compiled unit (target kith::kith): distance kernels are chosen at run
+//                 time and collections may live in a directory. 0 for header-only use, which works in memory.
+// KITH_ASSERTS    defined in builds that check contracts (see core/assert.hpp); every test build does.
+
+// kith/index/tags.hpp — the names by which a schema chooses an index.
+//
+// A tag says which index template serves a vector field and how one is made; it is never an object.
+
+// kith/index/flat.hpp — the exact answer, by comparing every allowed row.
+//
+// For few rows nothing beats reading them in order: the memory streams, and each block is one kernel call. The graph
+// search falls back on it where a graph would have to walk past too many excluded nodes.
+//
+// Thread safety: reads only; insert is called by one thread at a time, beside any number of searches.
+
+// kith/core/top_k.hpp — the nearest k of a stream of neighbours.
+//
+// An exact scan offers every row and keeps ten; almost all offers fail the one comparison with the worst kept, so
+// that comparison is all they cost. The kept ones form a heap whose top is the worst.
+//
+// Thread safety: none; every searching thread owns its own.
+
+namespace kith::inline v0_single {
+
+class TopK {
+public:
+    /// Keeps its neighbours in `storage`, whose size is k.
+    explicit TopK(std::span<Neighbor> storage) noexcept : storage_(storage) {}
+
+    /// What a neighbour must be nearer than to be kept; infinite while there is room.
+    [[nodiscard]] float worst_distance() const noexcept {
+        if (size_ < storage_.size()) return std::numeric_limits<float>::infinity();
+        return storage_.empty() ? -std::numeric_limits<float>::infinity() : storage_[0].distance;
+    }
+
+    /// Keeps `neighbor` if it is among the nearest k so far.
+    void offer(Neighbor neighbor) noexcept {
+        const auto begin = storage_.begin();
+        if (size_ < storage_.size()) {
+            storage_[size_++] = neighbor;
+            std::push_heap(begin, begin + static_cast<std::ptrdiff_t>(size_));
+        } else if (!storage_.empty() && neighbor < storage_[0]) {
+            std::pop_heap(begin, storage_.end());
+            storage_.back() = neighbor;
+            std::push_heap(begin, storage_.end());
+        }
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    /// Sorts what was kept, nearest first, and ends the use of this object.
+    std::span<Neighbor> sorted() noexcept {
+        const auto kept = storage_.first(size_);
+        std::sort_heap(kept.begin(), kept.end());
+        return kept;
+    }
+
+private:
+    std::span<Neighbor> storage_;  // its first size_ elements are a heap, the farthest on top
+    std::size_t size_ = 0;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/scorer.hpp — the seam between vectors and indexes: Rows make Scorers, Scorers turn slots into
+// distances.
+//
+// An index asks for nothing else, so one search loop serves plain vectors and every quantizer's codes. A scorer is
+// asked about many slots at once, because that is what hides the time a row takes to arrive from memory.
+//
+// Thread safety: Rows may be asked by any number of threads at once; a Scorer belongs to one.
+
+namespace kith::inline v0_single {
+
+/// A Scorer holds a query, prepared, and says how far each slot is from it.
+/// Requires: every slot asked about has a row.
+/// Shape:  `slots` holds `count` slots in any order; `out` has room for `count` distances, out[i] is for slots[i], and
+/// in
+///         score_block for slot first + i.
+/// Units:  the distances of the metric, or an approximation of them on the same scale; smaller is nearer.
+/// Laws:   a slot's distance is the same to the last bit whichever other slots are asked about, and by either call.
+/// Cost:   no allocation, no lock. `prefetch` reads nothing; it begins to fetch what scoring the slot will read.
+template <class S>
+concept Scorer = requires(const S& scorer, const Slot* slots, Slot first, std::size_t count, float* out) {
+    { scorer.score(slots, count, out) } noexcept -> std::same_as<void>;
+    { scorer.score_block(first, count, out) } noexcept -> std::same_as<void>;
+    { scorer.prefetch(first) } noexcept -> std::same_as<void>;
+};
+
+/// Rows hold what an index searches, one row for each slot, and prepare queries against it.
+/// Shape:  `query` holds dim() elements and outlives the scorer made from it.
+/// Laws:   scorer_of(a) at slot b equals scorer_of(b) at slot a to the last bit.
+template <class R>
+concept Rows = requires(const R& rows, const float* query, Slot slot) {
+    { rows.dim() } noexcept -> std::same_as<std::size_t>;
+    { rows.scorer(query) } -> Scorer;
+    { rows.scorer_of(slot) } -> Scorer;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Offers every allowed slot in [first, last) to `best`.
+template <Scorer S>
+void scan(const S& scorer, Slot first, Slot last, BitsetView allowed, TopK& best) noexcept {
+    constexpr std::size_t block = 64;
+    std::array<Slot, block> slots;
+    std::array<float, block> distances;
+    last = std::min(last, allowed.count());
+    for (Slot slot = first; slot < last;) {
+        std::size_t count = 0;
+        for (; slot < last && count < block; ++slot) {
+            slots[count] = slot;
+            count += allowed.allows(slot) ? 1U : 0U;
+        }
+        if (count == 0) break;
+        if (slots[count - 1] - slots[0] == count - 1) {
+            scorer.score_block(slots[0], count, distances.data());
+        } else {
+            scorer.score(slots.data(), count, distances.data());
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            if (!(distances[i] > best.worst_distance())) best.offer({distances[i], slots[i]});
+        }
+    }
+}
+
+}  // namespace detail
+
+/// The index that keeps nothing: every search compares all rows.
+template <Rows R>
+class FlatIndex {
+public:
+    FlatIndex() noexcept = default;
+    explicit FlatIndex(Slot count) noexcept : size_(count) {}
+
+    /// Slots that a search may be told of; nothing is stored for them.
+    [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
+
+    void insert(const R&, Slot count, unsigned = 1) noexcept { size_.store(std::max(size(), count), std::memory_order_release); }
+
+    /// The nearest allowed slots below size(), nearest first, equal distances by slot; returns how many.
+    /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
+    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch&,
+                       Neighbor* out) const noexcept {
+        TopK best(std::span(out, std::min<std::size_t>(params.limit, size())));
+        detail::scan(rows.scorer(query), 0, size(), params.allowed, best);
+        return best.sorted().size();
+    }
+
+    template <class Sink>
+    void save(const Sink&) const noexcept {}
+
+private:
+    std::atomic<Slot> size_ = 0;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/index/hnsw.hpp — a navigable small-world graph: near the nearest in a few thousand distances.
+//
+// The graph knows slots and links; the vectors, or the codes of them, are Rows that every call is given. So there is one
+// HNSW for all of them. The back room index/hnsw/ holds its parts: graph, search, prune, insert, format.
+//
+// Thread safety: insert is called by one thread at a time; search by any number, beside it, without waiting.
+// Source: Malkov & Yashunin, arXiv:1603.09320.
+
+// kith/index/hnsw/format.hpp — the bytes of a finished HNSW graph, written once and mapped without copying.
+//
+//   image   = header bottom towers blocks          each part begins at a multiple of 64 bytes, zeros between
+//   header  = magic:8 version:u32 max_links:u32 ef_construction:u32 entry:u32 seed:u64 count:u32 block_count:u32
+//             zeros up to 64
+//   bottom  = count lists of 2 * max_links slots:u32       the links of level 0; no_slot where there is none
+//   towers  = count numbers:u32                            the block of the slot's level 1, the next levels follow; no_slot
+//                                                          where the slot has level 0 only
+//   blocks  = block_count lists of max_links slots:u32     the links of the higher levels
+//
+// All of it little-endian, and mapped as it is, so a big-endian machine refuses it. Whoever stores the image adds the
+// checksum. Here sizes and the entry are checked; the links need not be, since no search trusts them (see graph.hpp).
+
+// kith/index/hnsw/graph.hpp — the nodes and links of an HNSW graph, in arrays that never move.
+//
+// The links of the bottom level, where nearly all of a search happens, lie in one array: with 16 links a node, two cache
+// lines a slot. The few nodes of higher levels have a tower, a run of blocks, one block a level above the bottom. The
+// level of a slot is a hash of seed and slot, so a graph grown in any pieces by one thread is the same graph.
+//
+// A reader trusts no number it loads from a list: a slot past the bound of its search is no link, a tower past the
+// blocks does not exist. That lets writers go on beneath it, and makes a damaged mapped graph harmless.
+//
+// Thread safety: see the methods; what is const may be called by anyone at any time.
+// Source: Malkov & Yashunin, arXiv:1603.09320.
+
+// kith/core/random.hpp — small, seeded, the same numbers on every machine.
+//
+// The standard's distributions differ between libraries; a graph built with one seed must not. So levels and samples
+// come from this generator and from arithmetic written here.
+//
+// Source: Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014 (SplitMix64).
+
+namespace kith::inline v0_single {
+
+/// Maps a number to a well-mixed one; neighbouring inputs give unrelated outputs.
+constexpr std::uint64_t mix64(std::uint64_t value) noexcept {
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111ebULL;
+    return value ^ (value >> 31);
+}
+
+/// A sequence of 64-bit numbers from a seed. Satisfies std::uniform_random_bit_generator.
+class SplitMix64 {
+public:
+    using result_type = std::uint64_t;
+
+    constexpr explicit SplitMix64(std::uint64_t seed) noexcept : state_(seed) {}
+
+    static constexpr std::uint64_t min() noexcept { return 0; }
+    static constexpr std::uint64_t max() noexcept { return ~std::uint64_t{0}; }
+
+    constexpr std::uint64_t operator()() noexcept {
+        state_ += 0x9e3779b97f4a7c15ULL;
+        return mix64(state_);
+    }
+
+    /// A number in [0, 1), a multiple of 2^-53.
+    constexpr double uniform() noexcept { return static_cast<double>((*this)() >> 11) * 0x1p-53; }
+
+    /// A number in [0, bound). The bias is below bound / 2^64.
+    /// Requires: bound is positive.
+    constexpr std::uint64_t below(std::uint64_t bound) noexcept {
+        return static_cast<std::uint64_t>(uniform() * static_cast<double>(bound)) % bound;
+    }
+
+private:
+    std::uint64_t state_;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/index/hnsw/links.hpp — a list of neighbours that one thread changes while others follow it.
+//
+// A list is a fixed number of slots, the absent ones no_slot at its end. A reader may see a list half rewritten: some
+// old links, some new. Each of them is a node that is complete, because a node's own lists are stored before the first
+// link to it, and links are stored with release and loaded with acquire. So nobody who searches takes a lock.
+//
+// Thread safety: any number of readers; writers of one list take turns by NodeLocks.
+
+namespace kith::inline v0_single::detail {
+
+// Compiler built-ins, not std::atomic: the lists may lie in a mapped file, where no atomic object was ever made.
+inline Slot load_link(const Slot* link) noexcept { return __atomic_load_n(link, __ATOMIC_ACQUIRE); }
+inline void store_link(Slot* link, Slot slot) noexcept { __atomic_store_n(link, slot, __ATOMIC_RELEASE); }
+
+/// How many links the list holds.
+inline std::size_t count_links(const Slot* links, std::size_t width) noexcept {
+    std::size_t count = 0;
+    while (count < width && load_link(links + count) != no_slot) ++count;
+    return count;
+}
+
+/// Replaces the list by the first `count` of `slots`. Requires: count is at most width.
+inline void store_links(Slot* links, std::size_t width, const Slot* slots, std::size_t count) noexcept {
+    for (std::size_t i = 0; i < count; ++i) store_link(links + i, slots[i]);
+    for (std::size_t i = count; i < width && load_link(links + i) != no_slot; ++i) store_link(links + i, no_slot);
+}
+
+/// Holds the one-byte lock of a node. Held for microseconds, and two threads rarely meet at a node: so it spins.
+class NodeGuard {
+public:
+    explicit NodeGuard(std::uint8_t* lock) noexcept : lock_(lock) {
+        while (__atomic_exchange_n(lock_, std::uint8_t{1}, __ATOMIC_ACQUIRE) != 0) {
+            while (__atomic_load_n(lock_, __ATOMIC_RELAXED) != 0) pause();
+        }
+    }
+    NodeGuard(const NodeGuard&) = delete;
+    NodeGuard& operator=(const NodeGuard&) = delete;
+    ~NodeGuard() { __atomic_store_n(lock_, std::uint8_t{0}, __ATOMIC_RELEASE); }
+
+private:
+    static void pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        __asm__ __volatile__("yield");
+#endif
+    }
+
+    std::uint8_t* lock_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/hnsw/params.hpp — what shapes an HNSW graph.
+
+namespace kith::inline v0_single {
+
+/// Usable as a template argument, so that a schema can name it.
+struct HnswParams {
+    std::uint32_t max_links = 16;         ///< links a node on the upper levels, half of those at the bottom; the paper's M
+    std::uint32_t ef_construction = 200;  ///< candidates considered when a node is linked: more is slower and better
+    std::uint64_t seed = 0x6b697468;      ///< same seed, same rows, one thread: same graph
+
+    static constexpr std::uint32_t fewest_links = 4;
+    static constexpr std::uint32_t most_links = 64;
+
+    friend constexpr bool operator==(const HnswParams&, const HnswParams&) noexcept = default;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+class HnswGraph {
+public:
+    static constexpr unsigned highest_level = 15;
+
+    /// Where the arrays of a finished graph lie; see format.hpp.
+    struct Arrays {
+        const Slot* bottom = nullptr;             // count lists of 2 * max_links
+        const std::uint32_t* towers = nullptr;    // count block numbers, no_slot where there is no tower
+        const Slot* blocks = nullptr;             // block_count lists of max_links
+        Slot count = 0;
+        std::uint32_t block_count = 0;
+        Slot entry = no_slot;
+    };
+
+    /// An empty graph for up to `capacity` nodes.
+    /// Throws: Errc::invalid_argument, Errc::limit_exceeded, Errc::out_of_memory.
+    HnswGraph(const HnswParams& params, Slot capacity)
+        : params_(checked(params)),
+          capacity_(checked(capacity)),
+          bottom_memory_(std::size_t{capacity} * width(0) * sizeof(Slot)),
+          tower_memory_(std::size_t{capacity} * sizeof(std::uint32_t)),
+          block_memory_(max_blocks() * width(1) * sizeof(Slot)),
+          state_memory_(std::size_t{capacity} * sizeof(NodeState)),
+          bottom_(reinterpret_cast<Slot*>(bottom_memory_.data())),
+          towers_(reinterpret_cast<std::uint32_t*>(tower_memory_.data())),
+          blocks_(reinterpret_cast<Slot*>(block_memory_.data())) {}
+
+    /// A finished graph over arrays that outlive it. It only serves reads.
+    HnswGraph(const HnswParams& params, const Arrays& arrays)
+        : params_(checked(params)),
+          capacity_(arrays.count),
+          bottom_(arrays.bottom),
+          towers_(arrays.towers),
+          blocks_(arrays.blocks),
+          block_count_(arrays.block_count),
+          reach_(arrays.count),
+          size_(arrays.count),
+          entry_(arrays.entry) {}
+
+    [[nodiscard]] const HnswParams& params() const noexcept { return params_; }
+    [[nodiscard]] Slot capacity() const noexcept { return capacity_; }
+
+    /// The first so many slots are in the graph.
+    [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
+
+    /// No link leads to a slot at or past this, as long as it was loaded after entry() and before the links.
+    /// Links that appear later may; a search that ignores those stays within the rows it knows.
+    [[nodiscard]] Slot reach() const noexcept { return reach_.load(std::memory_order_acquire); }
+
+    /// Where every search begins: a node of the highest level; no_slot while the graph is empty.
+    [[nodiscard]] Slot entry() const noexcept { return entry_.load(std::memory_order_acquire); }
+
+    /// The highest level of a slot.
+    [[nodiscard]] unsigned level_of(Slot slot) const noexcept {
+        const std::uint64_t hash = mix64(params_.seed + (std::uint64_t{slot} + 1) * 0x9e3779b97f4a7c15ULL);
+        unsigned level = 0;
+        for (std::uint64_t bound = ~std::uint64_t{0} / params_.max_links; hash < bound && level < highest_level; ++level) {
+            bound /= params_.max_links;
+        }
+        return level;
+    }
+
+    /// Links of a list on `level`.
+    [[nodiscard]] std::size_t width(unsigned level) const noexcept {
+        return level == 0 ? std::size_t{2} * params_.max_links : params_.max_links;
+    }
+
+    /// The list of a node; null when its tower does not reach `level`.
+    /// Requires: slot is below reach().
+    [[nodiscard]] const Slot* links(Slot slot, unsigned level) const noexcept {
+        if (level == 0) return bottom_ + std::size_t{slot} * width(0);
+        const std::size_t block = std::size_t{towers_[slot]} + level - 1;
+        return block < block_count() ? blocks_ + block * width(1) : nullptr;
+    }
+
+    void prefetch_bottom(Slot slot) const noexcept {
+        const auto* bytes = reinterpret_cast<const char*>(bottom_ + std::size_t{slot} * width(0));
+        for (std::size_t offset = 0; offset < width(0) * sizeof(Slot); offset += 64) __builtin_prefetch(bytes + offset);
+    }
+
+    /// The arrays, for saving. Requires: nobody inserts.
+    [[nodiscard]] Arrays arrays() const noexcept {
+        return {bottom_, towers_, blocks_, size(), block_count(), entry()};
+    }
+
+    // For the one inserter and its threads, on a graph that is not mapped:
+
+    /// Makes nodes without links of the slots from reach() up to `count`.
+    void add_nodes(Slot count) noexcept {
+        KITH_ASSERT(count <= capacity_);
+        const Slot first = reach();
+        std::uint32_t blocks = block_count();
+        auto* towers = reinterpret_cast<std::uint32_t*>(tower_memory_.data());
+        for (Slot slot = first; slot < count; ++slot) {
+            const unsigned level = level_of(slot);
+            KITH_ASSERT(blocks + level <= max_blocks());
+            towers[slot] = level == 0 ? no_slot : blocks;
+            std::fill_n(writable_blocks() + blocks * width(1), level * width(1), no_slot);
+            std::fill_n(writable_bottom() + slot * width(0), width(0), no_slot);
+            blocks += level;
+        }
+        block_count_.store(blocks, std::memory_order_release);
+        reach_.store(std::max(first, count), std::memory_order_release);
+    }
+
+    /// The list of a node, to be written. Requires: level is at most level_of(slot).
+    [[nodiscard]] Slot* writable_links(Slot slot, unsigned level) noexcept {
+        if (level == 0) return writable_bottom() + std::size_t{slot} * width(0);
+        return writable_blocks() + (std::size_t{towers_[slot]} + level - 1) * width(1);
+    }
+
+    /// What the inserter remembers of a node. Its lock guards the rest of it, and the node's lists.
+    struct NodeState {
+        std::uint8_t lock;
+        std::uint8_t chained;  // 1 when the first bottom link leads to a duplicate; see insert.hpp
+        std::uint8_t settled;  // bottom links, after the chained one, that are known to be diverse; see prune.hpp
+    };
+    [[nodiscard]] NodeState& state(Slot slot) noexcept {
+        return reinterpret_cast<NodeState*>(state_memory_.data())[slot];
+    }
+
+    /// Held by the node that is about to become the entry.
+    [[nodiscard]] std::mutex& entry_mutex() noexcept { return entry_mutex_; }
+
+    void set_entry(Slot slot) noexcept { entry_.store(slot, std::memory_order_release); }
+    void set_size(Slot size) noexcept { size_.store(size, std::memory_order_release); }
+
+private:
+    static constexpr Slot max_capacity = Slot{1} << 31;  // a Candidate has 31 bits for a slot
+
+    static const HnswParams& checked(const HnswParams& params) {
+        if (params.max_links < HnswParams::fewest_links || params.max_links > HnswParams::most_links ||
+            params.ef_construction == 0) {
+            raise(Errc::invalid_argument, "HNSW: max_links must be between 4 and 64, ef_construction positive");
+        }
+        return params;
+    }
+    static Slot checked(Slot capacity) {
+        if (capacity > max_capacity) raise(Errc::limit_exceeded, "HNSW: at most 2^31 vectors a segment");
+        return capacity;
+    }
+
+    /// Three times what is expected with the fewest links; address space only.
+    [[nodiscard]] std::size_t max_blocks() const noexcept { return std::size_t{capacity_} + 1024; }
+
+    [[nodiscard]] std::uint32_t block_count() const noexcept { return block_count_.load(std::memory_order_acquire); }
+    [[nodiscard]] Slot* writable_bottom() noexcept { return reinterpret_cast<Slot*>(bottom_memory_.data()); }
+    [[nodiscard]] Slot* writable_blocks() noexcept { return reinterpret_cast<Slot*>(block_memory_.data()); }
+
+    HnswParams params_;
+    Slot capacity_;
+    ReservedMemory bottom_memory_;  // these four are empty when the graph is mapped
+    ReservedMemory tower_memory_;
+    ReservedMemory block_memory_;
+    ReservedMemory state_memory_;
+    const Slot* bottom_;                          // the list of slot s begins at s * width(0)
+    const std::uint32_t* towers_;                 // number of the block for level 1, or no_slot
+    const Slot* blocks_;                          // list b begins at b * width(1)
+    std::atomic<std::uint32_t> block_count_ = 0;  // blocks of all towers
+    std::atomic<Slot> reach_ = 0;                 // nodes that exist: size_, and those being linked
+    std::atomic<Slot> size_ = 0;                  // nodes that are linked
+    std::atomic<Slot> entry_ = no_slot;           // below reach_, of the highest level so far
+    std::mutex entry_mutex_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+inline constexpr std::string_view graph_magic = "kithhnsw";  // on disk
+inline constexpr std::uint32_t graph_version = 1;            // on disk
+inline constexpr std::size_t graph_header_bytes = 64;        // on disk
+inline constexpr std::size_t graph_alignment = 64;           // on disk
+
+/// Where the parts of an image begin, from its start.
+struct GraphLayout {
+    std::size_t bottom, towers, blocks, end;
+
+    static GraphLayout of(std::uint32_t max_links, Slot count, std::uint32_t block_count) noexcept {
+        const auto next = [](std::size_t at) { return (at + graph_alignment - 1) / graph_alignment * graph_alignment; };
+        const std::size_t list = std::size_t{max_links} * sizeof(Slot);
+        GraphLayout layout{};
+        layout.bottom = graph_header_bytes;
+        layout.towers = next(layout.bottom + 2 * list * count);
+        layout.blocks = next(layout.towers + std::size_t{count} * sizeof(std::uint32_t));
+        layout.end = layout.blocks + list * block_count;
+        return layout;
+    }
+};
+
+/// Calls sink(data, bytes) for the image, piece by piece. Requires: nobody inserts.
+/// Throws: Errc::unsupported_version on a big-endian machine; what the sink throws.
+template <class Sink>
+void save_graph(const HnswGraph& graph, const Sink& sink) {
+    if constexpr (std::endian::native != std::endian::little) {
+        raise(Errc::unsupported_version, "graph image: this format is for little-endian machines");
+    }
+    const HnswParams& params = graph.params();
+    const HnswGraph::Arrays arrays = graph.arrays();
+    std::string header;
+    ByteWriter writer(header);
+    writer.bytes(graph_magic);
+    writer.u32(graph_version);
+    writer.u32(params.max_links);
+    writer.u32(params.ef_construction);
+    writer.u32(arrays.entry);
+    writer.u64(params.seed);
+    writer.u32(arrays.count);
+    writer.u32(arrays.block_count);
+    header.resize(graph_header_bytes);
+    sink(header.data(), header.size());
+
+    const GraphLayout layout = GraphLayout::of(params.max_links, arrays.count, arrays.block_count);
+    const std::array<char, graph_alignment> zeros{};
+    const auto part = [&](const void* data, std::size_t bytes, std::size_t begin, std::size_t next) {
+        if (bytes > 0) sink(data, bytes);
+        if (next > begin + bytes) sink(zeros.data(), next - begin - bytes);
+    };
+    part(arrays.bottom, arrays.count * graph.width(0) * sizeof(Slot), layout.bottom, layout.towers);
+    part(arrays.towers, arrays.count * sizeof(std::uint32_t), layout.towers, layout.blocks);
+    part(arrays.blocks, arrays.block_count * graph.width(1) * sizeof(Slot), layout.blocks, layout.end);
+}
+
+struct MappedGraph {
+    HnswParams params;
+    HnswGraph::Arrays arrays;
+};
+
+/// Reads the header of an image of `count` nodes and finds its parts.
+/// Requires: image.data() is aligned to 64 bytes.
+/// Throws: Errc::corrupt, Errc::unsupported_version; the text says which number is wrong and at which offset.
+inline MappedGraph map_graph(std::span<const std::byte> image, Slot count) {
+    const auto* bytes = reinterpret_cast<const char*>(image.data());
+    ByteReader reader(std::string_view(bytes, image.size()));
+    std::string_view magic;
+    std::uint32_t version = 0;
+    MappedGraph mapped;
+    if (!reader.bytes(graph_magic.size(), magic) || magic != graph_magic) {
+        raise(Errc::corrupt, "graph image: no magic number at offset 0");
+    }
+    if (!reader.u32(version) || version != graph_version || std::endian::native != std::endian::little) {
+        raise(Errc::unsupported_version, "graph image: version " + std::to_string(version) + " is not read here");
+    }
+    HnswGraph::Arrays& arrays = mapped.arrays;
+    HnswParams& params = mapped.params;
+    if (!reader.u32(params.max_links) || !reader.u32(params.ef_construction) || !reader.u32(arrays.entry) ||
+        !reader.u64(params.seed) || !reader.u32(arrays.count) || !reader.u32(arrays.block_count) ||
+        image.size() < graph_header_bytes) {
+        raise(Errc::corrupt, "graph image: ends at offset " + std::to_string(image.size()) + ", within its header");
+    }
+    if (params.max_links < HnswParams::fewest_links || params.max_links > HnswParams::most_links ||
+        params.ef_construction == 0) {
+        raise(Errc::corrupt, "graph image: impossible parameters at offset 12");
+    }
+    if (arrays.count != count) {
+        raise(Errc::corrupt, "graph image: the count at offset 32 is " + std::to_string(arrays.count) + ", not " +
+                                 std::to_string(count));
+    }
+    if (arrays.count == 0 ? arrays.entry != no_slot : arrays.entry >= arrays.count) {
+        raise(Errc::corrupt, "graph image: the entry at offset 20 is slot " + std::to_string(arrays.entry) + " of " +
+                                 std::to_string(arrays.count));
+    }
+    const GraphLayout layout = GraphLayout::of(params.max_links, arrays.count, arrays.block_count);
+    if (image.size() != layout.end) {
+        raise(Errc::corrupt, "graph image: holds " + std::to_string(image.size()) + " bytes, its header asks for " +
+                                 std::to_string(layout.end));
+    }
+    arrays.bottom = reinterpret_cast<const Slot*>(bytes + layout.bottom);
+    arrays.towers = reinterpret_cast<const std::uint32_t*>(bytes + layout.towers);
+    arrays.blocks = reinterpret_cast<const Slot*>(bytes + layout.blocks);
+    return mapped;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/hnsw/insert.hpp — linking a node into an HNSW graph that others are reading.
+//
+// All neighbours of a node are found first, on every level. Then its own lists are stored, and only then do links to it
+// appear, from the bottom up: whoever reaches the node on some level finds its lists complete from there down.
+//
+// Duplicates. A thousand equal vectors would fill each other's lists and drop off the graph together. So a node equal
+// to one that is there gets no links of its own making: it copies the list of the other and is chained to it, as the
+// first link of that list. A walk that reaches the first of them reaches them all; the upper levels never see them.
+//
+// Thread safety: any number of insert_node at once, beside searches; one list is written by one thread at a time.
+// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithm 1.
+
+// kith/index/hnsw/prune.hpp — which of many near nodes are worth a link.
+//
+// A near node is dropped when a nearer one that is kept lies closer to it than the owner does: the walk gets there
+// through that one. Distances dominate a build, and most of them are asked here, so they are asked in blocks: each node
+// that is kept is scored at once against all that are still undecided. And a list that was pruned before is settled: two
+// of its links have been compared, and need not be again.
+//
+// Thread safety: none; works on the caller's arrays.
+// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithm 4, without extending and without keeping pruned ones.
+
+namespace kith::inline v0_single::detail {
+
+/// Candidates that are looked at together. Far ones are often not needed at all, so not all at once.
+inline constexpr std::size_t prune_chunk = 32;
+
+/// Removes from `undecided` what lies nearer to `kept` than to the owner; returns how many stay.
+/// Distances in candidates are to the owner; a mark means settled.
+template <Rows R>
+std::size_t drop_dominated(const R& rows, Candidate kept, std::span<Candidate> undecided) noexcept {
+    std::array<Slot, prune_chunk> slots;
+    std::array<float, prune_chunk> distances;
+    std::size_t asked = 0;
+    for (const Candidate candidate : undecided) {
+        slots[asked] = candidate.slot();
+        asked += kept.marked() && candidate.marked() ? 0U : 1U;
+    }
+    if (asked == 0) return undecided.size();
+    rows.scorer_of(kept.slot()).score(slots.data(), asked, distances.data());
+
+    std::size_t stay = 0;
+    asked = 0;
+    for (const Candidate candidate : undecided) {
+        const bool known = kept.marked() && candidate.marked();
+        const bool dominated = !known && distances[asked] < candidate.distance();
+        asked += known ? 0U : 1U;
+        undecided[stay] = candidate;
+        stay += dominated ? 0U : 1U;
+    }
+    return stay;
+}
+
+/// Writes at most `wanted` diverse ones of `nearest` to `kept`, nearest first, and returns how many.
+/// Requires: `nearest` is sorted, its distances are to the owner, and two marked ones do not dominate each other.
+/// Shape: `kept` has room for `wanted`.
+template <Rows R>
+std::size_t select_diverse(const R& rows, std::span<const Candidate> nearest, std::size_t wanted,
+                           Candidate* kept) noexcept {
+    std::array<Candidate, prune_chunk> chunk;
+    std::size_t count = 0;
+    for (std::size_t first = 0; first < nearest.size() && count < wanted; first += prune_chunk) {
+        const std::span<const Candidate> next = nearest.subspan(first, std::min(prune_chunk, nearest.size() - first));
+        std::copy(next.begin(), next.end(), chunk.begin());
+        std::span<Candidate> undecided(chunk.data(), next.size());
+        for (std::size_t i = 0; i < count && !undecided.empty(); ++i) {
+            undecided = undecided.first(drop_dominated(rows, kept[i], undecided));
+        }
+        while (!undecided.empty() && count < wanted) {
+            const Candidate chosen = undecided.front();
+            kept[count++] = chosen;
+            undecided = undecided.subspan(1);
+            if (count < wanted) undecided = undecided.first(drop_dominated(rows, chosen, undecided));
+        }
+    }
+    return count;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/hnsw/search.hpp — walking an HNSW graph towards a query.
+//
+// The walk is bound by cache misses, so the neighbours of a node are taken as one block: drop those already met, hand
+// the rest to one kernel call, which fetches ahead, then let the results into the sorted pool. What enters the pool is
+// expanded soon, so its links are fetched at once.
+//
+// Thread safety: reads only; any number at a time, beside a writer.
+// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithms 2 and 5.
+
+namespace kith::inline v0_single::detail {
+
+/// The neighbours of one node on their way through a kernel.
+struct NeighborBlock {
+    std::array<Slot, 2 * HnswParams::most_links> slots;
+    std::array<float, 2 * HnswParams::most_links> distances;
+    std::size_t count = 0;
+};
+
+/// Moves greedily from `from` to a node on `level` with no nearer neighbour.
+/// Requires: from.slot() is below `bound`, the graph's reach.
+template <Scorer S>
+Candidate descend(const HnswGraph& graph, const S& scorer, unsigned level, Candidate from, Slot bound) noexcept {
+    NeighborBlock block;
+    for (bool moved = true; moved;) {
+        moved = false;
+        const Slot* const links = graph.links(from.slot(), level);
+        if (links == nullptr) return from;
+        block.count = 0;
+        for (std::size_t i = 0; i < graph.width(level); ++i) {
+            const Slot slot = load_link(links + i);
+            if (slot == no_slot) break;
+            if (slot < bound) block.slots[block.count++] = slot;
+        }
+        scorer.score(block.slots.data(), block.count, block.distances.data());
+        for (std::size_t i = 0; i < block.count; ++i) {
+            const Candidate candidate(block.distances[i], block.slots[i]);
+            if (candidate < from) {
+                from = candidate;
+                moved = true;
+            }
+        }
+    }
+    return from;
+}
+
+/// From the entry down to the node nearest to the query on level `last`, greedily.
+/// Requires: entry is a node of the graph, below `bound`.
+template <Scorer S>
+Candidate descend_to(const HnswGraph& graph, const S& scorer, Slot entry, unsigned last, Slot bound) noexcept {
+    float distance = 0;
+    scorer.score(&entry, 1, &distance);
+    Candidate nearest(distance, entry);
+    for (unsigned level = graph.level_of(entry); level > last; --level) {
+        nearest = descend(graph, scorer, level, nearest, bound);
+    }
+    return nearest;
+}
+
+/// Scores the neighbours of `node` that this search has not met.
+template <Scorer S>
+void score_unmet(const HnswGraph& graph, const S& scorer, unsigned level, Slot node, Slot bound, VisitedSet& visited,
+                 NeighborBlock& block) noexcept {
+    block.count = 0;
+    const Slot* const links = graph.links(node, level);
+    if (links == nullptr) return;
+    for (std::size_t i = 0; i < graph.width(level); ++i) {
+        const Slot slot = load_link(links + i);
+        if (slot == no_slot) break;
+        if (slot >= bound) continue;
+        block.slots[block.count] = slot;
+        block.count += visited.insert(slot) ? 1U : 0U;
+    }
+    scorer.score(block.slots.data(), block.count, block.distances.data());
+}
+
+/// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`.
+/// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots.
+template <Scorer S>
+void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound,
+          SearchScratch& scratch) noexcept {
+    CandidatePool& pool = scratch.pool;
+    NeighborBlock block;
+    scratch.visited.insert(start.slot());
+    pool.offer(start);
+    std::size_t next = 0;  // everything before it is expanded
+    while (next < pool.size()) {
+        if (pool[next].marked()) {
+            ++next;
+            continue;
+        }
+        pool[next].mark();
+        score_unmet(graph, scorer, level, pool[next].slot(), bound, scratch.visited, block);
+        ++next;
+        float worst = pool.worst_distance();
+        for (std::size_t i = 0; i < block.count; ++i) {
+            if (block.distances[i] > worst) continue;
+            const std::size_t at = pool.offer(Candidate(block.distances[i], block.slots[i]));
+            if (at == pool.size()) continue;
+            if (level == 0) graph.prefetch_bottom(block.slots[i]);
+            next = std::min(next, at);
+            worst = pool.worst_distance();
+        }
+    }
+}
+
+/// As beam on the bottom level, but walks through nodes that are not allowed without returning them: fills
+/// scratch.found with the nearest allowed nodes, `wanted` at most, in no order.
+/// Requires: scratch.visited is cleared, scratch.frontier and scratch.found are empty with room for `bound` and
+/// `wanted` + 1 elements; wanted is positive.
+template <Scorer S>
+void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
+                   std::size_t wanted, SearchScratch& scratch) noexcept {
+    auto& frontier = scratch.frontier;
+    auto& found = scratch.found;
+    NeighborBlock block;
+    const auto meet = [&](Candidate candidate) {
+        if (found.size() == wanted && !(candidate < found.front())) return;
+        frontier.push_back(candidate);
+        std::push_heap(frontier.begin(), frontier.end(), std::greater<>());
+        graph.prefetch_bottom(candidate.slot());
+        if (!allowed.allows(candidate.slot())) return;
+        found.push_back(candidate);
+        std::push_heap(found.begin(), found.end());
+        if (found.size() <= wanted) return;
+        std::pop_heap(found.begin(), found.end());
+        found.pop_back();
+    };
+    scratch.visited.insert(start.slot());
+    meet(start);
+    while (!frontier.empty()) {
+        const Candidate nearest = frontier.front();
+        if (found.size() == wanted && found.front() < nearest) break;
+        std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
+        frontier.pop_back();
+        score_unmet(graph, scorer, 0, nearest.slot(), bound, scratch.visited, block);
+        for (std::size_t i = 0; i < block.count; ++i) meet(Candidate(block.distances[i], block.slots[i]));
+    }
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// The memory one inserting thread works in.
+struct InsertScratch {
+    SearchScratch search;
+    std::vector<Candidate> nearest;   // the beam's pool, unmarked
+    std::vector<Candidate> selected;  // what the node links to on each level, max_links apart
+    std::vector<std::size_t> counts;  // how many on each level
+
+    /// Makes room, so that insert_node allocates nothing. Throws: std::bad_alloc.
+    void reserve(const HnswParams& params, Slot bound, unsigned levels) {
+        search.visited.clear(bound);
+        search.pool.reset(params.ef_construction);
+        nearest.reserve(params.ef_construction);
+        selected.resize(std::size_t{params.max_links} * levels);
+        counts.resize(levels);
+    }
+};
+
+/// Adds a link from `owner` to `added`, whose distance is to the owner; prunes the list when it is full.
+template <Rows R>
+void link_to(HnswGraph& graph, const R& rows, unsigned level, Slot owner, Candidate added) noexcept {
+    HnswGraph::NodeState& state = graph.state(owner);
+    const NodeGuard guard(&state.lock);
+    Slot* links = graph.writable_links(owner, level);
+    std::size_t width = graph.width(level);
+    std::size_t settled = 0;
+    if (level == 0) {  // a chained link stays where it is, whatever is pruned
+        links += state.chained;
+        width -= state.chained;
+        settled = state.settled;
+    }
+    const std::size_t count = count_links(links, width);
+    if (count < width) {
+        store_link(links + count, added.slot());
+        return;
+    }
+    std::array<Slot, 2 * HnswParams::most_links> slots;
+    std::array<float, 2 * HnswParams::most_links> distances;
+    std::array<Candidate, 2 * HnswParams::most_links + 1> candidates;
+    std::array<Candidate, 2 * HnswParams::most_links> kept;
+    for (std::size_t i = 0; i < count; ++i) slots[i] = load_link(links + i);
+    rows.scorer_of(owner).score(slots.data(), count, distances.data());
+    for (std::size_t i = 0; i < count; ++i) candidates[i] = Candidate(distances[i], slots[i], i < settled);
+    candidates[count] = added.unmarked();
+    std::sort(candidates.data(), candidates.data() + count + 1);
+    const std::size_t diverse = select_diverse(rows, {candidates.data(), count + 1}, width, kept.data());
+    for (std::size_t i = 0; i < diverse; ++i) slots[i] = kept[i].slot();
+    store_links(links, width, slots.data(), diverse);
+    if (level == 0) state.settled = static_cast<std::uint8_t>(diverse);
+}
+
+/// Among the nearest of `slot`, one that scores as `slot` itself does, both ways: for every metric, an equal vector.
+template <Rows R, Scorer S>
+std::optional<Slot> find_duplicate(const R& rows, const S& scorer, Slot slot, const CandidatePool& pool) noexcept {
+    float self = 0;
+    scorer.score(&slot, 1, &self);
+    // Usually the nearest of all; under InnerProduct longer vectors come before it.
+    const Candidate* const at = std::lower_bound(pool.begin(), pool.end(), Candidate(self, 0));
+    if (at == pool.end() || at->distance() != self) return std::nullopt;
+    const Slot other = at->slot();
+    float other_self = 0;
+    rows.scorer_of(other).score(&other, 1, &other_self);
+    return other_self == self ? std::optional(other) : std::nullopt;
+}
+
+/// Puts `slot` behind `original`, an equal vector: a copy of its bottom list, which then begins with a link to `slot`.
+inline void chain_duplicate(HnswGraph& graph, Slot original, Slot slot) noexcept {
+    HnswGraph::NodeState& state = graph.state(original);
+    const NodeGuard guard(&state.lock);
+    Slot* const links = graph.writable_links(original, 0);
+    const std::size_t width = graph.width(0);
+    const std::size_t count = count_links(links, width);
+    store_links(graph.writable_links(slot, 0), width, links, count);
+    graph.state(slot).chained = state.chained;
+    graph.state(slot).settled = state.settled;
+    if (state.chained == 0 && count > 0) {
+        // The first link moves to the end; from a full list the last goes, which the copy still has.
+        const std::size_t last = std::min(count, width - 1);
+        store_link(links + last, load_link(links));
+        if (state.settled > 0) state.settled = static_cast<std::uint8_t>(std::min<std::size_t>(state.settled, last) - 1);
+    }
+    store_link(links, slot);
+    state.chained = 1;
+}
+
+/// Stores the links of `slot` on `level`: diverse ones among what the beam left in the pool.
+template <Rows R>
+void choose_links(HnswGraph& graph, const R& rows, Slot slot, unsigned level, InsertScratch& scratch) noexcept {
+    const std::size_t wanted = graph.params().max_links;
+    scratch.nearest.clear();
+    for (const Candidate candidate : scratch.search.pool) scratch.nearest.push_back(candidate.unmarked());
+    Candidate* const selected = scratch.selected.data() + level * wanted;
+    const std::size_t count = select_diverse(rows, scratch.nearest, wanted, selected);
+    scratch.counts[level] = count;
+    Slot* const links = graph.writable_links(slot, level);
+    for (std::size_t i = 0; i < count; ++i) store_link(links + i, selected[i].slot());
+    if (level == 0) graph.state(slot).settled = static_cast<std::uint8_t>(count);
+}
+
+/// Links a node that add_nodes made. Nothing links to it yet.
+/// Requires: scratch has room for this graph; the rows below `bound`, the graph's reach, are readable.
+template <Rows R>
+void insert_node(HnswGraph& graph, const R& rows, Slot slot, Slot bound, InsertScratch& scratch) noexcept {
+    const unsigned level = graph.level_of(slot);
+    Slot entry = graph.entry();
+    std::unique_lock<std::mutex> entry_lock(graph.entry_mutex(), std::defer_lock);
+    if (entry == no_slot || level > graph.level_of(entry)) {
+        entry_lock.lock();  // one node at a time becomes the entry, and only once it is linked
+        entry = graph.entry();
+        if (entry == no_slot) {
+            graph.set_entry(slot);
+            return;
+        }
+    }
+    const unsigned top = graph.level_of(entry);
+    const unsigned highest = std::min(level, top);
+    const auto scorer = rows.scorer_of(slot);
+    SearchScratch& search = scratch.search;
+    Candidate nearest = descend_to(graph, scorer, entry, highest, bound);
+    for (unsigned at = highest;; --at) {
+        search.visited.clear(bound);
+        search.pool.reset(graph.params().ef_construction);
+        beam(graph, scorer, at, nearest, bound, search);
+        nearest = search.pool.begin()->unmarked();
+        if (at == 0) break;
+        choose_links(graph, rows, slot, at, scratch);
+    }
+    if (const std::optional<Slot> original = find_duplicate(rows, scorer, slot, search.pool)) {
+        chain_duplicate(graph, *original, slot);
+        return;
+    }
+    choose_links(graph, rows, slot, 0, scratch);
+    for (unsigned at = 0; at <= highest; ++at) {
+        const Candidate* const selected = scratch.selected.data() + at * graph.params().max_links;
+        for (std::size_t i = 0; i < scratch.counts[at]; ++i) {
+            link_to(graph, rows, at, selected[i].slot(), Candidate(selected[i].distance(), slot));
+        }
+    }
+    if (level > top) graph.set_entry(slot);
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+template <Rows R>
+class HnswIndex {
+public:
+    /// An empty graph for up to `capacity` slots. Address space is reserved for all of them, memory is used as they come.
+    /// Throws: Errc::invalid_argument (parameters out of range), Errc::limit_exceeded, Errc::out_of_memory.
+    HnswIndex(const HnswParams& params, Slot capacity) : graph_(params, capacity) {}
+
+    /// The graph of `count` slots that save() wrote, over bytes that outlive it; it serves searches only.
+    /// Requires: image.data() is aligned to 64 bytes.
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    [[nodiscard]] static HnswIndex map(std::span<const std::byte> image, Slot count) {
+        return HnswIndex(detail::map_graph(image, count));
+    }
+
+    /// The first so many slots are in the graph.
+    [[nodiscard]] Slot size() const noexcept { return graph_.size(); }
+
+    [[nodiscard]] const HnswParams& params() const noexcept { return graph_.params(); }
+
+    /// Links the slots from size() up to `count`. With one thread the graph depends on seed and rows alone.
+    /// Requires: count is at most the capacity; those rows are readable and stay as they are.
+    /// Throws: std::bad_alloc before anything is changed.
+    /// Cost: about 3000 distances a slot with the usual parameters.
+    void insert(const R& rows, Slot count, unsigned threads = 1) {
+        const Slot first = graph_.size();
+        if (count <= first) return;
+        KITH_ASSERT(count <= graph_.capacity());
+        if (threads == 0) threads = 1;
+        if (inserters_.size() < threads) inserters_.resize(threads);
+        constexpr unsigned levels = detail::HnswGraph::highest_level + 1;
+        for (detail::InsertScratch& scratch : inserters_) scratch.reserve(graph_.params(), count, levels);
+
+        graph_.add_nodes(count);
+        const Slot alone = threads == 1 ? count : std::clamp(parallel_from, first, count);
+        for (Slot slot = first; slot < alone; ++slot) {
+            detail::insert_node(graph_, rows, slot, count, inserters_[0]);
+            graph_.set_size(slot + 1);
+        }
+        if (alone < count) insert_parallel(rows, alone, count, threads);
+    }
+
+    /// The nearest allowed slots of the graph, nearest first, equal distances by slot; returns how many.
+    /// Slots that are not linked yet are not returned, whatever is allowed.
+    /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
+    /// Throws: std::bad_alloc while `scratch` still grows.
+    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
+                       Neighbor* out) const {
+        const Slot linked = graph_.size();
+        const Slot entry = graph_.entry();
+        const Slot bound = graph_.reach();
+        const Slot returned = std::min(linked, params.allowed.count());
+        const std::size_t limit = std::min<std::size_t>(params.limit, returned);
+        if (limit == 0 || entry == no_slot) return 0;
+        const std::size_t wanted = std::min<std::size_t>(std::max<std::size_t>(params.ef_search, limit), bound);
+        scratch.visited.clear(bound);
+
+        const auto scorer = rows.scorer(query);
+        const Candidate start = detail::descend_to(graph_, scorer, entry, 0, bound);
+        if (params.allowed.all() && returned == bound) {
+            scratch.pool.reset(wanted);
+            detail::beam(graph_, scorer, 0, start, bound, scratch);
+            return copy(scratch.pool.begin(), std::min(limit, scratch.pool.size()), out);
+        }
+        scratch.frontier.clear();
+        scratch.frontier.reserve(bound);
+        scratch.found.clear();
+        scratch.found.reserve(wanted + 1);
+        detail::filtered_beam(graph_, scorer, start, bound, params.allowed.first(returned), wanted, scratch);
+        std::sort_heap(scratch.found.begin(), scratch.found.end());
+        return copy(scratch.found.data(), std::min(limit, scratch.found.size()), out);
+    }
+
+    /// Writes the image that map() reads. Requires: no insert runs.
+    template <class Sink>
+    void save(const Sink& sink) const {
+        detail::save_graph(graph_, sink);
+    }
+
+private:
+    /// Below this many nodes one thread links alone: in a tiny graph, threads would overlook each other's nodes.
+    static constexpr Slot parallel_from = 1000;
+
+    explicit HnswIndex(const detail::MappedGraph& mapped) : graph_(mapped.params, mapped.arrays) {}
+
+    static std::size_t copy(const Candidate* candidates, std::size_t count, Neighbor* out) noexcept {
+        for (std::size_t i = 0; i < count; ++i) out[i] = candidates[i].neighbor();
+        return count;
+    }
+
+    void insert_parallel(const R& rows, Slot first, Slot count, unsigned threads) {
+        std::atomic<Slot> next = first;
+        const auto work = [&](detail::InsertScratch& scratch) noexcept {
+            for (Slot slot = next.fetch_add(1); slot < count; slot = next.fetch_add(1)) {
+                detail::insert_node(graph_, rows, slot, count, scratch);
+            }
+        };
+        std::vector<std::thread> others;
+        // A thread that cannot be had is missed only in speed: those that run take its share.
+        static_cast<void>(attempt([&] {
+            others.reserve(threads - 1);
+            for (unsigned i = 1; i < threads; ++i) others.emplace_back(work, std::ref(inserters_[i]));
+        }));
+        work(inserters_[0]);
+        for (std::thread& other : others) other.join();
+        graph_.set_size(count);
+    }
+
+    detail::HnswGraph graph_;
+    std::vector<detail::InsertScratch> inserters_;  // one a thread of insert()
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// Compares every vector: exact, and fast enough up to some ten thousand.
+struct Flat {
+    static constexpr std::string_view name = "flat";  // stored on disk: never rename
+
+    template <class R>
+    using Index = FlatIndex<R>;
+
+    template <class R>
+    [[nodiscard]] static FlatIndex<R> make(Slot) noexcept {
+        return FlatIndex<R>();
+    }
+
+    /// Throws: Errc::corrupt.
+    template <class R>
+    [[nodiscard]] static FlatIndex<R> map(std::span<const std::byte> image, Slot count) {
+        if (!image.empty()) raise(Errc::corrupt, "flat image: holds bytes where there are none");
+        return FlatIndex<R>(count);
+    }
+};
+
+/// Walks a graph: nearly exact, in logarithmic time.
+template <HnswParams P = HnswParams{}>
+struct Hnsw {
+    static constexpr std::string_view name = "hnsw";  // stored on disk: never rename
+    static constexpr HnswParams params = P;
+    static_assert(P.max_links >= HnswParams::fewest_links && P.max_links <= HnswParams::most_links,
+                  "kith: Hnsw: max_links must be between 4 and 64");
+    static_assert(P.ef_construction > 0, "kith: Hnsw: ef_construction must be positive");
+
+    template <class R>
+    using Index = HnswIndex<R>;
+
+    template <class R>
+    [[nodiscard]] static HnswIndex<R> make(Slot capacity) {
+        return HnswIndex<R>(P, capacity);
+    }
+
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    template <class R>
+    [[nodiscard]] static HnswIndex<R> map(std::span<const std::byte> image, Slot count) {
+        return HnswIndex<R>::map(image, count);
+    }
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/index/typed_vector_index.hpp — a VectorIndex of one metric and one index, and the functions that make it.
+//
+// What is behind the virtual call is all known to the compiler. What is decided here is how an index and a scan share
+// a search: the scan takes what the index does not hold yet, and everything where walking would cost more.
+//
+// Thread safety: as VectorIndex.
+
+// kith/index/row_memory.hpp — the rows of one vector field: appended in memory, or mapped from their image.
+//
+//   image  = header rows
+//   header = magic:8 version:u32 dim:u32 stride:u32 count:u32   stride in elements; zeros up to 64 bytes
+//   rows   = count rows of stride elements, as RawRows lays them out
+//
+// All of it little-endian, mapped as it is. Whoever stores the image adds the checksum.
+//
+// Thread safety: one writer appends; rows that were appended before may be read by any thread.
+
+// kith/index/raw_rows.hpp — vectors as they were given, one row a slot, ready for the kernels.
+//
+// A search reads rows at random, so a row begins where no cache line is read in vain: long rows on a cache line, short
+// ones on 16 bytes, because there the padding would cost more than the line it saves. Cosine keeps the vector itself,
+// bit for bit, and its inverse norm right behind it, where the last line read brings it along.
+//
+// Thread safety: a view; rows that exist are only read.
+
+// kith/distance/cosine.hpp — the angle between two vectors, whatever their lengths.
+//
+// There is no kernel of its own: rows keep their inverse norm, and the inner product does the rest.
+
+// kith/distance/metric.hpp — what it takes to say how far apart two vectors are.
+
+namespace kith::inline v0_single {
+
+/// A Metric says how far apart two vectors are; smaller is always nearer.
+/// Shape:  a and b hold `dim` elements each, aligned or not.
+/// Units:  any scale that keeps the order. L2 is the squared distance, Cosine 1 − cos, InnerProduct −⟨a, b⟩. `score`
+///         turns a distance into what users of that metric expect to read.
+/// Laws:   symmetric to the last bit; never NaN for finite input; score is monotone (tests/laws/metric_laws.hpp).
+/// Cost:   `distance` is the truth that kernels are measured against, not the way an index computes it.
+template <class M, class T>
+concept Metric = requires(const T* a, const T* b, std::size_t dim, float distance) {
+    { M::name } -> std::convertible_to<std::string_view>;  // stored on disk: never rename
+    { M::distance(a, b, dim) } noexcept -> std::same_as<float>;
+    { M::score(distance) } noexcept -> std::same_as<float>;
+};
+
+/// A metric whose distance is the sum of one term for each element: what a kernel can be made from.
+/// Laws: term(a, b) equals term(b, a).
+template <class M, class T>
+concept SumMetric = Metric<M, T> && requires(T a, T b) {
+    { M::term(a, b) } noexcept -> std::same_as<T>;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// 1 − ⟨a, b⟩ / (‖a‖ ‖b‖): 0 in the same direction, 1 at right angles, 2 opposite. Score: the cosine similarity, larger
+/// is nearer. A vector of length zero has no direction; collections refuse it, and here it is at 1 from everything.
+struct Cosine {
+    static constexpr std::string_view name = "cosine";  // on disk: never rename
+
+    /// The truth that kernels are measured against: summed in double, rounded once.
+    static float distance(const float* a, const float* b, std::size_t dim) noexcept {
+        double product = 0, squares_a = 0, squares_b = 0;
+        for (std::size_t i = 0; i < dim; ++i) {
+            const double x = a[i], y = b[i];
+            product += x * y;
+            squares_a += x * x;
+            squares_b += y * y;
+        }
+        const double norms = std::sqrt(squares_a * squares_b);
+        return norms > 0 ? static_cast<float>(1.0 - product / norms) : 1.0F;
+    }
+
+    static constexpr float score(float distance) noexcept { return 1.0F - distance; }
+};
+
+static_assert(Metric<Cosine, float>);
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/cpu.hpp — which instruction sets this processor has, and which one to use.
+//
+// The compiler's own probe does not know every feature in every version we support, and one that says "AVX-512" must
+// also have asked whether the operating system saves its registers. So the processor is asked here, in its own words.
+// The environment variable KITH_ISA overrides the choice: tests run every set, and a user can rule one out.
+//
+// Thread safety: any number of threads, as long as none changes the environment meanwhile.
+// Source: Intel SDM volume 2A (CPUID) and volume 1, sections 14.3 and 15.2 (detecting AVX and AVX-512).
+
+// kith/distance/isa.hpp — the instruction sets that kernels are written for.
+
+namespace kith::inline v0_single {
+
+/// An instruction set. Later ones of one processor family include earlier ones, and every processor has `scalar`.
+enum class Isa : std::uint8_t {
+    scalar,  ///< plain C++, as good as the compiler's flags allow
+    avx2,    ///< x86-64 with AVX2 and FMA
+    avx512,  ///< x86-64 with AVX-512 F, BW, CD, DQ and VL
+    neon,    ///< AArch64, which always has it
+};
+
+/// Every instruction set, the plainest first.
+inline constexpr Isa all_isas[] = {Isa::scalar, Isa::avx2, Isa::avx512, Isa::neon};
+
+/// The name of an instruction set, as KITH_ISA spells it.
+constexpr std::string_view name(Isa isa) noexcept {
+    switch (isa) {
+        case Isa::scalar:
+            return "scalar";
+        case Isa::avx2:
+            return "avx2";
+        case Isa::avx512:
+            return "avx512";
+        case Isa::neon:
+            return "neon";
+    }
+    return "unknown";
+}
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+#if defined(__x86_64__)
+
+struct CpuidAnswer {
+    std::uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+
+inline CpuidAnswer cpuid(std::uint32_t leaf, std::uint32_t subleaf) noexcept {
+    CpuidAnswer answer;
+    __asm__ volatile("cpuid"
+                     : "=a"(answer.eax), "=b"(answer.ebx), "=c"(answer.ecx), "=d"(answer.edx)
+                     : "a"(leaf), "c"(subleaf));
+    return answer;
+}
+
+/// The register sets the operating system saves when it switches threads (XCR0).
+/// Requires: the processor says OSXSAVE.
+inline std::uint32_t saved_registers() noexcept {
+    std::uint32_t low = 0, high = 0;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
+
+inline bool has_x86(Isa isa) noexcept {
+    constexpr std::uint32_t fma = 1U << 12, osxsave = 1U << 27, avx = 1U << 28;             // leaf 1, ecx
+    constexpr std::uint32_t avx2 = 1U << 5;                                                 // leaf 7, ebx
+    constexpr std::uint32_t avx512 = 1U << 16 | 1U << 17 | 1U << 28 | 1U << 30 | 1U << 31;  // F, DQ, CD, BW, VL
+    constexpr std::uint32_t xmm = 1U << 1, ymm = 1U << 2, masks = 1U << 5, zmm = 1U << 6 | 1U << 7;  // XCR0
+    const auto has = [](std::uint32_t word, std::uint32_t bits) { return (word & bits) == bits; };
+
+    if (cpuid(0, 0).eax < 7 || !has(cpuid(1, 0).ecx, fma | osxsave | avx)) return false;
+    const std::uint32_t saved = saved_registers();
+    const std::uint32_t features = cpuid(7, 0).ebx;
+    if (!has(saved, xmm | ymm) || !has(features, avx2)) return false;
+    return isa == Isa::avx2 || (has(saved, masks | zmm) && has(features, avx512));
+}
+
+#endif
+
+}  // namespace detail
+
+/// True when this processor and its operating system can run code for `isa`.
+/// Cost: up to three CPUID instructions, a microsecond or a few of them in a virtual machine.
+[[nodiscard]] inline bool supports(Isa isa) noexcept {
+#if defined(__x86_64__)
+    return isa == Isa::scalar || (isa != Isa::neon && detail::has_x86(isa));
+#elif defined(__aarch64__)
+    return isa == Isa::scalar || isa == Isa::neon;
+#else
+    return isa == Isa::scalar;
+#endif
+}
+
+/// The instruction set that `wish` names, or the best there is when `wish` is empty.
+/// Throws: Errc::invalid_argument when no set has that name or this processor lacks it.
+[[nodiscard]] inline Isa isa_for(std::string_view wish) {
+    Isa best = Isa::scalar;
+    std::string names;
+    for (const Isa isa : all_isas) {
+        if (!supports(isa)) continue;
+        if (name(isa) == wish) return isa;
+        best = isa;
+        names.append(names.empty() ? "" : ", ").append(name(isa));
+    }
+    if (wish.empty()) return best;
+    raise(Errc::invalid_argument, "KITH_ISA is \"" + std::string(wish) + "\", but this processor has only: " + names);
+}
+
+/// The instruction set to make an index with: the one KITH_ISA names, or the best this processor has.
+/// Throws: Errc::invalid_argument when KITH_ISA names none that this processor has.
+/// Cost: asks the processor anew; call it once an index.
+[[nodiscard]] inline Isa best_isa() {
+    const char* wish = std::getenv("KITH_ISA");
+    return isa_for(wish == nullptr ? std::string_view() : std::string_view(wish));
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/dispatch.hpp — the kernels of a metric for an instruction set, chosen once an index.
+//
+// A program that links the compiled unit gets the kernels written for the set. A header-only program gets the portable
+// ones, which are as good as its own flags, whatever the set.
+
+// kith/distance/inner_product.hpp — the inner product, turned round so that smaller is nearer.
+
+namespace kith::inline v0_single {
+
+/// −Σ aᵢ bᵢ. Score: the inner product itself, larger is nearer.
+struct InnerProduct {
+    static constexpr std::string_view name = "inner_product";  // on disk: never rename
+
+    template <class T>
+    [[gnu::always_inline]] static constexpr T term(T a, T b) noexcept {
+        return -(a * b);
+    }
+
+    /// The truth that kernels are measured against: summed in double, rounded once.
+    static float distance(const float* a, const float* b, std::size_t dim) noexcept {
+        double sum = 0;
+        for (std::size_t i = 0; i < dim; ++i) sum += term<double>(a[i], b[i]);
+        return static_cast<float>(sum);
+    }
+
+    static constexpr float score(float distance) noexcept { return -distance; }
+};
+
+static_assert(SumMetric<InnerProduct, float>);
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/kernels.hpp — the two shapes of a kernel: one query against gathered rows, or against a block of them.
+//
+// This header stays free of everything but types: the sources that are built for one instruction set include it, and
+// any function in it could come out of them with instructions an older processor lacks.
+
+namespace kith::inline v0_single {
+
+/// The kernels of one metric, one element type and one instruction set.
+/// Requires: dim is at least 1, stride at least dim.
+/// Shape:  `query` holds dim elements; row s begins at rows + s · stride, in elements; nothing past its dim elements is
+///         read. Neither needs to be aligned. `out` has room for `count` distances.
+/// Laws:   a row's distance is the same to the last bit in both shapes and whatever rows stand beside it; symmetric to
+/// the
+///         last bit in query and row.
+template <class T>
+struct Kernels {
+    /// Scores rows[slots[0]], …, rows[slots[count - 1]], prefetching ahead.
+    using Slots = void (*)(const T* query, const T* rows, std::size_t stride, std::size_t dim, const Slot* slots,
+                           std::size_t count, float* out) noexcept;
+    /// Scores rows 0 to count - 1.
+    using Block = void (*)(const T* query, const T* rows, std::size_t stride, std::size_t dim, std::size_t count,
+                           float* out) noexcept;
+
+    Slots slots = nullptr;
+    Block block = nullptr;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/l2.hpp — the squared Euclidean distance.
+//
+// The square root would cost time and change no order, so neither distances nor scores take it.
+
+namespace kith::inline v0_single {
+
+/// Σ (aᵢ − bᵢ)². Score: the same number, smaller is nearer.
+struct L2 {
+    static constexpr std::string_view name = "l2";  // on disk: never rename
+
+    template <class T>
+    [[gnu::always_inline]] static constexpr T term(T a, T b) noexcept {
+        const T difference = a - b;
+        return difference * difference;
+    }
+
+    /// The truth that kernels are measured against: summed in double, rounded once.
+    static float distance(const float* a, const float* b, std::size_t dim) noexcept {
+        double sum = 0;
+        for (std::size_t i = 0; i < dim; ++i) sum += term<double>(a[i], b[i]);
+        return static_cast<float>(sum);
+    }
+
+    static constexpr float score(float distance) noexcept { return distance; }
+};
+
+static_assert(SumMetric<L2, float>);
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/portable.hpp — kernels in plain C++, as fast as the compiler's flags allow.
+//
+// Header-only programs use these, and so does the compiled unit where a processor has nothing better. A float sum may
+// not be reordered by the compiler, so the loop keeps many sums side by side, which is an order it can turn into
+// vectors.
+//
+// Each kernel carries the flags of the source it was compiled in, as a template argument. Two sources built with
+// different flags then hold different functions, and the linker cannot hand the AVX-512 one to the source that was
+// built without.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+template <unsigned features>
+struct BuildFlags {};
+
+/// The instruction sets the compiler may use in the source that includes this header, a bit each.
+consteval unsigned build_features() noexcept {
+    unsigned features = 0;
+#ifdef __SSE4_2__
+    features |= 1U << 0;
+#endif
+#ifdef __AVX__
+    features |= 1U << 1;
+#endif
+#ifdef __AVX2__
+    features |= 1U << 2;
+#endif
+#ifdef __FMA__
+    features |= 1U << 3;
+#endif
+#ifdef __AVX512F__
+    features |= 1U << 4;
+#endif
+#ifdef __AVX512VL__
+    features |= 1U << 5;
+#endif
+#ifdef __AVX512DQ__
+    features |= 1U << 6;
+#endif
+#ifdef __ARM_FEATURE_SVE
+    features |= 1U << 7;
+#endif
+    return features;
+}
+
+using ThisBuild = BuildFlags<build_features()>;
+
+/// The distance of one row. Source: pairwise sums, so that the error grows with the logarithm of the lanes.
+template <class M, class T, class Flags>
+float portable_distance(const T* a, const T* b, std::size_t dim) noexcept {
+    constexpr std::size_t lanes = 32;  // eight SSE registers, four of AVX, two of AVX-512: enough to hide an addition
+    constexpr std::size_t short_lanes = 4;
+    float sums[lanes] = {};
+    std::size_t i = 0;
+    for (; i + lanes <= dim; i += lanes) {
+        for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += M::term(a[i + lane], b[i + lane]);
+    }
+    float short_sums[short_lanes] = {};
+    for (; i + short_lanes <= dim; i += short_lanes) {
+        for (std::size_t lane = 0; lane < short_lanes; ++lane) short_sums[lane] += M::term(a[i + lane], b[i + lane]);
+    }
+    float rest = 0;
+    for (; i < dim; ++i) rest += M::term(a[i], b[i]);
+
+    for (std::size_t half = lanes / 2; half >= short_lanes; half /= 2) {
+        for (std::size_t lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
+    }
+    for (std::size_t lane = 0; lane < short_lanes; ++lane) sums[lane] += short_sums[lane];
+    return ((sums[0] + sums[2]) + (sums[1] + sums[3])) + rest;
+}
+
+template <class M, class T, class Flags>
+void portable_slots(const T* query, const T* rows, std::size_t stride, std::size_t dim, const Slot* slots,
+                    std::size_t count, float* out) noexcept {
+    constexpr std::size_t ahead = 4;
+    constexpr std::size_t elements_a_line = 64 / sizeof(T);
+    constexpr std::size_t longest = 8 * elements_a_line;  // the processor's own prefetcher follows from there
+    const std::size_t fetched = dim < longest ? dim : longest;
+    for (std::size_t i = 0; i < count + ahead; ++i) {
+        if (i < count) {
+            const T* row = rows + slots[i] * stride;
+            for (std::size_t element = 0; element < fetched; element += elements_a_line) {
+                __builtin_prefetch(row + element);
+            }
+        }
+        if (i >= ahead) out[i - ahead] = portable_distance<M, T, Flags>(query, rows + slots[i - ahead] * stride, dim);
+    }
+}
+
+template <class M, class T, class Flags>
+void portable_block(const T* query, const T* rows, std::size_t stride, std::size_t dim, std::size_t count,
+                    float* out) noexcept {
+    for (std::size_t i = 0; i < count; ++i) out[i] = portable_distance<M, T, Flags>(query, rows + i * stride, dim);
+}
+
+template <class M, class T, class Flags>
+constexpr Kernels<T> portable_kernels() noexcept {
+    return {portable_slots<M, T, Flags>, portable_block<M, T, Flags>};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// The kernels of metric M over elements T; InnerProduct gives −⟨a, b⟩. Cosine is made from those and the rows' norms.
+template <class M, class T, class Flags = detail::ThisBuild>
+    requires SumMetric<M, T>
+[[nodiscard]] Kernels<T> kernels(Isa) noexcept {
+    return detail::portable_kernels<M, T, Flags>();
+}
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// A query against rows, scored by one pair of kernels.
+template <class T>
+class KernelScorer {
+public:
+    KernelScorer(const Kernels<T>& kernels, const T* query, const T* rows, std::size_t stride, std::size_t dim) noexcept
+        : kernels_(kernels), query_(query), rows_(rows), stride_(stride), dim_(dim) {}
+
+    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
+        kernels_.slots(query_, rows_, stride_, dim_, slots, count, out);
+    }
+
+    void score_block(Slot first, std::size_t count, float* out) const noexcept {
+        kernels_.block(query_, row(first), stride_, dim_, count, out);
+    }
+
+    void prefetch(Slot slot) const noexcept {
+        constexpr std::size_t line = 64;
+        constexpr std::size_t longest = 8 * line;  // the processor's own prefetcher follows from there
+        const auto* bytes = reinterpret_cast<const char*>(row(slot));
+        const std::size_t row_bytes = dim_ * sizeof(T) < longest ? dim_ * sizeof(T) : longest;
+        for (std::size_t offset = 0; offset < row_bytes; offset += line) __builtin_prefetch(bytes + offset);
+    }
+
+    [[nodiscard]] const T* row(Slot slot) const noexcept { return rows_ + slot * stride_; }
+
+private:
+    Kernels<T> kernels_;
+    const T* query_;      // dim_ elements, alive as long as the scorer
+    const T* rows_;       // row s begins at rows_ + s * stride_
+    std::size_t stride_;  // in elements
+    std::size_t dim_;
+};
+
+/// The cosine distance from inner products and inverse norms.
+template <class T>
+class CosineScorer {
+public:
+    CosineScorer(const KernelScorer<T>& products, std::size_t dim, float query_inverse_norm) noexcept
+        : products_(products), dim_(dim), query_inverse_norm_(query_inverse_norm) {}
+
+    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
+        products_.score(slots, count, out);
+        for (std::size_t i = 0; i < count; ++i) out[i] = distance(out[i], slots[i]);
+    }
+
+    void score_block(Slot first, std::size_t count, float* out) const noexcept {
+        products_.score_block(first, count, out);
+        for (std::size_t i = 0; i < count; ++i) out[i] = distance(out[i], first + static_cast<Slot>(i));
+    }
+
+    void prefetch(Slot slot) const noexcept { products_.prefetch(slot); }
+
+private:
+    [[nodiscard]] float distance(float negative_product, Slot slot) const noexcept {
+        float inverse_norm = 0;
+        std::memcpy(&inverse_norm, products_.row(slot) + dim_, sizeof(inverse_norm));
+        // The norms first: their product is the same both ways round, and so is the distance.
+        return 1.0F + negative_product * (query_inverse_norm_ * inverse_norm);
+    }
+
+    KernelScorer<T> products_;  // gives −⟨query, row⟩
+    std::size_t dim_;
+    float query_inverse_norm_;
+};
+
+/// 1 / ‖vector‖, finite for every finite vector.
+inline float inverse_norm(const float* vector, std::size_t dim) noexcept {
+    double squares = 0;
+    for (std::size_t i = 0; i < dim; ++i) squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+    constexpr double largest = std::numeric_limits<float>::max();
+    const double inverse = 1.0 / std::sqrt(squares);
+    return static_cast<float>(inverse < largest ? inverse : largest);
+}
+
+}  // namespace detail
+
+/// The Rows of plain vectors under metric M.
+template <class T, class M>
+class RawRows {
+    static_assert(std::same_as<T, float>, "kith: raw rows hold float so far");
+    static constexpr bool is_cosine = std::same_as<M, Cosine>;
+    using ProductMetric = std::conditional_t<is_cosine, InnerProduct, M>;
+
+public:
+    using Element = T;
+
+    /// A view of rows that write_row wrote. Shape: row s begins at data + s * stride_for(dim).
+    RawRows(const T* data, std::size_t dim, const Kernels<T>& kernels) noexcept
+        : data_(data), dim_(dim), stride_(stride_for(dim)), kernels_(kernels) {}
+
+    /// The kernels rows of this metric are scored with; chosen once an index.
+    [[nodiscard]] static Kernels<T> kernels_for(Isa isa) { return kernels<ProductMetric, T>(isa); }
+
+    /// Elements from one row to the next. On disk: never change.
+    [[nodiscard]] static constexpr std::size_t stride_for(std::size_t dim) noexcept {
+        constexpr std::size_t long_row = 256;
+        const std::size_t bytes = dim * sizeof(T) + (is_cosine ? sizeof(float) : 0);
+        const std::size_t unit = bytes >= long_row ? 64 : 16;
+        return (bytes + unit - 1) / unit * unit / sizeof(T);
+    }
+
+    /// Writes `vector` as a row. Shape: `row` has room for stride_for(dim) elements.
+    static void write_row(T* row, const float* vector, std::size_t dim) noexcept {
+        std::memcpy(row, vector, dim * sizeof(T));
+        std::memset(row + dim, 0, (stride_for(dim) - dim) * sizeof(T));
+        if constexpr (is_cosine) {
+            const float inverse = detail::inverse_norm(vector, dim);
+            std::memcpy(row + dim, &inverse, sizeof(inverse));
+        }
+    }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
+    [[nodiscard]] std::size_t stride() const noexcept { return stride_; }
+    [[nodiscard]] const T* row(Slot slot) const noexcept { return data_ + slot * stride_; }
+
+    /// Scores rows against `query`, which must live as long as the scorer.
+    [[nodiscard]] auto scorer(const float* query) const noexcept {
+        if constexpr (is_cosine) {
+            return detail::CosineScorer<T>(products(query), dim_, detail::inverse_norm(query, dim_));
+        } else {
+            return products(query);
+        }
+    }
+
+    /// Scores rows against the row of `slot`.
+    [[nodiscard]] auto scorer_of(Slot slot) const noexcept {
+        if constexpr (is_cosine) {
+            float inverse = 0;
+            std::memcpy(&inverse, row(slot) + dim_, sizeof(inverse));
+            return detail::CosineScorer<T>(products(row(slot)), dim_, inverse);
+        } else {
+            return products(row(slot));
+        }
+    }
+
+private:
+    [[nodiscard]] detail::KernelScorer<T> products(const T* query) const noexcept {
+        return {kernels_, query, data_, stride_, dim_};
+    }
+
+    const T* data_;
+    std::size_t dim_;
+    std::size_t stride_;  // stride_for(dim_)
+    Kernels<T> kernels_;
+};
+
+static_assert(Rows<RawRows<float, Cosine>>);
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+template <class T, class M>
+class RowMemory {
+public:
+    using View = RawRows<T, M>;
+
+    /// Room for `capacity` rows. Throws: Errc::out_of_memory.
+    RowMemory(std::size_t dim, Slot capacity)
+        : dim_(dim),
+          stride_(View::stride_for(dim)),
+          capacity_(capacity),
+          memory_(stride_ * sizeof(T) * capacity),
+          data_(reinterpret_cast<const T*>(memory_.data())),
+          kernels_(View::kernels_for(best_isa())) {}
+
+    /// The rows that save() wrote, over bytes that outlive this.
+    /// Requires: image.data() is aligned to 64 bytes.
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    RowMemory(std::size_t dim, Slot count, std::span<const std::byte> image)
+        : dim_(dim),
+          stride_(View::stride_for(dim)),
+          capacity_(count),
+          data_(mapped_rows(image)),
+          kernels_(View::kernels_for(best_isa())),
+          size_(count) {}
+
+    [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
+    [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
+    [[nodiscard]] View view() const noexcept { return View(data_, dim_, kernels_); }
+
+    /// Requires: size() is below the capacity; the rows are not mapped.
+    void append(const float* vector) noexcept {
+        const Slot slot = size();
+        KITH_ASSERT(slot < capacity_ && memory_.data() != nullptr);
+        View::write_row(reinterpret_cast<T*>(memory_.data()) + slot * stride_, vector, dim_);
+        size_.store(slot + 1, std::memory_order_release);
+    }
+
+    void truncate(Slot count) noexcept {
+        if (count < size()) size_.store(count, std::memory_order_release);
+    }
+
+    /// Calls sink(data, bytes) for the image, piece by piece.
+    /// Throws: Errc::unsupported_version on a big-endian machine; what the sink throws.
+    template <class Sink>
+    void save(const Sink& sink) const {
+        if constexpr (std::endian::native != std::endian::little) {
+            raise(Errc::unsupported_version, "row image: this format is for little-endian machines");
+        }
+        const std::string header = header_of(size());
+        sink(header.data(), header.size());
+        if (size() > 0) sink(data_, stride_ * sizeof(T) * size());
+    }
+
+private:
+    static constexpr std::string_view magic = "kithrows";   // on disk
+    static constexpr std::uint32_t version = 1;             // on disk
+    static constexpr std::size_t header_bytes = 64;         // on disk
+
+    [[nodiscard]] std::string header_of(Slot count) const {
+        std::string header;
+        ByteWriter writer(header);
+        writer.bytes(magic);
+        writer.u32(version);
+        writer.u32(static_cast<std::uint32_t>(dim_));
+        writer.u32(static_cast<std::uint32_t>(stride_));
+        writer.u32(count);
+        header.resize(header_bytes);
+        return header;
+    }
+
+    [[nodiscard]] const T* mapped_rows(std::span<const std::byte> image) const {
+        const std::string_view bytes(reinterpret_cast<const char*>(image.data()), image.size());
+        const std::string expected = header_of(capacity_);
+        constexpr std::size_t version_at = magic.size();
+        constexpr std::size_t dim_at = version_at + sizeof(version);
+        if (bytes.substr(0, magic.size()) != magic) raise(Errc::corrupt, "row image: no magic number at offset 0");
+        if (bytes.substr(0, dim_at) != expected.substr(0, dim_at) || std::endian::native != std::endian::little) {
+            raise(Errc::unsupported_version, "row image: its version at offset 8 is not read here");
+        }
+        if (bytes.substr(0, header_bytes) != expected) {
+            raise(Errc::corrupt, "row image: the header from offset 12 is not that of " + std::to_string(capacity_) +
+                                     " rows of " + std::to_string(dim_) + " elements");
+        }
+        const std::size_t whole = header_bytes + stride_ * sizeof(T) * capacity_;
+        if (bytes.size() != whole) {
+            raise(Errc::corrupt, "row image: holds " + std::to_string(bytes.size()) + " bytes instead of " +
+                                     std::to_string(whole));
+        }
+        return reinterpret_cast<const T*>(bytes.data() + header_bytes);
+    }
+
+    std::size_t dim_;
+    std::size_t stride_;         // View::stride_for(dim_)
+    Slot capacity_;
+    ReservedMemory memory_;      // empty when the rows are mapped
+    const T* data_;              // row s begins at data_ + s * stride_
+    Kernels<T> kernels_;
+    std::atomic<Slot> size_ = 0;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+template <class M, class Tag>
+class TypedVectorIndex final : public VectorIndex {
+    using View = RawRows<float, M>;
+
+public:
+    /// Throws: Errc::out_of_memory, Errc::limit_exceeded.
+    TypedVectorIndex(std::size_t dim, Slot capacity) : rows_(dim, capacity), index_(Tag::template make<View>(capacity)) {}
+
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    TypedVectorIndex(std::size_t dim, Slot count, std::span<const std::byte> rows, std::span<const std::byte> graph)
+        : rows_(dim, count, rows), index_(Tag::template map<View>(graph, count)) {}
+
+    [[nodiscard]] std::size_t dim() const noexcept override { return rows_.dim(); }
+    [[nodiscard]] Slot rows() const noexcept override { return rows_.size(); }
+    [[nodiscard]] Slot indexed() const noexcept override { return index_.size(); }
+
+    void append(const float* vector) noexcept override { rows_.append(vector); }
+    void truncate(Slot count) noexcept override { rows_.truncate(count); }
+    void index_up_to(Slot count, unsigned threads) override { index_.insert(rows_.view(), count, threads); }
+
+    void vector(Slot slot, float* out) const noexcept override {
+        std::memcpy(out, rows_.view().row(slot), rows_.dim() * sizeof(float));
+    }
+
+    std::size_t search(const float* query, const SearchParams& params, SearchScratch& scratch,
+                       Neighbor* out) const override {
+        const Slot count = params.allowed.count();
+        const Slot allowed = params.allowed.count_allowed();
+        const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
+        if (limit == 0) return 0;
+        if (scan_is_cheaper(allowed, count, std::max<std::size_t>(limit, params.ef_search))) {
+            return search_exact(query, params, scratch, out);
+        }
+        const Slot indexed = std::min(index_.size(), count);
+        SearchParams walk = params;
+        walk.limit = limit;
+        walk.allowed = params.allowed.first(indexed);
+        scratch.neighbors.resize(limit);
+        const View rows = rows_.view();
+        const std::size_t walked = index_.search(rows, query, walk, scratch, scratch.neighbors.data());
+        TopK best(std::span(out, limit));
+        for (std::size_t i = 0; i < walked; ++i) best.offer(scratch.neighbors[i]);
+        if (indexed < count) detail::scan(rows.scorer(query), indexed, count, params.allowed, best);
+        // What the walk could not reach from where it began is found the long way.
+        if (best.size() < limit) return search_exact(query, params, scratch, out);
+        return best.sorted().size();
+    }
+
+    std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch&,
+                             Neighbor* out) const override {
+        TopK best(std::span(out, std::min<std::size_t>(params.limit, params.allowed.count())));
+        detail::scan(rows_.view().scorer(query), 0, params.allowed.count(), params.allowed, best);
+        return best.sorted().size();
+    }
+
+    [[nodiscard]] float score(float distance) const noexcept override { return M::score(distance); }
+
+    void save_rows(const ByteSink& sink) const override { rows_.save(sink); }
+    void save_graph(const ByteSink& sink) const override { index_.save(sink); }
+
+private:
+    /// A walk expands about ef / (share of allowed) nodes. Each costs as much as `rows_a_node` rows read in order.
+    static bool scan_is_cheaper(Slot allowed, Slot count, std::size_t ef) noexcept {
+        constexpr double rows_a_node = 24;
+        const double expanded = static_cast<double>(ef) * static_cast<double>(count) / static_cast<double>(allowed);
+        return static_cast<double>(allowed) <= rows_a_node * expanded;
+    }
+
+    detail::RowMemory<float, M> rows_;
+    typename Tag::template Index<View> index_;
+};
+
+/// An empty index in memory for up to `capacity` vectors of `dim` elements.
+/// Throws: Errc::out_of_memory, Errc::limit_exceeded.
+template <class M, class Tag>
+[[nodiscard]] std::unique_ptr<VectorIndex> make_vector_index(std::size_t dim, Slot capacity) {
+    return std::make_unique<TypedVectorIndex<M, Tag>>(dim, capacity);
+}
+
+/// An index of `count` vectors over the images that save_rows and save_graph wrote; nothing is copied.
+/// Requires: the bytes outlive the index, begin at multiples of 64, and were checked against their checksums.
+/// Throws: Errc::corrupt, Errc::unsupported_version; the text names image and offset.
+template <class M, class Tag>
+[[nodiscard]] std::unique_ptr<VectorIndex> map_vector_index(std::size_t dim, Slot count,
+                                                            std::span<const std::byte> rows,
+                                                            std::span<const std::byte> graph) {
+    return std::make_unique<TypedVectorIndex<M, Tag>>(dim, count, rows, graph);
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/schema/schema.hpp — a plain struct and what its user says about it, as one type.
+//
+// Everything a collection needs of a record comes from here: the fields, the key, the rows, the vectors, the rules.
+// The checks stand first and speak in sentences, for they are what a newcomer meets.
+//
+// Thread safety: everything is static and without state.
+
+// kith/schema/attributes.hpp — what a user says about the members of a record.
+//
+// An attribute names a member by its pointer, so the compiler checks the name and no string is written twice. The types
+// here hold nothing: a Schema reads them from its argument list. They know neither metrics nor indexes, which are
+// columns of their own; anything with a `name` will do.
+
+namespace kith::inline v0_single {
+
+/// Anything with a stored name: a metric, or the tag of an index.
+template <class T>
+concept Named = requires {
+    { T::name } -> std::convertible_to<std::string_view>;
+};
+
+/// The type of `indexed`.
+struct Indexed {
+    friend constexpr bool operator==(Indexed, Indexed) noexcept = default;
+};
+
+/// Asks for a field to be found without reading every record: `Field<&Record::member, indexed>`.
+inline constexpr Indexed indexed{};
+
+/// The index a VectorField gets when it names none; the collection picks one.
+struct DefaultIndex {
+    static constexpr std::string_view name = "default";
+};
+
+/// The member that tells records apart: a std::string or an integer of 32 or 64 bits.
+template <auto Member>
+struct Key {};
+
+/// Says more about a member than its type does. Members without an attribute are stored all the same.
+template <auto Member, auto... Settings>
+struct Field {};
+
+/// A member of type std::array<float, N> whose nearest neighbours will be asked for.
+/// `Metric` has a `name`. `IndexTag` has a `name` and, where it has settings, `static std::string parameters()`; both
+/// are part of the stored schema.
+template <auto Member, class Metric, class IndexTag = DefaultIndex>
+struct VectorField {};
+
+namespace detail {
+
+/// What an attribute says of the member it names.
+enum class Role : unsigned char { none, key, field, vector };
+
+/// An attribute taken apart; anything else is no attribute.
+template <class>
+struct Attribute {
+    static constexpr Role role = Role::none;
+};
+
+template <auto Member>
+struct Attribute<Key<Member>> {
+    static constexpr Role role = Role::key;
+    static constexpr auto member = Member;
+    static constexpr bool settings_known = true;
+    static constexpr bool is_indexed = false;
+};
+
+template <auto Member, auto... Settings>
+struct Attribute<Field<Member, Settings...>> {
+    static constexpr Role role = Role::field;
+    static constexpr auto member = Member;
+    static constexpr bool settings_known = (std::is_same_v<std::remove_const_t<decltype(Settings)>, Indexed> && ...);
+    static constexpr bool is_indexed = sizeof...(Settings) > 0;
+};
+
+template <auto Member, class MetricType, class IndexTag>
+struct Attribute<VectorField<Member, MetricType, IndexTag>> {
+    static constexpr Role role = Role::vector;
+    static constexpr auto member = Member;
+    static constexpr bool settings_known = true;
+    static constexpr bool is_indexed = false;
+    using Metric = MetricType;
+    using Index = IndexTag;
+};
+
+/// The settings of an index as they are stored; none when it has none.
+template <class IndexTag>
+std::string index_parameters() {
+    if constexpr (requires {
+                      { IndexTag::parameters() } -> std::convertible_to<std::string>;
+                  }) {
+        return IndexTag::parameters();
+    } else {
+        return {};
+    }
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/schema/codec.hpp — a record as one run of bytes, and back.
+//
+//   row    := u8 format = 1; u8 count of fields; nulls; the value of each field that is not null, in the order given
+//   nulls  := one bit a nullable field, in order, lowest bit first, set when null; unused bits are 0
+//   value  := scalar | list | vector
+//   scalar := bool: u8 0 or 1 | int32, uint32: u32 | int64, uint64: u64 | float: f32 | double: f64
+//           | text: varint-sized bytes
+//   list   := varint count, then that many scalars
+//   vector := f32 for each element                                                      (on disk, little-endian)
+//
+// Every byte is accounted for: a row that is cut, extended, or of another schema is refused. Changed bits inside a
+// value are for the checksum of whoever stores the row.
+//
+// Thread safety: functions without state.
+
+namespace kith::inline v0_single::detail {
+
+inline constexpr std::uint8_t row_format = 1;  // on disk
+
+template <StoredScalar T>
+void encode_scalar(ByteWriter& writer, const T& value) {
+    constexpr FieldKind kind = scalar_kind<T>();
+    if constexpr (kind == FieldKind::text) {
+        writer.sized(value);
+    } else if constexpr (kind == FieldKind::float32) {
+        writer.f32(value);
+    } else if constexpr (kind == FieldKind::float64) {
+        writer.f64(value);
+    } else if constexpr (kind == FieldKind::boolean) {
+        writer.u8(value ? 1 : 0);
+    } else if constexpr (kind == FieldKind::int32 || kind == FieldKind::uint32) {
+        writer.u32(static_cast<std::uint32_t>(value));
+    } else {
+        writer.u64(static_cast<std::uint64_t>(value));
+    }
+}
+
+/// True when the stored `number` is one that T can hold; enumerations may be narrower than what stores them.
+template <class T, std::integral Number>
+[[nodiscard]] bool decode_integer(Number number, T& value) noexcept {
+    using Limits = std::numeric_limits<typename Underlying<T>::Type>;
+    if (number < static_cast<Number>(Limits::min()) || number > static_cast<Number>(Limits::max())) return false;
+    value = static_cast<T>(number);
+    return true;
+}
+
+template <StoredScalar T>
+[[nodiscard]] bool decode_scalar(ByteReader& reader, T& value) {
+    constexpr FieldKind kind = scalar_kind<T>();
+    if constexpr (kind == FieldKind::text) {
+        std::string_view text;
+        if (!reader.sized(text)) return false;
+        value.assign(text);
+        return true;
+    } else if constexpr (kind == FieldKind::float32) {
+        return reader.f32(value);
+    } else if constexpr (kind == FieldKind::float64) {
+        return reader.f64(value);
+    } else if constexpr (kind == FieldKind::boolean) {
+        std::uint8_t byte = 0;
+        if (!reader.u8(byte) || byte > 1) return false;
+        value = byte == 1;
+        return true;
+    } else if constexpr (kind == FieldKind::int32 || kind == FieldKind::uint32) {
+        using Number = std::conditional_t<kind == FieldKind::int32, std::int32_t, std::uint32_t>;
+        std::uint32_t bits = 0;
+        return reader.u32(bits) && decode_integer(static_cast<Number>(bits), value);
+    } else {
+        using Number = std::conditional_t<kind == FieldKind::int64, std::int64_t, std::uint64_t>;
+        std::uint64_t bits = 0;
+        return reader.u64(bits) && decode_integer(static_cast<Number>(bits), value);
+    }
+}
+
+/// The fewest bytes a scalar takes; bounds what a damaged count can make a reader allocate.
+template <StoredScalar T>
+inline constexpr std::size_t least_bytes =
+    std::same_as<T, std::string> || std::same_as<T, bool> ? 1 : (sizeof(T) <= 4 ? 4 : 8);
+
+template <class T>
+void encode_value(ByteWriter& writer, const T& value) {
+    if constexpr (StoredVector<T>) {
+        for (const float element : value) writer.f32(element);
+    } else if constexpr (is_list<T>) {
+        writer.varint(value.size());
+        for (const Element<T>& element : value) encode_scalar<Element<T>>(writer, element);
+    } else {
+        encode_scalar(writer, value);
+    }
+}
+
+template <class T>
+[[nodiscard]] bool decode_value(ByteReader& reader, T& value) {
+    if constexpr (StoredVector<T>) {
+        for (float& element : value) {
+            if (!reader.f32(element)) return false;
+        }
+        return true;
+    } else if constexpr (is_list<T>) {
+        std::uint64_t count = 0;
+        if (!reader.varint(count) || count > reader.remaining() / least_bytes<Element<T>>) return false;
+        value.clear();
+        value.reserve(static_cast<std::size_t>(count));
+        for (; count > 0; --count) {
+            Element<T> element{};
+            if (!decode_scalar(reader, element)) return false;
+            value.push_back(std::move(element));
+        }
+        return true;
+    } else {
+        return decode_scalar(reader, value);
+    }
+}
+
+/// Writes and reads rows made of the members `Positions` of a tuple of references.
+template <std::size_t... Positions>
+class RowCodec {
+    static_assert(sizeof...(Positions) <= 64, "the nulls of a row fit one number");
+
+public:
+    /// Appends the row to `out`.
+    template <class Members>
+    static void encode(const Members& members, std::string& out) {
+        ByteWriter writer(out);
+        writer.u8(row_format);
+        writer.u8(sizeof...(Positions));
+        NullBits nulls;
+        (nulls.note(std::get<Positions>(members)), ...);
+        for (std::size_t bit = 0; bit < nulls.count; bit += 8) writer.u8(static_cast<std::uint8_t>(nulls.bits >> bit));
+        (encode_member(writer, std::get<Positions>(members)), ...);
+    }
+
+    /// Assigns the members from a row; false on any damage, and then their values are unspecified.
+    template <class Members>
+    [[nodiscard]] static bool decode(std::string_view row, const Members& members) {
+        ByteReader reader(row);
+        std::uint8_t format = 0;
+        std::uint8_t count = 0;
+        if (!reader.u8(format) || format != row_format) return false;
+        if (!reader.u8(count) || count != sizeof...(Positions)) return false;
+        NullBits nulls;
+        constexpr std::size_t nullable =
+            (std::size_t{0} + ... +
+             (is_optional<std::remove_cvref_t<std::tuple_element_t<Positions, Members>>> ? 1 : 0));
+        for (std::size_t bit = 0; bit < nullable; bit += 8) {
+            std::uint8_t eight = 0;
+            if (!reader.u8(eight)) return false;
+            nulls.bits |= static_cast<std::uint64_t>(eight) << bit;
+        }
+        return (decode_member(reader, std::get<Positions>(members), nulls) && ...) && nulls.bits == 0 &&
+               reader.remaining() == 0;
+    }
+
+private:
+    /// The nulls of a row, lowest bit first.
+    struct NullBits {
+        std::uint64_t bits = 0;
+        std::size_t count = 0;
+
+        template <class T>
+        void note(const T& member) noexcept {
+            if constexpr (is_optional<T>) bits |= static_cast<std::uint64_t>(!member.has_value()) << count++;
+        }
+
+        /// Takes the next bit away, so that what is left at the end belongs to no field.
+        bool next() noexcept {
+            const bool null = (bits & 1) != 0;
+            bits >>= 1;
+            return null;
+        }
+    };
+
+    template <class T>
+    static void encode_member(ByteWriter& writer, const T& member) {
+        if constexpr (!is_optional<T>) {
+            encode_value(writer, member);
+        } else if (member.has_value()) {
+            encode_value(writer, *member);
+        }
+    }
+
+    template <class T>
+    static bool decode_member(ByteReader& reader, T& member, NullBits& nulls) {
+        if constexpr (!is_optional<T>) {
+            return decode_value(reader, member);
+        } else if (nulls.next()) {
+            member.reset();
+            return true;
+        } else {
+            return decode_value(reader, member.emplace());
+        }
+    }
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/schema/fingerprint.hpp — a schema as a text that is stored, its hash, and what differs between two of them.
+//
+//   descriptor := "kith schema 1\n", then one line a field, in the order of the struct            (on disk)
+//   line       := name " " ["list of "] kind [" " dim] [" nullable"] [" key"] [" indexed"]
+//                 [" metric=" name " index=" name ["(" parameters ")"]] "\n"
+//
+// A collection is opened only by a program whose descriptor is the stored one, letter for letter: rows are read by
+// position, so even the order of the fields counts. The text is kept beside the hash to say what changed.
+//
+// Thread safety: functions without state.
+// Source: the hash is FNV-1a, 64 bits (Fowler, Noll & Vo).
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+inline constexpr std::string_view descriptor_head = "kith schema 1\n";  // on disk
+
+/// Appends the line of one field. `parameters` are those of its index, where it has one.
+inline void append_descriptor(std::string& out, const FieldInfo& field, std::string_view parameters) {
+    out.append(field.name).append(field.list ? " list of " : " ").append(name(field.kind));
+    if (field.dim > 0) out.append(" ").append(std::to_string(field.dim));
+    if (field.nullable) out.append(" nullable");
+    if (field.key) out.append(" key");
+    if (field.indexed) out.append(" indexed");
+    if (!field.metric.empty()) {
+        out.append(" metric=").append(field.metric).append(" index=").append(field.index);
+        if (!parameters.empty()) out.append("(").append(parameters).append(")");
+    }
+    out.push_back('\n');
+}
+
+/// FNV-1a. On disk: never change.
+constexpr std::uint64_t fingerprint(std::string_view descriptor) noexcept {
+    std::uint64_t hash = 0xcbf29ce484222325ULL;
+    for (const char letter : descriptor) {
+        hash ^= static_cast<unsigned char>(letter);
+        hash *= 0x100000001b3ULL;
+    }
+    return hash;
+}
+
+/// One line of a descriptor.
+struct DescribedField {
+    std::string_view name;
+    std::string_view type;  // all that follows the name
+
+    friend bool operator==(const DescribedField&, const DescribedField&) noexcept = default;
+};
+
+/// The fields of a descriptor; none when it does not begin as this version writes it.
+inline std::vector<DescribedField> read_descriptor(std::string_view text) {
+    std::vector<DescribedField> fields;
+    if (!text.starts_with(descriptor_head)) return fields;
+    text.remove_prefix(descriptor_head.size());
+    while (!text.empty()) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(line.size() < text.size() ? line.size() + 1 : line.size());
+        const std::size_t space = line.find(' ');
+        if (space == std::string_view::npos) continue;
+        fields.push_back({line.substr(0, space), line.substr(space + 1)});
+    }
+    return fields;
+}
+
+inline const DescribedField* find_field(const std::vector<DescribedField>& fields, std::string_view name) noexcept {
+    for (const DescribedField& field : fields) {
+        if (field.name == name) return &field;
+    }
+    return nullptr;
+}
+
+/// "a, b, c"
+inline std::string list_names(const std::vector<DescribedField>& fields) {
+    std::string names;
+    for (const DescribedField& field : fields) names.append(names.empty() ? "" : ", ").append(field.name);
+    return names;
+}
+
+}  // namespace detail
+
+/// What differs between the schema a collection was made with and the program's, one line a difference, the lines
+/// separated by '\n'; empty when the descriptors are equal.
+inline std::string describe_difference(std::string_view stored, std::string_view current) {
+    if (stored == current) return {};
+    const std::vector<detail::DescribedField> before = detail::read_descriptor(stored);
+    const std::vector<detail::DescribedField> now = detail::read_descriptor(current);
+    if (before.empty() || now.empty()) return "one of the two schemas is written in a form this version cannot read";
+
+    std::string lines;
+    const auto add = [&lines](std::string_view name, const std::string& what) {
+        lines.append(lines.empty() ? "" : "\n").append("field '").append(name).append("': ").append(what);
+    };
+    for (const detail::DescribedField& field : before) {
+        const detail::DescribedField* other = detail::find_field(now, field.name);
+        if (other == nullptr) {
+            add(field.name, "only in the stored schema, as " + std::string(field.type));
+        } else if (other->type != field.type) {
+            add(field.name, "stored " + std::string(field.type) + ", now " + std::string(other->type));
+        }
+    }
+    for (const detail::DescribedField& field : now) {
+        if (detail::find_field(before, field.name) == nullptr) {
+            add(field.name, "only in the program's schema, as " + std::string(field.type));
+        }
+    }
+    if (lines.empty()) {
+        lines = "the fields stand in another order: stored " + detail::list_names(before) + "; now " +
+                detail::list_names(now);
+    }
+    return lines;
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/schema/layout.hpp — where each part of a record goes: which member is the key, a vector, part of the row.
+//
+// Thread safety: everything happens while compiling.
+
+// kith/schema/checks.hpp — the sentences a compiler says about records and attributes that cannot be meant.
+//
+// What holds is found out by the types named Facts, which never fail; what is said stands in the types named Check.
+// They are apart because a compiler has more and worse to say of anything computed in a type whose assertion failed.
+// Each Check is given what its sentence is about, so that the note beside it names the record, the place and the type.
+//
+// Thread safety: everything happens while compiling.
+
+namespace kith::inline v0_single::detail {
+
+template <class T>
+struct MemberFacts {
+    static constexpr bool ok = Storable<T>;
+    static constexpr bool small_integer = !ok && std::is_integral_v<Element<T>>;
+    static constexpr bool loose_enum = !ok && std::is_enum_v<Element<T>>;
+    static constexpr bool bad_array = !ok && is_float_array<T>;
+};
+
+template <class Record, std::size_t Position, class T, class Facts = MemberFacts<T>>
+struct MemberCheck {
+    static_assert(!Facts::small_integer,
+                  "kith: this member is a character or a small integer, which cannot be stored; write std::int32_t, "
+                  "std::uint32_t, std::int64_t or std::uint64_t");
+    static_assert(!Facts::loose_enum,
+                  "kith: this enumeration has no written underlying type; write enum class Name : std::int32_t");
+    static_assert(!Facts::bad_array,
+                  "kith: a vector has 1 to 20,000 elements; write std::array<float, N> with such an N");
+    static_assert(Facts::ok || Facts::small_integer || Facts::loose_enum || Facts::bad_array,
+                  "kith: this member's type cannot be stored; use bool, a 32- or 64-bit integer, float, double, "
+                  "std::string, an enum, std::optional or std::vector of one of those, or std::array<float, N>");
+};
+
+/// Each fact is asked only of what the facts before it hold for.
+template <class Record>
+struct RecordFacts {
+    static constexpr bool plain = std::is_class_v<Record> && std::is_aggregate_v<Record>;
+
+    static constexpr bool flat = [] {
+        if constexpr (plain) return !has_base<Record>;
+        return false;
+    }();
+
+    static constexpr bool without_c_arrays = [] {
+        if constexpr (flat) return !has_c_array<Record>;
+        return false;
+    }();
+
+    static constexpr std::size_t count = [] {
+        if constexpr (without_c_arrays) return member_count<Record>;
+        return std::size_t{0};
+    }();
+
+    static constexpr bool ok = [] {
+        if constexpr (count > 0 && count <= max_members) {
+            return []<std::size_t... I>(std::index_sequence<I...>) {
+                return (MemberFacts<MemberType<Record, I>>::ok && ...);
+            }(std::make_index_sequence<count>());
+        }
+        return false;
+    }();
+};
+
+template <class Record, class Facts = RecordFacts<Record>>
+struct RecordCheck {
+    static_assert(Facts::plain,
+                  "kith: a record is a plain struct; remove its constructors, private members and virtual functions");
+    static_assert(!Facts::plain || Facts::flat,
+                  "kith: a record has no base class; write the members of the base into the struct itself");
+    static_assert(!Facts::flat || Facts::without_c_arrays,
+                  "kith: a member is a C array; write std::array<float, N>, std::string or std::vector");
+    static_assert(!Facts::without_c_arrays || Facts::count > 0,
+                  "kith: no member of this record can be seen; it is empty, or a member has no default value");
+    static_assert(Facts::count <= max_members,
+                  "kith: a record has at most 64 members; put some of them into another record");
+
+    template <std::size_t... I>
+    static consteval bool say_members(std::index_sequence<I...>) {
+        return ((sizeof(MemberCheck<Record, I, MemberType<Record, I>>) > 0) && ...);
+    }
+};
+
+/// `A` is an Attribute taken apart.
+template <class Record, class A>
+struct AttributeFacts {
+    static constexpr bool known = A::role != Role::none;
+
+    static constexpr bool names_member = [] {
+        if constexpr (known) return std::is_member_object_pointer_v<std::remove_const_t<decltype(A::member)>>;
+        return false;
+    }();
+
+    static constexpr bool own = [] {
+        if constexpr (names_member) return is_member_of<Record, A::member>();
+        return false;
+    }();
+
+    static constexpr bool fits = [] {
+        if constexpr (own && A::role == Role::key) return KeyValue<TypeOf<A::member>>;
+        if constexpr (own && A::role == Role::field) return !StoredVector<TypeOf<A::member>>;
+        if constexpr (own && A::role == Role::vector) return StoredVector<TypeOf<A::member>>;
+        return false;
+    }();
+
+    static constexpr bool set_well = [] {
+        if constexpr (A::role == Role::field) return A::settings_known;
+        if constexpr (A::role == Role::vector) return Named<typename A::Metric> && Named<typename A::Index>;
+        return true;
+    }();
+
+    static constexpr bool ok = fits && set_well;
+};
+
+template <class Record, class A, class Facts = AttributeFacts<Record, A>>
+struct AttributeCheck {
+    static_assert(Facts::known, "kith: after the record a Schema takes kith::Key, kith::Field and kith::VectorField");
+    static_assert(!Facts::known || Facts::names_member,
+                  "kith: an attribute takes a pointer to a data member; write &Record::member");
+    static_assert(!Facts::names_member || Facts::own,
+                  "kith: this attribute names a member of another struct; write &Record::member with the Schema's own "
+                  "record");
+    static_assert(!Facts::own || Facts::fits || A::role != Role::key,
+                  "kith: a key is a std::string or an integer of 32 or 64 bits; write kith::Key<&Record::member> for "
+                  "such a member");
+    static_assert(!Facts::own || Facts::fits || A::role != Role::field,
+                  "kith: this member is a vector; write kith::VectorField<&Record::member, kith::Cosine> to search it");
+    static_assert(!Facts::own || Facts::fits || A::role != Role::vector,
+                  "kith: a VectorField names a member of type std::array<float, N> with N from 1 to 20,000");
+    static_assert(Facts::set_well || A::role != Role::field,
+                  "kith: this setting of a Field is not known; write kith::Field<&Record::member, kith::indexed>");
+    static_assert(Facts::set_well || A::role != Role::vector,
+                  "kith: a VectorField takes a metric and then an index, each a type with a static name; write "
+                  "kith::VectorField<&Record::member, kith::Cosine>");
+};
+
+template <class Record, class... Attributes>
+struct SchemaFacts {
+    static constexpr bool attributes_ok = [] {
+        if constexpr (RecordFacts<Record>::ok)
+            return (AttributeFacts<Record, Attribute<Attributes>>::ok && ... && true);
+        return false;
+    }();
+
+    static constexpr std::size_t keys = (std::size_t{0} + ... + (Attribute<Attributes>::role == Role::key ? 1 : 0));
+
+    static constexpr bool distinct = [] {
+        if constexpr (attributes_ok) {
+            std::array<bool, max_members> seen{};
+            return (!std::exchange(seen[member_index<Attribute<Attributes>::member>], true) && ... && true);
+        }
+        return true;
+    }();
+
+    static constexpr bool ok = attributes_ok && keys == 1 && distinct;
+};
+
+template <class Record, class... Attributes>
+struct SchemaCheck {
+    using Facts = SchemaFacts<Record, Attributes...>;
+
+    static_assert(Facts::keys == 1, "kith: a Schema has exactly one key; write kith::Key<&Record::member> once");
+    static_assert(Facts::distinct, "kith: two attributes name the same member; one says all there is to say");
+};
+
+/// Instantiates every check, which is what makes a compiler speak. The answer itself says nothing.
+template <class Record, class... Attributes>
+consteval bool speak_up() {
+    using OfRecord = RecordCheck<Record>;
+    constexpr std::size_t count = RecordFacts<Record>::count;
+    bool said = sizeof(OfRecord) > 0 && sizeof(SchemaCheck<Record, Attributes...>) > 0;
+    if constexpr (RecordFacts<Record>::ok) {
+        said = said && ((sizeof(AttributeCheck<Record, Attribute<Attributes>>) > 0) && ... && true);
+    } else if constexpr (count > 0 && count <= max_members) {
+        said = said && OfRecord::say_members(std::make_index_sequence<count>());
+    }
+    return said;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// Adds to a field what an attribute says of it.
+template <class A>
+constexpr void describe_attribute(FieldInfo& field) noexcept {
+    field.key = A::role == Role::key;
+    field.indexed = A::is_indexed;
+    if constexpr (A::role == Role::vector) {
+        field.metric = A::Metric::name;
+        field.index = A::Index::name;
+    }
+}
+
+/// Stands in when a check has failed and said so, so that the compiler has little to add.
+template <bool Sound, class RecordType, class... Attributes>
+struct Layout {
+    using Record = RecordType;
+    using KeyType = std::string;
+    static constexpr std::size_t field_count = 0;
+    static constexpr std::size_t vector_count = 0;
+    static constexpr std::array<FieldInfo, 0> fields{};
+};
+
+/// Shape: positions count members of the record from 0; `roles` and `named` follow the attributes as they are listed.
+template <class RecordType, class... Attributes>
+struct Layout<true, RecordType, Attributes...> {
+    using Record = RecordType;
+
+    static constexpr std::size_t field_count = member_count<Record>;
+    static constexpr std::size_t vector_count =
+        (std::size_t{0} + ... + (Attribute<Attributes>::role == Role::vector ? 1 : 0));
+
+    static constexpr std::array<Role, sizeof...(Attributes)> roles{Attribute<Attributes>::role...};
+    static constexpr std::array<std::size_t, sizeof...(Attributes)> named{
+        member_index<Attribute<Attributes>::member>...};
+
+    static constexpr bool is_vector(std::size_t position) noexcept {
+        for (std::size_t at = 0; at < roles.size(); ++at) {
+            if (named[at] == position) return roles[at] == Role::vector;
+        }
+        return false;
+    }
+
+    /// The positions of all members that are vector fields, or of all that are not, in order.
+    template <std::size_t Count>
+    static constexpr std::array<std::size_t, Count> positions(bool of_vectors) noexcept {
+        std::array<std::size_t, Count> found{};
+        std::size_t place = 0;
+        for (std::size_t at = 0; at < field_count; ++at) {
+            if (is_vector(at) == of_vectors) found[place++] = at;
+        }
+        return found;
+    }
+
+    static constexpr std::size_t find_key() noexcept {
+        std::size_t at = 0;
+        while (roles[at] != Role::key) ++at;
+        return named[at];
+    }
+
+    template <std::size_t... I>
+    static constexpr std::array<FieldInfo, field_count> describe(std::index_sequence<I...>) {
+        std::array<FieldInfo, field_count> infos{describe_member<MemberType<Record, I>>(member_name<Record, I>)...};
+        (describe_attribute<Attribute<Attributes>>(infos[member_index<Attribute<Attributes>::member>]), ...);
+        return infos;
+    }
+
+    static constexpr std::size_t key_position = find_key();
+    using KeyType = MemberType<Record, key_position>;
+
+    static constexpr auto vector_positions = positions<vector_count>(true);
+    static constexpr auto row_positions = positions<field_count - vector_count>(false);
+    static constexpr auto fields = describe(std::make_index_sequence<field_count>());
+
+    template <class>
+    struct RowOf;
+    template <std::size_t... I>
+    struct RowOf<std::index_sequence<I...>> {
+        using Type = RowCodec<row_positions[I]...>;
+    };
+    using Row = typename RowOf<std::make_index_sequence<row_positions.size()>>::Type;
+
+    /// The attribute of the vector field at a position.
+    template <std::size_t Position>
+    static constexpr std::size_t find_attribute() noexcept {
+        std::size_t at = 0;
+        while (named[at] != Position) ++at;
+        return at;
+    }
+    template <std::size_t Position>
+    using AttributeAt = Attribute<std::tuple_element_t<find_attribute<Position>(), std::tuple<Attributes...>>>;
+};
+
+template <class RecordType, class... Attributes>
+using LayoutOf = Layout<SchemaFacts<RecordType, Attributes...>::ok, RecordType, Attributes...>;
+
+/// What a collection needs of the I-th vector field of a schema.
+template <class SchemaLayout, std::size_t I>
+struct VectorAttributeAt {
+    static_assert(I < SchemaLayout::vector_count, "kith: the schema has fewer vector fields than that");
+    static constexpr std::size_t field = SchemaLayout::vector_positions[I];
+    using Metric = typename SchemaLayout::template AttributeAt<field>::Metric;
+    using Index = typename SchemaLayout::template AttributeAt<field>::Index;
+    static constexpr std::size_t dim = SchemaLayout::fields[field].dim;
+    static constexpr std::string_view name = SchemaLayout::fields[field].name;
+    static constexpr VectorRules rules = vector_rules<Metric>(dim);
+};
+
+/// The number of the vector field that a member pointer names.
+template <class SchemaLayout, auto Member>
+struct VectorIndexOf {
+    static constexpr bool own = is_member_of<typename SchemaLayout::Record, Member>();
+    static_assert(own, "kith: this is no member of the schema's record; write nearest<&Record::member>");
+
+    static constexpr std::size_t find() noexcept {
+        std::size_t index = 0;
+        if constexpr (own && SchemaLayout::vector_count > 0) {
+            while (index < SchemaLayout::vector_count &&
+                   SchemaLayout::vector_positions[index] != member_index<Member>) {
+                ++index;
+            }
+        }
+        return index;
+    }
+
+    static constexpr std::size_t value = find();
+    static_assert(!own || value < SchemaLayout::vector_count,
+                  "kith: this member is no vector field; write kith::VectorField<&Record::member, kith::Cosine> in the "
+                  "Schema");
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+/// A record type and its attributes: one Key, any number of Field and VectorField.
+/// Shape: all members of the record are fields, with an attribute or without, in the order of the struct. Vector
+///        fields are numbered from 0 in that order too, however the attributes are listed.
+template <class RecordType, class... Attributes>
+class Schema {
+    static_assert(detail::speak_up<RecordType, Attributes...>());
+    using Layout = detail::LayoutOf<RecordType, Attributes...>;
+
+public:
+    using Record = RecordType;
+    /// std::string, or the record's own integer type.
+    using KeyType = typename Layout::KeyType;
+
+    static constexpr std::size_t field_count = Layout::field_count;
+    static constexpr std::size_t vector_count = Layout::vector_count;
+    static constexpr std::array<FieldInfo, field_count> fields = Layout::fields;
+
+    /// The I-th vector field: types Metric and Index, numbers dim and field (its place among all fields), its name.
+    template <std::size_t I>
+    using VectorAttribute = detail::VectorAttributeAt<Layout, I>;
+
+    /// The number of the vector field that a member pointer names.
+    template <auto Member>
+    static constexpr std::size_t vector_index = detail::VectorIndexOf<Layout, Member>::value;
+
+    static const KeyType& key_of(const Record& record) noexcept {
+        return std::get<Layout::key_position>(detail::members(record));
+    }
+
+    static std::string key_bytes(const KeyType& key) { return detail::key_bytes(key); }
+
+    /// Throws: Error with corrupt when the bytes are those of no such key.
+    static KeyType key_from_bytes(std::string_view bytes) { return detail::key_from_bytes<KeyType>(bytes); }
+
+    /// The key as a person writes it: text in quotes, an integer in digits.
+    static std::string show_key(std::string_view bytes) { return detail::show_key<KeyType>(bytes); }
+
+    /// Appends all members but the vector fields, as kith/schema/codec.hpp lays them out.
+    static void encode_row(const Record& record, std::string& out) {
+        Layout::Row::encode(detail::members(record), out);
+    }
+
+    /// Assigns all members but the vector fields; false on any damage, and then their values are unspecified.
+    [[nodiscard]] static bool decode_row(std::string_view row, Record& record) {
+        return Layout::Row::decode(row, detail::members(record));
+    }
+
+    /// Calls `visit(number, elements)` for each vector field in order: the number is a std::integral_constant, the
+    /// elements a std::span of float, const where the record is.
+    template <class R, class Visit>
+        requires std::same_as<std::remove_const_t<R>, Record>
+    static void for_each_vector(R& record, Visit&& visit) {
+        using Elements = std::span<std::conditional_t<std::is_const_v<R>, const float, float>>;
+        const auto members = detail::members(record);
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (visit(std::integral_constant<std::size_t, I>(), Elements(std::get<Layout::vector_positions[I]>(members))),
+             ...);
+        }(std::make_index_sequence<vector_count>());
+    }
+
+    /// The text that is stored with a collection and must be the same whenever it is opened.
+    static std::string descriptor() {
+        std::array<std::string, field_count> parameters;
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            ((parameters[VectorAttribute<I>::field] = detail::index_parameters<typename VectorAttribute<I>::Index>()),
+             ...);
+        }(std::make_index_sequence<vector_count>());
+        std::string text(detail::descriptor_head);
+        for (std::size_t at = 0; at < field_count; ++at) detail::append_descriptor(text, fields[at], parameters[at]);
+        return text;
+    }
+
+    /// A number that changes when the descriptor does.
+    static std::uint64_t fingerprint() { return detail::fingerprint(descriptor()); }
+
+    /// The first value of a record that cannot be stored; nothing when all can.
+    static std::optional<FieldProblem> validate(const Record& record) {
+        const auto members = detail::members(record);
+        return [&]<std::size_t... I>(std::index_sequence<I...>) {
+            std::optional<FieldProblem> problem;
+            static_cast<void>(((problem = member_problem<I>(std::get<I>(members))).has_value() || ...));
+            return problem;
+        }(std::make_index_sequence<field_count>());
+    }
+
+private:
+    template <std::size_t I, class T>
+    static std::optional<FieldProblem> member_problem(const T& value) {
+        std::optional<std::string> problem;
+        if constexpr (Layout::is_vector(I)) {
+            using Metric = typename Layout::template AttributeAt<I>::Metric;
+            problem = vector_problem(value, vector_rules<Metric>(detail::array_dim<T>));
+        } else {
+            problem = detail::value_problem(value, I == Layout::key_position);
+        }
+        if (!problem.has_value()) return std::nullopt;
+        return FieldProblem{fields[I].name, "field '" + std::string(fields[I].name) + "': " + *problem};
+    }
+};
+
+namespace detail {
+
+template <class>
+inline constexpr bool is_schema = false;
+template <class Record, class... Attributes>
+inline constexpr bool is_schema<Schema<Record, Attributes...>> = true;
+
+}  // namespace detail
+
+/// Some Schema<Record, Attributes...>.
+template <class S>
+concept IsSchema = detail::is_schema<S>;
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// What the engine needs to know of the schema S.
+template <class S>
+EngineSchema engine_schema() {
+    EngineSchema schema{S::descriptor(), S::fingerprint(), {}, &S::show_key, &describe_difference};
+    const auto add = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
+        using Attribute = typename S::template VectorAttribute<I>;
+        using Metric = typename Attribute::Metric;
+        using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>, Hnsw<>,
+                                         typename Attribute::Index>;
+        schema.vectors.push_back(
+            {Attribute::name, Attribute::dim, &make_vector_index<Metric, Index>, &map_vector_index<Metric, Index>});
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (add(std::integral_constant<std::size_t, I>{}), ...);
+    }(std::make_index_sequence<S::vector_count>{});
+    return schema;
+}
+
+}  // namespace detail
+
+/// Records of one schema, in a directory or in memory.
+///
+/// Writes are atomic: a batch is written whole or not at all, and a reader sees it whole or not at all. With a
+/// directory, a write that returned is there after a crash, as far as Options::durability promises.
+///
+/// Thread safety: every member function may be called by any number of threads at once, except construction,
+/// assignment and destruction. Readers wait for nobody; writers take turns. A callable given to update() must not
+/// call the collection.
+template <class S>
+class Collection {
+    static_assert(IsSchema<S>, "kith: Collection needs a kith::Schema<Record, kith::Key<&Record::member>, ...>");
+
+public:
+    using Record = typename S::Record;
+    using Key = typename S::KeyType;
+
+    /// Opens the collection in the directory `path`, or makes it where there is none (see Options::mode).
+    /// Throws: Error with the path: not_found, already_exists, not_a_collection, locked (names the holder),
+    /// schema_mismatch (lists the differences), unsupported_version, corrupt (names file and offset), io, disk_full.
+    /// Cost: reads the log since the last checkpoint and checks the files of every segment.
+    explicit Collection(const std::filesystem::path& path, const Options& options = {})
+        : Collection(options, detail::open_durable_store(path, checked(options), detail::engine_schema<S>())) {
+        static_assert(0 != 0 || sizeof(S) == 0,
+                      "kith: a collection in a directory needs the compiled unit: link the target kith::kith, or use "
+                      "kith::Collection<S> c(kith::in_memory)");
+    }
+
+    /// A collection in memory, gone with the object. Needs nothing but the headers.
+    explicit Collection(InMemory, const Options& options = {}) : Collection(checked(options), detail::OpenedStore{}) {}
+
+    /// Adds new records, all or none.
+    /// Throws: already_exists for a key that is present; invalid_argument for a record that cannot be stored or a key
+    /// twice in the batch; the text names record and field, and nothing was written. closed, read_only, poisoned,
+    /// disk_full, io, limit_exceeded.
+    void insert(std::span<const Record> records) { put(records, detail::OnExisting::refuse); }
+    void insert(const Record& record) { insert(std::span(&record, 1)); }
+
+    /// Adds records, all or none; one whose key is present replaces the record there.
+    /// Throws: as insert, but for already_exists.
+    void upsert(std::span<const Record> records) { put(records, detail::OnExisting::replace); }
+    void upsert(const Record& record) { upsert(std::span(&record, 1)); }
+
+    /// Changes the record with `key`: each of `changes` is called with it in turn, as in
+    /// `update("id", kith::set<&Article::year>(2024))` or `update("id", [](Article& a) { ++a.year; })`. No other
+    /// write comes between reading the record and writing it.
+    /// Throws: not_found when there is no such record; as upsert; invalid_argument for a changed key; and whatever a
+    /// change throws. The record is as it was then.
+    template <class... Changes>
+    void update(const Key& key, Changes&&... changes) {
+        static_assert(sizeof...(Changes) > 0 && (std::is_invocable_v<Changes&, Record&> && ...),
+                      "kith: update(key, changes...) takes kith::set<&Record::member>(value) or callables on Record&");
+        const std::string bytes = S::key_bytes(key);
+        const auto prepare = [&] {
+            Record record = newest(bytes);
+            (changes(record), ...);
+            if (S::key_bytes(S::key_of(record)) != bytes) {
+                raise(Errc::invalid_argument, "update of " + S::show_key(bytes) + " changed its key to " +
+                                                  S::show_key(S::key_bytes(S::key_of(record))) +
+                                                  "; nothing was written");
+            }
+            return encode(std::span<const Record>(&record, 1));
+        };
+        engine_->write(prepare, detail::OnExisting::replace);
+    }
+
+    /// Removes the records with these keys, all at once; keys that are not there are passed over.
+    /// Returns: how many were removed.  Throws: invalid_argument for a key twice; closed, read_only, poisoned,
+    /// disk_full, io.
+    std::size_t erase(std::span<const Key> keys) {
+        std::size_t removed = 0;
+        const auto prepare = [&] {
+            detail::BatchWriter batch;
+            for (const Key& key : keys) {
+                const std::string bytes = S::key_bytes(key);
+                if (!engine_->newest(bytes).has_value()) continue;
+                batch.erase(bytes);
+                ++removed;
+            }
+            return batch.empty() ? std::string() : batch.take();
+        };
+        engine_->write(prepare, detail::OnExisting::replace);
+        return removed;
+    }
+    bool erase(const Key& key) { return erase(std::span(&key, 1)) == 1; }
+
+    /// The record with `key`, its vectors bit for bit as they were written; nothing when there is none.
+    [[nodiscard]] std::optional<Record> get(const Key& key) const {
+        const auto open = engine_->enter();
+        const auto located = engine_->locate(S::key_bytes(key));
+        if (!located.has_value()) return std::nullopt;
+        return detail::decode_record<S>(*engine_, *located->view, located->id.slot);
+    }
+
+    [[nodiscard]] bool contains(const Key& key) const {
+        const auto open = engine_->enter();
+        return engine_->locate(S::key_bytes(key)).has_value();
+    }
+
+    /// How many records there are.
+    [[nodiscard]] std::size_t size() const {
+        const auto open = engine_->enter();
+        return static_cast<std::size_t>(engine_->snapshot()->live());
+    }
+
+    /// Asks for the records whose vector `Member` is nearest to `query`; see NearestQuery.
+    template <auto Member>
+    [[nodiscard]] auto nearest(std::span<const float> query) const {
+        return NearestQuery<S, S::template vector_index<Member>>(*engine_, query);
+    }
+
+    /// Every record of this moment, for a range-based for loop.
+    [[nodiscard]] RecordRange<S> records() const { return RecordRange<S>(*engine_); }
+
+    /// Waits until every record written so far is linked into its graphs. Searches find all records without it; it
+    /// only makes their speed even.
+    void link() { engine_->link(); }
+
+    /// Moves what is in memory into immutable files and drops the log, so that the next open has nothing to replay.
+    /// In memory it only links.
+    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was.
+    void checkpoint() { engine_->checkpoint(); }
+
+    /// Makes every write durable and lets go of the directory; later calls raise Errc::closed. Idempotent. The
+    /// destructor closes too, but cannot report what goes wrong.
+    /// Throws: io, disk_full when the last sync fails; the collection is closed all the same.
+    void close() { engine_->close(); }
+
+    /// What the open found and mended.
+    [[nodiscard]] const RecoveryReport& recovery() const noexcept { return engine_->recovery(); }
+
+private:
+    Collection(const Options& options, detail::OpenedStore opened)
+        : engine_(std::make_unique<detail::Engine>(detail::engine_schema<S>(), options, std::move(opened))) {}
+
+    static const Options& checked(const Options& options) {
+        if (options.segment_capacity == 0 || options.segment_capacity > largest_segment) {
+            raise(Errc::invalid_argument, "segment_capacity is " + std::to_string(options.segment_capacity) +
+                                              "; it must be between 1 and " + std::to_string(largest_segment));
+        }
+        if (options.index_threads == 0) raise(Errc::invalid_argument, "index_threads is 0; it must be at least 1");
+        if (options.durability.level() == Durability::Level::interval && options.durability.period().count() <= 0) {
+            raise(Errc::invalid_argument, "the period of Durability::interval must be positive");
+        }
+        return options;
+    }
+
+    void put(std::span<const Record> records, detail::OnExisting on_existing) {
+        std::string batch = records.empty() ? std::string() : encode(records);
+        engine_->write([&] { return std::move(batch); }, on_existing);
+    }
+
+    static std::string encode(std::span<const Record> records) {
+        detail::BatchWriter batch;
+        for (std::size_t i = 0; i < records.size(); ++i) {
+            if (const auto problem = S::validate(records[i])) {
+                raise(Errc::invalid_argument,
+                      "record " + std::to_string(i) + ", " + problem->text + "; nothing was written");
+            }
+            detail::put_record<S>(records[i], batch);
+        }
+        return batch.take();
+    }
+
+    /// In the writer role: the record an update starts from.
+    Record newest(const std::string& bytes) const {
+        const auto id = engine_->newest(bytes);
+        if (!id.has_value()) raise(Errc::not_found, "update: there is no record with the key " + S::show_key(bytes));
+        Record record{};
+        if (!S::decode_row(engine_->newest_row(*id), record)) detail::raise_bad_row(*id);
+        S::for_each_vector(record, [&](std::size_t field, std::span<float> elements) {
+            engine_->newest_vector(*id, field, elements.data());
+        });
+        return record;
+    }
+
+    static constexpr Slot largest_segment = Slot{1} << 28;
+
+    std::unique_ptr<detail::Engine> engine_;  // never null but in a moved-from object
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/core.hpp — the words every layer shares.
+
+// kith/core/crc32c.hpp — the checksum of everything kith stores.
+//
+// CRC-32C (Castagnoli) finds every burst of up to 32 flipped bits and has an instruction on current processors.
+// Defined in the compiled unit: only bytes that survive need it.
+//
+// Source: RFC 3720, appendix B.4 (polynomial 0x1EDC6F41, reflected, inverted at both ends).
+
+namespace kith::inline v0_single {
+
+/// The CRC-32C of `count` bytes. To checksum in pieces, pass the result of one piece as the `seed` of the next.
+/// Cost: about 0.1 ns a byte where the processor has the instruction, 0.6 ns elsewhere.
+[[nodiscard]] std::uint32_t crc32c(const void* data, std::size_t count, std::uint32_t seed = 0) noexcept;
+
+[[nodiscard]] inline std::uint32_t crc32c(std::string_view data, std::uint32_t seed = 0) noexcept {
+    return crc32c(data.data(), data.size(), seed);
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/distance.hpp — how far apart two vectors are.
+
+// kith/index.hpp — from a query to the nearest slots without reading them all.
+
+// kith/query.hpp — which records are asked for.
+
+// kith/schema.hpp — what a record is, known while compiling.
+
+// kith/version.hpp — the version of the library, written once and read by CMake.
+
+#define KITH_VERSION_MAJOR 0
+#define KITH_VERSION_MINOR 1
+#define KITH_VERSION_PATCH 0
+
+namespace kith::inline v0_single {
+
+/// The version of the headers a program was compiled with, as text.
+inline constexpr const char* version = "0.1.0";
+
+}  // namespace kith::inline v0_single

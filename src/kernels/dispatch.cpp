@@ -1,0 +1,53 @@
+// src/kernels/dispatch.cpp — from an instruction set to its kernels, in code that every processor can run.
+#include "kith/distance/dispatch.hpp"
+
+#include "kernels/table.hpp"
+#include "kith/core/assert.hpp"
+#include "kith/distance/cpu.hpp"
+
+namespace kith::inline v0 {
+
+namespace detail {
+
+static KernelTable table_of(Isa isa) noexcept {
+    KITH_ASSERT(supports(isa));
+    switch (isa) {
+#if defined(__x86_64__)
+        case Isa::avx2:
+            return avx2_kernels();
+        case Isa::avx512:
+            return avx512_kernels();
+        case Isa::scalar:
+        case Isa::neon:
+            break;
+#elif defined(__aarch64__)
+        case Isa::neon:
+            return neon_kernels();
+        case Isa::scalar:
+        case Isa::avx2:
+        case Isa::avx512:
+            break;
+#else
+        case Isa::scalar:
+        case Isa::avx2:
+        case Isa::avx512:
+        case Isa::neon:
+            break;
+#endif
+    }
+    return scalar_kernels();
+}
+
+}  // namespace detail
+
+template <>
+Kernels<float> kernels<L2, float>(Isa isa) noexcept {
+    return detail::table_of(isa).l2;
+}
+
+template <>
+Kernels<float> kernels<InnerProduct, float>(Isa isa) noexcept {
+    return detail::table_of(isa).inner_product;
+}
+
+}  // namespace kith::inline v0

@@ -1,0 +1,15 @@
+// src/kernels/neon.cpp — the kernels for AArch64, in a source of their own because of its flags.
+#include "kernels/kernels.hpp"
+#include "kernels/table.hpp"
+
+namespace kith::inline v0 {
+
+namespace detail {
+
+KernelTable neon_kernels() noexcept {
+    return {make_kernels<L2Terms<Neon>>(), make_kernels<InnerProductTerms<Neon>>()};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0

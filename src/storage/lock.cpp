@@ -1,0 +1,109 @@
+// src/storage/lock.cpp — flock on `LOCK`, and the name of the one who holds it.
+#include "kith/storage/lock.hpp"
+
+#include "kith/storage/system_error.hpp"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cerrno>
+#include <ctime>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace kith::inline v0::detail {
+
+namespace {
+
+constexpr std::size_t max_holder_bytes = 512;
+
+// Three lines: process number, host, time in UTC.
+std::string describe_self() {
+    char host[256] = {};
+    if (::gethostname(host, sizeof(host) - 1) != 0) host[0] = '\0';
+    const std::time_t now = std::time(nullptr);
+    std::tm utc = {};
+    ::gmtime_r(&now, &utc);
+    char when[32] = {};
+    std::strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return std::to_string(::getpid()) + '\n' + host + '\n' + when + '\n';
+}
+
+// "process 1234 on host since 2025-…", from what the holder wrote; less when that is missing or odd.
+std::string describe_holder(const File& file) {
+    char bytes[max_holder_bytes];
+    std::string_view text(bytes, file.read_at(0, bytes, sizeof(bytes)));
+    std::string lines[3];
+    for (std::string& line : lines) {
+        const std::size_t end = text.find('\n');
+        if (end == std::string_view::npos) return "another process";
+        line = text.substr(0, end);
+        text.remove_prefix(end + 1);
+    }
+    const bool is_self = lines[0] == std::to_string(::getpid());
+    return (is_self ? "this process, " : "process ") + lines[0] + " on " + lines[1] + " since " + lines[2];
+}
+
+bool lock_now(const File& file, int operation) {
+    while (::flock(file.descriptor(), operation | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK) return false;
+        if (errno != EINTR) raise_system(errno, "lock", file.path());
+    }
+    return true;
+}
+
+// Whether the path still leads to the file that is open: it may have been removed between open and lock.
+bool is_current(const File& file) {
+    struct stat opened = {};
+    struct stat named = {};
+    if (::fstat(file.descriptor(), &opened) != 0 || ::stat(file.path().c_str(), &named) != 0) return false;
+    return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+[[noreturn]] void raise_locked(const std::filesystem::path& directory, const File& file) {
+    // A shared lock can be had beside readers, but not beside a writer.
+    const bool by_readers = lock_now(file, LOCK_SH);
+    raise(Errc::locked,
+          directory.string() + " is open for " +
+              (by_readers ? "reading by another process or handle" : "writing by " + describe_holder(file)));
+}
+
+// The file to lock for reading; not open where there is none and none can be made, for then nobody can write.
+File open_shared(const std::filesystem::path& path) {
+    if (::access(path.c_str(), F_OK) == 0) return File::open_to_read(path);
+    if (errno == ENOENT && ::access(path.parent_path().c_str(), W_OK) != 0) return File();
+    return File::open_or_create(path);
+}
+
+}  // namespace
+
+DirectoryLock::DirectoryLock(const std::filesystem::path& directory, LockKind kind) {
+    const std::filesystem::path path = directory / "LOCK";
+    const bool exclusive = kind == LockKind::exclusive;
+    for (;;) {
+        file_ = exclusive ? File::open_or_create(path) : open_shared(path);
+        if (!file_.is_open()) return;
+        if (!lock_now(file_, exclusive ? LOCK_EX : LOCK_SH)) raise_locked(directory, file_);
+        if (is_current(file_)) break;
+        file_ = File();
+    }
+    if (!exclusive) return;
+    file_.truncate(0);
+    // The text only serves another program's error: a full disk must not keep anyone from opening.
+    static_cast<void>(attempt([&] { file_.write_at(0, describe_self()); }));
+    owner_ = ::getpid();
+}
+
+DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
+    std::swap(file_, other.file_);
+    std::swap(owner_, other.owner_);
+    return *this;
+}
+
+DirectoryLock::~DirectoryLock() {
+    // Never LOCK_UN: it would release the lock of the parent in a forked child. Closing the last copy does it.
+    if (file_.is_open() && owner_ == ::getpid()) static_cast<void>(attempt([&] { file_.truncate(0); }));
+}
+
+}  // namespace kith::inline v0::detail
