@@ -25,7 +25,8 @@ struct Plan {
 
 std::array<Plan, 4> plans;
 std::atomic<std::uint64_t> longest_write = 0;  // 0: any
-std::atomic<bool> interrupt = false;           // the next short write is interrupted
+std::atomic<bool> skip_syncs = false;
+std::atomic<bool> interrupt = false;  // the next short write is interrupted
 
 Plan& plan_of(FileCall call) {
     return plans[static_cast<std::size_t>(call)];
@@ -48,6 +49,11 @@ bool is_interrupted() {
 template <class Function>
 Function* system_call(const char* name) {
     return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
+}
+
+int sync(const char* name, int file) {
+    if (fails(FileCall::sync)) return -1;
+    return skip_syncs ? 0 : system_call<int(int)>(name)(file);
 }
 
 ssize_t write_at(const char* name, int file, const void* bytes, size_t count, off_t offset) {
@@ -87,11 +93,11 @@ ssize_t writev(int file, const struct iovec* parts, int count) {
 }
 
 int fdatasync(int file) {
-    return fails(FileCall::sync) ? -1 : system_call<int(int)>("fdatasync")(file);
+    return sync("fdatasync", file);
 }
 
 int fsync(int file) {
-    return fails(FileCall::sync) ? -1 : system_call<int(int)>("fsync")(file);
+    return sync("fsync", file);
 }
 
 int ftruncate(int file, off_t bytes) noexcept {
@@ -119,7 +125,13 @@ FileFaults FileFaults::short_writes(std::uint64_t bytes) {
     return {};
 }
 
+FileFaults FileFaults::no_syncs() {
+    skip_syncs = true;
+    return {};
+}
+
 FileFaults::~FileFaults() {
+    skip_syncs = false;
     for (Plan& plan : plans) plan.first = 0;
     longest_write = 0;
 }
@@ -140,6 +152,9 @@ namespace kith_test {
 
 FileFaults::FileFaults(FileCall, int, int, int) {}
 FileFaults FileFaults::short_writes(std::uint64_t) {
+    return {};
+}
+FileFaults FileFaults::no_syncs() {
     return {};
 }
 FileFaults::~FileFaults() = default;

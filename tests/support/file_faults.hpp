@@ -22,6 +22,9 @@ public:
     /// While it lives, each write takes at most `bytes` bytes, and every second one is interrupted first.
     static FileFaults short_writes(std::uint64_t bytes);
 
+    /// While it lives, syncs succeed at once and do nothing: for tests that stop no machine.
+    static FileFaults no_syncs();
+
     FileFaults(const FileFaults&) = delete;
     FileFaults& operator=(const FileFaults&) = delete;
     ~FileFaults();

@@ -46,7 +46,7 @@ inline void set_bytes(const std::filesystem::path& file, std::string_view bytes)
     out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
-inline std::string flipped(std::string bytes, std::size_t offset, unsigned char bits = 0x10) {
+inline std::string flipped(std::string bytes, std::size_t offset, unsigned bits = 0x10) {
     bytes[offset] = static_cast<char>(static_cast<unsigned char>(bytes[offset]) ^ bits);
     return bytes;
 }

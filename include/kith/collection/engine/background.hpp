@@ -55,7 +55,8 @@ inline void Engine::run_sync_timer() {
 /// Links a chunk of published records; false when none is left.
 inline bool Engine::link_some() {
     constexpr Slot chunk = 256;
-    for (const SegmentView& view : snapshot()->segments) {
+    const std::shared_ptr<const Snapshot> present = snapshot();
+    for (const SegmentView& view : present->segments) {
         const Slot linked = view.segment->linked();
         if (linked < view.count) {
             view.segment->link_up_to(std::min(view.count, linked + chunk), options_.index_threads);
