@@ -1,4 +1,4 @@
-// tests/collection/article.hpp — the record most tests of the collection write, and a place to keep it.
+// tests/collection/article.hpp — the record most tests of the collection write.
 #pragma once
 
 #include "kith/collection/collection.hpp"
@@ -6,13 +6,10 @@
 #include "kith/distance/cosine.hpp"
 #include "kith/distance/l2.hpp"
 
-#include <unistd.h>
+#include "support/temporary_directory.hpp"
 
 #include <array>
-#include <atomic>
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,33 +48,5 @@ inline std::vector<Article> articles(int first, int count, int version = 0) {
     for (int number = first; number < first + count; ++number) made.push_back(article(number, version));
     return made;
 }
-
-/// A new directory, removed with everything in it.
-class TemporaryDirectory {
-public:
-    TemporaryDirectory() {
-        static std::atomic<int> count{0};
-        path_ = folder() / ("kith-test-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
-        std::filesystem::create_directories(path_);
-    }
-    TemporaryDirectory(const TemporaryDirectory&) = delete;
-    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-    ~TemporaryDirectory() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-
-    [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
-private:
-    /// In memory where the system has such a folder and the environment names no other: syncs cost nothing there.
-    static std::filesystem::path folder() {
-        const std::filesystem::path in_memory = "/dev/shm";
-        const bool named = std::getenv("TMPDIR") != nullptr;
-        return !named && std::filesystem::is_directory(in_memory) ? in_memory : std::filesystem::temp_directory_path();
-    }
-
-    std::filesystem::path path_;
-};
 
 }  // namespace kith_test

@@ -29,15 +29,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string read_file(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void write_file(const fs::path& path, const std::string& bytes) {
-    std::ofstream(path, std::ios::binary) << bytes;
-}
-
 /// The newest file of the log that holds a record.
 fs::path last_log(const fs::path& collection) {
     fs::path last;
@@ -148,14 +139,14 @@ TEST_CASE("The log cut at every byte gives a prefix of the batches, is mended, a
         for (int batch = 0; batch < 4; ++batch) collection.insert(articles(2 * batch, 2));
     });
     const fs::path log = last_log(path);
-    const std::string whole = read_file(log);
+    const std::string whole = kith_test::bytes_of(log);
     const auto copy = directory / "copy.kith";
     const std::size_t log_header_bytes = kith::detail::log_header_bytes;
     std::size_t largest = 0;
     for (std::size_t size = 0; size <= whole.size(); ++size) {
         fs::remove_all(copy);
         fs::copy(path, copy, fs::copy_options::recursive);
-        write_file(copy / "log" / log.filename(), whole.substr(0, size));
+        kith_test::set_bytes(copy / "log" / log.filename(), whole.substr(0, size));
         std::size_t count = 0;
         // The header was on the disk before the first record was acknowledged, so without it something is wrong.
         if (size < log_header_bytes) {
@@ -195,7 +186,7 @@ TEST_CASE("The log flipped at every byte gives a reported prefix, or an error th
         for (int batch = 0; batch < 4; ++batch) collection.insert(articles(2 * batch, 2));
     });
     const fs::path log = last_log(path);
-    const std::string whole = read_file(log);
+    const std::string whole = kith_test::bytes_of(log);
     const auto copy = directory / "copy.kith";
     std::size_t errors = 0;
     std::size_t prefixes = 0;
@@ -204,7 +195,7 @@ TEST_CASE("The log flipped at every byte gives a reported prefix, or an error th
         fs::copy(path, copy, fs::copy_options::recursive);
         std::string flipped = whole;
         flipped[at] = static_cast<char>(flipped[at] ^ (1 << (at % 8)));
-        write_file(copy / "log" / log.filename(), flipped);
+        kith_test::set_bytes(copy / "log" / log.filename(), flipped);
         try {
             Collection<Articles> collection(copy);
             const std::size_t count = collection.size();
@@ -221,7 +212,7 @@ TEST_CASE("The log flipped at every byte gives a reported prefix, or an error th
             INFO(text);
             REQUIRE((error.code() == Errc::corrupt || error.code() == Errc::unsupported_version));
             REQUIRE(text.find(".log") != std::string::npos);
-            REQUIRE(read_file(copy / "log" / log.filename()) == flipped);
+            REQUIRE(kith_test::bytes_of(copy / "log" / log.filename()) == flipped);
             ++errors;
         }
     }
@@ -240,11 +231,11 @@ TEST_CASE("A segment file flipped anywhere is refused by name") {
     int tried = 0;
     for (const auto& entry : fs::recursive_directory_iterator(path / "segments")) {
         if (!entry.is_regular_file()) continue;
-        const std::string whole = read_file(entry.path());
+        const std::string whole = kith_test::bytes_of(entry.path());
         for (std::size_t at = 0; at < whole.size(); at += 1 + whole.size() / 40) {
             std::string flipped = whole;
             flipped[at] = static_cast<char>(flipped[at] ^ 4);
-            write_file(entry.path(), flipped);
+            kith_test::set_bytes(entry.path(), flipped);
             try {
                 const Collection<Articles> collection(path);
                 FAIL_CHECK("byte " << at << " of " << entry.path() << " went unnoticed");
@@ -254,7 +245,7 @@ TEST_CASE("A segment file flipped anywhere is refused by name") {
             }
             ++tried;
         }
-        write_file(entry.path(), whole);
+        kith_test::set_bytes(entry.path(), whole);
     }
     CHECK(tried > 60);
     CHECK(Collection<Articles>(path).size() == 300);
@@ -270,7 +261,7 @@ TEST_CASE("Leftovers of an interrupted checkpoint are removed, and reported") {
         collection.insert(articles(10, 10));
     }
     fs::create_directories(path / "segments" / "0000000001");
-    write_file(path / "segments" / "0000000001" / "embedding.rows", "half");
+    kith_test::set_bytes(path / "segments" / "0000000001" / "embedding.rows", "half");
     fs::create_directories(path / "segments" / "0000000002.tmp");
     Collection<Articles> collection(path);
     CHECK(collection.recovery().removed_files.size() == 2);

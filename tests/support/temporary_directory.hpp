@@ -3,7 +3,9 @@
 #pragma once
 
 #include <unistd.h>
+
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -18,7 +20,7 @@ public:
     TemporaryDirectory() {
         static std::atomic<int> made = 0;
         const std::string name = "kith-test-" + std::to_string(::getpid()) + "-" + std::to_string(++made);
-        path_ = std::filesystem::temp_directory_path() / name;
+        path_ = folder() / name;
         std::filesystem::remove_all(path_);
         std::filesystem::create_directory(path_);
     }
@@ -33,6 +35,13 @@ public:
     [[nodiscard]] std::filesystem::path operator/(const std::filesystem::path& name) const { return path_ / name; }
 
 private:
+    /// In memory where the system has such a folder and the environment names no other: syncs cost nothing there.
+    static std::filesystem::path folder() {
+        const std::filesystem::path in_memory = "/dev/shm";
+        const bool named = std::getenv("TMPDIR") != nullptr;
+        return !named && std::filesystem::is_directory(in_memory) ? in_memory : std::filesystem::temp_directory_path();
+    }
+
     std::filesystem::path path_;
 };
 
@@ -41,7 +50,9 @@ inline std::string bytes_of(const std::filesystem::path& file) {
     return {std::istreambuf_iterator<char>(in), {}};
 }
 
+/// Makes `file` hold `bytes`. It is removed first: file systems hurry to the disk what replaces a file in place.
 inline void set_bytes(const std::filesystem::path& file, std::string_view bytes) {
+    std::filesystem::remove(file);
     std::ofstream out(file, std::ios::binary | std::ios::trunc);
     out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }

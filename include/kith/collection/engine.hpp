@@ -118,9 +118,10 @@ private:
     mutable std::shared_mutex lifetime_;  // shared by every call, exclusive to close
     bool closed_ = false;                 // guarded by lifetime_
 
-    CommitQueue<Request> queue_;         // gives the writer role
-    Stage stage_;                        // the writer role's
-    std::atomic<bool> poisoned_{false};  // a sync failed: memory is ahead of what is surely on the disk
+    CommitQueue<Request> queue_;                // gives the writer role
+    Stage stage_;                               // the writer role's
+    std::atomic<std::uint64_t> log_length_{0};  // bytes since the last checkpoint, for the background thread
+    std::atomic<bool> poisoned_{false};         // a sync failed: memory is ahead of what is surely on the disk
 
     mutable std::shared_mutex published_mutex_;  // held for a look-up or an exchange, never for a search
     KeyMap keys_;                                // guarded by published_mutex_

@@ -47,9 +47,7 @@ public:
         }
         void operator++(int) { ++*this; }
 
-        friend bool operator==(const Iterator& it, std::default_sentinel_t) noexcept {
-            return it.at_end();
-        }
+        friend bool operator==(const Iterator& it, std::default_sentinel_t) noexcept { return it.at_end(); }
 
     private:
         [[nodiscard]] bool at_end() const noexcept { return segment_ == range_->snapshot_->segments.size(); }

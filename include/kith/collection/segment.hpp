@@ -41,6 +41,7 @@ public:
 
     [[nodiscard]] std::uint32_t id() const noexcept { return id_; }
     [[nodiscard]] bool sealed() const noexcept { return rows_ == nullptr; }
+    /// For the writer, as size() is.
     [[nodiscard]] bool full() const noexcept { return size() == capacity_; }
 
     /// Slots given out, published or not.
@@ -74,9 +75,9 @@ public:
     [[nodiscard]] const VectorIndex& index(std::size_t vector_field) const noexcept { return *indexes_[vector_field]; }
     [[nodiscard]] std::size_t index_count() const noexcept { return indexes_.size(); }
 
-    /// How many slots every graph holds.
+    /// The slots below it are in every graph; past the last slot where there are no graphs.
     [[nodiscard]] Slot linked() const noexcept {
-        Slot linked = size();
+        Slot linked = no_slot;
         for (const auto& index : indexes_) linked = std::min(linked, index->indexed());
         return linked;
     }

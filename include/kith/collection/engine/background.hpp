@@ -37,7 +37,7 @@ inline void Engine::run_in_background() {
         const std::exception_ptr failed = attempt([&] {
             more = link_some();
             const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only && !poisoned_.load();
-            if (!more && writable && store_->log_bytes() > options_.log_bytes) seal_all();
+            if (!more && writable && log_length_.load() > options_.log_bytes) seal_all();
         });
         if (failed != nullptr) more = false;
     }
@@ -91,6 +91,7 @@ inline void Engine::seal_all() {
         std::vector<std::shared_ptr<Segment>> segments;
         for (const SegmentView& view : sealed->segments) segments.push_back(view.segment);
         stage_.reset(std::move(segments), stage_.next_segment());
+        log_length_.store(store_->log_bytes());
         const std::unique_lock lock(published_mutex_);
         snapshot_ = std::move(sealed);
         keys_.clear();

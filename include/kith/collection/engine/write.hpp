@@ -37,6 +37,7 @@ inline void Engine::serve(const std::vector<Request*>& requests) {
     }
     if (options_.durability.level() == Durability::Level::each_commit) sync_log();
     publish();
+    if (store_ != nullptr) log_length_.store(store_->log_bytes());
 }
 
 inline void Engine::serve_one(const Request& request) {
