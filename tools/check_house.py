@@ -52,6 +52,7 @@ CONDITIONAL_INCLUDES = {
     "src/distance/cpu.cpp",
     "src/storage/roaring.cpp",
     "tests/support/catch.hpp",
+    "tests/support/file_faults.cpp",
 }
 MACRO_HEADERS = {"include/kith/core/config.hpp", "include/kith/core/assert.hpp", "include/kith/version.hpp"}
 GENERATED = {"single_include/kith.hpp"}

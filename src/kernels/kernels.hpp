@@ -1,8 +1,8 @@
 // src/kernels/kernels.hpp — the kernels, written once over a register of any size.
 //
-// Rows are scored four at a time: the query is loaded once for the four, and their eight sums hide the latency of an
-// addition. However rows are grouped, each row's own arithmetic is the same, so its distance does not depend on who
-// stands beside it.
+// Gathered rows are scored four at a time: the query is loaded once for the four, and their eight sums hide the latency
+// of an addition. However rows are grouped, each row's own arithmetic is the same, so its distance does not depend on
+// who stands beside it.
 //
 // Only sources built for one instruction set include this; see table.hpp for how they are reached.
 #pragma once
@@ -89,7 +89,7 @@ template <class Terms>
 void score_slots(const float* query, const float* rows, std::size_t stride, std::size_t dim, const Slot* slots,
                  std::size_t count, float* out) noexcept {
     // A row comes from memory in the time it takes to score a few. The processor's own prefetcher takes over in a long
-    // row, so only its beginning is asked for.
+    // row, so only its beginning is asked for. Measured: 4 rows ahead and whole rows were up to a fifth slower.
     constexpr std::size_t ahead = 8;
     constexpr std::size_t line = 64 / sizeof(float);
     constexpr std::size_t longest = 16 * line;
@@ -115,15 +115,11 @@ void score_slots(const float* query, const float* rows, std::size_t stride, std:
 template <class Terms>
 void score_block(const float* query, const float* rows, std::size_t stride, std::size_t dim, std::size_t count,
                  float* out) noexcept {
-    for (std::size_t i = 0; i < count; i += 4) {
-        const std::size_t left = count - i < 4 ? count - i : 4;
-        const float* group[4];
-        for (std::size_t row = 0; row < left; ++row) group[row] = rows + (i + row) * stride;
-        if (left == 4) {
-            score_group<Terms, 4>(query, group, dim, out + i);
-        } else {
-            score_rest<Terms>(query, group, dim, left, out + i);
-        }
+    // One row after the other is one stream, which the processor's prefetcher follows as fast as memory goes: 34 to 41
+    // GB/s measured from 100 to 768 dimensions, against 20 to 38 for four rows at once.
+    for (std::size_t i = 0; i < count; ++i) {
+        const float* row = rows + i * stride;
+        score_group<Terms, 1>(query, &row, dim, out + i);
     }
 }
 

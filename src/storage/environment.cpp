@@ -96,9 +96,10 @@ struct EnvironmentState {
     MDB_env* environment = nullptr;
     MDB_dbi tables[table_count] = {};
     std::size_t page_bytes = 0;
-    bool pages_are_aligned = false;  // to page_bytes, in memory
+    bool pages_are_aligned = false;             // to page_bytes, in memory
     std::atomic<std::uint64_t> file_bytes = 0;  // the file is at least so long
-    std::atomic<bool> poisoned = false;
+    std::atomic<bool> poisoned = false;         // takes no further transaction
+    std::atomic<bool> broken = false;           // LMDB stopped halfway: it must not even be closed
 
     std::mutex writing;            // held by the one writer
     std::mutex mutex;              // guards what follows
@@ -115,6 +116,7 @@ namespace {
 void on_lmdb_assertion(MDB_env* environment, const char* text) {
     auto* const state = static_cast<EnvironmentState*>(::mdb_env_get_userctx(environment));
     state->poisoned = true;
+    state->broken = true;
     raise_damaged(state->file, std::string("LMDB met a page that cannot be: ") + text);
 }
 
@@ -143,13 +145,13 @@ EnvironmentState::EnvironmentState(const std::filesystem::path& directory, Envir
     }
     const std::exception_ptr failed = attempt([&] { open_tables(); });
     if (failed == nullptr) return;
-    if (!poisoned) ::mdb_env_close(environment);
+    if (!broken) ::mdb_env_close(environment);
     std::rethrow_exception(failed);
 }
 
 EnvironmentState::~EnvironmentState() {
     // In a forked child, LMDB's tables belong to the parent; after an assertion, to nobody.
-    if (!is_ours() || poisoned) return;
+    if (!is_ours() || broken) return;
     for (MDB_txn* const reader : pool) ::mdb_txn_abort(reader);
     ::mdb_env_close(environment);
 }
@@ -361,7 +363,7 @@ struct WriteTransaction::Impl {
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
     ~Impl() {
-        if (transaction != nullptr && !state.poisoned) ::mdb_txn_abort(transaction);
+        if (transaction != nullptr && !state.broken) ::mdb_txn_abort(transaction);
     }
 
     static void check_key(Table table, std::string_view key) {

@@ -1,8 +1,6 @@
 // tests/support/file_faults.cpp — system calls that pass through, or fail as a FileFaults says.
 #include "support/file_faults.hpp"
 
-#if defined(__linux__)
-
 #include <dlfcn.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -11,6 +9,8 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+
+#if defined(__linux__)
 
 namespace {
 

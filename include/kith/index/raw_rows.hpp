@@ -40,7 +40,7 @@ public:
         kernels_.block(query_, row(first), stride_, dim_, count, out);
     }
 
-    void prefetch(Slot slot) const noexcept {
+    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
         constexpr std::size_t line = 64;
         constexpr std::size_t longest = 8 * line;  // the processor's own prefetcher follows from there
         const auto* bytes = reinterpret_cast<const char*>(row(slot));
@@ -75,7 +75,7 @@ public:
         for (std::size_t i = 0; i < count; ++i) out[i] = distance(out[i], first + static_cast<Slot>(i));
     }
 
-    void prefetch(Slot slot) const noexcept { products_.prefetch(slot); }
+    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept { products_.prefetch(slot); }
 
 private:
     [[nodiscard]] float distance(float negative_product, Slot slot) const noexcept {

@@ -7,7 +7,6 @@
 #include "kith/core/slot.hpp"
 #include "kith/index/flat.hpp"
 #include "kith/index/hnsw.hpp"
-#include "kith/index/hnsw/params.hpp"
 
 #include <cstddef>
 #include <span>

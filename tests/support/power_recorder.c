@@ -1,0 +1,307 @@
+// tests/support/power_recorder.c — writes down every change a program makes under one directory, in order.
+//
+// Loaded with LD_PRELOAD, it passes each call on and records the ones that succeeded, so that power_cut.py can build
+// what a disk might hold had the power gone at any moment. What a program writes to standard output is recorded too,
+// and so stands between the changes that came before and after it.
+//
+//   KITH_RECORD_DIRECTORY   absolute path of the directory
+//   KITH_RECORD_TRACE       the file to write
+//
+//   trace  := record*
+//   record := u64 number; u32 kind; i32 descriptor; u64 a; u64 b; u64 payload bytes; payload       all little-endian
+//   kind   := 'o' open (a flags, payload path)      | 'c' close
+//           | 'w' write (a offset, payload data)    | 't' ftruncate (a bytes)   | 's' sync (a: see below)
+//           | 'r' rename (payload from, 0, to)      | 'u' unlink | 'd' rmdir | 'm' mkdir (payload path)
+//           | 'k' standard output (payload text)
+//
+// A sync covers the records numbered below its `a`: those that stood there when it began. A change is recorded after
+// it was made, a close before, so whatever threads do at once, no record claims more than is true.
+//
+// It does not see shared mappings, duplicated descriptors, or what the C library does for itself (fopen). power_cut.py
+// compares the last image with the real directory, so none of these can hide.
+#define _GNU_SOURCE
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { most_descriptors = 65536 };
+
+struct head {
+    uint64_t number;
+    uint32_t kind;
+    int32_t descriptor;
+    uint64_t a;
+    uint64_t b;
+    uint64_t payload_bytes;
+};
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static int trace = -1;                  // guarded by mutex; -1 until the first record
+static uint64_t next_number = 1;        // guarded by mutex
+static char tracked[most_descriptors];  // 1: open under the directory
+
+#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+static void write_all(const void* bytes, size_t count) {
+    const char* at = bytes;
+    while (count > 0) {
+        const ssize_t done = NEXT(write)(trace, at, count);
+        if (done < 0 && errno == EINTR) continue;
+        if (done <= 0) abort();  // half a trace would prove nothing
+        at += done;
+        count -= (size_t)done;
+    }
+}
+
+static void record(int kind, int descriptor, uint64_t a, uint64_t b, const void* payload, size_t payload_bytes) {
+    const int error = errno;
+    pthread_mutex_lock(&mutex);
+    if (trace < 0) {
+        const char* path = getenv("KITH_RECORD_TRACE");
+        trace = path == NULL ? -1 : NEXT(open)(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        if (trace < 0) abort();
+    }
+    const struct head head = {next_number++, (uint32_t)kind, descriptor, a, b, payload_bytes};
+    write_all(&head, sizeof(head));
+    write_all(payload, payload_bytes);
+    pthread_mutex_unlock(&mutex);
+    errno = error;
+}
+
+static uint64_t newest_number(void) {
+    pthread_mutex_lock(&mutex);
+    const uint64_t number = next_number;
+    pthread_mutex_unlock(&mutex);
+    return number;
+}
+
+// The absolute path of `path` below `directory` into `out`; 1 when it lies in the recorded directory.
+static int resolve(int directory, const char* path, char out[PATH_MAX]) {
+    const char* const root = getenv("KITH_RECORD_DIRECTORY");
+    if (root == NULL || path == NULL) return 0;
+    char base[PATH_MAX] = "";
+    if (path[0] != '/') {
+        if (directory == AT_FDCWD) {
+            if (getcwd(base, sizeof(base)) == NULL) return 0;
+        } else {
+            char link[64];
+            snprintf(link, sizeof(link), "/proc/self/fd/%d", directory);
+            const ssize_t length = readlink(link, base, sizeof(base) - 1);
+            if (length < 0) return 0;
+            base[length] = '\0';
+        }
+    }
+    if (strlen(base) + 1 + strlen(path) >= PATH_MAX) abort();
+    strcpy(out, base);
+    if (path[0] != '/') strcat(out, "/");
+    strcat(out, path);
+    const size_t length = strlen(root);
+    return strncmp(out, root, length) == 0 && (out[length] == '/' || out[length] == '\0');
+}
+
+static int is_tracked(int descriptor) {
+    return descriptor >= 0 && descriptor < most_descriptors && tracked[descriptor];
+}
+
+static int opened(int descriptor, int directory, const char* path, int flags) {
+    char full[PATH_MAX];
+    if (descriptor < 0) return descriptor;
+    if (descriptor >= most_descriptors) abort();
+    tracked[descriptor] = (char)resolve(directory, path, full);
+    if (tracked[descriptor]) record('o', descriptor, (uint64_t)(unsigned)flags, 0, full, strlen(full));
+    return descriptor;
+}
+
+static mode_t mode_of(int flags, va_list arguments) {
+    return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(arguments, mode_t) : 0;
+}
+
+#define DEFINE_OPEN(name)                                                    \
+    int name(const char* path, int flags, ...) {                             \
+        va_list arguments;                                                   \
+        va_start(arguments, flags);                                          \
+        const mode_t mode = mode_of(flags, arguments);                       \
+        va_end(arguments);                                                   \
+        return opened(NEXT(name)(path, flags, mode), AT_FDCWD, path, flags); \
+    }
+#define DEFINE_OPENAT(name)                                                              \
+    int name(int directory, const char* path, int flags, ...) {                          \
+        va_list arguments;                                                               \
+        va_start(arguments, flags);                                                      \
+        const mode_t mode = mode_of(flags, arguments);                                   \
+        va_end(arguments);                                                               \
+        return opened(NEXT(name)(directory, path, flags, mode), directory, path, flags); \
+    }
+DEFINE_OPEN(open)
+DEFINE_OPEN(open64)
+DEFINE_OPENAT(openat)
+DEFINE_OPENAT(openat64)
+
+int creat(const char* path, mode_t mode) {
+    return open(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
+}
+
+int creat64(const char* path, mode_t mode) {
+    return open64(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
+}
+
+static void closing(int descriptor) {
+    if (!is_tracked(descriptor)) return;
+    record('c', descriptor, 0, 0, NULL, 0);
+    tracked[descriptor] = 0;
+}
+
+int close(int descriptor) {
+    closing(descriptor);
+    return NEXT(close)(descriptor);
+}
+
+int closedir(DIR* directory) {
+    closing(dirfd(directory));
+    return NEXT(closedir)(directory);
+}
+
+static void written(int descriptor, const struct iovec* parts, int count, off_t offset, ssize_t done) {
+    for (int part = 0; part < count && done > 0; ++part) {
+        const size_t bytes = parts[part].iov_len < (size_t)done ? parts[part].iov_len : (size_t)done;
+        if (bytes > 0) record('w', descriptor, (uint64_t)offset, 0, parts[part].iov_base, bytes);
+        offset += (off_t)bytes;
+        done -= (ssize_t)bytes;
+    }
+}
+
+ssize_t write(int descriptor, const void* bytes, size_t count) {
+    const ssize_t done = NEXT(write)(descriptor, bytes, count);
+    if (done > 0 && descriptor == STDOUT_FILENO) {
+        record('k', descriptor, 0, 0, bytes, (size_t)done);
+    } else if (done > 0 && is_tracked(descriptor)) {
+        const struct iovec part = {(void*)bytes, (size_t)done};
+        written(descriptor, &part, 1, lseek(descriptor, 0, SEEK_CUR) - done, done);
+    }
+    return done;
+}
+
+ssize_t writev(int descriptor, const struct iovec* parts, int count) {
+    const ssize_t done = NEXT(writev)(descriptor, parts, count);
+    if (done > 0 && is_tracked(descriptor)) {
+        written(descriptor, parts, count, lseek(descriptor, 0, SEEK_CUR) - done, done);
+    }
+    return done;
+}
+
+#define DEFINE_PWRITE(name, offset_type)                                                \
+    ssize_t name(int descriptor, const void* bytes, size_t count, offset_type offset) { \
+        const ssize_t done = NEXT(name)(descriptor, bytes, count, offset);              \
+        const struct iovec part = {(void*)bytes, count};                                \
+        if (is_tracked(descriptor)) written(descriptor, &part, 1, offset, done);        \
+        return done;                                                                    \
+    }
+#define DEFINE_PWRITEV(name, offset_type)                                                    \
+    ssize_t name(int descriptor, const struct iovec* parts, int count, offset_type offset) { \
+        const ssize_t done = NEXT(name)(descriptor, parts, count, offset);                   \
+        if (is_tracked(descriptor)) written(descriptor, parts, count, offset, done);         \
+        return done;                                                                         \
+    }
+DEFINE_PWRITE(pwrite, off_t)
+DEFINE_PWRITE(pwrite64, off64_t)
+DEFINE_PWRITEV(pwritev, off_t)
+DEFINE_PWRITEV(pwritev64, off64_t)
+
+#define DEFINE_FTRUNCATE(name, offset_type)                                                              \
+    int name(int descriptor, offset_type bytes) {                                                        \
+        const int result = NEXT(name)(descriptor, bytes);                                                \
+        if (result == 0 && is_tracked(descriptor)) record('t', descriptor, (uint64_t)bytes, 0, NULL, 0); \
+        return result;                                                                                   \
+    }
+DEFINE_FTRUNCATE(ftruncate, off_t)
+DEFINE_FTRUNCATE(ftruncate64, off64_t)
+
+#define DEFINE_SYNC(name)                                                                       \
+    int name(int descriptor) {                                                                  \
+        const uint64_t before = newest_number();                                                \
+        const int result = NEXT(name)(descriptor);                                              \
+        if (result == 0 && is_tracked(descriptor)) record('s', descriptor, before, 0, NULL, 0); \
+        return result;                                                                          \
+    }
+DEFINE_SYNC(fsync)
+DEFINE_SYNC(fdatasync)
+
+static void named(int kind, int directory, const char* path) {
+    char full[PATH_MAX];
+    if (resolve(directory, path, full)) record(kind, -1, 0, 0, full, strlen(full));
+}
+
+static void renamed(int from_directory, const char* from, int to_directory, const char* to) {
+    char full_from[PATH_MAX];
+    char full_to[PATH_MAX];
+    const int from_here = resolve(from_directory, from, full_from);
+    const int to_here = resolve(to_directory, to, full_to);
+    if (from_here != to_here) abort();  // in or out of the directory: power_cut.py could not follow
+    if (!from_here) return;
+    char both[2 * PATH_MAX];
+    const size_t from_bytes = strlen(full_from) + 1;
+    memcpy(both, full_from, from_bytes);
+    memcpy(both + from_bytes, full_to, strlen(full_to));
+    record('r', -1, 0, 0, both, from_bytes + strlen(full_to));
+}
+
+int rename(const char* from, const char* to) {
+    const int result = NEXT(rename)(from, to);
+    if (result == 0) renamed(AT_FDCWD, from, AT_FDCWD, to);
+    return result;
+}
+
+int renameat(int from_directory, const char* from, int to_directory, const char* to) {
+    const int result = NEXT(renameat)(from_directory, from, to_directory, to);
+    if (result == 0) renamed(from_directory, from, to_directory, to);
+    return result;
+}
+
+int unlink(const char* path) {
+    const int result = NEXT(unlink)(path);
+    if (result == 0) named('u', AT_FDCWD, path);
+    return result;
+}
+
+int rmdir(const char* path) {
+    const int result = NEXT(rmdir)(path);
+    if (result == 0) named('d', AT_FDCWD, path);
+    return result;
+}
+
+int unlinkat(int directory, const char* path, int flags) {
+    const int result = NEXT(unlinkat)(directory, path, flags);
+    if (result == 0) named((flags & AT_REMOVEDIR) != 0 ? 'd' : 'u', directory, path);
+    return result;
+}
+
+// The C library's own calls unlink and rmdir where nobody else can see them.
+int remove(const char* path) {
+    const int result = unlink(path);
+    return result != 0 && (errno == EISDIR || errno == EPERM) ? rmdir(path) : result;
+}
+
+int mkdir(const char* path, mode_t mode) {
+    const int result = NEXT(mkdir)(path, mode);
+    if (result == 0) named('m', AT_FDCWD, path);
+    return result;
+}
+
+int mkdirat(int directory, const char* path, mode_t mode) {
+    const int result = NEXT(mkdirat)(directory, path, mode);
+    if (result == 0) named('m', directory, path);
+    return result;
+}
