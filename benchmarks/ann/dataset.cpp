@@ -25,7 +25,8 @@ Bytes read(const std::filesystem::path& file) {
     if (!std::filesystem::exists(file)) fail(file, "missing");
     const std::string extension = file.extension().string();
     const std::string program = extension == ".zst" ? "zstd -dcq" : extension == ".gz" ? "gzip -dc" : "cat";
-    const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen((program + " '" + file.string() + "'").c_str(), "r"), pclose);
+    const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen((program + " '" + file.string() + "'").c_str(), "r"),
+                                                     pclose);
     if (!pipe) fail(file, "cannot run " + program);
     Bytes bytes;
     Bytes block(std::size_t{1} << 20);
@@ -114,6 +115,17 @@ void keep(Matrix& matrix, std::size_t rows) {
     if (rows < matrix.rows()) matrix.values.resize(rows * matrix.dim);
 }
 
+/// Moves every `step`-th row of the base to the queries.
+void hold_out(Dataset& set, std::size_t step) {
+    Matrix all = std::move(set.base);
+    set.base = Matrix{all.dim, {}};
+    set.queries = Matrix{all.dim, {}};
+    for (std::size_t row = 0; row < all.rows(); ++row) {
+        Matrix& to = row % step == 0 ? set.queries : set.base;
+        to.values.insert(to.values.end(), all.row(row), all.row(row) + all.dim);
+    }
+}
+
 /// The distance of each query's k-th nearest, by comparing all.
 template <class Metric>
 void find_reach(Dataset& set, std::size_t k) {
@@ -164,7 +176,11 @@ Dataset load(const std::filesystem::path& folder, const std::string& name, std::
     set.name = name;
     const auto file = [&](const char* rest) { return folder / (name + rest); };
     std::filesystem::path truth_file = file(".gt.i32bin.zst");
-    if (name == "fashion") {
+    if (name == "words") {
+        set.base = i8_values(folder / "words.i8bin");
+        hold_out(set, 20);
+        set.cosine = true;
+    } else if (name == "fashion") {
         set.base = idx_images(file("-train-images-idx3-ubyte.gz"));
         set.queries = idx_images(file("-t10k-images-idx3-ubyte.gz"));
         keep(set.queries, 2000);  // as many as have known neighbours

@@ -32,9 +32,10 @@ struct Dataset {
 /// The true distance between two vectors of the set, summed in double: squared L2, or 1 - inner product.
 double true_distance(const Dataset& set, const float* a, const float* b);
 
-/// Loads set `name` (fashion, text, glove, sift, or any whose files are name.base.fvecs, name.query.fvecs and maybe
-/// name.gt.ivecs) with at most `rows` base vectors and `queries` queries, and finds what the k-th nearest distance is.
-/// Throws: std::runtime_error naming the file that is missing or malformed.
+/// Loads set `name` (words, which the examples carry; fashion, text, glove, sift; or any whose files are
+/// name.base.fvecs, name.query.fvecs and maybe name.gt.ivecs) with at most `rows` base vectors and `queries` queries,
+/// and finds what the k-th nearest distance is. Throws: std::runtime_error naming the file that is missing or
+/// malformed.
 Dataset load(const std::filesystem::path& folder, const std::string& name, std::size_t rows, std::size_t queries,
              std::size_t k);
 

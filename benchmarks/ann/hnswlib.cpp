@@ -1,4 +1,5 @@
-// benchmarks/ann/hnswlib.cpp — the peer, in a source of its own so that it can be compiled with the flags it does best with.
+// benchmarks/ann/hnswlib.cpp — the peer, in a source of its own so that it can be compiled with the flags it does best
+// with.
 #include "contender.hpp"
 
 #if defined(__has_include)
@@ -51,7 +52,9 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Contender> make_hnswlib(const BuildParams& params) { return std::make_unique<Hnswlib>(params); }
+std::unique_ptr<Contender> make_hnswlib(const BuildParams& params) {
+    return std::make_unique<Hnswlib>(params);
+}
 
 }  // namespace ann
 
@@ -59,7 +62,9 @@ std::unique_ptr<Contender> make_hnswlib(const BuildParams& params) { return std:
 
 namespace ann {
 
-std::unique_ptr<Contender> make_hnswlib(const BuildParams&) { return nullptr; }
+std::unique_ptr<Contender> make_hnswlib(const BuildParams&) {
+    return nullptr;
+}
 
 }  // namespace ann
 

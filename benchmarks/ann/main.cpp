@@ -24,7 +24,8 @@ namespace {
 constexpr const char* usage =
     "ann --data DIR [--sets fashion,text] [--out results] [--contenders kith,hnswlib]\n"
     "    [--rows N] [--queries N] [--k 10] [--rounds 5] [--ef 10,16,24,...]\n"
-    "A set is fashion, text, glove or sift, or any NAME with DIR/NAME.base.fvecs and DIR/NAME.query.fvecs (L2).\n";
+    "A set is words (examples/data), fashion, text, glove or sift, or any NAME with DIR/NAME.base.fvecs and "
+    "DIR/NAME.query.fvecs (L2).\n";
 
 struct Settings {
     std::filesystem::path data;

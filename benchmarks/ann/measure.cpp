@@ -95,8 +95,7 @@ std::vector<Result> measure(const Dataset& set, std::vector<Entrant>& entrants, 
         for (std::size_t point = 0; point < points; ++point) {
             for (std::size_t turn = 0; turn < entrants.size(); ++turn) {
                 const std::size_t i = (turn + round) % entrants.size();
-                passes[i * points + point].push_back(
-                    run(set, *entrants[i].contender, rounds.k, rounds.efs[point]));
+                passes[i * points + point].push_back(run(set, *entrants[i].contender, rounds.k, rounds.efs[point]));
             }
         }
     }

@@ -15,9 +15,9 @@ namespace ann {
 /// One contender at one ef.
 struct Point {
     std::uint32_t ef = 0;
-    double recall = 0;   // share of results no farther than the true k-th
-    double qps = 0;      // queries a second of thread CPU time, median of the rounds
-    double p50_us = 0;   // wall clock, median of the rounds' medians
+    double recall = 0;  // share of results no farther than the true k-th
+    double qps = 0;     // queries a second of thread CPU time, median of the rounds
+    double p50_us = 0;  // wall clock, median of the rounds' medians
 };
 
 struct Result {

@@ -13,8 +13,8 @@ namespace {
 
 /// Where a value lies in the picture.
 struct Axis {
-    double low, high;    // of the values
-    double begin, end;   // of the pixels
+    double low, high;   // of the values
+    double begin, end;  // of the pixels
 
     [[nodiscard]] double at(double value) const { return begin + (value - low) / (high - low) * (end - begin); }
 };
@@ -125,7 +125,8 @@ void write_plot(std::ostream& out, std::span<const Result> results) {
         out << "\"/>\n<g fill=\"" << color << "\">\n";
         for (const Point& point : results[i].points) {
             if (point.recall < least_recall) continue;
-            out << "<circle r=\"3\" cx=\"" << x.at(point.recall) << "\" cy=\"" << y.at(std::log10(point.qps)) << "\"/>\n";
+            out << "<circle r=\"3\" cx=\"" << x.at(point.recall) << "\" cy=\"" << y.at(std::log10(point.qps))
+                << "\"/>\n";
         }
         write_text(out, x.begin + 16, y.begin - 40 + 18 * static_cast<double>(i), results[i].contender, "start");
         out << "</g>\n";

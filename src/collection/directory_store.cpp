@@ -5,6 +5,7 @@
 #include "kith/storage/file.hpp"
 #include "kith/storage/log_reader.hpp"
 #include "kith/storage/segment_file.hpp"
+#include "kith/storage/system_error.hpp"
 
 #include <algorithm>
 #include <system_error>
@@ -53,11 +54,34 @@ bool is_empty_directory(const std::filesystem::path& path) {
     return std::filesystem::is_directory(path, ignored) && std::filesystem::is_empty(path, ignored);
 }
 
+bool stands_at(const std::filesystem::path& path) {
+    std::error_code error;
+    const bool found = std::filesystem::exists(path, error);
+    if (error) raise_system(error.value(), "look at", path);
+    return found;
+}
+
+/// `path` as it will be understood from any working directory, without a slash at its end.
+std::filesystem::path resolved(const std::filesystem::path& path) {
+    if (path.empty()) raise(Errc::invalid_argument, "the path of the collection is empty");
+    std::error_code error;
+    std::filesystem::path whole = std::filesystem::absolute(path, error);
+    if (!error) whole = std::filesystem::weakly_canonical(whole, error);
+    if (error) raise_system(error.value(), "look at", path);
+    return whole.has_filename() ? whole : whole.parent_path();
+}
+
+void remove_directory(const std::filesystem::path& path) {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+    if (error) raise_system(error.value(), "remove", path);
+}
+
 }  // namespace
 
 void create_directory_store(const std::filesystem::path& path, const EngineSchema& schema) {
-    const std::filesystem::path around = path.has_parent_path() ? path.parent_path() : ".";
-    if (!std::filesystem::exists(around)) {
+    const std::filesystem::path around = path.parent_path();
+    if (!stands_at(around)) {
         raise(Errc::not_found,
               path.string() + ": cannot make a collection there, " + around.string() + " does not exist");
     }
@@ -86,16 +110,16 @@ void create_directory_store(const std::filesystem::path& path, const EngineSchem
     std::rethrow_exception(failed);
 }
 
-OpenedStore open_durable_store(const std::filesystem::path& path, const Options& options, const EngineSchema& schema) {
-    std::error_code ignored;
+OpenedStore open_durable_store(const std::filesystem::path& given, const Options& options, const EngineSchema& schema) {
+    const std::filesystem::path path = resolved(given);
     const bool may_create = options.mode == OpenMode::create || options.mode == OpenMode::create_or_open;
-    const bool missing = !std::filesystem::exists(path, ignored);
+    const bool missing = !stands_at(path);
     if (options.mode == OpenMode::create && !missing) raise(Errc::already_exists, path.string() + " exists");
     if (missing && !may_create) raise(Errc::not_found, path.string() + " does not exist");
     if (may_create && (missing || is_empty_directory(path))) {
         const std::exception_ptr failed = attempt([&] { create_directory_store(path, schema); });
         // Another process may have made it meanwhile; then it is opened.
-        if (failed != nullptr && (options.mode == OpenMode::create || !std::filesystem::exists(path / "IDENTITY"))) {
+        if (failed != nullptr && (options.mode == OpenMode::create || !stands_at(path / "IDENTITY"))) {
             std::rethrow_exception(failed);
         }
     }
@@ -146,10 +170,13 @@ std::vector<std::string> DirectoryStore::remove_orphans() const {
     std::vector<std::filesystem::path> known;
     for (const SegmentState& segment : state_.segments) known.push_back(segment_path(segment.id));
     std::vector<std::string> removed;
-    for (const auto& entry : std::filesystem::directory_iterator(path_ / "segments")) {
-        if (std::find(known.begin(), known.end(), entry.path()) == known.end())
-            removed.push_back(entry.path().string());
+    std::error_code error;
+    std::filesystem::directory_iterator entries(path_ / "segments", error);
+    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+        const std::filesystem::path& found = entries->path();
+        if (std::find(known.begin(), known.end(), found) == known.end()) removed.push_back(found.string());
     }
+    if (error) raise_system(error.value(), "list", path_ / "segments");
     std::error_code ignored;  // what cannot be removed now is tried again at the next open
     for (const std::string& orphan : removed) std::filesystem::remove_all(orphan, ignored);
     return removed;
@@ -186,7 +213,8 @@ RecoveryReport DirectoryStore::replay(const std::function<void(std::string_view 
     report.replayed_batches = result.records;
     report.last_sequence = result.last_sequence;
     if (result.torn_tail.has_value()) {
-        report.torn_tail = TornTail{result.torn_tail->file, result.torn_tail->offset, result.torn_tail->bytes};
+        report.torn_tail = TornTail{result.torn_tail->file, result.torn_tail->offset, result.torn_tail->bytes,
+                                    result.torn_tail->whole};
     }
     report.removed_files = removed_;
     report.removed_files.insert(report.removed_files.end(), result.removed_files.begin(), result.removed_files.end());
@@ -203,7 +231,7 @@ void DirectoryStore::sync() {
 }
 
 std::uint64_t DirectoryStore::log_bytes() const {
-    return log_->bytes();
+    return log_->bytes() - passed_log_bytes_;
 }
 
 std::optional<RecordId> DirectoryStore::find(std::string_view key) const {
@@ -225,8 +253,8 @@ std::string DirectoryStore::row(RecordId id) const {
 void DirectoryStore::write_segment(const Segment& segment) const {
     const std::filesystem::path folder = segment_path(segment.id());
     const std::filesystem::path aside = folder.string() + ".tmp";
-    std::filesystem::remove_all(aside);
-    std::filesystem::remove_all(folder);  // of a checkpoint that failed; no state record names it
+    remove_directory(aside);
+    remove_directory(folder);  // of a checkpoint that failed; no state record names it
     make_directory(aside);
     for (std::size_t field = 0; field < schema_.vectors.size(); ++field) {
         const auto write = [&](Part part) {
@@ -252,6 +280,9 @@ std::shared_ptr<const Snapshot> DirectoryStore::seal(const Snapshot& snapshot, c
     const std::uint64_t newest = log_->next_sequence() - 1;
     if (newest == state_.applied_sequence) return sealed;
     log_->sync();
+    // After a commit that failed halfway the state record may name the folders that are written below. The environment
+    // then takes no transaction, and nothing is touched.
+    static_cast<void>(environment_.read());
     StateRecord next{schema_.fingerprint, newest, next_segment, {}};
     for (SegmentView& view : sealed->segments) {
         if (!view.segment->sealed()) {
@@ -267,6 +298,7 @@ std::shared_ptr<const Snapshot> DirectoryStore::seal(const Snapshot& snapshot, c
         log_->rotate();
         log_->remove_files_before(newest + 1);
     }));
+    passed_log_bytes_ = log_->bytes();
     return sealed;
 }
 

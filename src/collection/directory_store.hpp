@@ -10,6 +10,7 @@
 #include "kith/storage/lock.hpp"
 #include "kith/storage/log_writer.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -19,7 +20,7 @@
 
 namespace kith::inline v0::detail {
 
-/// Makes a new collection that appears at `path` complete or not at all.
+/// Makes a new collection that appears at `path`, which is absolute, complete or not at all.
 /// Throws: not_found (the folder around it), already_exists, disk_full, io.
 void create_directory_store(const std::filesystem::path& path, const EngineSchema& schema);
 
@@ -60,6 +61,7 @@ private:
     std::vector<std::string> removed_;              // orphans that opening removed
     std::shared_ptr<const Snapshot> checkpointed_;  // the last checkpoint as it was opened
     std::optional<LogWriter> log_;                  // from replay() on, when writable
+    std::uint64_t passed_log_bytes_ = 0;            // of log_->bytes(), what the last checkpoint of this run holds
 };
 
 }  // namespace kith::inline v0::detail

@@ -127,9 +127,11 @@ TEST_CASE("Settings that make no sense are refused before anything is made") {
     raises(Errc::invalid_argument, {"index_threads"},
            [&] { Collection<Articles> collection(kith::in_memory, options); });
     options = {};
-    options.durability = kith::Durability::interval(std::chrono::milliseconds(0));
-    raises(Errc::invalid_argument, {"interval"},
-           [&] { Collection<Articles> collection(directory / "a.kith", options); });
+    for (const auto period : {std::chrono::milliseconds(0), std::chrono::milliseconds::max()}) {
+        options.durability = kith::Durability::interval(period);
+        raises(Errc::invalid_argument, {"interval", std::to_string(period.count())},
+               [&] { Collection<Articles> collection(directory / "a.kith", options); });
+    }
     CHECK_FALSE(std::filesystem::exists(directory / "a.kith"));
 }
 
@@ -142,6 +144,38 @@ TEST_CASE("A path that holds something else is left alone") {
     raises(Errc::not_a_collection, {"photos"}, [&] { Collection<Articles> collection(directory / "photos"); });
     CHECK(std::filesystem::file_size(directory / "photos" / "one.jpg") == 4);
     CHECK(std::distance(std::filesystem::directory_iterator(directory / "photos"), {}) == 1);
+}
+
+TEST_CASE("A path may be relative, end in a slash or be the working directory, which may then change") {
+    const auto before = std::filesystem::current_path();
+    for (const char* path : {"new.kith", "slash.kith/", "."}) {
+        const TemporaryDirectory directory;
+        std::filesystem::current_path(directory.path());
+        {
+            Collection<Articles> collection(path);
+            std::filesystem::current_path(before);
+            collection.insert(articles(0, 5));
+            collection.checkpoint();
+            collection.insert(articles(5, 5));
+        }
+        CHECK(Collection<Articles>(directory / path).size() == 10);
+    }
+    raises(Errc::invalid_argument, {"path", "empty"}, [] { Collection<Articles> collection(""); });
+}
+
+TEST_CASE("A collection without one of its folders is an error that names it") {
+    const TemporaryDirectory directory;
+    for (const char* folder : {"segments", "log", "forward"}) {
+        const auto path = directory / (std::string(folder) + ".kith");
+        Collection<Articles>(path).insert(articles(0, 3));
+        std::filesystem::remove_all(path / folder);
+        try {
+            const Collection<Articles> collection(path);
+            FAIL_CHECK("a missing folder went unnoticed: " << folder);
+        } catch (const kith::Error& error) {
+            CHECK(std::string(error.what()).find(folder) != std::string::npos);
+        }
+    }
 }
 
 TEST_CASE("Open modes say what is missing or in the way") {

@@ -197,6 +197,12 @@ TEST_CASE("A limit beyond the count returns every record, and a limit of zero is
         collection.insert(articles(0, 12));
         CHECK(collection.nearest<&Article::embedding>(probe.embedding).limit(1000000).run().size() == 12);
         CHECK(collection.nearest<&Article::embedding>(probe.embedding).limit(13).exact().run().size() == 12);
+        for (const int bits : {32, 62, 63}) {
+            const std::size_t huge = std::size_t{1} << bits;
+            auto query = collection.nearest<&Article::embedding>(probe.embedding).limit(huge).ef_search(huge);
+            CHECK(query.run().size() == 12);
+            CHECK(query.where(field<&Article::year> >= 1981).run().size() == 11);
+        }
         CHECK(code_of([&] { (void)collection.nearest<&Article::embedding>(probe.embedding).limit(0).run(); }) ==
               Errc::invalid_argument);
         CHECK(code_of([&] { (void)collection.nearest<&Article::embedding>(probe.embedding).ef_search(0).run(); }) ==

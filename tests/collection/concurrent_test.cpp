@@ -4,6 +4,7 @@
 #include "support/catch.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <thread>
@@ -78,6 +79,43 @@ TEST_CASE("A reader sees each batch whole or not at all", "[threads]") {
              },
              read, read});
     CHECK(torn == 0);
+}
+
+TEST_CASE("Readers who never pause do not keep a collection from closing", "[threads]") {
+    const TemporaryDirectory directory;
+    Collection<Articles> collection(directory / "articles.kith");
+    collection.insert(articles(0, 100));
+    collection.checkpoint();
+    std::atomic<int> reads{0};
+    const auto read = [&] {
+        try {
+            for (;; ++reads) static_cast<void>(collection.get("article-7"));
+        } catch (const kith::Error& error) {
+            if (error.code() != kith::Errc::closed) reads = -1'000'000;
+        }
+    };
+    at_once({read, read, read, read, [&] {
+                 while (reads < 1000) std::this_thread::yield();
+                 collection.close();
+             }});
+    CHECK(reads >= 1000);
+}
+
+TEST_CASE("Linking waits for the records of its moment, not for writers who go on", "[threads]") {
+    Collection<Articles> collection(kith::in_memory);
+    collection.insert(articles(0, 100));
+    std::atomic<bool> linked{false};
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    at_once({[&] {
+                 for (int next = 100; !linked && std::chrono::steady_clock::now() < patience; next += 500) {
+                     collection.insert(articles(next, 500));
+                 }
+             },
+             [&] {
+                 collection.link();
+                 linked = std::chrono::steady_clock::now() < patience;
+             }});
+    CHECK(linked);
 }
 
 TEST_CASE("Searches beside inserts, erases and checkpoints return living records, nearest first", "[threads]") {

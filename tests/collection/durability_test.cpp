@@ -203,6 +203,7 @@ TEST_CASE("The log flipped at every byte gives a reported prefix, or an error th
             REQUIRE(count % 2 == 0);
             expect(collection, 0, static_cast<int>(count));
             REQUIRE(collection.recovery().torn_tail.has_value());
+            REQUIRE(collection.recovery().torn_tail->file.find(log.filename().string()) != std::string::npos);
             ++prefixes;
             collection.insert(article(1000));
             collection.close();

@@ -14,6 +14,7 @@
 #include "kith/index/typed_vector_index.hpp"
 #include "kith/schema/schema.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -91,7 +92,8 @@ public:
 
     /// Changes the record with `key`: each of `changes` is called with it in turn, as in
     /// `update("id", kith::set<&Article::year>(2024))` or `update("id", [](Article& a) { ++a.year; })`. No other
-    /// write comes between reading the record and writing it.
+    /// write comes between reading the record and writing it. A change may run in the thread of another writer, which
+    /// serves all that wait.
     /// Throws: not_found when there is no such record; as upsert; invalid_argument for a changed key; and whatever a
     /// change throws. The record is as it was then.
     template <class... Changes>
@@ -133,6 +135,7 @@ public:
     bool erase(const Key& key) { return erase(std::span(&key, 1)) == 1; }
 
     /// The record with `key`, its vectors bit for bit as they were written; nothing when there is none.
+    /// Throws: closed, forked, corrupt, as every function that reads.
     [[nodiscard]] std::optional<Record> get(const Key& key) const {
         const auto open = engine_->enter();
         const auto located = engine_->locate(S::key_bytes(key));
@@ -166,12 +169,14 @@ public:
 
     /// Moves what is in memory into immutable files and drops the log, so that the next open has nothing to replay.
     /// In memory it only links.
-    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was.
+    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was, but poisoned where a sync
+    /// of the log failed.
     void checkpoint() { engine_->checkpoint(); }
 
     /// Makes every write durable and lets go of the directory; later calls raise Errc::closed. Idempotent. The
     /// destructor closes too, but cannot report what goes wrong.
-    /// Throws: io, disk_full when the last sync fails; the collection is closed all the same.
+    /// Throws: io, disk_full when the last sync fails, poisoned when an earlier one did; the collection is closed all
+    /// the same.
     void close() { engine_->close(); }
 
     /// What the open found and mended.
@@ -187,8 +192,11 @@ private:
                                               "; it must be between 1 and " + std::to_string(largest_segment));
         }
         if (options.index_threads == 0) raise(Errc::invalid_argument, "index_threads is 0; it must be at least 1");
-        if (options.durability.level() == Durability::Level::interval && options.durability.period().count() <= 0) {
-            raise(Errc::invalid_argument, "the period of Durability::interval must be positive");
+        const std::chrono::milliseconds period = options.durability.period();
+        if (options.durability.level() == Durability::Level::interval &&
+            (period.count() <= 0 || period > std::chrono::hours(24))) {
+            raise(Errc::invalid_argument, "the period of Durability::interval is " + std::to_string(period.count()) +
+                                              " ms; it must be between 1 ms and 24 hours");
         }
         return options;
     }

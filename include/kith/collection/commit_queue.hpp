@@ -54,9 +54,11 @@ private:
             const std::lock_guard lock(queue_mutex_);
             group.swap(queue_);
         }
-        std::vector<Request*> requests;
-        for (Waiting* waiting : group) requests.push_back(waiting->request);
-        const std::exception_ptr failed = attempt([&] { serve(requests); });
+        const std::exception_ptr failed = attempt([&] {
+            std::vector<Request*> requests;
+            for (Waiting* waiting : group) requests.push_back(waiting->request);
+            serve(requests);
+        });
         for (Waiting* waiting : group) {
             if (failed != nullptr && waiting->request->error == nullptr) waiting->request->error = failed;
             waiting->served = true;

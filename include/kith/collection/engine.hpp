@@ -72,14 +72,16 @@ public:
     [[nodiscard]] std::string row(const SegmentView& view, Slot slot) const;
     [[nodiscard]] std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request) const;
 
-    /// Links every published record into its graphs.
+    /// Links the records that are published when it is called into their graphs.
     void link();
 
     /// Seals what is in memory into mapped files and drops the log; in memory it only links.
-    /// Throws: disk_full, io, read_only, closed; the collection goes on as it was.
+    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was, but poisoned where a sync
+    /// of the log failed.
     void checkpoint();
 
     /// Makes every write durable and lets go of the files. Idempotent.
+    /// Throws: disk_full, io when the sync fails, poisoned when an earlier one did; it is closed all the same.
     void close();
 
     [[nodiscard]] const RecoveryReport& recovery() const noexcept { return recovery_; }
@@ -106,7 +108,8 @@ private:
     void stop_background();
     void run_in_background();
     void run_sync_timer();
-    bool link_some();
+    bool link_some(const Snapshot& present);
+    void link_all(const Snapshot& present);
     void seal_all();
 
     const EngineSchema schema_;
@@ -116,6 +119,7 @@ private:
     RecoveryReport recovery_;
 
     mutable std::shared_mutex lifetime_;  // shared by every call, exclusive to close
+    std::atomic<bool> closing_{false};    // close() was called: no call begins any more
     bool closed_ = false;                 // guarded by lifetime_
 
     CommitQueue<Request> queue_;                // gives the writer role
@@ -123,7 +127,7 @@ private:
     std::atomic<std::uint64_t> log_length_{0};  // bytes since the last checkpoint, for the background thread
     std::atomic<bool> poisoned_{false};         // a sync failed: memory is ahead of what is surely on the disk
 
-    mutable std::shared_mutex published_mutex_;  // held for a look-up or an exchange, never for a search
+    mutable std::shared_mutex published_mutex_;  // held for a look-up in memory or an exchange, no longer
     KeyMap keys_;                                // guarded by published_mutex_
     std::shared_ptr<const Snapshot> snapshot_;   // guarded by published_mutex_
 

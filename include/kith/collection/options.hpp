@@ -25,8 +25,8 @@ public:
     /// A call returns after its records are on the disk. Callers that write at the same time share one sync.
     static constexpr Durability each_commit() noexcept { return {Level::each_commit, {}}; }
 
-    /// A call returns at once; the log is synced every `period`. A power cut loses at most the writes since the last
-    /// sync, and what survives is a prefix of what was acknowledged.
+    /// A call returns at once; the log is synced every `period`, of 1 ms to 24 hours. A power cut loses at most the
+    /// writes since the last sync, and what survives is a prefix of what was acknowledged.
     static constexpr Durability interval(std::chrono::milliseconds period) noexcept {
         return {Level::interval, period};
     }

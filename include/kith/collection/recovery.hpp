@@ -13,9 +13,11 @@ struct TornTail {
     std::string file;          ///< the log file
     std::uint64_t offset = 0;  ///< where its last whole record ends
     std::uint64_t bytes = 0;   ///< how many bytes after that were dropped
+    bool whole = false;        ///< the first record dropped has all its bytes and a wrong checksum: damage, perhaps
 };
 
-/// The result of the last open. Damage that would lose an acknowledged record is an Error instead, never a report.
+/// The result of the last open. Damage to acknowledged records is an Error instead, but for the newest ones: nothing
+/// behind them can say that they were whole once, so they look like a torn tail, and are reported as one.
 struct RecoveryReport {
     std::uint64_t replayed_batches = 0;      ///< log records applied again, each one batch
     std::uint64_t replayed_operations = 0;   ///< puts and erases in them

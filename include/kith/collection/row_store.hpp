@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,7 @@ public:
     [[nodiscard]] Slot size() const noexcept { return size_; }
 
     /// Adds the row of the next slot.
-    /// Requires: size() is below the capacity.
+    /// Requires: size() is below the capacity; a row has at least one byte.
     void append(std::string_view row) {
         KITH_ASSERT((size_ + std::size_t{1}) * sizeof(Entry) <= table_.size());
         if (row.size() > block_free_) add_block(row.size());
@@ -37,8 +38,16 @@ public:
         block_free_ -= row.size();
     }
 
-    /// Forgets the rows from `size` on; their bytes are given back with the segment.
-    void truncate(Slot size) noexcept { size_ = std::min(size_, size); }
+    /// Forgets the rows from `size` on; the next ones take their place.
+    /// Requires: none of them was published.
+    void truncate(Slot size) noexcept {
+        if (size >= size_) return;
+        char* const first = entries()[size].data;
+        while (!blocks_.back().holds(first)) blocks_.pop_back();
+        block_next_ = first;
+        block_free_ = blocks_.back().bytes - static_cast<std::size_t>(first - blocks_.back().data.get());
+        size_ = size;
+    }
 
     /// The row of a published slot; it lives as long as the store.
     [[nodiscard]] std::string_view operator[](Slot slot) const noexcept {
@@ -48,8 +57,16 @@ public:
 
 private:
     struct Entry {
-        const char* data;
+        char* data;
         std::size_t bytes;
+    };
+    struct Block {
+        std::unique_ptr<char[]> data;
+        std::size_t bytes;
+
+        [[nodiscard]] bool holds(const char* row) const noexcept {
+            return !std::less<>()(row, data.get()) && std::less<>()(row, data.get() + bytes);
+        }
     };
     static constexpr std::size_t block_bytes = std::size_t{1} << 18;
 
@@ -57,16 +74,16 @@ private:
 
     void add_block(std::size_t at_least) {
         const std::size_t bytes = std::max(at_least, block_bytes);
-        blocks_.push_back(std::make_unique<char[]>(bytes));
-        block_next_ = blocks_.back().get();
+        blocks_.push_back({std::make_unique<char[]>(bytes), bytes});
+        block_next_ = blocks_.back().data.get();
         block_free_ = bytes;
     }
 
-    ReservedMemory table_;                         // entries()[slot] for slots below size_
-    std::vector<std::unique_ptr<char[]>> blocks_;  // only the writer touches the vector
-    char* block_next_ = nullptr;                   // where the next row goes
-    std::size_t block_free_ = 0;                   // bytes from block_next_ to the end of its block
-    Slot size_ = 0;                                // the writer's count; readers use their snapshot's
+    ReservedMemory table_;        // entries()[slot] for slots below size_
+    std::vector<Block> blocks_;   // only the writer touches the vector
+    char* block_next_ = nullptr;  // where the next row goes
+    std::size_t block_free_ = 0;  // bytes from block_next_ to the end of its block
+    Slot size_ = 0;               // the writer's count; readers use their snapshot's
 };
 
 }  // namespace kith::inline v0::detail

@@ -44,7 +44,7 @@ struct Found {
     }
 };
 
-/// Scratch that searches borrow and give back, so that a search allocates nothing once the pool is warm.
+/// Scratch that searches borrow and give back, so that walking a graph allocates nothing once the pool is warm.
 class ScratchPool {
 public:
     class Lease {
@@ -107,7 +107,7 @@ private:
     /// Fills neighbors_ with the nearest `limit` allowed slots: all of them where fewer exist.
     void nearest(std::size_t limit, BitsetView allowed) {
         const std::size_t expected = std::min<std::size_t>(limit, view_.live());
-        const std::size_t effort = std::max(request_.ef_search, expected);
+        const std::size_t effort = std::min<std::size_t>(std::max(request_.ef_search, expected), view_.count);
         const SearchParams params{expected, static_cast<std::uint32_t>(effort), allowed};
         neighbors_.resize(expected);
         const std::size_t found = request_.exact
@@ -120,14 +120,15 @@ private:
     bool try_candidates(std::vector<Found>& out) {
         if (request_.exact) return false;
         const std::size_t live = view_.live();
-        for (std::size_t wanted = 4 * request_.limit;; wanted *= 4) {
+        const std::size_t limit = std::min(request_.limit, live);
+        for (std::size_t wanted = 4 * limit;; wanted *= 4) {
             nearest(wanted, view_.allowed());
             const auto rejected = [&](const Neighbor& neighbor) { return !(*request_.accept)(view_, neighbor.slot); };
             neighbors_.erase(std::remove_if(neighbors_.begin(), neighbors_.end(), rejected), neighbors_.end());
-            if (neighbors_.size() >= request_.limit || wanted >= live) break;
+            if (neighbors_.size() >= limit || wanted >= live) break;
             if (wanted >= live / 16) return false;
         }
-        keep_first(request_.limit, out);
+        keep_first(limit, out);
         return true;
     }
 

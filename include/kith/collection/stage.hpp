@@ -10,7 +10,9 @@
 #include "kith/collection/engine_schema.hpp"
 #include "kith/collection/key_map.hpp"
 #include "kith/collection/segment.hpp"
+#include "kith/core/error.hpp"
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,9 +33,12 @@ public:
     }
 
     /// Appends a record as the newest version of `key`; `older` is the version it replaces.
-    /// Throws: Errc::out_of_memory; call roll_back() then.
+    /// Throws: Errc::out_of_memory, Errc::limit_exceeded; call roll_back() then.
     void put(const Operation& operation, std::optional<RecordId> older) {
         if (segments_.empty() || segments_.back()->sealed() || segments_.back()->full()) {
+            if (next_segment_ == std::numeric_limits<std::uint32_t>::max()) {
+                raise(Errc::limit_exceeded, "the collection has used up its segment numbers; copy it to a new one");
+            }
             segments_.push_back(std::make_shared<Segment>(next_segment_, segment_capacity_, *schema_));
             ++next_segment_;
         }
@@ -73,7 +78,9 @@ public:
     [[nodiscard]] const std::vector<std::shared_ptr<Segment>>& segments() const noexcept { return segments_; }
     [[nodiscard]] std::uint32_t next_segment() const noexcept { return next_segment_; }
     [[nodiscard]] const std::vector<RecordId>& deletes() const noexcept { return deletes_; }
-    [[nodiscard]] const KeyMap& keys() const noexcept { return keys_; }
+    [[nodiscard]] std::size_t key_count() const noexcept { return keys_.size(); }
+    /// The changed keys, handed over; call published() next.
+    [[nodiscard]] KeyMap take_keys() noexcept { return std::exchange(keys_, {}); }
 
     /// Continues on these segments.
     void reset(std::vector<std::shared_ptr<Segment>> segments, std::uint32_t next_segment) {

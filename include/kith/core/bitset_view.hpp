@@ -30,6 +30,13 @@ public:
         return slot < count_ && (excluded_ == nullptr || ((excluded_[slot / 64] >> (slot % 64)) & 1U) == 0);
     }
 
+    /// Which of the slots from 64 * word on are allowed: bit i for slot 64 * word + i.
+    [[nodiscard]] constexpr std::uint64_t allowed_word(Slot word) const noexcept {
+        const std::uint64_t allowed = excluded_ == nullptr ? ~std::uint64_t{0} : ~excluded_[word];
+        const Slot rest = count_ - word * 64;
+        return rest < 64 ? allowed & ((std::uint64_t{1} << rest) - 1) : allowed;
+    }
+
     /// The number of slots that exist, excluded ones among them.
     [[nodiscard]] constexpr Slot count() const noexcept { return count_; }
 
@@ -39,13 +46,9 @@ public:
     /// The number of slots that are allowed. Cost: a bit count per 64 slots, where something is excluded at all.
     [[nodiscard]] constexpr Slot count_allowed() const noexcept {
         if (excluded_ == nullptr) return count_;
-        Slot excluded = 0;
-        for (Slot word = 0; word < count_ / 64; ++word) excluded += static_cast<Slot>(std::popcount(excluded_[word]));
-        if (const Slot rest = count_ % 64; rest != 0) {
-            const std::uint64_t existing = (std::uint64_t{1} << rest) - 1;
-            excluded += static_cast<Slot>(std::popcount(excluded_[count_ / 64] & existing));
-        }
-        return count_ - excluded;
+        Slot allowed = 0;
+        for (Slot word = 0; word * 64 < count_; ++word) allowed += static_cast<Slot>(std::popcount(allowed_word(word)));
+        return allowed;
     }
 
     /// The same exclusions over the first `count` slots only.

@@ -17,9 +17,9 @@ namespace kith::inline v0 {
 #if KITH_COMPILED
 
 /// The kernels of metric M over elements T; InnerProduct gives −⟨a, b⟩. Cosine is made from those and the rows' norms.
-/// Requires: supports(isa).
+/// Requires: supports(isa); M is a SumMetric. That is no constraint here, because compilers disagree on whether one is
+///           part of the symbol, and the compiled unit may come from another compiler than the program.
 template <class M, class T>
-    requires SumMetric<M, T>
 [[nodiscard]] Kernels<T> kernels(Isa isa) noexcept;
 
 template <>

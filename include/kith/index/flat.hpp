@@ -17,36 +17,60 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 namespace kith::inline v0 {
 
 namespace detail {
 
+/// Gathers slots for one kernel call after another, and offers what they score to a TopK.
+template <Scorer S>
+class ScanBlock {
+public:
+    ScanBlock(const S& scorer, TopK& best) noexcept : scorer_(scorer), best_(best) {}
+
+    void add(Slot slot) noexcept {
+        slots_[count_++] = slot;
+        if (count_ == slots_.size()) flush();
+    }
+
+    /// Scores what was added. Slots in a row are read in a row.
+    void flush() noexcept {
+        if (count_ == 0) return;
+        if (slots_[count_ - 1] - slots_[0] == count_ - 1) {
+            scorer_.score_block(slots_[0], count_, distances_.data());
+        } else {
+            scorer_.score(slots_.data(), count_, distances_.data());
+        }
+        for (std::size_t i = 0; i < count_; ++i) {
+            if (!(distances_[i] > best_.worst_distance())) best_.offer({distances_[i], slots_[i]});
+        }
+        count_ = 0;
+    }
+
+private:
+    const S& scorer_;
+    TopK& best_;
+    std::array<Slot, 64> slots_;  // the first count_, rising
+    std::array<float, 64> distances_;
+    std::size_t count_ = 0;
+};
+
 /// Offers every allowed slot in [first, last) to `best`.
 template <Scorer S>
 void scan(const S& scorer, Slot first, Slot last, BitsetView allowed, TopK& best) noexcept {
-    constexpr std::size_t block = 64;
-    std::array<Slot, block> slots;
-    std::array<float, block> distances;
-    last = std::min(last, allowed.count());
-    for (Slot slot = first; slot < last;) {
-        std::size_t count = 0;
-        for (; slot < last && count < block; ++slot) {
-            slots[count] = slot;
-            count += allowed.allows(slot) ? 1U : 0U;
-        }
-        if (count == 0) break;
-        if (slots[count - 1] - slots[0] == count - 1) {
-            scorer.score_block(slots[0], count, distances.data());
-        } else {
-            scorer.score(slots.data(), count, distances.data());
-        }
-        for (std::size_t i = 0; i < count; ++i) {
-            if (!(distances[i] > best.worst_distance())) best.offer({distances[i], slots[i]});
+    ScanBlock<S> block(scorer, best);
+    const BitsetView within = allowed.first(std::min(last, allowed.count()));
+    for (Slot begin = first; begin < within.count(); begin += 64 - begin % 64) {
+        std::uint64_t bits = within.allowed_word(begin / 64) & (~std::uint64_t{0} << (begin % 64));
+        for (; bits != 0; bits &= bits - 1) {
+            block.add(begin - begin % 64 + static_cast<Slot>(std::countr_zero(bits)));
         }
     }
+    block.flush();
 }
 
 }  // namespace detail
@@ -61,7 +85,9 @@ public:
     /// Slots that a search may be told of; nothing is stored for them.
     [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
 
-    void insert(const R&, Slot count, unsigned = 1) noexcept { size_.store(std::max(size(), count), std::memory_order_release); }
+    void insert(const R&, Slot count, unsigned = 1) noexcept {
+        size_.store(std::max(size(), count), std::memory_order_release);
+    }
 
     /// The nearest allowed slots below size(), nearest first, equal distances by slot; returns how many.
     /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).

@@ -1,7 +1,7 @@
 // kith/index/hnsw.hpp — a navigable small-world graph: near the nearest in a few thousand distances.
 //
-// The graph knows slots and links; the vectors, or the codes of them, are Rows that every call is given. So there is one
-// HNSW for all of them. The back room index/hnsw/ holds its parts: graph, search, prune, insert, format.
+// The graph knows slots and links; the vectors, or the codes of them, are Rows that every call is given. So there is
+// one HNSW for all of them. The back room index/hnsw/ holds its parts: graph, search, prune, insert, format.
 //
 // Thread safety: insert is called by one thread at a time; search by any number, beside it, without waiting.
 // Source: Malkov & Yashunin, arXiv:1603.09320.
@@ -32,8 +32,8 @@ namespace kith::inline v0 {
 template <Rows R>
 class HnswIndex {
 public:
-    /// An empty graph for up to `capacity` slots. Address space is reserved for all of them, memory is used as they come.
-    /// Throws: Errc::invalid_argument (parameters out of range), Errc::limit_exceeded, Errc::out_of_memory.
+    /// An empty graph for up to `capacity` slots. Address space is reserved for all of them, memory is used as they
+    /// come. Throws: Errc::invalid_argument (parameters out of range), Errc::limit_exceeded, Errc::out_of_memory.
     HnswIndex(const HnswParams& params, Slot capacity) : graph_(params, capacity) {}
 
     /// The graph of `count` slots that save() wrote, over bytes that outlive it; it serves searches only.

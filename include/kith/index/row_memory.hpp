@@ -80,9 +80,9 @@ public:
     }
 
 private:
-    static constexpr std::string_view magic = "kithrows";   // on disk
-    static constexpr std::uint32_t version = 1;             // on disk
-    static constexpr std::size_t header_bytes = 64;         // on disk
+    static constexpr std::string_view magic = "kithrows";  // on disk
+    static constexpr std::uint32_t version = 1;            // on disk
+    static constexpr std::size_t header_bytes = 64;        // on disk
 
     [[nodiscard]] std::string header_of(Slot count) const {
         std::string header;
@@ -111,17 +111,17 @@ private:
         }
         const std::size_t whole = header_bytes + stride_ * sizeof(T) * capacity_;
         if (bytes.size() != whole) {
-            raise(Errc::corrupt, "row image: holds " + std::to_string(bytes.size()) + " bytes instead of " +
-                                     std::to_string(whole));
+            raise(Errc::corrupt,
+                  "row image: holds " + std::to_string(bytes.size()) + " bytes instead of " + std::to_string(whole));
         }
         return reinterpret_cast<const T*>(bytes.data() + header_bytes);
     }
 
     std::size_t dim_;
-    std::size_t stride_;         // View::stride_for(dim_)
+    std::size_t stride_;  // View::stride_for(dim_)
     Slot capacity_;
-    ReservedMemory memory_;      // empty when the rows are mapped
-    const T* data_;              // row s begins at data_ + s * stride_
+    ReservedMemory memory_;  // empty when the rows are mapped
+    const T* data_;          // row s begins at data_ + s * stride_
     Kernels<T> kernels_;
     std::atomic<Slot> size_ = 0;
 };

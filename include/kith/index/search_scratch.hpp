@@ -17,10 +17,10 @@ namespace kith::inline v0 {
 /// What is inside belongs to the index layer; others make one a thread and hand it in.
 struct SearchScratch {
     VisitedSet visited;
-    CandidatePool pool;                // the beam
-    std::vector<Candidate> frontier;   // with exclusions: what is still to expand, a heap with the nearest on top
-    std::vector<Candidate> found;      // with exclusions: the best allowed ones, a heap with the farthest on top
-    std::vector<Neighbor> neighbors;   // answers of the graph, before those of the scan join them
+    CandidatePool pool;               // the beam
+    std::vector<Candidate> frontier;  // with exclusions: what is still to expand, a heap with the nearest on top
+    std::vector<Candidate> found;     // with exclusions: the best allowed ones, a heap with the farthest on top
+    std::vector<Neighbor> neighbors;  // answers of the graph, before those of the scan join them
 };
 
 }  // namespace kith::inline v0

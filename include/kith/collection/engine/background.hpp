@@ -6,11 +6,15 @@
 namespace kith::inline v0::detail {
 
 inline void Engine::start_background() {
-    background_->worker = std::thread([this] { run_in_background(); });
-    if (store_ != nullptr && options_.mode != OpenMode::read_only &&
-        options_.durability.level() == Durability::Level::interval) {
-        background_->sync_timer = std::thread([this] { run_sync_timer(); });
-    }
+    const bool timed = store_ != nullptr && options_.mode != OpenMode::read_only &&
+                       options_.durability.level() == Durability::Level::interval;
+    const std::exception_ptr failed = attempt([&] {
+        background_->worker = std::thread([this] { run_in_background(); });
+        if (timed) background_->sync_timer = std::thread([this] { run_sync_timer(); });
+    });
+    if (failed == nullptr) return;
+    stop_background();
+    raise(Errc::out_of_memory, "the collection's background threads cannot be started");
 }
 
 inline void Engine::stop_background() {
@@ -35,7 +39,7 @@ inline void Engine::run_in_background() {
         }
         // Trouble here loses nothing: unlinked records are scanned, and the next checkpoint() call raises it.
         const std::exception_ptr failed = attempt([&] {
-            more = link_some();
+            more = link_some(*snapshot());
             const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only && !poisoned_.load();
             if (!more && writable && log_length_.load() > options_.log_bytes) seal_all();
         });
@@ -52,11 +56,10 @@ inline void Engine::run_sync_timer() {
     }
 }
 
-/// Links a chunk of published records; false when none is left.
-inline bool Engine::link_some() {
+/// Links a chunk of the records of `present`; false when none is left.
+inline bool Engine::link_some(const Snapshot& present) {
     constexpr Slot chunk = 256;
-    const std::shared_ptr<const Snapshot> present = snapshot();
-    for (const SegmentView& view : present->segments) {
+    for (const SegmentView& view : present.segments) {
         const Slot linked = view.segment->linked();
         if (linked < view.count) {
             view.segment->link_up_to(std::min(view.count, linked + chunk), options_.index_threads);
@@ -66,17 +69,21 @@ inline bool Engine::link_some() {
     return false;
 }
 
+/// Links the records of `present` and none that come later, so that writers cannot keep it busy for good.
+inline void Engine::link_all(const Snapshot& present) {
+    while (link_some(present)) {
+    }
+}
+
 inline void Engine::link() {
     const auto open = enter();
-    while (link_some()) {
-    }
+    link_all(*snapshot());
 }
 
 inline void Engine::checkpoint() {
     const auto open = enter();
     require_writable();
-    while (link_some()) {
-    }
+    link_all(*snapshot());
     if (store_ != nullptr) seal_all();
 }
 
@@ -84,11 +91,12 @@ inline void Engine::checkpoint() {
 inline void Engine::seal_all() {
     queue_.exclusive([this] {
         require_writable();
-        while (link_some()) {
-        }
+        sync_log();
         const std::shared_ptr<const Snapshot> before = snapshot();
-        std::shared_ptr<const Snapshot> sealed = store_->seal(*before, keys_, stage_.next_segment());
+        link_all(*before);
         std::vector<std::shared_ptr<Segment>> segments;
+        segments.reserve(before->segments.size());  // nothing may raise between the commit and the exchange below
+        std::shared_ptr<const Snapshot> sealed = store_->seal(*before, keys_, stage_.next_segment());
         for (const SegmentView& view : sealed->segments) segments.push_back(view.segment);
         stage_.reset(std::move(segments), stage_.next_segment());
         log_length_.store(store_->log_bytes());
@@ -100,13 +108,15 @@ inline void Engine::seal_all() {
 
 inline void Engine::close() {
     if (forked()) raise(Errc::forked, "the collection was opened by another process");
+    closing_.store(true);
     const std::unique_lock lock(lifetime_);
     if (closed_) return;
     closed_ = true;
     stop_background();
-    const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only && !poisoned_.load();
     const std::exception_ptr failed = attempt([&] {
-        if (writable) sync_log();
+        if (store_ == nullptr || options_.mode == OpenMode::read_only) return;
+        require_writable();
+        sync_log();
     });
     store_.reset();
     if (failed != nullptr) std::rethrow_exception(failed);

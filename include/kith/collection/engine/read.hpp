@@ -18,8 +18,9 @@ inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore o
         std::uint64_t operations = 0;
         recovery_ = store_->replay([&](std::string_view batch) {
             operations += stage(batch, OnExisting::replace);
-            publish();
+            stage_.save_point();
         });
+        publish();
         recovery_.replayed_operations = operations;
     }
     start_background();
@@ -39,6 +40,8 @@ inline std::shared_lock<std::shared_mutex> Engine::enter() const {
         raise(Errc::forked, "the collection was opened by process " + std::to_string(owner_) +
                                 "; open it again in the forked process");
     }
+    // Asked before the lock, which readers who keep coming would keep from close() for good.
+    if (closing_.load()) raise(Errc::closed, "the collection is closed");
     std::shared_lock lock(lifetime_);
     if (closed_) raise(Errc::closed, "the collection is closed");
     return lock;
@@ -50,18 +53,25 @@ inline std::shared_ptr<const Snapshot> Engine::snapshot() const {
 }
 
 inline std::optional<Engine::Located> Engine::locate(std::string_view key) const {
-    const std::shared_lock lock(published_mutex_);
-    const auto changed = keys_.find(key);
-    std::optional<RecordId> id;
-    if (changed != keys_.end()) {
-        id = changed->second;
-    } else if (store_ != nullptr) {
-        id = store_->find(key);
+    for (std::shared_ptr<const Snapshot> before;;) {
+        std::shared_ptr<const Snapshot> present;
+        std::optional<RecordId> id;
+        bool changed = false;
+        {
+            const std::shared_lock lock(published_mutex_);
+            present = snapshot_;
+            const auto found = keys_.find(key);
+            changed = found != keys_.end();
+            if (changed) id = found->second;
+        }
+        // Not under the lock: writers would wait for it, and it may read from the disk.
+        if (!changed && store_ != nullptr) id = store_->find(key);
+        if (!id.has_value()) return std::nullopt;
+        if (const SegmentView* view = present->find(*id)) return Located{std::move(present), view, *id};
+        // The store knew a newer version: a checkpoint came in between, and with it another snapshot.
+        if (present == before) raise(Errc::corrupt, "the key " + shown(key) + " leads to a record that is not there");
+        before = std::move(present);
     }
-    if (!id.has_value()) return std::nullopt;
-    const SegmentView* view = snapshot_->find(*id);
-    KITH_ASSERT(view != nullptr);
-    return Located{snapshot_, view, *id};
 }
 
 inline std::string Engine::row(const SegmentView& view, Slot slot) const {

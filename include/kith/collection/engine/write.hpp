@@ -35,8 +35,14 @@ inline void Engine::serve(const std::vector<Request*>& requests) {
         request->error = attempt([&] { serve_one(*request); });
         if (request->error != nullptr) stage_.roll_back();
     }
-    if (options_.durability.level() == Durability::Level::each_commit) sync_log();
-    publish();
+    const std::exception_ptr failed = attempt([&] {
+        if (options_.durability.level() == Durability::Level::each_commit) sync_log();
+        publish();
+    });
+    if (failed != nullptr) {
+        poisoned_.store(true);  // what is logged and not shown must not come to light with a later batch
+        std::rethrow_exception(failed);
+    }
     if (store_ != nullptr) log_length_.store(store_->log_bytes());
 }
 
@@ -79,7 +85,7 @@ inline void Engine::sync_log() {
     std::rethrow_exception(failed);
 }
 
-/// Makes everything staged visible at once.
+/// Makes everything staged visible at once, or raises before anything is.
 inline void Engine::publish() {
     auto next = std::make_shared<Snapshot>();
     const auto& segments = stage_.segments();
@@ -96,12 +102,16 @@ inline void Engine::publish() {
     }
     {
         const std::unique_lock lock(published_mutex_);
-        for (const auto& [key, id] : stage_.keys()) {
-            if (id.has_value() || store_ != nullptr) {
-                keys_[key] = id;
-            } else {
-                keys_.erase(key);
+        keys_.reserve(keys_.size() + stage_.key_count());  // nothing after it raises
+        KeyMap changed = stage_.take_keys();
+        while (!changed.empty()) {
+            auto node = changed.extract(changed.begin());
+            if (!node.mapped().has_value() && store_ == nullptr) {
+                keys_.erase(node.key());
+                continue;
             }
+            const auto placed = keys_.insert(std::move(node));
+            if (!placed.inserted) placed.position->second = placed.node.mapped();
         }
         snapshot_ = std::move(next);
     }

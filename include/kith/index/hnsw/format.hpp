@@ -4,7 +4,8 @@
 //   header  = magic:8 version:u32 max_links:u32 ef_construction:u32 entry:u32 seed:u64 count:u32 block_count:u32
 //             zeros up to 64
 //   bottom  = count lists of 2 * max_links slots:u32       the links of level 0; no_slot where there is none
-//   towers  = count numbers:u32                            the block of the slot's level 1, the next levels follow; no_slot
+//   towers  = count numbers:u32                            the block of the slot's level 1, the next levels follow;
+//   no_slot
 //                                                          where the slot has level 0 only
 //   blocks  = block_count lists of max_links slots:u32     the links of the higher levels
 //

@@ -107,7 +107,8 @@ inline void chain_duplicate(HnswGraph& graph, Slot original, Slot slot) noexcept
         // The first link moves to the end; from a full list the last goes, which the copy still has.
         const std::size_t last = std::min(count, width - 1);
         store_link(links + last, load_link(links));
-        if (state.settled > 0) state.settled = static_cast<std::uint8_t>(std::min<std::size_t>(state.settled, last) - 1);
+        if (state.settled > 0)
+            state.settled = static_cast<std::uint8_t>(std::min<std::size_t>(state.settled, last) - 1);
     }
     store_link(links, slot);
     state.chained = 1;

@@ -15,8 +15,12 @@
 namespace kith::inline v0::detail {
 
 // Compiler built-ins, not std::atomic: the lists may lie in a mapped file, where no atomic object was ever made.
-inline Slot load_link(const Slot* link) noexcept { return __atomic_load_n(link, __ATOMIC_ACQUIRE); }
-inline void store_link(Slot* link, Slot slot) noexcept { __atomic_store_n(link, slot, __ATOMIC_RELEASE); }
+inline Slot load_link(const Slot* link) noexcept {
+    return __atomic_load_n(link, __ATOMIC_ACQUIRE);
+}
+inline void store_link(Slot* link, Slot slot) noexcept {
+    __atomic_store_n(link, slot, __ATOMIC_RELEASE);
+}
 
 /// How many links the list holds.
 inline std::size_t count_links(const Slot* links, std::size_t width) noexcept {

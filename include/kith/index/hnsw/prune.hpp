@@ -2,8 +2,8 @@
 //
 // A near node is dropped when a nearer one that is kept lies closer to it than the owner does: the walk gets there
 // through that one. Distances dominate a build, and most of them are asked here, so they are asked in blocks: each node
-// that is kept is scored at once against all that are still undecided. And a list that was pruned before is settled: two
-// of its links have been compared, and need not be again.
+// that is kept is scored at once against all that are still undecided. And a list that was pruned before is settled:
+// two of its links have been compared, and need not be again.
 //
 // Thread safety: none; works on the caller's arrays.
 // Source: Malkov & Yashunin, arXiv:1603.09320, Algorithm 4, without extending and without keeping pruned ones.
