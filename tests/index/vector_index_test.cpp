@@ -1,8 +1,8 @@
 // tests/index/vector_index_test.cpp — the seam the collection uses: index and scan together, in memory and mapped.
 #include "kith/index/vector_index.hpp"
 
-#include "index/counted_new.hpp"
 #include "index/points.hpp"
+#include "support/allocations.hpp"
 #include "support/archetype_rows.hpp"
 #include "support/catch.hpp"
 
@@ -206,9 +206,9 @@ TEST_CASE("A search allocates nothing once its scratch is warm") {
         }
     };
     search_all();
-    const std::size_t before = kith_test::allocations();
+    const std::size_t before = kith_test::allocation_count();
     search_all();
-    CHECK(kith_test::allocations() == before);
+    CHECK(kith_test::allocation_count() == before);
 }
 
 TEST_CASE("One thread appends, one links, four search", "[threads]") {

@@ -169,8 +169,8 @@ public:
 
     /// Moves what is in memory into immutable files and drops the log, so that the next open has nothing to replay.
     /// In memory it only links.
-    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was, but poisoned where a sync
-    /// of the log failed.
+    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was, but poisoned where a
+    /// sync of the log or of the commit failed: after the latter, reads of sealed records may raise it too.
     void checkpoint() { engine_->checkpoint(); }
 
     /// Makes every write durable and lets go of the directory; later calls raise Errc::closed. Idempotent. The

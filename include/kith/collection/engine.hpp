@@ -76,8 +76,8 @@ public:
     void link();
 
     /// Seals what is in memory into mapped files and drops the log; in memory it only links.
-    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was, but poisoned where a sync
-    /// of the log failed.
+    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was, but poisoned where a
+    /// sync of the log or of the commit failed: after the latter, reads of sealed records may raise it too.
     void checkpoint();
 
     /// Makes every write durable and lets go of the files. Idempotent.
