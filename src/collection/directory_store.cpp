@@ -157,7 +157,7 @@ StateRecord DirectoryStore::read_state() const {
     if (!bytes.has_value()) {
         raise(Errc::corrupt, (path_ / "forward" / "data.mdb").string() + ": the state record is missing");
     }
-    return decode_state(*bytes);
+    return decode_state(*bytes, path_ / "forward" / "data.mdb");
 }
 
 std::filesystem::path DirectoryStore::segment_path(std::uint32_t id) const {

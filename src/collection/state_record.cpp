@@ -40,13 +40,13 @@ std::string encode_state(const StateRecord& state) {
     return bytes;
 }
 
-StateRecord decode_state(std::string_view bytes) {
+StateRecord decode_state(std::string_view bytes, const std::filesystem::path& file) {
     StateRecord state;
     ByteReader reader(bytes);
     std::uint32_t version = 0;
     std::uint64_t count = 0;
     if (reader.u32(version) && version > state_version) {
-        raise(Errc::unsupported_version, "the state record has version " + std::to_string(version) +
+        raise(Errc::unsupported_version, file.string() + ": the state record has version " + std::to_string(version) +
                                              "; this build reads version " + std::to_string(state_version));
     }
     bool whole = version == state_version && reader.u64(state.fingerprint) && reader.u64(state.applied_sequence) &&
@@ -56,7 +56,7 @@ StateRecord decode_state(std::string_view bytes) {
         whole = read_segment(reader, segment);
         state.segments.push_back(std::move(segment));
     }
-    if (!whole || reader.remaining() != 0) raise(Errc::corrupt, "the state record cannot be read");
+    if (!whole || reader.remaining() != 0) raise(Errc::corrupt, file.string() + ": the state record cannot be read");
     return state;
 }
 

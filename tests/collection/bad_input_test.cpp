@@ -1,6 +1,8 @@
 // tests/collection/bad_input_test.cpp — input that cannot be right: a sentence that says why, and nothing changed.
 #include "article.hpp"
 
+#include "kith/storage/identity.hpp"
+
 #include "support/catch.hpp"
 
 #include <sys/stat.h>
@@ -352,6 +354,21 @@ TEST_CASE("Files that are not as they were left are named, and nothing is lost b
     }
     std::ofstream(path / "IDENTITY", std::ios::binary) << bytes;
     CHECK(Collection<Articles>(path).size() == 25);
+}
+
+TEST_CASE("A collection of a newer format is refused with both numbers, and not touched") {
+    const TemporaryDirectory directory;
+    const auto path = directory / "articles.kith";
+    {
+        Collection<Articles>(path).insert(articles(0, 3));
+    }
+    kith::detail::Identity identity = kith::detail::read_identity(path);
+    identity.format = kith::detail::format_version + 6;
+    kith::detail::write_identity(path, identity);
+    raises(Errc::unsupported_version, {"IDENTITY", "7", "1"}, [&] { Collection<Articles> newer(path); });
+    identity.format = kith::detail::format_version;
+    kith::detail::write_identity(path, identity);
+    CHECK(Collection<Articles>(path).size() == 3);
 }
 
 TEST_CASE("A directory that cannot be written says which") {

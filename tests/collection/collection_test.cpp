@@ -136,6 +136,9 @@ TEST_CASE("erase removes what is there, says so, and the key may be used again")
         CHECK_FALSE(collection.contains("article-2"));
         const std::vector<std::string> keys{"article-0", "article-2", "article-4"};
         CHECK(collection.erase(keys) == 2);
+        const std::vector<std::string> twice{"article-1", "article-1"};
+        CHECK(collection.erase(twice) == 1);
+        collection.insert(article(1));
         CHECK(collection.size() == 2);
         collection.insert(article(2, 7));
         CHECK(collection.get("article-2") == article(2, 7));

@@ -158,3 +158,14 @@ TEST_CASE("Searches beside inserts, erases and checkpoints return living records
     CHECK(searches > 0);
     CHECK(collection.size() == 100 + 40 * 35);
 }
+
+TEST_CASE("Updates at the same time each see the one before", "[threads]") {
+    Collection<Articles> collection(kith::in_memory);
+    collection.insert(article(1));
+    const std::int32_t before = article(1).year;
+    const auto count_up = [&] {
+        for (int i = 0; i < 100; ++i) collection.update("article-1", [](Article& record) { ++record.year; });
+    };
+    at_once({count_up, count_up, count_up});
+    CHECK(collection.get("article-1")->year == before + 300);
+}

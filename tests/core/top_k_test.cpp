@@ -65,9 +65,15 @@ TEST_CASE("BitsetView allows what exists and is not excluded") {
     CHECK_FALSE(some.allows(66));
     CHECK_FALSE(some.first(65).allows(65));
     CHECK_FALSE(some.all());
+    CHECK(some.count_allowed() == 63);
+    CHECK(some.first(3).count_allowed() == 1);
+    CHECK(some.allowed_word(0) == ~std::uint64_t{0b101});
+    CHECK(some.allowed_word(1) == 0b10);
 
     const kith::BitsetView every(3);
     CHECK(every.all());
+    CHECK(every.count_allowed() == 3);
+    CHECK(every.allowed_word(0) == 0b111);
     CHECK(every.allows(2));
     CHECK_FALSE(every.allows(3));
     CHECK_FALSE(kith::BitsetView().allows(0));

@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -52,6 +53,8 @@ EngineSchema engine_schema() {
 ///
 /// Writes are atomic: a batch is written whole or not at all, and a reader sees it whole or not at all. With a
 /// directory, a write that returned is there after a crash, as far as Options::durability promises.
+///
+/// A collection that was moved from may only be assigned to or destroyed.
 ///
 /// Thread safety: every member function may be called by any number of threads at once, except construction,
 /// assignment and destruction. Readers wait for nobody; writers take turns. A callable given to update() must not
@@ -114,16 +117,16 @@ public:
         engine_->write(prepare, detail::OnExisting::replace);
     }
 
-    /// Removes the records with these keys, all at once; keys that are not there are passed over.
-    /// Returns: how many were removed.  Throws: invalid_argument for a key twice; closed, read_only, poisoned,
-    /// disk_full, io.
+    /// Removes the records with these keys, all at once; keys that are not there, or named before, are passed over.
+    /// Returns: how many were removed.  Throws: closed, read_only, poisoned, disk_full, io.
     std::size_t erase(std::span<const Key> keys) {
         std::size_t removed = 0;
         const auto prepare = [&] {
             detail::BatchWriter batch;
+            std::set<std::string> seen;
             for (const Key& key : keys) {
                 const std::string bytes = S::key_bytes(key);
-                if (!engine_->newest(bytes).has_value()) continue;
+                if (!engine_->newest(bytes).has_value() || !seen.insert(bytes).second) continue;
                 batch.erase(bytes);
                 ++removed;
             }

@@ -12,6 +12,7 @@
 #include "kith/core/slot.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,7 +35,7 @@ struct StateRecord {
 
 [[nodiscard]] std::string encode_state(const StateRecord& state);
 
-/// Throws: Errc::unsupported_version, Errc::corrupt; the text names the environment's record.
-[[nodiscard]] StateRecord decode_state(std::string_view bytes);
+/// Throws: Errc::unsupported_version, Errc::corrupt; the text names `file`, which holds the record.
+[[nodiscard]] StateRecord decode_state(std::string_view bytes, const std::filesystem::path& file);
 
 }  // namespace kith::inline v0::detail

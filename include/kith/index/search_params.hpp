@@ -9,10 +9,9 @@
 namespace kith::inline v0 {
 
 struct SearchParams {
-    std::size_t limit = 10;  ///< neighbours wanted; more than there are is fine
-    std::uint32_t ef_search =
-        64;              ///< candidates a graph search keeps: more is slower and finds more; at least limit is used
-    BitsetView allowed;  ///< the slots that exist for this search and may be returned
+    std::size_t limit = 10;        ///< neighbours wanted; more than there are is fine
+    std::uint32_t ef_search = 64;  ///< candidates a graph search keeps, at least `limit`: more is slower, finds more
+    BitsetView allowed;            ///< the slots that exist for this search and may be returned
 };
 
 }  // namespace kith::inline v0

@@ -28,7 +28,8 @@ inline void Engine::stop_background() {
 }
 
 inline void Engine::run_in_background() {
-    bool more = true;  // replayed records wait to be linked
+    bool more = true;                              // replayed records wait to be linked
+    std::uint64_t seal_from = options_.log_bytes;  // a log longer than this is sealed
     for (;;) {
         {
             std::unique_lock lock(background_->mutex);
@@ -41,7 +42,10 @@ inline void Engine::run_in_background() {
         const std::exception_ptr failed = attempt([&] {
             more = link_some(*snapshot());
             const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only && !poisoned_.load();
-            if (!more && writable && log_length_.load() > options_.log_bytes) seal_all();
+            if (more || !writable || log_length_.load() <= seal_from) return;
+            seal_from = log_length_.load() + options_.log_bytes;  // if it fails, not again at each write
+            seal_all();
+            seal_from = options_.log_bytes;
         });
         if (failed != nullptr) more = false;
     }
