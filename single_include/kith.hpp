@@ -29,6 +29,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 #include <span>
 #include <stdexcept>
@@ -997,10 +998,9 @@ private:
 namespace kith::inline v0_single {
 
 struct SearchParams {
-    std::size_t limit = 10;  ///< neighbours wanted; more than there are is fine
-    std::uint32_t ef_search =
-        64;              ///< candidates a graph search keeps: more is slower and finds more; at least limit is used
-    BitsetView allowed;  ///< the slots that exist for this search and may be returned
+    std::size_t limit = 10;        ///< neighbours wanted; more than there are is fine
+    std::uint32_t ef_search = 64;  ///< candidates a graph search keeps, at least `limit`: more is slower, finds more
+    BitsetView allowed;            ///< the slots that exist for this search and may be returned
 };
 
 }  // namespace kith::inline v0_single
@@ -2301,8 +2301,8 @@ public:
     void link();
 
     /// Seals what is in memory into mapped files and drops the log; in memory it only links.
-    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was, but poisoned where a sync
-    /// of the log failed.
+    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was, but poisoned where a
+    /// sync of the log or of the commit failed: after the latter, reads of sealed records may raise it too.
     void checkpoint();
 
     /// Makes every write durable and lets go of the files. Idempotent.
@@ -2399,7 +2399,8 @@ inline void Engine::stop_background() {
 }
 
 inline void Engine::run_in_background() {
-    bool more = true;  // replayed records wait to be linked
+    bool more = true;                              // replayed records wait to be linked
+    std::uint64_t seal_from = options_.log_bytes;  // a log longer than this is sealed
     for (;;) {
         {
             std::unique_lock lock(background_->mutex);
@@ -2412,7 +2413,10 @@ inline void Engine::run_in_background() {
         const std::exception_ptr failed = attempt([&] {
             more = link_some(*snapshot());
             const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only && !poisoned_.load();
-            if (!more && writable && log_length_.load() > options_.log_bytes) seal_all();
+            if (more || !writable || log_length_.load() <= seal_from) return;
+            seal_from = log_length_.load() + options_.log_bytes;  // if it fails, not again at each write
+            seal_all();
+            seal_from = options_.log_bytes;
         });
         if (failed != nullptr) more = false;
     }
@@ -6765,6 +6769,8 @@ EngineSchema engine_schema() {
 /// Writes are atomic: a batch is written whole or not at all, and a reader sees it whole or not at all. With a
 /// directory, a write that returned is there after a crash, as far as Options::durability promises.
 ///
+/// A collection that was moved from may only be assigned to or destroyed.
+///
 /// Thread safety: every member function may be called by any number of threads at once, except construction,
 /// assignment and destruction. Readers wait for nobody; writers take turns. A callable given to update() must not
 /// call the collection.
@@ -6826,16 +6832,16 @@ public:
         engine_->write(prepare, detail::OnExisting::replace);
     }
 
-    /// Removes the records with these keys, all at once; keys that are not there are passed over.
-    /// Returns: how many were removed.  Throws: invalid_argument for a key twice; closed, read_only, poisoned,
-    /// disk_full, io.
+    /// Removes the records with these keys, all at once; keys that are not there, or named before, are passed over.
+    /// Returns: how many were removed.  Throws: closed, read_only, poisoned, disk_full, io.
     std::size_t erase(std::span<const Key> keys) {
         std::size_t removed = 0;
         const auto prepare = [&] {
             detail::BatchWriter batch;
+            std::set<std::string> seen;
             for (const Key& key : keys) {
                 const std::string bytes = S::key_bytes(key);
-                if (!engine_->newest(bytes).has_value()) continue;
+                if (!engine_->newest(bytes).has_value() || !seen.insert(bytes).second) continue;
                 batch.erase(bytes);
                 ++removed;
             }
@@ -6881,8 +6887,8 @@ public:
 
     /// Moves what is in memory into immutable files and drops the log, so that the next open has nothing to replay.
     /// In memory it only links.
-    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was, but poisoned where a sync
-    /// of the log failed.
+    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was, but poisoned where a
+    /// sync of the log or of the commit failed: after the latter, reads of sealed records may raise it too.
     void checkpoint() { engine_->checkpoint(); }
 
     /// Makes every write durable and lets go of the directory; later calls raise Errc::closed. Idempotent. The
