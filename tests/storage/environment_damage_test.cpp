@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <cerrno>
 #include <string>
+#include <vector>
 
 using kith::Errc;
 using kith_test::bytes_of;
@@ -152,6 +153,33 @@ TEST_CASE("A damaged value is named by its table and key") {
         reader.for_each_row(0, 100, [](std::uint64_t, std::string_view) { return true; });
         return 0;
     });
+}
+
+TEST_CASE("A key that rotted is an error to look up, not a key that was never there") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    fill_rows(directory.path(), 60);
+    const auto file = directory / "data.mdb";
+    const std::string whole = bytes_of(file);
+    for (const std::string key : {"key-0", "key-27", "key-9"}) {  // the first of all, one between others, the last
+        std::vector<std::size_t> places;  // an LMDB node holds the length of its key, then the key
+        const std::string stored = static_cast<char>(key.size()) + std::string(1, '\0') + key;
+        for (std::size_t at = whole.find(stored); at != std::string::npos; at = whole.find(stored, at + 1)) {
+            places.push_back(at + 2);
+        }
+        REQUIRE_FALSE(places.empty());
+        for (std::size_t bit = 0; bit < 8 * key.size(); ++bit) {
+            std::string damaged = whole;
+            for (const std::size_t at : places) damaged = flipped(damaged, at + bit / 8, 1U << (bit % 8));
+            set_bytes(file, damaged);
+            const Environment environment(directory.path(), EnvironmentMode::read_only);
+            const ReadTransaction reader = environment.read();
+            const Raised trouble = raised([&] { static_cast<void>(reader.key(key)); });
+            CAPTURE(key, bit);
+            CHECK(trouble.code == Errc::corrupt);
+            CHECK(trouble.says("its checksum is wrong"));
+        }
+    }
 }
 
 TEST_CASE("A right value under another key, and one that leaves the file, are refused") {
