@@ -737,7 +737,6 @@ enum class Errc : std::uint8_t {
     forked,               ///< the handle was made by a parent process
     poisoned,             ///< a sync failed earlier: reopen the collection to recover
     limit_exceeded,       ///< a documented limit was passed
-    cancelled,            ///< the caller asked a long call to stop
 };
 
 /// The name of an error code, as it stands in the enumeration.
@@ -775,8 +774,6 @@ constexpr std::string_view name(Errc code) noexcept {
             return "poisoned";
         case Errc::limit_exceeded:
             return "limit_exceeded";
-        case Errc::cancelled:
-            return "cancelled";
     }
     return "unknown";
 }
@@ -2310,7 +2307,6 @@ public:
     void close();
 
     [[nodiscard]] const RecoveryReport& recovery() const noexcept { return recovery_; }
-    [[nodiscard]] const EngineSchema& schema() const noexcept { return schema_; }
 
 private:
     struct Request {

@@ -4,6 +4,7 @@
 #include "kith/storage/identity.hpp"
 
 #include "support/catch.hpp"
+#include "support/raised.hpp"
 
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -22,25 +23,25 @@ using kith_test::article;
 using kith_test::Article;
 using kith_test::Articles;
 using kith_test::articles;
+using kith_test::Raised;
+using kith_test::raised;
 using kith_test::TemporaryDirectory;
 
 namespace {
 
 /// Checks that `act` raises `code` with a text that contains every one of `words`.
 void raises(Errc code, const std::vector<std::string>& words, const std::function<void()>& act) {
-    try {
-        act();
-    } catch (const kith::Error& error) {
-        const std::string text = error.what();
-        INFO(text);
-        CHECK(kith::name(error.code()) == kith::name(code));
-        for (const std::string& word : words) {
-            INFO(word);
-            CHECK(text.find(word) != std::string::npos);
-        }
+    const Raised error = raised(act);
+    if (!error.code.has_value()) {
+        FAIL_CHECK("nothing was raised; expected " << kith::name(code));
         return;
     }
-    FAIL_CHECK("nothing was raised; expected " << kith::name(code));
+    INFO(error.text);
+    CHECK(kith::name(*error.code) == kith::name(code));
+    for (const std::string& word : words) {
+        INFO(word);
+        CHECK(error.says(word));
+    }
 }
 
 struct Direction {

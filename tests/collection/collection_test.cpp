@@ -2,6 +2,7 @@
 #include "article.hpp"
 
 #include "support/catch.hpp"
+#include "support/raised.hpp"
 
 #include <algorithm>
 #include <map>
@@ -14,6 +15,8 @@ using kith_test::article;
 using kith_test::Article;
 using kith_test::Articles;
 using kith_test::articles;
+using kith_test::Raised;
+using kith_test::raised;
 using kith_test::TemporaryDirectory;
 
 namespace {
@@ -42,17 +45,6 @@ void in_memory_and_on_disk(Test&& test) {
     }
 }
 
-Errc code_of(const std::function<void()>& act, std::string* text = nullptr) {
-    try {
-        act();
-    } catch (const kith::Error& error) {
-        if (text != nullptr) *text = error.what();
-        return error.code();
-    }
-    FAIL("nothing was raised");
-    return Errc::cancelled;
-}
-
 std::map<std::string, Article> contents(const Collection<Articles>& collection) {
     std::map<std::string, Article> records;
     for (const Article& record : collection.records()) REQUIRE(records.emplace(record.id, record).second);
@@ -78,10 +70,10 @@ TEST_CASE("A record comes back as it was written, bit for bit") {
 TEST_CASE("insert refuses a key that is present and writes nothing of the batch") {
     in_memory_and_on_disk([](Collection<Articles>& collection) {
         collection.insert(article(3));
-        std::string text;
-        CHECK(code_of([&] { collection.insert(articles(0, 5, 1)); }, &text) == Errc::already_exists);
-        CHECK(text.find("article-3") != std::string::npos);
-        CHECK(text.find("nothing was written") != std::string::npos);
+        const Raised refused = raised([&] { collection.insert(articles(0, 5, 1)); });
+        CHECK(refused.code == Errc::already_exists);
+        CHECK(refused.says("article-3"));
+        CHECK(refused.says("nothing was written"));
         CHECK(collection.size() == 1);
         CHECK(collection.get("article-3") == article(3));
         collection.insert(articles(4, 2));
@@ -115,8 +107,8 @@ TEST_CASE("update changes the fields it names and no other") {
         CHECK(collection.get("article-2") == expected);
         CHECK(collection.size() == 3);
 
-        CHECK(code_of([&] { collection.update("none", kith::set<&Article::year>(1)); }) == Errc::not_found);
-        CHECK(code_of([&] { collection.update("article-1", kith::set<&Article::id>("article-9")); }) ==
+        CHECK(raised([&] { collection.update("none", kith::set<&Article::year>(1)); }).code == Errc::not_found);
+        CHECK(raised([&] { collection.update("article-1", kith::set<&Article::id>("article-9")); }).code ==
               Errc::invalid_argument);
         CHECK_THROWS_AS(collection.update("article-0", [](Article&) { throw std::runtime_error("no"); }),
                         std::runtime_error);
@@ -206,9 +198,9 @@ TEST_CASE("A limit beyond the count returns every record, and a limit of zero is
             CHECK(query.run().size() == 12);
             CHECK(query.where(field<&Article::year> >= 1981).run().size() == 11);
         }
-        CHECK(code_of([&] { (void)collection.nearest<&Article::embedding>(probe.embedding).limit(0).run(); }) ==
+        CHECK(raised([&] { (void)collection.nearest<&Article::embedding>(probe.embedding).limit(0).run(); }).code ==
               Errc::invalid_argument);
-        CHECK(code_of([&] { (void)collection.nearest<&Article::embedding>(probe.embedding).ef_search(0).run(); }) ==
+        CHECK(raised([&] { (void)collection.nearest<&Article::embedding>(probe.embedding).ef_search(0).run(); }).code ==
               Errc::invalid_argument);
     });
 }
@@ -285,9 +277,9 @@ TEST_CASE("Integer keys, two vector fields and another index each keep their own
     CHECK(hit.record.sensor == 3);
     CHECK(hit.score == Approx(1.0F).margin(1e-5));
     CHECK(hit.record.spectrum == std::array<float, 5>{1, 3, 0, 0, 1});
-    std::string text;
-    CHECK(code_of([&] { collection.insert(Reading{-7, 0, {}, {1, 0, 0, 0, 0}}); }, &text) == Errc::already_exists);
-    CHECK(text.find("-7") != std::string::npos);
+    const Raised refused = raised([&] { collection.insert(Reading{-7, 0, {}, {1, 0, 0, 0, 0}}); });
+    CHECK(refused.code == Errc::already_exists);
+    CHECK(refused.says("-7"));
 }
 
 TEST_CASE("A schema without vectors is a durable map") {

@@ -1,34 +1,13 @@
 // tests/collection/sync_failure_test.cpp — a disk that refuses to sync: nothing is pretended, everything is recovered.
-//
-// The functions below stand before the C library's for the whole test program, so that a test can make a sync fail.
 #include "article.hpp"
 
 #include "support/catch.hpp"
+#include "support/file_faults.hpp"
+#include "support/raised.hpp"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <thread>
-
-namespace {
-
-std::atomic<bool> syncs_fail{false};
-std::atomic<int> failed_syncs{0};
-std::atomic<int> syncs_until_failure{0};  // counts down; at 0 one fails
-
-}  // namespace
-
-extern "C" int fdatasync(int descriptor) {
-    if (syncs_fail || --syncs_until_failure == 0) {
-        ++failed_syncs;
-        errno = EIO;
-        return -1;
-    }
-    return static_cast<int>(::syscall(SYS_fdatasync, descriptor));
-}
 
 using kith::Collection;
 using kith::Errc;
@@ -36,29 +15,17 @@ using kith_test::article;
 using kith_test::Article;
 using kith_test::Articles;
 using kith_test::articles;
+using kith_test::FileCall;
+using kith_test::FileFaults;
+using kith_test::raised;
 using kith_test::TemporaryDirectory;
 
 namespace {
 
-template <class Act>
-Errc code_of(Act&& act) {
-    try {
-        act();
-    } catch (const kith::Error& error) {
-        return error.code();
-    }
-    FAIL("nothing was raised");
-    return Errc::cancelled;
-}
-
 /// Makes every sync fail while it lives.
-struct FailingSyncs {
-    FailingSyncs() {
-        failed_syncs = 0;
-        syncs_fail = true;
-    }
-    ~FailingSyncs() { syncs_fail = false; }
-};
+FileFaults failing_syncs() {
+    return {FileCall::sync, 1, EIO, FileFaults::every_later_one};
+}
 
 }  // namespace
 
@@ -69,14 +36,14 @@ TEST_CASE("A failed sync acknowledges nothing, poisons the collection, and reope
         Collection<Articles> collection(path);
         collection.insert(articles(0, 10));
         {
-            const FailingSyncs failing;
-            CHECK(code_of([&] { collection.insert(articles(10, 10)); }) == Errc::io);
+            const FileFaults failing = failing_syncs();
+            CHECK(raised([&] { collection.insert(articles(10, 10)); }).code == Errc::io);
         }
         CHECK(collection.size() == 10);
         CHECK_FALSE(collection.contains("article-10"));
-        CHECK(code_of([&] { collection.insert(article(50)); }) == Errc::poisoned);
-        CHECK(code_of([&] { collection.erase("article-1"); }) == Errc::poisoned);
-        CHECK(code_of([&] { collection.checkpoint(); }) == Errc::poisoned);
+        CHECK(raised([&] { collection.insert(article(50)); }).code == Errc::poisoned);
+        CHECK(raised([&] { collection.erase("article-1"); }).code == Errc::poisoned);
+        CHECK(raised([&] { collection.checkpoint(); }).code == Errc::poisoned);
         CHECK(collection.get("article-3") == article(3));
         CHECK(collection.nearest<&Article::embedding>(article(3).embedding).limit(1).run().at(0).record == article(3));
     }
@@ -96,7 +63,7 @@ TEST_CASE("A checkpoint whose syncs fail leaves the collection as it was") {
         Collection<Articles> collection(path);
         collection.insert(articles(0, 10));
         {
-            const FailingSyncs failing;
+            const FileFaults failing = failing_syncs();
             CHECK_THROWS_AS(collection.checkpoint(), kith::Error);
         }
         CHECK(collection.size() == 10);
@@ -116,7 +83,7 @@ TEST_CASE("Whichever sync of a checkpoint fails, the next ones lose nothing eith
             collection.insert(articles(0, 10));
             collection.checkpoint();
             collection.insert(articles(10, 10));
-            syncs_until_failure = number;
+            const FileFaults one(FileCall::sync, number, EIO);
             for (int attempt = 0; attempt < 3; ++attempt) {
                 try {
                     collection.checkpoint();
@@ -126,7 +93,6 @@ TEST_CASE("Whichever sync of a checkpoint fails, the next ones lose nothing eith
                     ++failures;
                 }
             }
-            syncs_until_failure = 0;
         }
         const Collection<Articles> collection(path);
         CHECK(collection.size() >= static_cast<std::size_t>(acknowledged));
@@ -144,15 +110,15 @@ TEST_CASE("A failed sync between calls is told by the next write and by the clos
     options.durability = kith::Durability::interval(std::chrono::milliseconds(1));
     Collection<Articles> collection(path, options);
     {
-        const FailingSyncs failing;
+        const FileFaults failing = failing_syncs();
         collection.insert(article(1));
-        for (int wait = 0; wait < 1000 && failed_syncs == 0; ++wait) {
+        for (int wait = 0; wait < 1000 && FileFaults::calls(FileCall::sync) == 0; ++wait) {
             std::this_thread::sleep_for(std::chrono::milliseconds(1));
         }
     }
     CHECK(collection.contains("article-1"));
-    CHECK(code_of([&] { collection.insert(article(2)); }) == Errc::poisoned);
-    CHECK(code_of([&] { collection.close(); }) == Errc::poisoned);
+    CHECK(raised([&] { collection.insert(article(2)); }).code == Errc::poisoned);
+    CHECK(raised([&] { collection.close(); }).code == Errc::poisoned);
     CHECK(Collection<Articles>(path).size() == 1);
 }
 
@@ -163,12 +129,12 @@ TEST_CASE("A checkpoint that cannot sync the log poisons the collection") {
     Collection<Articles> collection(directory / "articles.kith", options);
     collection.insert(article(1));
     {
-        const FailingSyncs failing;
-        CHECK(code_of([&] { collection.checkpoint(); }) == Errc::io);
+        const FileFaults failing = failing_syncs();
+        CHECK(raised([&] { collection.checkpoint(); }).code == Errc::io);
     }
-    CHECK(code_of([&] { collection.checkpoint(); }) == Errc::poisoned);
+    CHECK(raised([&] { collection.checkpoint(); }).code == Errc::poisoned);
     CHECK(collection.get("article-1") == article(1));
-    CHECK(code_of([&] { collection.close(); }) == Errc::poisoned);
+    CHECK(raised([&] { collection.close(); }).code == Errc::poisoned);
 }
 
 TEST_CASE("A close whose sync fails says so, and the collection is closed all the same") {
@@ -178,10 +144,10 @@ TEST_CASE("A close whose sync fails says so, and the collection is closed all th
     Collection<Articles> collection(directory / "articles.kith", options);
     collection.insert(article(1));
     {
-        const FailingSyncs failing;
-        CHECK(code_of([&] { collection.close(); }) == Errc::io);
+        const FileFaults failing = failing_syncs();
+        CHECK(raised([&] { collection.close(); }).code == Errc::io);
     }
-    CHECK(code_of([&] { (void)collection.size(); }) == Errc::closed);
+    CHECK(raised([&] { (void)collection.size(); }).code == Errc::closed);
     collection.close();
     CHECK(Collection<Articles>(directory / "articles.kith").size() == 1);
 }

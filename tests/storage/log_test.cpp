@@ -491,9 +491,9 @@ TEST_CASE("What a visitor raises ends the replay and changes nothing") {
     const Raised trouble = raised([&] {
         kith::detail::replay_log(
             log.path(), id, 0,
-            [](std::uint64_t, std::uint8_t, std::string_view) { kith::raise(Errc::cancelled, "stop"); },
+            [](std::uint64_t, std::uint8_t, std::string_view) { kith::raise(Errc::invalid_argument, "stop"); },
             ReplayMode::recover);
     });
-    CHECK(trouble.code == Errc::cancelled);
+    CHECK(trouble.code == Errc::invalid_argument);
     CHECK(bytes_of(log / log_file_name(1)) == whole + "torn");
 }

@@ -85,7 +85,6 @@ public:
     void close();
 
     [[nodiscard]] const RecoveryReport& recovery() const noexcept { return recovery_; }
-    [[nodiscard]] const EngineSchema& schema() const noexcept { return schema_; }
 
 private:
     struct Request {
