@@ -28,6 +28,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <set>
 #include <shared_mutex>
@@ -737,6 +738,7 @@ enum class Errc : std::uint8_t {
     forked,               ///< the handle was made by a parent process
     poisoned,             ///< a sync failed earlier: reopen the collection to recover
     limit_exceeded,       ///< a documented limit was passed
+    cancelled,            ///< a progress callback asked to stop; nothing has changed
 };
 
 /// The name of an error code, as it stands in the enumeration.
@@ -774,6 +776,8 @@ constexpr std::string_view name(Errc code) noexcept {
             return "poisoned";
         case Errc::limit_exceeded:
             return "limit_exceeded";
+        case Errc::cancelled:
+            return "cancelled";
     }
     return "unknown";
 }
@@ -998,6 +1002,8 @@ struct SearchParams {
     std::size_t limit = 10;        ///< neighbours wanted; more than there are is fine
     std::uint32_t ef_search = 64;  ///< candidates a graph search keeps, at least `limit`: more is slower, finds more
     BitsetView allowed;            ///< the slots that exist for this search and may be returned
+    std::uint32_t nprobe = 0;      ///< lists an IVF search reads; 0: what the index was made with
+    float rescore = 0;             ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
 };
 
 }  // namespace kith::inline v0_single
@@ -1008,6 +1014,62 @@ struct SearchParams {
 // is here, grows to what the largest search needed, and is then used again without a call to the allocator.
 //
 // Thread safety: none; every searching thread owns its own. One scratch serves any number of indexes in turn.
+
+// kith/core/scratch_memory.hpp — memory for one prepared query, kept from query to query.
+//
+// A query against codes is prepared first: rotated, quantized, turned into tables. What that takes depends on the
+// codes, so it is bytes here; it grows to the largest preparation and is then used again without a call to the
+// allocator.
+//
+// Thread safety: none; every searching thread owns its own.
+
+namespace kith::inline v0_single {
+
+class ScratchMemory {
+public:
+    static constexpr std::size_t alignment = 64;
+
+    ScratchMemory() noexcept = default;
+    ScratchMemory(ScratchMemory&& other) noexcept
+        : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    ScratchMemory& operator=(ScratchMemory&& other) noexcept {
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+    ScratchMemory(const ScratchMemory&) = delete;
+    ScratchMemory& operator=(const ScratchMemory&) = delete;
+    ~ScratchMemory() { release(); }
+
+    /// At least `bytes` bytes, aligned to a cache line; what an earlier call returned is given up.
+    /// Throws: std::bad_alloc when it has to grow; what was there is then gone too.
+    [[nodiscard]] std::byte* take(std::size_t bytes) {
+        if (bytes > size_) {
+            release();
+            data_ = static_cast<std::byte*>(::operator new(bytes, std::align_val_t{alignment}));
+            size_ = bytes;
+        }
+        return data_;
+    }
+
+    /// The same for elements of a plain type.
+    template <class T>
+    [[nodiscard]] T* take_array(std::size_t count) {
+        return reinterpret_cast<T*>(take(count * sizeof(T)));
+    }
+
+private:
+    void release() noexcept {
+        ::operator delete(data_, std::align_val_t{alignment});
+        data_ = nullptr;
+        size_ = 0;
+    }
+
+    std::byte* data_ = nullptr;
+    std::size_t size_ = 0;  // bytes at data_
+};
+
+}  // namespace kith::inline v0_single
 
 // kith/index/candidate.hpp — what a beam search keeps of a slot, and the sorted pool it keeps it in.
 //
@@ -1137,11 +1199,13 @@ namespace kith::inline v0_single {
 
 /// What is inside belongs to the index layer; others make one a thread and hand it in.
 struct SearchScratch {
+    ScratchMemory query;  // the prepared query
     VisitedSet visited;
     CandidatePool pool;               // the beam
     std::vector<Candidate> frontier;  // with exclusions: what is still to expand, a heap with the nearest on top
     std::vector<Candidate> found;     // with exclusions: the best allowed ones, a heap with the farthest on top
     std::vector<Neighbor> neighbors;  // answers of the graph, before those of the scan join them
+    std::vector<Neighbor> coarse;     // answers by codes, before they are compared by their vectors
 };
 
 }  // namespace kith::inline v0_single
@@ -4051,13 +4115,16 @@ concept Scorer = requires(const S& scorer, const Slot* slots, Slot first, std::s
 };
 
 /// Rows hold what an index searches, one row for each slot, and prepare queries against it.
-/// Shape:  `query` holds dim() elements and outlives the scorer made from it.
+/// Shape:  `query` holds dim() elements and outlives the scorer made from it, as does `scratch`, where the scorer may
+/// keep
+///         the prepared query: the next scorer made with the same scratch ends the use of this one.
+/// Throws: std::bad_alloc while `scratch` still grows.
 /// Laws:   scorer_of(a) at slot b equals scorer_of(b) at slot a to the last bit.
 template <class R>
-concept Rows = requires(const R& rows, const float* query, Slot slot) {
+concept Rows = requires(const R& rows, const float* query, Slot slot, ScratchMemory& scratch) {
     { rows.dim() } noexcept -> std::same_as<std::size_t>;
-    { rows.scorer(query) } -> Scorer;
-    { rows.scorer_of(slot) } -> Scorer;
+    { rows.scorer(query, scratch) } -> Scorer;
+    { rows.scorer_of(slot, scratch) } -> Scorer;
 };
 
 }  // namespace kith::inline v0_single
@@ -4131,10 +4198,10 @@ public:
 
     /// The nearest allowed slots below size(), nearest first, equal distances by slot; returns how many.
     /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
-    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch&,
-                       Neighbor* out) const noexcept {
+    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
+                       Neighbor* out) const {
         TopK best(std::span(out, std::min<std::size_t>(params.limit, size())));
-        detail::scan(rows.scorer(query), 0, size(), params.allowed, best);
+        detail::scan(rows.scorer(query, scratch.query), 0, size(), params.allowed, best);
         return best.sorted().size();
     }
 
@@ -4612,7 +4679,8 @@ inline constexpr std::size_t prune_chunk = 32;
 /// Removes from `undecided` what lies nearer to `kept` than to the owner; returns how many stay.
 /// Distances in candidates are to the owner; a mark means settled.
 template <Rows R>
-std::size_t drop_dominated(const R& rows, Candidate kept, std::span<Candidate> undecided) noexcept {
+std::size_t drop_dominated(const R& rows, Candidate kept, std::span<Candidate> undecided,
+                           ScratchMemory& scratch) noexcept {
     std::array<Slot, prune_chunk> slots;
     std::array<float, prune_chunk> distances;
     std::size_t asked = 0;
@@ -4621,7 +4689,7 @@ std::size_t drop_dominated(const R& rows, Candidate kept, std::span<Candidate> u
         asked += kept.marked() && candidate.marked() ? 0U : 1U;
     }
     if (asked == 0) return undecided.size();
-    rows.scorer_of(kept.slot()).score(slots.data(), asked, distances.data());
+    rows.scorer_of(kept.slot(), scratch).score(slots.data(), asked, distances.data());
 
     std::size_t stay = 0;
     asked = 0;
@@ -4639,8 +4707,8 @@ std::size_t drop_dominated(const R& rows, Candidate kept, std::span<Candidate> u
 /// Requires: `nearest` is sorted, its distances are to the owner, and two marked ones do not dominate each other.
 /// Shape: `kept` has room for `wanted`.
 template <Rows R>
-std::size_t select_diverse(const R& rows, std::span<const Candidate> nearest, std::size_t wanted,
-                           Candidate* kept) noexcept {
+std::size_t select_diverse(const R& rows, std::span<const Candidate> nearest, std::size_t wanted, Candidate* kept,
+                           ScratchMemory& scratch) noexcept {
     std::array<Candidate, prune_chunk> chunk;
     std::size_t count = 0;
     for (std::size_t first = 0; first < nearest.size() && count < wanted; first += prune_chunk) {
@@ -4648,13 +4716,13 @@ std::size_t select_diverse(const R& rows, std::span<const Candidate> nearest, st
         std::copy(next.begin(), next.end(), chunk.begin());
         std::span<Candidate> undecided(chunk.data(), next.size());
         for (std::size_t i = 0; i < count && !undecided.empty(); ++i) {
-            undecided = undecided.first(drop_dominated(rows, kept[i], undecided));
+            undecided = undecided.first(drop_dominated(rows, kept[i], undecided, scratch));
         }
         while (!undecided.empty() && count < wanted) {
             const Candidate chosen = undecided.front();
             kept[count++] = chosen;
             undecided = undecided.subspan(1);
-            if (count < wanted) undecided = undecided.first(drop_dominated(rows, chosen, undecided));
+            if (count < wanted) undecided = undecided.first(drop_dominated(rows, chosen, undecided, scratch));
         }
     }
     return count;
@@ -4823,6 +4891,7 @@ namespace kith::inline v0_single::detail {
 /// The memory one inserting thread works in.
 struct InsertScratch {
     SearchScratch search;
+    ScratchMemory other;              // a node's row, prepared, while search.query holds that of the new one
     std::vector<Candidate> nearest;   // the beam's pool, unmarked
     std::vector<Candidate> selected;  // what the node links to on each level, max_links apart
     std::vector<std::size_t> counts;  // how many on each level
@@ -4839,7 +4908,8 @@ struct InsertScratch {
 
 /// Adds a link from `owner` to `added`, whose distance is to the owner; prunes the list when it is full.
 template <Rows R>
-void link_to(HnswGraph& graph, const R& rows, unsigned level, Slot owner, Candidate added) noexcept {
+void link_to(HnswGraph& graph, const R& rows, unsigned level, Slot owner, Candidate added,
+             ScratchMemory& scratch) noexcept {
     HnswGraph::NodeState& state = graph.state(owner);
     const NodeGuard guard(&state.lock);
     Slot* links = graph.writable_links(owner, level);
@@ -4860,11 +4930,11 @@ void link_to(HnswGraph& graph, const R& rows, unsigned level, Slot owner, Candid
     std::array<Candidate, 2 * HnswParams::most_links + 1> candidates;
     std::array<Candidate, 2 * HnswParams::most_links> kept;
     for (std::size_t i = 0; i < count; ++i) slots[i] = load_link(links + i);
-    rows.scorer_of(owner).score(slots.data(), count, distances.data());
+    rows.scorer_of(owner, scratch).score(slots.data(), count, distances.data());
     for (std::size_t i = 0; i < count; ++i) candidates[i] = Candidate(distances[i], slots[i], i < settled);
     candidates[count] = added.unmarked();
     std::sort(candidates.data(), candidates.data() + count + 1);
-    const std::size_t diverse = select_diverse(rows, {candidates.data(), count + 1}, width, kept.data());
+    const std::size_t diverse = select_diverse(rows, {candidates.data(), count + 1}, width, kept.data(), scratch);
     for (std::size_t i = 0; i < diverse; ++i) slots[i] = kept[i].slot();
     store_links(links, width, slots.data(), diverse);
     if (level == 0) state.settled = static_cast<std::uint8_t>(diverse);
@@ -4872,7 +4942,8 @@ void link_to(HnswGraph& graph, const R& rows, unsigned level, Slot owner, Candid
 
 /// Among the nearest of `slot`, one that scores as `slot` itself does, both ways: for every metric, an equal vector.
 template <Rows R, Scorer S>
-std::optional<Slot> find_duplicate(const R& rows, const S& scorer, Slot slot, const CandidatePool& pool) noexcept {
+std::optional<Slot> find_duplicate(const R& rows, const S& scorer, Slot slot, const CandidatePool& pool,
+                                   ScratchMemory& scratch) noexcept {
     float self = 0;
     scorer.score(&slot, 1, &self);
     // Usually the nearest of all; under InnerProduct longer vectors come before it.
@@ -4880,7 +4951,7 @@ std::optional<Slot> find_duplicate(const R& rows, const S& scorer, Slot slot, co
     if (at == pool.end() || at->distance() != self) return std::nullopt;
     const Slot other = at->slot();
     float other_self = 0;
-    rows.scorer_of(other).score(&other, 1, &other_self);
+    rows.scorer_of(other, scratch).score(&other, 1, &other_self);
     return other_self == self ? std::optional(other) : std::nullopt;
 }
 
@@ -4912,7 +4983,7 @@ void choose_links(HnswGraph& graph, const R& rows, Slot slot, unsigned level, In
     scratch.nearest.clear();
     for (const Candidate candidate : scratch.search.pool) scratch.nearest.push_back(candidate.unmarked());
     Candidate* const selected = scratch.selected.data() + level * wanted;
-    const std::size_t count = select_diverse(rows, scratch.nearest, wanted, selected);
+    const std::size_t count = select_diverse(rows, scratch.nearest, wanted, selected, scratch.other);
     scratch.counts[level] = count;
     Slot* const links = graph.writable_links(slot, level);
     for (std::size_t i = 0; i < count; ++i) store_link(links + i, selected[i].slot());
@@ -4936,7 +5007,7 @@ void insert_node(HnswGraph& graph, const R& rows, Slot slot, Slot bound, InsertS
     }
     const unsigned top = graph.level_of(entry);
     const unsigned highest = std::min(level, top);
-    const auto scorer = rows.scorer_of(slot);
+    const auto scorer = rows.scorer_of(slot, scratch.search.query);
     SearchScratch& search = scratch.search;
     Candidate nearest = descend_to(graph, scorer, entry, highest, bound);
     for (unsigned at = highest;; --at) {
@@ -4947,7 +5018,7 @@ void insert_node(HnswGraph& graph, const R& rows, Slot slot, Slot bound, InsertS
         if (at == 0) break;
         choose_links(graph, rows, slot, at, scratch);
     }
-    if (const std::optional<Slot> original = find_duplicate(rows, scorer, slot, search.pool)) {
+    if (const std::optional<Slot> original = find_duplicate(rows, scorer, slot, search.pool, scratch.other)) {
         chain_duplicate(graph, *original, slot);
         return;
     }
@@ -4955,7 +5026,7 @@ void insert_node(HnswGraph& graph, const R& rows, Slot slot, Slot bound, InsertS
     for (unsigned at = 0; at <= highest; ++at) {
         const Candidate* const selected = scratch.selected.data() + at * graph.params().max_links;
         for (std::size_t i = 0; i < scratch.counts[at]; ++i) {
-            link_to(graph, rows, at, selected[i].slot(), Candidate(selected[i].distance(), slot));
+            link_to(graph, rows, at, selected[i].slot(), Candidate(selected[i].distance(), slot), scratch.other);
         }
     }
     if (level > top) graph.set_entry(slot);
@@ -4995,7 +5066,11 @@ public:
         if (threads == 0) threads = 1;
         if (inserters_.size() < threads) inserters_.resize(threads);
         constexpr unsigned levels = detail::HnswGraph::highest_level + 1;
-        for (detail::InsertScratch& scratch : inserters_) scratch.reserve(graph_.params(), count, levels);
+        for (detail::InsertScratch& scratch : inserters_) {
+            scratch.reserve(graph_.params(), count, levels);
+            static_cast<void>(rows.scorer_of(first, scratch.search.query));  // their memory grows here, or nowhere
+            static_cast<void>(rows.scorer_of(first, scratch.other));
+        }
 
         graph_.add_nodes(count);
         const Slot alone = threads == 1 ? count : std::clamp(parallel_from, first, count);
@@ -5021,7 +5096,7 @@ public:
         const std::size_t wanted = std::min<std::size_t>(std::max<std::size_t>(params.ef_search, limit), bound);
         scratch.visited.clear(bound);
 
-        const auto scorer = rows.scorer(query);
+        const auto scorer = rows.scorer(query, scratch.query);
         const Candidate start = detail::descend_to(graph_, scorer, entry, 0, bound);
         if (params.allowed.all() && returned == bound) {
             scratch.pool.reset(wanted);
@@ -5223,14 +5298,16 @@ namespace kith::inline v0_single {
 
 /// An instruction set. Later ones of one processor family include earlier ones, and every processor has `scalar`.
 enum class Isa : std::uint8_t {
-    scalar,  ///< plain C++, as good as the compiler's flags allow
-    avx2,    ///< x86-64 with AVX2 and FMA
-    avx512,  ///< x86-64 with AVX-512 F, BW, CD, DQ and VL
-    neon,    ///< AArch64, which always has it
+    scalar,       ///< plain C++, as good as the compiler's flags allow
+    avx2,         ///< x86-64 with AVX2 and FMA
+    avx512,       ///< x86-64 with AVX-512 F, BW, CD, DQ and VL
+    avx512_vnni,  ///< with VNNI, VPOPCNTDQ, BITALG and VBMI too: Ice Lake, Zen 4 and later
+    neon,         ///< AArch64, which always has it
+    neon_dot,     ///< AArch64 with the dot product of bytes: Cortex-A76, Apple M1 and later
 };
 
 /// Every instruction set, the plainest first.
-inline constexpr Isa all_isas[] = {Isa::scalar, Isa::avx2, Isa::avx512, Isa::neon};
+inline constexpr Isa all_isas[] = {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512_vnni, Isa::neon, Isa::neon_dot};
 
 /// The name of an instruction set, as KITH_ISA spells it.
 constexpr std::string_view name(Isa isa) noexcept {
@@ -5241,13 +5318,21 @@ constexpr std::string_view name(Isa isa) noexcept {
             return "avx2";
         case Isa::avx512:
             return "avx512";
+        case Isa::avx512_vnni:
+            return "avx512_vnni";
         case Isa::neon:
             return "neon";
+        case Isa::neon_dot:
+            return "neon_dot";
     }
     return "unknown";
 }
 
 }  // namespace kith::inline v0_single
+
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 namespace kith::inline v0_single {
 
@@ -5279,14 +5364,32 @@ inline bool has_x86(Isa isa) noexcept {
     constexpr std::uint32_t fma = 1U << 12, osxsave = 1U << 27, avx = 1U << 28;             // leaf 1, ecx
     constexpr std::uint32_t avx2 = 1U << 5;                                                 // leaf 7, ebx
     constexpr std::uint32_t avx512 = 1U << 16 | 1U << 17 | 1U << 28 | 1U << 30 | 1U << 31;  // F, DQ, CD, BW, VL
+    constexpr std::uint32_t newer =
+        1U << 1 | 1U << 11 | 1U << 12 | 1U << 14;  // leaf 7, ecx: VBMI, VNNI, BITALG, VPOPCNTDQ
     constexpr std::uint32_t xmm = 1U << 1, ymm = 1U << 2, masks = 1U << 5, zmm = 1U << 6 | 1U << 7;  // XCR0
     const auto has = [](std::uint32_t word, std::uint32_t bits) { return (word & bits) == bits; };
 
     if (cpuid(0, 0).eax < 7 || !has(cpuid(1, 0).ecx, fma | osxsave | avx)) return false;
     const std::uint32_t saved = saved_registers();
-    const std::uint32_t features = cpuid(7, 0).ebx;
-    if (!has(saved, xmm | ymm) || !has(features, avx2)) return false;
-    return isa == Isa::avx2 || (has(saved, masks | zmm) && has(features, avx512));
+    const CpuidAnswer features = cpuid(7, 0);
+    if (!has(saved, xmm | ymm) || !has(features.ebx, avx2)) return false;
+    if (isa == Isa::avx2) return true;
+    if (!has(saved, masks | zmm) || !has(features.ebx, avx512)) return false;
+    return isa == Isa::avx512 || has(features.ecx, newer);
+}
+
+#elif defined(__aarch64__)
+
+/// True when the processor has SDOT and UDOT.
+inline bool has_dot_product() noexcept {
+#if defined(__APPLE__)
+    return true;  // every processor that macOS for AArch64 runs on
+#elif defined(__linux__)
+    constexpr unsigned long dot_product = 1UL << 20;  // HWCAP_ASIMDDP
+    return (::getauxval(AT_HWCAP) & dot_product) != 0;
+#else
+    return false;
+#endif
 }
 
 #endif
@@ -5297,9 +5400,9 @@ inline bool has_x86(Isa isa) noexcept {
 /// Cost: up to three CPUID instructions, a microsecond or a few of them in a virtual machine.
 [[nodiscard]] inline bool supports(Isa isa) noexcept {
 #if defined(__x86_64__)
-    return isa == Isa::scalar || (isa != Isa::neon && detail::has_x86(isa));
+    return isa == Isa::scalar || (isa < Isa::neon && detail::has_x86(isa));
 #elif defined(__aarch64__)
-    return isa == Isa::scalar || isa == Isa::neon;
+    return isa == Isa::scalar || isa == Isa::neon || (isa == Isa::neon_dot && detail::has_dot_product());
 #else
     return isa == Isa::scalar;
 #endif
@@ -5659,7 +5762,7 @@ public:
     [[nodiscard]] const T* row(Slot slot) const noexcept { return data_ + slot * stride_; }
 
     /// Scores rows against `query`, which must live as long as the scorer.
-    [[nodiscard]] auto scorer(const float* query) const noexcept {
+    [[nodiscard]] auto scorer(const float* query, ScratchMemory&) const noexcept {
         if constexpr (is_cosine) {
             return detail::CosineScorer<T>(products(query), dim_, detail::inverse_norm(query, dim_));
         } else {
@@ -5668,7 +5771,7 @@ public:
     }
 
     /// Scores rows against the row of `slot`.
-    [[nodiscard]] auto scorer_of(Slot slot) const noexcept {
+    [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory&) const noexcept {
         if constexpr (is_cosine) {
             float inverse = 0;
             std::memcpy(&inverse, row(slot) + dim_, sizeof(inverse));
@@ -5842,16 +5945,16 @@ public:
         const std::size_t walked = index_.search(rows, query, walk, scratch, scratch.neighbors.data());
         TopK best(std::span(out, limit));
         for (std::size_t i = 0; i < walked; ++i) best.offer(scratch.neighbors[i]);
-        if (indexed < count) detail::scan(rows.scorer(query), indexed, count, params.allowed, best);
+        if (indexed < count) detail::scan(rows.scorer(query, scratch.query), indexed, count, params.allowed, best);
         // What the walk could not reach from where it began is found the long way.
         if (best.size() < limit) return search_exact(query, params, scratch, out);
         return best.sorted().size();
     }
 
-    std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch&,
+    std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch& scratch,
                              Neighbor* out) const override {
         TopK best(std::span(out, std::min<std::size_t>(params.limit, params.allowed.count())));
-        detail::scan(rows_.view().scorer(query), 0, params.allowed.count(), params.allowed, best);
+        detail::scan(rows_.view().scorer(query, scratch.query), 0, params.allowed.count(), params.allowed, best);
         return best.sorted().size();
     }
 
@@ -6972,9 +7075,90 @@ namespace kith::inline v0_single {
 
 }  // namespace kith::inline v0_single
 
+// kith/core/matrix_view.hpp — rows of floats that somebody else owns.
+
+namespace kith::inline v0_single {
+
+/// Shape: row i holds `dim` elements and begins at data + i · stride; stride is in elements and at least dim.
+struct MatrixView {
+    const float* data = nullptr;
+    std::size_t rows = 0;
+    std::size_t dim = 0;
+    std::size_t stride = 0;
+
+    [[nodiscard]] const float* row(std::size_t at) const noexcept { return data + at * stride; }
+};
+
+}  // namespace kith::inline v0_single
+
 // kith/distance.hpp — how far apart two vectors are.
 
 // kith/index.hpp — from a query to the nearest slots without reading them all.
+
+// kith/quantize.hpp — fewer bytes a vector, and distances from those bytes.
+
+// kith/quantize/codec.hpp — what a quantizer is: a tag a schema can name, and the codec it trains for a metric.
+//
+// A codec turns a vector into a code of a fixed number of bytes, and codes in a row into Rows that any index searches.
+// What it learned (a mean, a rotation, codebooks) it writes into a few bytes, from which it is read again.
+//
+// Thread safety: a codec that is trained is only read.
+
+// kith/quantize/training.hpp — how anything that learns from vectors is told to learn.
+
+namespace kith::inline v0_single {
+
+struct Training {
+    std::uint64_t seed = 0x6b697468;  ///< same seed, same sample, same thread count or not: the same outcome
+    unsigned threads = 1;
+    /// Called from the training thread with the share that is done, 0 to 1, several times a second where training takes
+    /// that long; false cancels. It may throw. What was being trained is then as before.
+    std::function<bool(double done)> progress;
+
+    /// Throws: Errc::cancelled when `progress` says so, and what `progress` throws.
+    void report(double done) const {
+        if (progress && !progress(done)) raise(Errc::cancelled, "training was cancelled; nothing has changed");
+    }
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// A Codec is trained for one metric and one dimension.
+/// Shape:  code s of many begins at codes + s · code_bytes(); code_bytes() is a multiple of 4 and holds all that
+/// scoring
+///         a code reads, so an encoded row is one run of bytes. `codes` is aligned to 4.
+/// Laws:   encode is deterministic and finite for every finite vector (all zero, constant and huge ones too);
+/// load(save)
+///         encodes and scores the same to the last bit, on every instruction set up to the rounding of sums.
+///         decode(encode(v)) comes near v (Cosine: near v / ‖v‖).
+/// Throws: train: Errc::invalid_argument for fewer than fewest_vectors(dim) rows or a dimension the codec cannot take,
+///         in a sentence with both numbers; Errc::cancelled; std::bad_alloc. load: Errc::corrupt, unsupported_version.
+template <class C>
+concept Codec = requires(const C& codec, MatrixView sample, const Training& training, const float* vector, float* out,
+                         std::byte* code, const std::byte* codes, std::size_t dim, ScratchMemory& scratch,
+                         ByteWriter& writer, ByteReader& reader) {
+    { C::fewest_vectors(dim) } -> std::same_as<std::size_t>;
+    { C::train(sample, training) } -> std::same_as<C>;
+    { C::load(reader, dim) } -> std::same_as<C>;
+    { codec.save(writer) } -> std::same_as<void>;
+    { codec.dim() } noexcept -> std::same_as<std::size_t>;
+    { codec.code_bytes() } noexcept -> std::same_as<std::size_t>;
+    { codec.encode(vector, code, scratch) } -> std::same_as<void>;  // allocates only while `scratch` grows
+    { codec.decode(code, out) } noexcept -> std::same_as<void>;
+    { codec.rows(codes) } noexcept -> Rows;  // a view of codes
+};
+
+/// A Quantizer is a tag: `name` is stored on disk, `Codec<M>` is its codec for metric M. `rescore` is how many times
+/// the wanted number of neighbours are compared again by their full vectors unless a search says otherwise.
+template <class Q, class M>
+concept Quantizer = requires {
+    { Q::name } -> std::convertible_to<std::string_view>;
+    { Q::rescore } -> std::convertible_to<float>;
+} && Codec<typename Q::template Codec<M>>;
+
+}  // namespace kith::inline v0_single
 
 // kith/query.hpp — which records are asked for.
 

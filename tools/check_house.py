@@ -47,6 +47,7 @@ CONDITIONAL_INCLUDES = {
     "benchmarks/ann/hnswlib.cpp",
     "include/kith/core/assert.hpp",
     "include/kith/core/error.hpp",
+    "include/kith/distance/cpu.hpp",
     "include/kith/kith.hpp",
     "src/core/crc32c.cpp",
     "src/distance/cpu.cpp",

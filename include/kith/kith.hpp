@@ -5,6 +5,7 @@
 #include "kith/core.hpp"
 #include "kith/distance.hpp"
 #include "kith/index.hpp"
+#include "kith/quantize.hpp"
 #include "kith/query.hpp"
 #include "kith/schema.hpp"
 #include "kith/version.hpp"

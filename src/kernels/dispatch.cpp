@@ -17,21 +17,29 @@ static KernelTable table_of(Isa isa) noexcept {
             return avx2_kernels();
         case Isa::avx512:
             return avx512_kernels();
+        case Isa::avx512_vnni:
+            return avx512_vnni_kernels();
         case Isa::scalar:
         case Isa::neon:
+        case Isa::neon_dot:
             break;
 #elif defined(__aarch64__)
         case Isa::neon:
             return neon_kernels();
+        case Isa::neon_dot:
+            return neon_dot_kernels();
         case Isa::scalar:
         case Isa::avx2:
         case Isa::avx512:
+        case Isa::avx512_vnni:
             break;
 #else
         case Isa::scalar:
         case Isa::avx2:
         case Isa::avx512:
+        case Isa::avx512_vnni:
         case Isa::neon:
+        case Isa::neon_dot:
             break;
 #endif
     }

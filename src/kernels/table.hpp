@@ -16,10 +16,12 @@ struct KernelTable {
     Kernels<float> inner_product;
 };
 
-KernelTable scalar_kernels() noexcept;  // every processor
-KernelTable avx2_kernels() noexcept;    // x86-64 only
-KernelTable avx512_kernels() noexcept;  // x86-64 only
-KernelTable neon_kernels() noexcept;    // AArch64 only
+KernelTable scalar_kernels() noexcept;       // every processor
+KernelTable avx2_kernels() noexcept;         // x86-64 only
+KernelTable avx512_kernels() noexcept;       // x86-64 only
+KernelTable avx512_vnni_kernels() noexcept;  // x86-64 only
+KernelTable neon_kernels() noexcept;         // AArch64 only
+KernelTable neon_dot_kernels() noexcept;     // AArch64 only
 
 }  // namespace detail
 

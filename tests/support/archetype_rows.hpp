@@ -39,8 +39,10 @@ public:
     ArchetypeRows& operator=(const ArchetypeRows&) = delete;
 
     [[nodiscard]] std::size_t dim() const noexcept { return 1; }
-    [[nodiscard]] ArchetypeScorer scorer(const float* query) const noexcept { return ArchetypeScorer(*query); }
-    [[nodiscard]] ArchetypeScorer scorer_of(kith::Slot slot) const noexcept {
+    [[nodiscard]] ArchetypeScorer scorer(const float* query, kith::ScratchMemory&) const noexcept {
+        return ArchetypeScorer(*query);
+    }
+    [[nodiscard]] ArchetypeScorer scorer_of(kith::Slot slot, kith::ScratchMemory&) const noexcept {
         return ArchetypeScorer(ArchetypeScorer::position(slot));
     }
 };

@@ -34,6 +34,7 @@ enum class Errc : std::uint8_t {
     forked,               ///< the handle was made by a parent process
     poisoned,             ///< a sync failed earlier: reopen the collection to recover
     limit_exceeded,       ///< a documented limit was passed
+    cancelled,            ///< a progress callback asked to stop; nothing has changed
 };
 
 /// The name of an error code, as it stands in the enumeration.
@@ -71,6 +72,8 @@ constexpr std::string_view name(Errc code) noexcept {
             return "poisoned";
         case Errc::limit_exceeded:
             return "limit_exceeded";
+        case Errc::cancelled:
+            return "cancelled";
     }
     return "unknown";
 }

@@ -11,6 +11,10 @@
 #include "kith/core/error.hpp"
 #include "kith/distance/isa.hpp"
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -46,14 +50,32 @@ inline bool has_x86(Isa isa) noexcept {
     constexpr std::uint32_t fma = 1U << 12, osxsave = 1U << 27, avx = 1U << 28;             // leaf 1, ecx
     constexpr std::uint32_t avx2 = 1U << 5;                                                 // leaf 7, ebx
     constexpr std::uint32_t avx512 = 1U << 16 | 1U << 17 | 1U << 28 | 1U << 30 | 1U << 31;  // F, DQ, CD, BW, VL
+    constexpr std::uint32_t newer =
+        1U << 1 | 1U << 11 | 1U << 12 | 1U << 14;  // leaf 7, ecx: VBMI, VNNI, BITALG, VPOPCNTDQ
     constexpr std::uint32_t xmm = 1U << 1, ymm = 1U << 2, masks = 1U << 5, zmm = 1U << 6 | 1U << 7;  // XCR0
     const auto has = [](std::uint32_t word, std::uint32_t bits) { return (word & bits) == bits; };
 
     if (cpuid(0, 0).eax < 7 || !has(cpuid(1, 0).ecx, fma | osxsave | avx)) return false;
     const std::uint32_t saved = saved_registers();
-    const std::uint32_t features = cpuid(7, 0).ebx;
-    if (!has(saved, xmm | ymm) || !has(features, avx2)) return false;
-    return isa == Isa::avx2 || (has(saved, masks | zmm) && has(features, avx512));
+    const CpuidAnswer features = cpuid(7, 0);
+    if (!has(saved, xmm | ymm) || !has(features.ebx, avx2)) return false;
+    if (isa == Isa::avx2) return true;
+    if (!has(saved, masks | zmm) || !has(features.ebx, avx512)) return false;
+    return isa == Isa::avx512 || has(features.ecx, newer);
+}
+
+#elif defined(__aarch64__)
+
+/// True when the processor has SDOT and UDOT.
+inline bool has_dot_product() noexcept {
+#if defined(__APPLE__)
+    return true;  // every processor that macOS for AArch64 runs on
+#elif defined(__linux__)
+    constexpr unsigned long dot_product = 1UL << 20;  // HWCAP_ASIMDDP
+    return (::getauxval(AT_HWCAP) & dot_product) != 0;
+#else
+    return false;
+#endif
 }
 
 #endif
@@ -64,9 +86,9 @@ inline bool has_x86(Isa isa) noexcept {
 /// Cost: up to three CPUID instructions, a microsecond or a few of them in a virtual machine.
 [[nodiscard]] inline bool supports(Isa isa) noexcept {
 #if defined(__x86_64__)
-    return isa == Isa::scalar || (isa != Isa::neon && detail::has_x86(isa));
+    return isa == Isa::scalar || (isa < Isa::neon && detail::has_x86(isa));
 #elif defined(__aarch64__)
-    return isa == Isa::scalar || isa == Isa::neon;
+    return isa == Isa::scalar || isa == Isa::neon || (isa == Isa::neon_dot && detail::has_dot_product());
 #else
     return isa == Isa::scalar;
 #endif

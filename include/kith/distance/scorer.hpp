@@ -7,6 +7,7 @@
 // Thread safety: Rows may be asked by any number of threads at once; a Scorer belongs to one.
 #pragma once
 
+#include "kith/core/scratch_memory.hpp"
 #include "kith/core/slot.hpp"
 
 #include <concepts>
@@ -30,13 +31,16 @@ concept Scorer = requires(const S& scorer, const Slot* slots, Slot first, std::s
 };
 
 /// Rows hold what an index searches, one row for each slot, and prepare queries against it.
-/// Shape:  `query` holds dim() elements and outlives the scorer made from it.
+/// Shape:  `query` holds dim() elements and outlives the scorer made from it, as does `scratch`, where the scorer may
+/// keep
+///         the prepared query: the next scorer made with the same scratch ends the use of this one.
+/// Throws: std::bad_alloc while `scratch` still grows.
 /// Laws:   scorer_of(a) at slot b equals scorer_of(b) at slot a to the last bit.
 template <class R>
-concept Rows = requires(const R& rows, const float* query, Slot slot) {
+concept Rows = requires(const R& rows, const float* query, Slot slot, ScratchMemory& scratch) {
     { rows.dim() } noexcept -> std::same_as<std::size_t>;
-    { rows.scorer(query) } -> Scorer;
-    { rows.scorer_of(slot) } -> Scorer;
+    { rows.scorer(query, scratch) } -> Scorer;
+    { rows.scorer_of(slot, scratch) } -> Scorer;
 };
 
 }  // namespace kith::inline v0

@@ -91,10 +91,10 @@ public:
 
     /// The nearest allowed slots below size(), nearest first, equal distances by slot; returns how many.
     /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
-    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch&,
-                       Neighbor* out) const noexcept {
+    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
+                       Neighbor* out) const {
         TopK best(std::span(out, std::min<std::size_t>(params.limit, size())));
-        detail::scan(rows.scorer(query), 0, size(), params.allowed, best);
+        detail::scan(rows.scorer(query, scratch.query), 0, size(), params.allowed, best);
         return best.sorted().size();
     }
 

@@ -59,7 +59,11 @@ public:
         if (threads == 0) threads = 1;
         if (inserters_.size() < threads) inserters_.resize(threads);
         constexpr unsigned levels = detail::HnswGraph::highest_level + 1;
-        for (detail::InsertScratch& scratch : inserters_) scratch.reserve(graph_.params(), count, levels);
+        for (detail::InsertScratch& scratch : inserters_) {
+            scratch.reserve(graph_.params(), count, levels);
+            static_cast<void>(rows.scorer_of(first, scratch.search.query));  // their memory grows here, or nowhere
+            static_cast<void>(rows.scorer_of(first, scratch.other));
+        }
 
         graph_.add_nodes(count);
         const Slot alone = threads == 1 ? count : std::clamp(parallel_from, first, count);
@@ -85,7 +89,7 @@ public:
         const std::size_t wanted = std::min<std::size_t>(std::max<std::size_t>(params.ef_search, limit), bound);
         scratch.visited.clear(bound);
 
-        const auto scorer = rows.scorer(query);
+        const auto scorer = rows.scorer(query, scratch.query);
         const Candidate start = detail::descend_to(graph_, scorer, entry, 0, bound);
         if (params.allowed.all() && returned == bound) {
             scratch.pool.reset(wanted);

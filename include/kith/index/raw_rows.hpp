@@ -141,7 +141,7 @@ public:
     [[nodiscard]] const T* row(Slot slot) const noexcept { return data_ + slot * stride_; }
 
     /// Scores rows against `query`, which must live as long as the scorer.
-    [[nodiscard]] auto scorer(const float* query) const noexcept {
+    [[nodiscard]] auto scorer(const float* query, ScratchMemory&) const noexcept {
         if constexpr (is_cosine) {
             return detail::CosineScorer<T>(products(query), dim_, detail::inverse_norm(query, dim_));
         } else {
@@ -150,7 +150,7 @@ public:
     }
 
     /// Scores rows against the row of `slot`.
-    [[nodiscard]] auto scorer_of(Slot slot) const noexcept {
+    [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory&) const noexcept {
         if constexpr (is_cosine) {
             float inverse = 0;
             std::memcpy(&inverse, row(slot) + dim_, sizeof(inverse));

@@ -12,6 +12,8 @@ struct SearchParams {
     std::size_t limit = 10;        ///< neighbours wanted; more than there are is fine
     std::uint32_t ef_search = 64;  ///< candidates a graph search keeps, at least `limit`: more is slower, finds more
     BitsetView allowed;            ///< the slots that exist for this search and may be returned
+    std::uint32_t nprobe = 0;      ///< lists an IVF search reads; 0: what the index was made with
+    float rescore = 0;             ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
 };
 
 }  // namespace kith::inline v0

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "kith/core/neighbor.hpp"
+#include "kith/core/scratch_memory.hpp"
 #include "kith/index/candidate.hpp"
 #include "kith/index/visited_set.hpp"
 
@@ -16,11 +17,13 @@ namespace kith::inline v0 {
 
 /// What is inside belongs to the index layer; others make one a thread and hand it in.
 struct SearchScratch {
+    ScratchMemory query;  // the prepared query
     VisitedSet visited;
     CandidatePool pool;               // the beam
     std::vector<Candidate> frontier;  // with exclusions: what is still to expand, a heap with the nearest on top
     std::vector<Candidate> found;     // with exclusions: the best allowed ones, a heap with the farthest on top
     std::vector<Neighbor> neighbors;  // answers of the graph, before those of the scan join them
+    std::vector<Neighbor> coarse;     // answers by codes, before they are compared by their vectors
 };
 
 }  // namespace kith::inline v0

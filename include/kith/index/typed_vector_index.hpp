@@ -68,16 +68,16 @@ public:
         const std::size_t walked = index_.search(rows, query, walk, scratch, scratch.neighbors.data());
         TopK best(std::span(out, limit));
         for (std::size_t i = 0; i < walked; ++i) best.offer(scratch.neighbors[i]);
-        if (indexed < count) detail::scan(rows.scorer(query), indexed, count, params.allowed, best);
+        if (indexed < count) detail::scan(rows.scorer(query, scratch.query), indexed, count, params.allowed, best);
         // What the walk could not reach from where it began is found the long way.
         if (best.size() < limit) return search_exact(query, params, scratch, out);
         return best.sorted().size();
     }
 
-    std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch&,
+    std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch& scratch,
                              Neighbor* out) const override {
         TopK best(std::span(out, std::min<std::size_t>(params.limit, params.allowed.count())));
-        detail::scan(rows_.view().scorer(query), 0, params.allowed.count(), params.allowed, best);
+        detail::scan(rows_.view().scorer(query, scratch.query), 0, params.allowed.count(), params.allowed, best);
         return best.sorted().size();
     }
 

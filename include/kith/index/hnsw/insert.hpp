@@ -32,6 +32,7 @@ namespace kith::inline v0::detail {
 /// The memory one inserting thread works in.
 struct InsertScratch {
     SearchScratch search;
+    ScratchMemory other;              // a node's row, prepared, while search.query holds that of the new one
     std::vector<Candidate> nearest;   // the beam's pool, unmarked
     std::vector<Candidate> selected;  // what the node links to on each level, max_links apart
     std::vector<std::size_t> counts;  // how many on each level
@@ -48,7 +49,8 @@ struct InsertScratch {
 
 /// Adds a link from `owner` to `added`, whose distance is to the owner; prunes the list when it is full.
 template <Rows R>
-void link_to(HnswGraph& graph, const R& rows, unsigned level, Slot owner, Candidate added) noexcept {
+void link_to(HnswGraph& graph, const R& rows, unsigned level, Slot owner, Candidate added,
+             ScratchMemory& scratch) noexcept {
     HnswGraph::NodeState& state = graph.state(owner);
     const NodeGuard guard(&state.lock);
     Slot* links = graph.writable_links(owner, level);
@@ -69,11 +71,11 @@ void link_to(HnswGraph& graph, const R& rows, unsigned level, Slot owner, Candid
     std::array<Candidate, 2 * HnswParams::most_links + 1> candidates;
     std::array<Candidate, 2 * HnswParams::most_links> kept;
     for (std::size_t i = 0; i < count; ++i) slots[i] = load_link(links + i);
-    rows.scorer_of(owner).score(slots.data(), count, distances.data());
+    rows.scorer_of(owner, scratch).score(slots.data(), count, distances.data());
     for (std::size_t i = 0; i < count; ++i) candidates[i] = Candidate(distances[i], slots[i], i < settled);
     candidates[count] = added.unmarked();
     std::sort(candidates.data(), candidates.data() + count + 1);
-    const std::size_t diverse = select_diverse(rows, {candidates.data(), count + 1}, width, kept.data());
+    const std::size_t diverse = select_diverse(rows, {candidates.data(), count + 1}, width, kept.data(), scratch);
     for (std::size_t i = 0; i < diverse; ++i) slots[i] = kept[i].slot();
     store_links(links, width, slots.data(), diverse);
     if (level == 0) state.settled = static_cast<std::uint8_t>(diverse);
@@ -81,7 +83,8 @@ void link_to(HnswGraph& graph, const R& rows, unsigned level, Slot owner, Candid
 
 /// Among the nearest of `slot`, one that scores as `slot` itself does, both ways: for every metric, an equal vector.
 template <Rows R, Scorer S>
-std::optional<Slot> find_duplicate(const R& rows, const S& scorer, Slot slot, const CandidatePool& pool) noexcept {
+std::optional<Slot> find_duplicate(const R& rows, const S& scorer, Slot slot, const CandidatePool& pool,
+                                   ScratchMemory& scratch) noexcept {
     float self = 0;
     scorer.score(&slot, 1, &self);
     // Usually the nearest of all; under InnerProduct longer vectors come before it.
@@ -89,7 +92,7 @@ std::optional<Slot> find_duplicate(const R& rows, const S& scorer, Slot slot, co
     if (at == pool.end() || at->distance() != self) return std::nullopt;
     const Slot other = at->slot();
     float other_self = 0;
-    rows.scorer_of(other).score(&other, 1, &other_self);
+    rows.scorer_of(other, scratch).score(&other, 1, &other_self);
     return other_self == self ? std::optional(other) : std::nullopt;
 }
 
@@ -121,7 +124,7 @@ void choose_links(HnswGraph& graph, const R& rows, Slot slot, unsigned level, In
     scratch.nearest.clear();
     for (const Candidate candidate : scratch.search.pool) scratch.nearest.push_back(candidate.unmarked());
     Candidate* const selected = scratch.selected.data() + level * wanted;
-    const std::size_t count = select_diverse(rows, scratch.nearest, wanted, selected);
+    const std::size_t count = select_diverse(rows, scratch.nearest, wanted, selected, scratch.other);
     scratch.counts[level] = count;
     Slot* const links = graph.writable_links(slot, level);
     for (std::size_t i = 0; i < count; ++i) store_link(links + i, selected[i].slot());
@@ -145,7 +148,7 @@ void insert_node(HnswGraph& graph, const R& rows, Slot slot, Slot bound, InsertS
     }
     const unsigned top = graph.level_of(entry);
     const unsigned highest = std::min(level, top);
-    const auto scorer = rows.scorer_of(slot);
+    const auto scorer = rows.scorer_of(slot, scratch.search.query);
     SearchScratch& search = scratch.search;
     Candidate nearest = descend_to(graph, scorer, entry, highest, bound);
     for (unsigned at = highest;; --at) {
@@ -156,7 +159,7 @@ void insert_node(HnswGraph& graph, const R& rows, Slot slot, Slot bound, InsertS
         if (at == 0) break;
         choose_links(graph, rows, slot, at, scratch);
     }
-    if (const std::optional<Slot> original = find_duplicate(rows, scorer, slot, search.pool)) {
+    if (const std::optional<Slot> original = find_duplicate(rows, scorer, slot, search.pool, scratch.other)) {
         chain_duplicate(graph, *original, slot);
         return;
     }
@@ -164,7 +167,7 @@ void insert_node(HnswGraph& graph, const R& rows, Slot slot, Slot bound, InsertS
     for (unsigned at = 0; at <= highest; ++at) {
         const Candidate* const selected = scratch.selected.data() + at * graph.params().max_links;
         for (std::size_t i = 0; i < scratch.counts[at]; ++i) {
-            link_to(graph, rows, at, selected[i].slot(), Candidate(selected[i].distance(), slot));
+            link_to(graph, rows, at, selected[i].slot(), Candidate(selected[i].distance(), slot), scratch.other);
         }
     }
     if (level > top) graph.set_entry(slot);

@@ -27,7 +27,8 @@ inline constexpr std::size_t prune_chunk = 32;
 /// Removes from `undecided` what lies nearer to `kept` than to the owner; returns how many stay.
 /// Distances in candidates are to the owner; a mark means settled.
 template <Rows R>
-std::size_t drop_dominated(const R& rows, Candidate kept, std::span<Candidate> undecided) noexcept {
+std::size_t drop_dominated(const R& rows, Candidate kept, std::span<Candidate> undecided,
+                           ScratchMemory& scratch) noexcept {
     std::array<Slot, prune_chunk> slots;
     std::array<float, prune_chunk> distances;
     std::size_t asked = 0;
@@ -36,7 +37,7 @@ std::size_t drop_dominated(const R& rows, Candidate kept, std::span<Candidate> u
         asked += kept.marked() && candidate.marked() ? 0U : 1U;
     }
     if (asked == 0) return undecided.size();
-    rows.scorer_of(kept.slot()).score(slots.data(), asked, distances.data());
+    rows.scorer_of(kept.slot(), scratch).score(slots.data(), asked, distances.data());
 
     std::size_t stay = 0;
     asked = 0;
@@ -54,8 +55,8 @@ std::size_t drop_dominated(const R& rows, Candidate kept, std::span<Candidate> u
 /// Requires: `nearest` is sorted, its distances are to the owner, and two marked ones do not dominate each other.
 /// Shape: `kept` has room for `wanted`.
 template <Rows R>
-std::size_t select_diverse(const R& rows, std::span<const Candidate> nearest, std::size_t wanted,
-                           Candidate* kept) noexcept {
+std::size_t select_diverse(const R& rows, std::span<const Candidate> nearest, std::size_t wanted, Candidate* kept,
+                           ScratchMemory& scratch) noexcept {
     std::array<Candidate, prune_chunk> chunk;
     std::size_t count = 0;
     for (std::size_t first = 0; first < nearest.size() && count < wanted; first += prune_chunk) {
@@ -63,13 +64,13 @@ std::size_t select_diverse(const R& rows, std::span<const Candidate> nearest, st
         std::copy(next.begin(), next.end(), chunk.begin());
         std::span<Candidate> undecided(chunk.data(), next.size());
         for (std::size_t i = 0; i < count && !undecided.empty(); ++i) {
-            undecided = undecided.first(drop_dominated(rows, kept[i], undecided));
+            undecided = undecided.first(drop_dominated(rows, kept[i], undecided, scratch));
         }
         while (!undecided.empty() && count < wanted) {
             const Candidate chosen = undecided.front();
             kept[count++] = chosen;
             undecided = undecided.subspan(1);
-            if (count < wanted) undecided = undecided.first(drop_dominated(rows, chosen, undecided));
+            if (count < wanted) undecided = undecided.first(drop_dominated(rows, chosen, undecided, scratch));
         }
     }
     return count;

@@ -1,0 +1,5 @@
+// kith/quantize.hpp — fewer bytes a vector, and distances from those bytes.
+#pragma once
+
+#include "kith/quantize/codec.hpp"
+#include "kith/quantize/training.hpp"

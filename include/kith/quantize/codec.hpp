@@ -1,0 +1,54 @@
+// kith/quantize/codec.hpp — what a quantizer is: a tag a schema can name, and the codec it trains for a metric.
+//
+// A codec turns a vector into a code of a fixed number of bytes, and codes in a row into Rows that any index searches.
+// What it learned (a mean, a rotation, codebooks) it writes into a few bytes, from which it is read again.
+//
+// Thread safety: a codec that is trained is only read.
+#pragma once
+
+#include "kith/core/bytes.hpp"
+#include "kith/core/matrix_view.hpp"
+#include "kith/core/scratch_memory.hpp"
+#include "kith/distance/scorer.hpp"
+#include "kith/quantize/training.hpp"
+
+#include <concepts>
+#include <cstddef>
+#include <string_view>
+
+namespace kith::inline v0 {
+
+/// A Codec is trained for one metric and one dimension.
+/// Shape:  code s of many begins at codes + s · code_bytes(); code_bytes() is a multiple of 4 and holds all that
+/// scoring
+///         a code reads, so an encoded row is one run of bytes. `codes` is aligned to 4.
+/// Laws:   encode is deterministic and finite for every finite vector (all zero, constant and huge ones too);
+/// load(save)
+///         encodes and scores the same to the last bit, on every instruction set up to the rounding of sums.
+///         decode(encode(v)) comes near v (Cosine: near v / ‖v‖).
+/// Throws: train: Errc::invalid_argument for fewer than fewest_vectors(dim) rows or a dimension the codec cannot take,
+///         in a sentence with both numbers; Errc::cancelled; std::bad_alloc. load: Errc::corrupt, unsupported_version.
+template <class C>
+concept Codec = requires(const C& codec, MatrixView sample, const Training& training, const float* vector, float* out,
+                         std::byte* code, const std::byte* codes, std::size_t dim, ScratchMemory& scratch,
+                         ByteWriter& writer, ByteReader& reader) {
+    { C::fewest_vectors(dim) } -> std::same_as<std::size_t>;
+    { C::train(sample, training) } -> std::same_as<C>;
+    { C::load(reader, dim) } -> std::same_as<C>;
+    { codec.save(writer) } -> std::same_as<void>;
+    { codec.dim() } noexcept -> std::same_as<std::size_t>;
+    { codec.code_bytes() } noexcept -> std::same_as<std::size_t>;
+    { codec.encode(vector, code, scratch) } -> std::same_as<void>;  // allocates only while `scratch` grows
+    { codec.decode(code, out) } noexcept -> std::same_as<void>;
+    { codec.rows(codes) } noexcept -> Rows;  // a view of codes
+};
+
+/// A Quantizer is a tag: `name` is stored on disk, `Codec<M>` is its codec for metric M. `rescore` is how many times
+/// the wanted number of neighbours are compared again by their full vectors unless a search says otherwise.
+template <class Q, class M>
+concept Quantizer = requires {
+    { Q::name } -> std::convertible_to<std::string_view>;
+    { Q::rescore } -> std::convertible_to<float>;
+} && Codec<typename Q::template Codec<M>>;
+
+}  // namespace kith::inline v0
