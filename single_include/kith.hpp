@@ -1228,7 +1228,7 @@ public:
     /// Rows appended so far: the slot the next one gets.
     [[nodiscard]] virtual Slot rows() const noexcept = 0;
 
-    /// The first so many slots are in the index; the rest is found by scanning.
+    /// The first so many slots are in the index, or wait for it to learn from more; what is not in it is scanned.
     [[nodiscard]] virtual Slot indexed() const noexcept = 0;
 
     /// Copies a vector into the next row.
@@ -4033,12 +4033,30 @@ private:
 //
 // A tag says which index template serves a vector field and how one is made; it is never an object.
 
-// kith/index/flat.hpp — the exact answer, by comparing every allowed row.
+// kith/index/coded_index.hpp — an index over codes, whose best answers are compared again by their full vectors.
 //
-// For few rows nothing beats reading them in order: the memory streams, and each block is one kernel call. The graph
-// search falls back on it where a graph would have to walk past too many excluded nodes.
+// Codes are what a search reads most, so they decide its speed; what they blur, the rescoring sets right. The index
+// inside is any index over Rows: it does not know that its rows are codes.
 //
-// Thread safety: reads only; insert is called by one thread at a time, beside any number of searches.
+// Until there are enough vectors to learn from, nothing is coded, and who owns the index scans them.
+//
+// Thread safety: insert is called by one thread at a time, beside any number of searches.
+
+// kith/core/matrix_view.hpp — rows of floats that somebody else owns.
+
+namespace kith::inline v0_single {
+
+/// Shape: row i holds `dim` elements and begins at data + i · stride; stride is in elements and at least dim.
+struct MatrixView {
+    const float* data = nullptr;
+    std::size_t rows = 0;
+    std::size_t dim = 0;
+    std::size_t stride = 0;
+
+    [[nodiscard]] const float* row(std::size_t at) const noexcept { return data + at * stride; }
+};
+
+}  // namespace kith::inline v0_single
 
 // kith/core/top_k.hpp — the nearest k of a stream of neighbours.
 //
@@ -4089,6 +4107,25 @@ private:
 
 }  // namespace kith::inline v0_single
 
+// kith/index/code_memory.hpp — the codes of one vector field and the codec they were made with: in memory, or mapped.
+//
+//   image  = header codec codes                    each part begins at a multiple of 64 bytes, zeros between
+//   header = magic:8 version:u32 dim:u32 count:u32 code_bytes:u32 codec_bytes:u64 name_bytes:u8 name
+//            zeros up to 64
+//   codec  = what Codec::save wrote
+//   codes  = count codes of code_bytes, then 64 zeros: kernels read past the last
+//
+// All of it little-endian, codes mapped as they are. Whoever stores the image adds the checksum.
+//
+// Thread safety: one writer trains, then appends; rows that were appended before may be read by any thread.
+
+// kith/quantize/codec.hpp — what a quantizer is: a tag a schema can name, and the codec it trains for a metric.
+//
+// A codec turns a vector into a code of a fixed number of bytes, and codes in a row into Rows that any index searches.
+// What it learned (a mean, a rotation, codebooks) it writes into a few bytes, from which it is read again.
+//
+// Thread safety: a codec that is trained is only read.
+
 // kith/distance/scorer.hpp — the seam between vectors and indexes: Rows make Scorers, Scorers turn slots into
 // distances.
 //
@@ -4128,6 +4165,294 @@ concept Rows = requires(const R& rows, const float* query, Slot slot, ScratchMem
 };
 
 }  // namespace kith::inline v0_single
+
+// kith/quantize/training.hpp — how anything that learns from vectors is told to learn.
+
+namespace kith::inline v0_single {
+
+struct Training {
+    std::uint64_t seed = 0x6b697468;  ///< same seed, same sample, same thread count or not: the same outcome
+    unsigned threads = 1;
+    /// Called from the training thread with the share that is done, 0 to 1, several times a second where training takes
+    /// that long; false cancels. It may throw. What was being trained is then as before.
+    std::function<bool(double done)> progress;
+
+    /// Throws: Errc::cancelled when `progress` says so, and what `progress` throws.
+    void report(double done) const {
+        if (progress && !progress(done)) raise(Errc::cancelled, "training was cancelled; nothing has changed");
+    }
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// A Codec is trained for one metric and one dimension.
+/// Shape:  code s of many begins at codes + s · code_bytes(); code_bytes() is a multiple of 4 and holds all that
+/// scoring
+///         a code reads, so an encoded row is one run of bytes. `codes` is aligned to 4.
+/// Laws:   encode is deterministic and finite for every finite vector (all zero, constant and huge ones too);
+/// load(save)
+///         encodes and scores the same to the last bit, on every instruction set up to the rounding of sums.
+///         decode(encode(v)) comes near v (Cosine: near v / ‖v‖).
+/// Throws: train: Errc::invalid_argument for fewer than fewest_vectors(dim) rows or a dimension the codec cannot take,
+///         in a sentence with both numbers; Errc::cancelled; std::bad_alloc. load: Errc::corrupt, unsupported_version.
+template <class C>
+concept Codec = requires(const C& codec, MatrixView sample, const Training& training, const float* vector, float* out,
+                         std::byte* code, const std::byte* codes, std::size_t dim, ScratchMemory& scratch,
+                         ByteWriter& writer, ByteReader& reader) {
+    { C::fewest_vectors(dim) } -> std::same_as<std::size_t>;
+    { C::train(sample, training) } -> std::same_as<C>;
+    { C::load(reader, dim) } -> std::same_as<C>;
+    { codec.save(writer) } -> std::same_as<void>;
+    { codec.dim() } noexcept -> std::same_as<std::size_t>;
+    { codec.code_bytes() } noexcept -> std::same_as<std::size_t>;
+    { codec.encode(vector, code, scratch) } -> std::same_as<void>;  // allocates only while `scratch` grows
+    { codec.decode(code, out) } noexcept -> std::same_as<void>;
+    { codec.rows(codes) } noexcept -> Rows;  // a view of codes
+};
+
+/// A Quantizer is a tag: `name` is stored on disk, `Codec<M>` is its codec for metric M. `rescore` is how many times
+/// the wanted number of neighbours are compared again by their full vectors unless a search says otherwise.
+template <class Q, class M>
+concept Quantizer = requires {
+    { Q::name } -> std::convertible_to<std::string_view>;
+    { Q::rescore } -> std::convertible_to<float>;
+} && Codec<typename Q::template Codec<M>>;
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+template <class Q, class M>
+class CodeMemory {
+public:
+    using Codec = typename Q::template Codec<M>;
+    using View = decltype(std::declval<const Codec&>().rows(nullptr));
+
+    explicit CodeMemory(Slot capacity) noexcept : capacity_(capacity) {}
+
+    /// The codes that save() wrote, over bytes that outlive this; `used` is set to the bytes they take.
+    /// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version.
+    CodeMemory(std::span<const std::byte> image, Slot count, std::size_t& used) : capacity_(count), size_(count) {
+        const std::string_view bytes(reinterpret_cast<const char*>(image.data()), image.size());
+        const Header header = read_header(bytes, count);
+        ByteReader reader(bytes.substr(header_bytes, header.codec_bytes));
+        codec_.emplace(Codec::load(reader, header.dim));
+        if (codec_->code_bytes() != header.code_bytes) raise(Errc::corrupt, "code image: its codes have another size");
+        codes_ = image.data() + header.codes_at;
+        used = header.end;
+    }
+
+    [[nodiscard]] bool trained() const noexcept { return codec_.has_value(); }
+    [[nodiscard]] Slot size() const noexcept { return size_; }
+
+    /// Requires: trained().
+    [[nodiscard]] const Codec& codec() const noexcept { return *codec_; }
+    [[nodiscard]] View view() const noexcept { return codec_->rows(codes_); }
+
+    /// Learns from `sample`, once. Throws: what Codec::train throws, Errc::out_of_memory; nothing has changed then.
+    void train(MatrixView sample, const Training& training) {
+        Codec codec = Codec::train(sample, training);
+        memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
+        codes_ = memory_.data();
+        codec_.emplace(std::move(codec));
+    }
+
+    /// Encodes the next vector. Requires: trained(), not mapped, size() below the capacity.
+    void append(const float* vector, ScratchMemory& scratch) {
+        KITH_ASSERT(size_ < capacity_ && memory_.data() != nullptr);
+        codec_->encode(vector, memory_.data() + codec_->code_bytes() * size_, scratch);
+        ++size_;
+    }
+
+    /// Bytes of the image. Requires: trained().
+    template <class Sink>
+    void save(const Sink& sink) const {
+        std::string parameters;
+        ByteWriter parameter_writer(parameters);
+        codec_->save(parameter_writer);
+        std::string header;
+        ByteWriter writer(header);
+        writer.bytes(magic);
+        writer.u32(version);
+        writer.u32(static_cast<std::uint32_t>(codec_->dim()));
+        writer.u32(size_);
+        writer.u32(static_cast<std::uint32_t>(codec_->code_bytes()));
+        writer.u64(parameters.size());
+        writer.u8(static_cast<std::uint8_t>(Q::name.size()));
+        writer.bytes(Q::name);
+        KITH_ASSERT(header.size() <= header_bytes);
+        header.resize(header_bytes);
+        parameters.resize(aligned(parameters.size()));
+        const std::size_t bytes = codec_->code_bytes() * size_;
+        const std::string zeros(aligned(bytes + code_padding) - bytes, '\0');
+        sink(header.data(), header.size());
+        sink(parameters.data(), parameters.size());
+        sink(codes_, bytes);
+        sink(zeros.data(), zeros.size());
+    }
+
+private:
+    static constexpr std::string_view magic = "kithcode";  // on disk
+    static constexpr std::uint32_t version = 1;            // on disk
+    static constexpr std::size_t header_bytes = 64;        // on disk
+    static constexpr std::size_t code_padding = 64;        // on disk: kernels may read so many bytes past the codes
+
+    static constexpr std::size_t aligned(std::size_t bytes) noexcept { return (bytes + 63) / 64 * 64; }
+
+    struct Header {
+        std::uint32_t dim = 0, count = 0, code_bytes = 0;
+        std::uint64_t codec_bytes = 0;
+        std::size_t codes_at = 0, end = 0;
+    };
+
+    static Header read_header(std::string_view bytes, Slot count) {
+        Header header;
+        ByteReader reader(bytes);
+        std::string_view found_magic, name;
+        std::uint32_t found_version = 0;
+        std::uint8_t name_bytes = 0;
+        if (!reader.bytes(magic.size(), found_magic) || found_magic != magic) {
+            raise(Errc::corrupt, "code image: no magic number at offset 0");
+        }
+        if (!reader.u32(found_version) || found_version != version || std::endian::native != std::endian::little) {
+            raise(Errc::unsupported_version,
+                  "code image: version " + std::to_string(found_version) + " is not read here");
+        }
+        if (!reader.u32(header.dim) || !reader.u32(header.count) || !reader.u32(header.code_bytes) ||
+            !reader.u64(header.codec_bytes) || !reader.u8(name_bytes) || !reader.bytes(name_bytes, name) ||
+            bytes.size() < header_bytes) {
+            raise(Errc::corrupt, "code image: ends within its header");
+        }
+        if (name != Q::name) {
+            raise(Errc::corrupt,
+                  "code image: holds codes of " + std::string(name) + ", not of " + std::string(Q::name));
+        }
+        if (header.count != count) {
+            raise(Errc::corrupt, "code image: the count at offset 16 is " + std::to_string(header.count) + ", not " +
+                                     std::to_string(count));
+        }
+        const std::size_t room = bytes.size() - header_bytes;
+        header.codes_at = header_bytes + aligned(header.codec_bytes);
+        const std::size_t code_bytes = aligned(std::size_t{header.code_bytes} * count + code_padding);
+        header.end = header.codes_at + code_bytes;
+        if (header.codec_bytes > room || header.end > bytes.size()) {
+            raise(Errc::corrupt, "code image: holds " + std::to_string(bytes.size()) + " bytes, its header asks for " +
+                                     std::to_string(header.end));
+        }
+        return header;
+    }
+
+    std::optional<Codec> codec_;
+    Slot capacity_;
+    Slot size_ = 0;                     // codes written
+    ReservedMemory memory_;             // empty when the codes are mapped
+    const std::byte* codes_ = nullptr;  // code s begins at codes_ + s * code_bytes()
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Offers `found` again to `best`, each at the distance of its full vector.
+template <Scorer S>
+void rescore(const S& exact, std::span<const Neighbor> found, TopK& best) noexcept {
+    std::array<Slot, 64> slots;
+    std::array<float, 64> distances;
+    while (!found.empty()) {
+        const std::size_t count = std::min(found.size(), slots.size());
+        for (std::size_t i = 0; i < count; ++i) slots[i] = found[i].slot;
+        exact.score(slots.data(), count, distances.data());
+        for (std::size_t i = 0; i < count; ++i) best.offer({distances[i], slots[i]});
+        found = found.subspan(count);
+    }
+}
+
+}  // namespace detail
+
+/// `Tag` makes the index inside; R are the full vectors, which every call is given.
+template <class Tag, class Q, class R>
+class CodedIndex {
+    using Codes = detail::CodeMemory<Q, typename R::Metric>;
+    using Inner = typename Tag::template Index<typename Codes::View>;
+
+public:
+    explicit CodedIndex(Slot capacity) : codes_(capacity), inner_(Tag::template make<typename Codes::View>(capacity)) {}
+
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    [[nodiscard]] static CodedIndex map(std::span<const std::byte> image, Slot count) {
+        return CodedIndex(image, count, 0);
+    }
+
+    /// The first so many slots are in the index.
+    [[nodiscard]] Slot size() const noexcept { return inner_.size(); }
+
+    /// Codes and indexes the slots from size() up to `count`; nothing while they are too few to learn from.
+    /// Throws: what training throws, std::bad_alloc; size() says how far it came.
+    void insert(const R& rows, Slot count, unsigned threads = 1) {
+        if (!codes_.trained()) {
+            if (count < Codes::Codec::fewest_vectors(rows.dim())) return;
+            const std::size_t sample = std::min<std::size_t>(count, largest_sample);
+            Training training;
+            training.threads = threads;
+            codes_.train({rows.row(0), sample, rows.dim(), rows.stride()}, training);
+        }
+        ScratchMemory scratch;
+        while (codes_.size() < count) codes_.append(rows.row(codes_.size()), scratch);
+        inner_.insert(codes_.view(), count, threads);
+    }
+
+    /// The nearest allowed slots below size(), nearest first, at the distances of their full vectors.
+    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
+                       Neighbor* out) const {
+        const Slot indexed = size();
+        const std::size_t limit = std::min<std::size_t>(params.limit, std::min(indexed, params.allowed.count()));
+        if (limit == 0) return 0;
+        const float factor = params.rescore > 0 ? params.rescore : Q::rescore;
+        const auto wanted = static_cast<std::size_t>(std::ceil(static_cast<float>(limit) * std::max(factor, 1.0F)));
+        SearchParams coarse = params;
+        // A search that keeps few candidates has no more to compare.
+        const std::size_t kept = std::max<std::size_t>(limit, params.ef_search);
+        coarse.limit = std::min({wanted, kept, std::size_t{indexed}});
+        scratch.coarse.resize(coarse.limit);
+        const std::size_t found = inner_.search(codes_.view(), query, coarse, scratch, scratch.coarse.data());
+        TopK best(std::span(out, limit));
+        detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), best);
+        return best.sorted().size();
+    }
+
+    /// Writes the image that map() reads: the codes, then the index inside.
+    template <class Sink>
+    void save(const Sink& sink) const {
+        if (!codes_.trained()) return;
+        codes_.save(sink);
+        inner_.save(sink);
+    }
+
+private:
+    static constexpr std::size_t largest_sample = 65536;
+
+    /// Without bytes: too few vectors came to learn from.
+    CodedIndex(std::span<const std::byte> image, Slot count, std::size_t used)
+        : codes_(image.empty() ? Codes(count) : Codes(image, count, used)),
+          inner_(image.empty() ? Tag::template make<typename Codes::View>(0)
+                               : Tag::template map<typename Codes::View>(image.subspan(used), count)) {}
+
+    Codes codes_;
+    Inner inner_;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/index/flat.hpp — the exact answer, by comparing every allowed row.
+//
+// For few rows nothing beats reading them in order: the memory streams, and each block is one kernel call. The graph
+// search falls back on it where a graph would have to walk past too many excluded nodes.
+//
+// Thread safety: reads only; insert is called by one thread at a time, beside any number of searches.
 
 namespace kith::inline v0_single {
 
@@ -5153,78 +5478,74 @@ private:
 
 }  // namespace kith::inline v0_single
 
+// kith/quantize/sq8.hpp — one byte an element, with a scale for each vector.
+//
+// The mean of the sample is taken off, which makes vectors shorter, and what is left is cut into 255 steps as long as
+// its largest element asks for. Offsets are those of the decoded vectors, not of the true ones: L2 is then the distance
+// between two decoded vectors, whose error shrinks with the distance itself, so near neighbours are told apart best.
+//
+// Thread safety: a trained codec is only read; its Rows are views.
+// Source: Aguerrebere et al., "Similarity search in the blink of an eye with compressed indices" (LVQ),
+// arXiv:2304.04759, section 3; here the range is symmetric, which lets one integer dot product do for every metric.
+
+// kith/distance/byte_kernels.hpp — distances between vectors of one byte an element, each with a scale of its own.
+//
+// A code stands for scale · (byte − 128) in each element. Any metric between two such vectors is a sum of what each
+// knows of itself, its offset, and the product of their scales with an integer dot product. So one kernel serves
+// them all, and integers make it exact: the same distance on every processor, up to the rounding of three operations.
+//
+// This header stays free of everything but types, as kernels.hpp does.
+
 namespace kith::inline v0_single {
 
-/// Compares every vector: exact, and fast enough up to some ten thousand.
-struct Flat {
-    static constexpr std::string_view name = "flat";  // stored on disk: never rename
+/// The longest vector whose integer sums fit 32 bits: 255 · 127 a term.
+inline constexpr std::size_t longest_byte_row = 65536;
 
-    template <class R>
-    using Index = FlatIndex<R>;
-
-    template <class R>
-    [[nodiscard]] static FlatIndex<R> make(Slot) noexcept {
-        return FlatIndex<R>();
-    }
-
-    /// Throws: Errc::corrupt.
-    template <class R>
-    [[nodiscard]] static FlatIndex<R> map(std::span<const std::byte> image, Slot count) {
-        if (!image.empty()) raise(Errc::corrupt, "flat image: holds bytes where there are none");
-        return FlatIndex<R>(count);
-    }
+/// A query, prepared. Shape: `codes` holds dim signed bytes, −127 to 127, then zeros up to a multiple of 64.
+struct ByteQuery {
+    const std::int8_t* codes = nullptr;
+    float scale = 0;
+    float offset = 0;
+    std::int32_t bias = 0;  ///< 128 · Σ codes: what the bytes of a row, which are never negative, add to each sum
 };
 
-/// Walks a graph: nearly exact, in logarithmic time.
-template <HnswParams P = HnswParams{}>
-struct Hnsw {
-    static constexpr std::string_view name = "hnsw";  // stored on disk: never rename
-    static constexpr HnswParams params = P;
-    static_assert(P.max_links >= HnswParams::fewest_links && P.max_links <= HnswParams::most_links,
-                  "kith: Hnsw: max_links must be between 4 and 64");
-    static_assert(P.ef_construction > 0, "kith: Hnsw: ef_construction must be positive");
-
-    template <class R>
-    using Index = HnswIndex<R>;
-
-    template <class R>
-    [[nodiscard]] static HnswIndex<R> make(Slot capacity) {
-        return HnswIndex<R>(P, capacity);
-    }
-
-    /// Throws: Errc::corrupt, Errc::unsupported_version.
-    template <class R>
-    [[nodiscard]] static HnswIndex<R> map(std::span<const std::byte> image, Slot count) {
-        return HnswIndex<R>::map(image, count);
-    }
+/// What stands behind the bytes of a row.
+struct ByteTail {
+    float scale = 0;
+    float offset = 0;
 };
+
+/// The kernels of one instruction set.
+/// Requires: dim is at least 1 and at most longest_byte_row; stride is at least byte_tail_at(dim) + sizeof(ByteTail).
+/// Shape:  row s begins at rows + s · stride: dim bytes, a ByteTail at byte_tail_at(dim). Up to 63 bytes past its last
+///         element are read and ignored, which the memory must allow. `out` has room for `count` distances,
+///         (query.offset + row.offset) + (query.scale · row.scale) · Σ query_i (byte_i − 128).
+/// Laws:   as Kernels<T>: the same to the last bit in both shapes and whatever rows stand beside it.
+struct ByteKernels {
+    using Slots = void (*)(const ByteQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+                           const Slot* slots, std::size_t count, float* out) noexcept;
+    using Block = void (*)(const ByteQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+                           std::size_t count, float* out) noexcept;
+    /// Writes (vector_i · factor − mean_i) / scale, rounded, plus 128, to `codes`; the scale puts the largest element
+    /// at 127, and is returned; 0, with all codes 128, where all elements equal the mean.
+    using Encode = float (*)(const float* vector, float factor, const float* mean, std::size_t dim,
+                             std::uint8_t* codes) noexcept;
+
+    Slots slots = nullptr;
+    Block block = nullptr;
+    Encode encode = nullptr;
+};
+
+namespace detail {
+
+/// Where the ByteTail of a row begins. Always inline, so that no source leaves a copy with its own instructions.
+[[gnu::always_inline]] constexpr std::size_t byte_tail_at(std::size_t dim) noexcept {
+    return (dim + alignof(ByteTail) - 1) / alignof(ByteTail) * alignof(ByteTail);
+}
+
+}  // namespace detail
 
 }  // namespace kith::inline v0_single
-
-// kith/index/typed_vector_index.hpp — a VectorIndex of one metric and one index, and the functions that make it.
-//
-// What is behind the virtual call is all known to the compiler. What is decided here is how an index and a scan share
-// a search: the scan takes what the index does not hold yet, and everything where walking would cost more.
-//
-// Thread safety: as VectorIndex.
-
-// kith/index/row_memory.hpp — the rows of one vector field: appended in memory, or mapped from their image.
-//
-//   image  = header rows
-//   header = magic:8 version:u32 dim:u32 stride:u32 count:u32   stride in elements; zeros up to 64 bytes
-//   rows   = count rows of stride elements, as RawRows lays them out
-//
-// All of it little-endian, mapped as it is. Whoever stores the image adds the checksum.
-//
-// Thread safety: one writer appends; rows that were appended before may be read by any thread.
-
-// kith/index/raw_rows.hpp — vectors as they were given, one row a slot, ready for the kernels.
-//
-// A search reads rows at random, so a row begins where no cache line is read in vain: long rows on a cache line, short
-// ones on 16 bytes, because there the padding would cost more than the line it saves. Cosine keeps the vector itself,
-// bit for bit, and its inverse norm right behind it, where the last line read brings it along.
-//
-// Thread safety: a view; rows that exist are only read.
 
 // kith/distance/cosine.hpp — the angle between two vectors, whatever their lengths.
 //
@@ -5280,6 +5601,19 @@ struct Cosine {
 };
 
 static_assert(Metric<Cosine, float>);
+
+namespace detail {
+
+/// 1 / ‖vector‖, finite for every finite vector.
+inline float inverse_norm(const float* vector, std::size_t dim) noexcept {
+    double squares = 0;
+    for (std::size_t i = 0; i < dim; ++i) squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+    constexpr double largest = std::numeric_limits<float>::max();
+    const double inverse = 1.0 / std::sqrt(squares);
+    return static_cast<float>(inverse < largest ? inverse : largest);
+}
+
+}  // namespace detail
 
 }  // namespace kith::inline v0_single
 
@@ -5565,6 +5899,12 @@ consteval unsigned build_features() noexcept {
 #ifdef __AVX512DQ__
     features |= 1U << 6;
 #endif
+#ifdef __AVX512VNNI__
+    features |= 1U << 8;
+#endif
+#ifdef __ARM_FEATURE_DOTPROD
+    features |= 1U << 9;
+#endif
 #ifdef __ARM_FEATURE_SVE
     features |= 1U << 7;
 #endif
@@ -5631,6 +5971,95 @@ constexpr Kernels<T> portable_kernels() noexcept {
 
 }  // namespace kith::inline v0_single
 
+// kith/distance/portable_bytes.hpp — the byte kernels in plain C++, as fast as the compiler's flags allow.
+//
+// As in portable.hpp, each function carries the flags of the source it was compiled in.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Puts an integer sum on the metric's scale.
+template <class Flags>
+float finish_bytes(const ByteQuery& query, const std::uint8_t* row, std::size_t dim, std::int32_t sum) noexcept {
+    ByteTail tail;
+    std::memcpy(&tail, row + byte_tail_at(dim), sizeof(tail));
+    return (query.offset + tail.offset) + (query.scale * tail.scale) * static_cast<float>(sum - query.bias);
+}
+
+template <class Flags>
+float portable_byte_distance(const ByteQuery& query, const std::uint8_t* row, std::size_t dim) noexcept {
+    std::int32_t sum = 0;
+    for (std::size_t i = 0; i < dim; ++i) sum += std::int32_t{query.codes[i]} * std::int32_t{row[i]};
+    return finish_bytes<Flags>(query, row, dim, sum);
+}
+
+/// Begins to fetch a row that will soon be scored.
+template <class Flags>
+[[gnu::always_inline]] inline void fetch_byte_row(const std::uint8_t* row, std::size_t dim) noexcept {
+    constexpr std::size_t longest = 1024;  // the processor's own prefetcher follows from there
+    const std::size_t end = byte_tail_at(dim) + sizeof(ByteTail);
+    for (std::size_t at = 0; at < end && at < longest; at += 64) __builtin_prefetch(row + at);
+}
+
+template <class Flags>
+void portable_byte_slots(const ByteQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+                         const Slot* slots, std::size_t count, float* out) noexcept {
+    constexpr std::size_t ahead = 12;
+    for (std::size_t i = 0; i < count + ahead; ++i) {
+        if (i < count) fetch_byte_row<Flags>(rows + slots[i] * stride, dim);
+        if (i >= ahead) out[i - ahead] = portable_byte_distance<Flags>(query, rows + slots[i - ahead] * stride, dim);
+    }
+}
+
+template <class Flags>
+void portable_byte_block(const ByteQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+                         std::size_t count, float* out) noexcept {
+    for (std::size_t i = 0; i < count; ++i) out[i] = portable_byte_distance<Flags>(query, rows + i * stride, dim);
+}
+
+template <class Flags>
+float portable_byte_encode(const float* vector, float factor, const float* mean, std::size_t dim,
+                           std::uint8_t* codes) noexcept {
+    const auto size = [&](std::size_t i) {
+        const float centred = vector[i] * factor - mean[i];
+        return centred < 0 ? -centred : centred;
+    };
+    constexpr std::size_t lanes = 16;  // the largest of each lane, so that the compiler may use registers
+    float largest[lanes] = {};
+    float most = 0;
+    std::size_t at = 0;
+    for (; at + lanes <= dim; at += lanes) {
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+            const float next = size(at + lane);
+            largest[lane] = largest[lane] < next ? next : largest[lane];
+        }
+    }
+    for (; at < dim; ++at) most = most < size(at) ? size(at) : most;
+    for (const float next : largest) most = most < next ? next : most;
+
+    constexpr float finite = 1e38F;
+    constexpr float tiny = 1e-30F;  // its inverse is finite
+    const float scale = (most < finite ? most : finite) / 127;
+    const float inverse = scale > tiny ? 1 / scale : 0;
+    for (std::size_t i = 0; i < dim; ++i) {
+        float steps = (vector[i] * factor - mean[i]) * inverse;
+        steps = steps < -127 ? -127 : steps;
+        steps = steps > 127 ? 127 : steps;
+        codes[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(steps + 128.5F));
+    }
+    return inverse > 0 ? scale : 0;
+}
+
+template <class Flags>
+constexpr ByteKernels portable_byte_kernels() noexcept {
+    return {portable_byte_slots<Flags>, portable_byte_block<Flags>, portable_byte_encode<Flags>};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
 namespace kith::inline v0_single {
 
 /// The kernels of metric M over elements T; InnerProduct gives −⟨a, b⟩. Cosine is made from those and the rows' norms.
@@ -5640,7 +6069,350 @@ template <class M, class T, class Flags = detail::ThisBuild>
     return detail::portable_kernels<M, T, Flags>();
 }
 
+/// The kernels of byte codes.
+template <class Flags = detail::ThisBuild>
+[[nodiscard]] ByteKernels byte_kernels(Isa) noexcept {
+    return detail::portable_byte_kernels<Flags>();
+}
+
 }  // namespace kith::inline v0_single
+
+// kith/quantize/mean.hpp — the middle of a sample: what codecs take off before they encode.
+
+namespace kith::inline v0_single::detail {
+
+/// The mean of the rows, or of the rows brought to length 1 when `normalise` is set; summed in double.
+/// Throws: Errc::invalid_argument for no rows, Errc::cancelled, std::bad_alloc.
+inline std::vector<float> mean_of(MatrixView sample, bool normalise, const Training& training) {
+    if (sample.rows == 0) raise(Errc::invalid_argument, "training: there are 0 vectors, expected at least 1");
+    constexpr std::size_t rows_a_report = 16384;
+    std::vector<double> sums(sample.dim);
+    for (std::size_t row = 0; row < sample.rows; ++row) {
+        if (row % rows_a_report == 0) {
+            training.report(static_cast<double>(row) / static_cast<double>(sample.rows));
+        }
+        const float* const vector = sample.row(row);
+        const double factor = normalise ? static_cast<double>(inverse_norm(vector, sample.dim)) : 1.0;
+        for (std::size_t i = 0; i < sample.dim; ++i) sums[i] += static_cast<double>(vector[i]) * factor;
+    }
+    std::vector<float> mean(sample.dim);
+    for (std::size_t i = 0; i < sample.dim; ++i) {
+        mean[i] = static_cast<float>(sums[i] / static_cast<double>(sample.rows));
+    }
+    return mean;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Scores byte rows against one prepared query.
+class ByteScorer {
+public:
+    ByteScorer(const ByteKernels& kernels, const ByteQuery& query, const std::uint8_t* rows, std::size_t stride,
+               std::size_t dim) noexcept
+        : kernels_(kernels), query_(query), rows_(rows), stride_(stride), dim_(dim) {}
+
+    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
+        kernels_.slots(query_, rows_, stride_, dim_, slots, count, out);
+    }
+    void score_block(Slot first, std::size_t count, float* out) const noexcept {
+        kernels_.block(query_, rows_ + first * stride_, stride_, dim_, count, out);
+    }
+    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
+        fetch_byte_row<ThisBuild>(rows_ + slot * stride_, dim_);
+    }
+
+private:
+    ByteKernels kernels_;
+    ByteQuery query_;  // its codes lie in the scratch of the search
+    const std::uint8_t* rows_;
+    std::size_t stride_;  // in bytes
+    std::size_t dim_;
+};
+
+template <class M>
+class Sq8Codec {
+public:
+    class Rows;
+
+    [[nodiscard]] static std::size_t fewest_vectors(std::size_t) noexcept { return 1; }
+
+    /// Learns the mean. Throws: Errc::invalid_argument, Errc::cancelled, std::bad_alloc.
+    /// Cost: reads the sample once.
+    [[nodiscard]] static Sq8Codec train(MatrixView sample, const Training& training) {
+        check_dim(sample.dim);
+        return Sq8Codec(mean_of(sample, std::same_as<M, Cosine>, training));
+    }
+
+    /// Throws: Errc::corrupt.
+    [[nodiscard]] static Sq8Codec load(ByteReader& reader, std::size_t dim) {
+        check_dim(dim);
+        std::vector<float> mean(dim);
+        if (!reader.f32s(mean)) raise(Errc::corrupt, "sq8: the mean ends early");
+        return Sq8Codec(std::move(mean));
+    }
+    void save(ByteWriter& writer) const { writer.f32s(mean_); }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return mean_.size(); }
+    [[nodiscard]] std::size_t code_bytes() const noexcept { return code_bytes_; }
+
+    void encode(const float* vector, std::byte* code, ScratchMemory&) const noexcept {
+        auto* const bytes = reinterpret_cast<std::uint8_t*>(code);
+        const ByteTail tail = encode_bytes(vector, bytes);
+        const std::size_t tail_at = byte_tail_at(dim());
+        std::memset(bytes + dim(), 0, code_bytes_ - dim());
+        std::memcpy(bytes + tail_at, &tail, sizeof(tail));
+    }
+
+    void decode(const std::byte* code, float* out) const noexcept {
+        const auto* const bytes = reinterpret_cast<const std::uint8_t*>(code);
+        ByteTail tail;
+        std::memcpy(&tail, bytes + byte_tail_at(dim()), sizeof(tail));
+        for (std::size_t i = 0; i < dim(); ++i) {
+            out[i] = mean_[i] + tail.scale * static_cast<float>(std::int32_t{bytes[i]} - 128);
+        }
+    }
+
+    [[nodiscard]] Rows rows(const std::byte* codes) const noexcept { return Rows(*this, codes); }
+
+private:
+    static constexpr float product_factor = std::same_as<M, L2> ? -2.0F : -1.0F;
+
+    explicit Sq8Codec(std::vector<float> mean)
+        : mean_(std::move(mean)), code_bytes_(row_bytes(mean_.size())), kernels_(byte_kernels(best_isa())) {
+        for (const float value : mean_) squares_of_mean_ += value * value;
+    }
+
+    static void check_dim(std::size_t dim) {
+        if (dim == 0 || dim > longest_byte_row) {
+            raise(Errc::invalid_argument, "sq8: vectors have " + std::to_string(dim) + " elements, expected 1 to " +
+                                              std::to_string(longest_byte_row));
+        }
+    }
+
+    /// Long rows begin on a cache line. Short ones do not where that would cost more memory than it saves time.
+    static constexpr std::size_t row_bytes(std::size_t dim) noexcept {
+        constexpr std::size_t long_row = 256;
+        const std::size_t bytes = byte_tail_at(dim) + sizeof(ByteTail);
+        const std::size_t unit = bytes >= long_row ? 64 : 16;
+        return (bytes + unit - 1) / unit * unit;
+    }
+
+    /// Writes the bytes of a vector and returns what stands behind them.
+    ByteTail encode_bytes(const float* vector, std::uint8_t* bytes) const noexcept {
+        const float factor = std::same_as<M, Cosine> ? inverse_norm(vector, dim()) : 1.0F;
+        const float scale = kernels_.encode(vector, factor, mean_.data(), dim(), bytes);
+        return {scale, offset_of(bytes, scale)};
+    }
+
+    /// What a decoded vector adds to a distance by itself.
+    [[nodiscard]] float offset_of(const std::uint8_t* bytes, float scale) const noexcept {
+        if constexpr (std::same_as<M, L2> || std::same_as<M, Cosine>) {
+            std::int64_t squares = 0;
+            for (std::size_t i = 0; i < dim(); ++i) {
+                const std::int32_t step = std::int32_t{bytes[i]} - 128;
+                squares += step * step;
+            }
+            const float norm = scale * scale * static_cast<float>(squares);
+            return std::same_as<M, L2> ? norm : norm / 2;  // between unit vectors, half of L2 is 1 − cos
+        } else {
+            float product = 0;  // of the decoded vector, without its mean, and the mean
+            for (std::size_t i = 0; i < dim(); ++i) {
+                product += static_cast<float>(std::int32_t{bytes[i]} - 128) * mean_[i];
+            }
+            return -(scale * product) - squares_of_mean_ / 2;
+        }
+    }
+
+    std::vector<float> mean_;
+    std::size_t code_bytes_;
+    ByteKernels kernels_;
+    float squares_of_mean_ = 0;
+};
+
+/// The Rows of byte codes.
+template <class M>
+class Sq8Codec<M>::Rows {
+public:
+    Rows(const Sq8Codec& codec, const std::byte* codes) noexcept
+        : codec_(&codec), codes_(reinterpret_cast<const std::uint8_t*>(codes)) {}
+
+    [[nodiscard]] std::size_t dim() const noexcept { return codec_->dim(); }
+
+    [[nodiscard]] ByteScorer scorer(const float* query, ScratchMemory& scratch) const {
+        auto* const bytes = take(scratch);
+        return prepare(bytes, codec_->encode_bytes(query, bytes));
+    }
+
+    [[nodiscard]] ByteScorer scorer_of(Slot slot, ScratchMemory& scratch) const {
+        auto* const bytes = take(scratch);
+        const std::uint8_t* const row = codes_ + slot * codec_->code_bytes();
+        ByteTail tail;
+        std::memcpy(bytes, row, dim());
+        std::memcpy(&tail, row + byte_tail_at(dim()), sizeof(tail));
+        return prepare(bytes, tail);
+    }
+
+private:
+    [[nodiscard]] std::uint8_t* take(ScratchMemory& scratch) const {
+        return scratch.take_array<std::uint8_t>((dim() + 63) / 64 * 64);
+    }
+
+    /// Turns the bytes of a row into those of a query, where they are.
+    [[nodiscard]] ByteScorer prepare(std::uint8_t* bytes, ByteTail tail) const noexcept {
+        std::int32_t sum = 0;
+        for (std::size_t i = 0; i < dim(); ++i) {
+            bytes[i] ^= 128U;
+            sum += static_cast<std::int8_t>(bytes[i]);
+        }
+        std::memset(bytes + dim(), 0, (64 - dim() % 64) % 64);
+        const ByteQuery query{reinterpret_cast<const std::int8_t*>(bytes), product_factor * tail.scale, tail.offset,
+                              128 * sum};
+        return {codec_->kernels_, query, codes_, codec_->code_bytes(), dim()};
+    }
+
+    const Sq8Codec* codec_;
+    const std::uint8_t* codes_;
+};
+
+}  // namespace detail
+
+/// One byte an element and eight a vector.
+struct Sq8 {
+    static constexpr std::string_view name = "sq8";  // stored on disk: never rename
+    static constexpr float rescore = 2;
+
+    template <class M>
+    using Codec = detail::Sq8Codec<M>;
+};
+
+static_assert(Quantizer<Sq8, L2>);
+static_assert(Quantizer<Sq8, Cosine>);
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// Compares every vector: exact, and fast enough up to some ten thousand.
+struct Flat {
+    static constexpr std::string_view name = "flat";  // stored on disk: never rename
+
+    template <class R>
+    using Index = FlatIndex<R>;
+
+    template <class R>
+    [[nodiscard]] static FlatIndex<R> make(Slot) noexcept {
+        return FlatIndex<R>();
+    }
+
+    /// Throws: Errc::corrupt.
+    template <class R>
+    [[nodiscard]] static FlatIndex<R> map(std::span<const std::byte> image, Slot count) {
+        if (!image.empty()) raise(Errc::corrupt, "flat image: holds bytes where there are none");
+        return FlatIndex<R>(count);
+    }
+};
+
+/// `Tag` over the codes of quantizer Q, rescored by the full vectors: Coded<Flat, Sq8>.
+template <class Tag, class Q>
+struct Coded {
+private:
+    static constexpr auto letters = [] {
+        std::array<char, Tag::name.size() + 1 + Q::name.size()> joined{};
+        auto* at = joined.data();
+        for (const char letter : Tag::name) *at++ = letter;
+        *at++ = '/';
+        for (const char letter : Q::name) *at++ = letter;
+        return joined;
+    }();
+
+public:
+    static constexpr std::string_view name{letters.data(), letters.size()};  // stored on disk: never rename
+
+    template <class R>
+    using Index = CodedIndex<Tag, Q, R>;
+
+    template <class R>
+    [[nodiscard]] static Index<R> make(Slot capacity) {
+        return Index<R>(capacity);
+    }
+
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    template <class R>
+    [[nodiscard]] static Index<R> map(std::span<const std::byte> image, Slot count) {
+        return Index<R>::map(image, count);
+    }
+};
+
+namespace detail {
+
+/// A graph over rows as they are.
+template <HnswParams P>
+struct HnswOverRows {
+    static constexpr std::string_view name = "hnsw";  // stored on disk: never rename
+    static constexpr HnswParams params = P;
+    static_assert(P.max_links >= HnswParams::fewest_links && P.max_links <= HnswParams::most_links,
+                  "kith: Hnsw: max_links must be between 4 and 64");
+    static_assert(P.ef_construction > 0, "kith: Hnsw: ef_construction must be positive");
+
+    template <class R>
+    using Index = HnswIndex<R>;
+
+    template <class R>
+    [[nodiscard]] static HnswIndex<R> make(Slot capacity) {
+        return HnswIndex<R>(P, capacity);
+    }
+
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    template <class R>
+    [[nodiscard]] static HnswIndex<R> map(std::span<const std::byte> image, Slot count) {
+        return HnswIndex<R>::map(image, count);
+    }
+};
+
+template <HnswParams P, class Q>
+struct HnswBase : Coded<HnswOverRows<P>, Q> {
+    static constexpr HnswParams params = P;
+};
+template <HnswParams P>
+struct HnswBase<P, void> : HnswOverRows<P> {};
+
+}  // namespace detail
+
+/// Walks a graph: nearly exact, in logarithmic time. With a quantizer the graph is built and walked over codes, and the
+/// best are compared again by their full vectors: Hnsw<HnswParams{.max_links = 16}, Sq8>.
+template <HnswParams P = HnswParams{}, class Q = void>
+struct Hnsw : detail::HnswBase<P, Q> {};
+
+}  // namespace kith::inline v0_single
+
+// kith/index/typed_vector_index.hpp — a VectorIndex of one metric and one index, and the functions that make it.
+//
+// What is behind the virtual call is all known to the compiler. What is decided here is how an index and a scan share
+// a search: the scan takes what the index does not hold yet, and everything where walking would cost more.
+//
+// Thread safety: as VectorIndex.
+
+// kith/index/row_memory.hpp — the rows of one vector field: appended in memory, or mapped from their image.
+//
+//   image  = header rows
+//   header = magic:8 version:u32 dim:u32 stride:u32 count:u32   stride in elements; zeros up to 64 bytes
+//   rows   = count rows of stride elements, as RawRows lays them out
+//
+// All of it little-endian, mapped as it is. Whoever stores the image adds the checksum.
+//
+// Thread safety: one writer appends; rows that were appended before may be read by any thread.
+
+// kith/index/raw_rows.hpp — vectors as they were given, one row a slot, ready for the kernels.
+//
+// A search reads rows at random, so a row begins where no cache line is read in vain: long rows on a cache line, short
+// ones on 16 bytes, because there the padding would cost more than the line it saves. Cosine keeps the vector itself,
+// bit for bit, and its inverse norm right behind it, where the last line read brings it along.
+//
+// Thread safety: a view; rows that exist are only read.
 
 namespace kith::inline v0_single {
 
@@ -5711,15 +6483,6 @@ private:
     float query_inverse_norm_;
 };
 
-/// 1 / ‖vector‖, finite for every finite vector.
-inline float inverse_norm(const float* vector, std::size_t dim) noexcept {
-    double squares = 0;
-    for (std::size_t i = 0; i < dim; ++i) squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
-    constexpr double largest = std::numeric_limits<float>::max();
-    const double inverse = 1.0 / std::sqrt(squares);
-    return static_cast<float>(inverse < largest ? inverse : largest);
-}
-
 }  // namespace detail
 
 /// The Rows of plain vectors under metric M.
@@ -5731,6 +6494,7 @@ class RawRows {
 
 public:
     using Element = T;
+    using Metric = M;
 
     /// A view of rows that write_row wrote. Shape: row s begins at data + s * stride_for(dim).
     RawRows(const T* data, std::size_t dim, const Kernels<T>& kernels) noexcept
@@ -5913,15 +6677,19 @@ public:
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     TypedVectorIndex(std::size_t dim, Slot count, std::span<const std::byte> rows, std::span<const std::byte> graph)
-        : rows_(dim, count, rows), index_(Tag::template map<View>(graph, count)) {}
+        : rows_(dim, count, rows), index_(Tag::template map<View>(graph, count)), offered_(count) {}
 
     [[nodiscard]] std::size_t dim() const noexcept override { return rows_.dim(); }
     [[nodiscard]] Slot rows() const noexcept override { return rows_.size(); }
-    [[nodiscard]] Slot indexed() const noexcept override { return index_.size(); }
+    [[nodiscard]] Slot indexed() const noexcept override { return offered_.load(std::memory_order_acquire); }
 
     void append(const float* vector) noexcept override { rows_.append(vector); }
     void truncate(Slot count) noexcept override { rows_.truncate(count); }
-    void index_up_to(Slot count, unsigned threads) override { index_.insert(rows_.view(), count, threads); }
+    void index_up_to(Slot count, unsigned threads) override {
+        if (count <= indexed()) return;
+        index_.insert(rows_.view(), count, threads);
+        offered_.store(count, std::memory_order_release);
+    }
 
     void vector(Slot slot, float* out) const noexcept override {
         std::memcpy(out, rows_.view().row(slot), rows_.dim() * sizeof(float));
@@ -5973,6 +6741,7 @@ private:
 
     detail::RowMemory<float, M> rows_;
     typename Tag::template Index<View> index_;
+    std::atomic<Slot> offered_ = 0;  // at least index_.size(): an index may wait for more vectors to learn from
 };
 
 /// An empty index in memory for up to `capacity` vectors of `dim` elements.
@@ -7075,90 +7844,11 @@ namespace kith::inline v0_single {
 
 }  // namespace kith::inline v0_single
 
-// kith/core/matrix_view.hpp — rows of floats that somebody else owns.
-
-namespace kith::inline v0_single {
-
-/// Shape: row i holds `dim` elements and begins at data + i · stride; stride is in elements and at least dim.
-struct MatrixView {
-    const float* data = nullptr;
-    std::size_t rows = 0;
-    std::size_t dim = 0;
-    std::size_t stride = 0;
-
-    [[nodiscard]] const float* row(std::size_t at) const noexcept { return data + at * stride; }
-};
-
-}  // namespace kith::inline v0_single
-
 // kith/distance.hpp — how far apart two vectors are.
 
 // kith/index.hpp — from a query to the nearest slots without reading them all.
 
 // kith/quantize.hpp — fewer bytes a vector, and distances from those bytes.
-
-// kith/quantize/codec.hpp — what a quantizer is: a tag a schema can name, and the codec it trains for a metric.
-//
-// A codec turns a vector into a code of a fixed number of bytes, and codes in a row into Rows that any index searches.
-// What it learned (a mean, a rotation, codebooks) it writes into a few bytes, from which it is read again.
-//
-// Thread safety: a codec that is trained is only read.
-
-// kith/quantize/training.hpp — how anything that learns from vectors is told to learn.
-
-namespace kith::inline v0_single {
-
-struct Training {
-    std::uint64_t seed = 0x6b697468;  ///< same seed, same sample, same thread count or not: the same outcome
-    unsigned threads = 1;
-    /// Called from the training thread with the share that is done, 0 to 1, several times a second where training takes
-    /// that long; false cancels. It may throw. What was being trained is then as before.
-    std::function<bool(double done)> progress;
-
-    /// Throws: Errc::cancelled when `progress` says so, and what `progress` throws.
-    void report(double done) const {
-        if (progress && !progress(done)) raise(Errc::cancelled, "training was cancelled; nothing has changed");
-    }
-};
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single {
-
-/// A Codec is trained for one metric and one dimension.
-/// Shape:  code s of many begins at codes + s · code_bytes(); code_bytes() is a multiple of 4 and holds all that
-/// scoring
-///         a code reads, so an encoded row is one run of bytes. `codes` is aligned to 4.
-/// Laws:   encode is deterministic and finite for every finite vector (all zero, constant and huge ones too);
-/// load(save)
-///         encodes and scores the same to the last bit, on every instruction set up to the rounding of sums.
-///         decode(encode(v)) comes near v (Cosine: near v / ‖v‖).
-/// Throws: train: Errc::invalid_argument for fewer than fewest_vectors(dim) rows or a dimension the codec cannot take,
-///         in a sentence with both numbers; Errc::cancelled; std::bad_alloc. load: Errc::corrupt, unsupported_version.
-template <class C>
-concept Codec = requires(const C& codec, MatrixView sample, const Training& training, const float* vector, float* out,
-                         std::byte* code, const std::byte* codes, std::size_t dim, ScratchMemory& scratch,
-                         ByteWriter& writer, ByteReader& reader) {
-    { C::fewest_vectors(dim) } -> std::same_as<std::size_t>;
-    { C::train(sample, training) } -> std::same_as<C>;
-    { C::load(reader, dim) } -> std::same_as<C>;
-    { codec.save(writer) } -> std::same_as<void>;
-    { codec.dim() } noexcept -> std::same_as<std::size_t>;
-    { codec.code_bytes() } noexcept -> std::same_as<std::size_t>;
-    { codec.encode(vector, code, scratch) } -> std::same_as<void>;  // allocates only while `scratch` grows
-    { codec.decode(code, out) } noexcept -> std::same_as<void>;
-    { codec.rows(codes) } noexcept -> Rows;  // a view of codes
-};
-
-/// A Quantizer is a tag: `name` is stored on disk, `Codec<M>` is its codec for metric M. `rescore` is how many times
-/// the wanted number of neighbours are compared again by their full vectors unless a search says otherwise.
-template <class Q, class M>
-concept Quantizer = requires {
-    { Q::name } -> std::convertible_to<std::string_view>;
-    { Q::rescore } -> std::convertible_to<float>;
-} && Codec<typename Q::template Codec<M>>;
-
-}  // namespace kith::inline v0_single
 
 // kith/query.hpp — which records are asked for.
 

@@ -35,6 +35,7 @@ public:
 };
 
 std::unique_ptr<Contender> make_kith(const BuildParams& params);
+std::unique_ptr<Contender> make_kith_sq8(const BuildParams& params);
 
 /// Null when the benchmark was built without hnswlib.
 std::unique_ptr<Contender> make_hnswlib(const BuildParams& params);

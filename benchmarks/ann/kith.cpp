@@ -42,14 +42,22 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Contender> make_kith(const BuildParams& params) {
-    using Graph = kith::Hnsw<>;  // parameters of an index are part of its type
+template <class Graph>
+std::unique_ptr<Contender> make(const BuildParams& params) {
+    // parameters of an index are part of its type
     if (params.max_links != Graph::params.max_links || params.ef_construction != Graph::params.ef_construction) {
         throw std::runtime_error("this benchmark was compiled for other graph parameters");
     }
     const auto rows = static_cast<kith::Slot>(params.rows);
     return std::make_unique<Kith>(params.cosine ? kith::make_vector_index<kith::Cosine, Graph>(params.dim, rows)
                                                 : kith::make_vector_index<kith::L2, Graph>(params.dim, rows));
+}
+
+std::unique_ptr<Contender> make_kith(const BuildParams& params) {
+    return make<kith::Hnsw<>>(params);
+}
+std::unique_ptr<Contender> make_kith_sq8(const BuildParams& params) {
+    return make<kith::Hnsw<kith::HnswParams{}, kith::Sq8>>(params);
 }
 
 }  // namespace ann

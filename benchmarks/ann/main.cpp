@@ -83,8 +83,11 @@ std::vector<ann::Entrant> make_entrants(const std::vector<std::string>& names, c
     const ann::BuildParams params{.dim = set.base.dim, .rows = set.base.rows(), .cosine = set.cosine};
     std::vector<ann::Entrant> entrants;
     for (const std::string& name : names) {
-        if (name != "kith" && name != "hnswlib") throw std::invalid_argument("no contender is called " + name);
-        auto contender = name == "kith" ? ann::make_kith(params) : ann::make_hnswlib(params);
+        if (name != "kith" && name != "sq8" && name != "hnswlib")
+            throw std::invalid_argument("no contender is called " + name);
+        auto contender = name == "sq8"    ? ann::make_kith_sq8(params)
+                         : name == "kith" ? ann::make_kith(params)
+                                          : ann::make_hnswlib(params);
         if (contender == nullptr) {
             std::cerr << "not built with " << name << ", going on without\n";
         } else {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "kith/index/candidate.hpp"
+#include "kith/index/code_memory.hpp"
+#include "kith/index/coded_index.hpp"
 #include "kith/index/flat.hpp"
 #include "kith/index/hnsw.hpp"
 #include "kith/index/raw_rows.hpp"

@@ -2,4 +2,6 @@
 #pragma once
 
 #include "kith/quantize/codec.hpp"
+#include "kith/quantize/mean.hpp"
+#include "kith/quantize/sq8.hpp"
 #include "kith/quantize/training.hpp"

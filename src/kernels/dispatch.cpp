@@ -58,4 +58,8 @@ Kernels<float> kernels<InnerProduct, float>(Isa isa) noexcept {
     return detail::table_of(isa).inner_product;
 }
 
+ByteKernels byte_kernels(Isa isa) noexcept {
+    return detail::table_of(isa).bytes;
+}
+
 }  // namespace kith::inline v0

@@ -4,6 +4,7 @@
 // supports(isa) said that this processor has it.
 #pragma once
 
+#include "kith/distance/byte_kernels.hpp"
 #include "kith/distance/kernels.hpp"
 
 namespace kith::inline v0 {
@@ -14,6 +15,7 @@ namespace detail {
 struct KernelTable {
     Kernels<float> l2;
     Kernels<float> inner_product;
+    ByteKernels bytes;
 };
 
 KernelTable scalar_kernels() noexcept;       // every processor

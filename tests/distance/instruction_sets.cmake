@@ -8,7 +8,7 @@ if(NOT EXISTS "${OBJDUMP}" OR NOT EXISTS "${NM}")
   return()
 endif()
 
-set(kernel_members "^(avx2|avx512)\\.cpp")
+set(kernel_members "^(avx2|avx512|avx512_vnni)\\.cpp")
 
 execute_process(COMMAND sh -c "'${OBJDUMP}' -d --no-show-raw-insn '${LIBRARY}' |
     awk '/file format/ { member = $1 } /%[yz]mm/ { wide[member]++ } END { for (m in wide) print m, wide[m] }'"
@@ -22,13 +22,13 @@ foreach(line IN LISTS wide)
     message(SEND_ERROR "wide registers outside of the kernels: ${line}")
   endif()
 endforeach()
-foreach(member IN ITEMS avx2.cpp avx512.cpp)
+foreach(member IN ITEMS avx2.cpp avx512.cpp avx512_vnni.cpp)
   if(NOT "${wide}" MATCHES "(^|;)${member}")
     message(SEND_ERROR "no wide register in ${member}: was it built without its flags?")
   endif()
 endforeach()
 
-# Names of what the kernel sources define: tagged by xsimd's architecture, or the one entry that hands them out.
+# Names of what the kernel sources define: tagged by xsimd's architecture or the flags of the build, or the one entry that hands them out.
 execute_process(COMMAND "${NM}" -AC --defined-only "${LIBRARY}" OUTPUT_VARIABLE names RESULT_VARIABLE failed)
 if(failed)
   message(FATAL_ERROR "nm failed")
@@ -37,11 +37,12 @@ string(REPLACE ";" "," names "${names}")
 string(REPLACE "\n" ";" names "${names}")
 set(checked 0)
 foreach(line IN LISTS names)
-  if(line MATCHES ":(avx2|avx512)\\.cpp[^:]*:[0-9a-f]* ([TWuV]) (.*)$")
+  if(line MATCHES ":(avx2|avx512|avx512_vnni)\\.cpp[^:]*:[0-9a-f]* ([TWuV]) (.*)$")
     set(set "${CMAKE_MATCH_1}")
     set(name "${CMAKE_MATCH_3}")
     math(EXPR checked "${checked} + 1")
-    if(NOT name MATCHES "xsimd::(fma3<xsimd::)?(avx2|avx512f)" AND NOT name MATCHES "::${set}_kernels\\(\\)$"
+    if(NOT name MATCHES "xsimd::(fma3<xsimd::)?(avx2|avx512f)" AND NOT name MATCHES "BuildFlags<[1-9]"
+       AND NOT name MATCHES "::${set}_kernels\\(\\)$"
        AND NOT name MATCHES "^DW\\.ref\\.")
       message(SEND_ERROR "${set}.cpp gives the linker a name without an instruction set: ${name}")
     endif()

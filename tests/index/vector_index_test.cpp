@@ -25,6 +25,8 @@ using kith_test::Points;
 namespace {
 
 using SmallHnsw = kith::Hnsw<kith::HnswParams{8, 60}>;
+using CodedHnsw = kith::Hnsw<kith::HnswParams{8, 60}, kith::Sq8>;
+using CodedFlat = kith::Coded<kith::Flat, kith::Sq8>;
 
 constexpr std::size_t dim = 20;
 
@@ -85,10 +87,10 @@ TEST_CASE("An exact search asks of its rows what the concept says and no more") 
     CHECK(found[1] == Neighbor{2, 101});
 }
 
-TEST_CASE("What the graph does not hold yet is found by scanning") {
+TEMPLATE_TEST_CASE("What the index does not hold yet is found by scanning", "", SmallHnsw, CodedHnsw, CodedFlat) {
     Clusters clusters(dim);
     const Points<kith::L2> points(dim, clusters.make(6000));
-    const auto index = index_of<kith::L2, SmallHnsw>(points);
+    const auto index = index_of<kith::L2, TestType>(points);
     const std::vector<float> queries = clusters.make(40);
     for (const Slot linked : {Slot{0}, Slot{10}, Slot{5900}, Slot{6000}}) {
         index->index_up_to(linked, 1);
@@ -108,10 +110,11 @@ TEST_CASE("What the graph does not hold yet is found by scanning") {
     }
 }
 
-TEST_CASE("A search returns as many as are asked for and exist, whatever is excluded") {
+TEMPLATE_TEST_CASE("A search returns as many as are asked for and exist, whatever is excluded", "", SmallHnsw,
+                   CodedHnsw, CodedFlat) {
     Clusters clusters(dim);
     const Points<kith::L2> points(dim, clusters.make(6000));
-    const auto index = index_of<kith::L2, SmallHnsw>(points);
+    const auto index = index_of<kith::L2, TestType>(points);
     index->index_up_to(points.count(), 1);
     const std::vector<float> query = clusters.make(1);
     for (const Slot kept : {Slot{0}, Slot{1}, Slot{7}, Slot{600}, Slot{5000}, Slot{5999}}) {
@@ -150,7 +153,8 @@ TEMPLATE_TEST_CASE("Scores follow the convention of the metric", "", kith::L2, k
     CHECK(index->score(0.25F) == TestType::score(0.25F));
 }
 
-TEMPLATE_TEST_CASE("A mapped index answers as the one that was saved", "", kith::Flat, SmallHnsw) {
+TEMPLATE_TEST_CASE("A mapped index answers as the one that was saved", "", kith::Flat, SmallHnsw, CodedHnsw,
+                   CodedFlat) {
     Clusters clusters(dim);
     const Points<kith::Cosine> points(dim, clusters.make(5000));
     const auto index = index_of<kith::Cosine, TestType>(points);
@@ -184,10 +188,10 @@ TEMPLATE_TEST_CASE("A mapped index answers as the one that was saved", "", kith:
     }
 }
 
-TEST_CASE("A search allocates nothing once its scratch is warm") {
+TEMPLATE_TEST_CASE("A search allocates nothing once its scratch is warm", "", SmallHnsw, CodedHnsw, CodedFlat) {
     Clusters clusters(dim);
     const Points<kith::Cosine> points(dim, clusters.make(6000));
-    const auto index = index_of<kith::Cosine, SmallHnsw>(points);
+    const auto index = index_of<kith::Cosine, TestType>(points);
     index->index_up_to(5990, 1);
     Exclusions few(points.count()), half(points.count()), most(points.count());
     few.exclude(17);
@@ -211,11 +215,11 @@ TEST_CASE("A search allocates nothing once its scratch is warm") {
     CHECK(kith_test::allocation_count() == before);
 }
 
-TEST_CASE("One thread appends, one links, four search", "[threads]") {
+TEMPLATE_TEST_CASE("One thread appends, one links, four search", "[threads]", SmallHnsw, CodedHnsw) {
     Clusters clusters(dim);
     const Points<kith::L2> points(dim, clusters.make(4000));
     const std::vector<float> queries = clusters.make(32);
-    const auto index = kith::make_vector_index<kith::L2, SmallHnsw>(dim, points.count());
+    const auto index = kith::make_vector_index<kith::L2, TestType>(dim, points.count());
     std::atomic<Slot> published = 0;
     std::atomic<std::size_t> wrong = 0;
     std::thread linker([&] {

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <string_view>
 
 namespace kith::inline v0 {
@@ -33,5 +34,18 @@ struct Cosine {
 };
 
 static_assert(Metric<Cosine, float>);
+
+namespace detail {
+
+/// 1 / ‖vector‖, finite for every finite vector.
+inline float inverse_norm(const float* vector, std::size_t dim) noexcept {
+    double squares = 0;
+    for (std::size_t i = 0; i < dim; ++i) squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+    constexpr double largest = std::numeric_limits<float>::max();
+    const double inverse = 1.0 / std::sqrt(squares);
+    return static_cast<float>(inverse < largest ? inverse : largest);
+}
+
+}  // namespace detail
 
 }  // namespace kith::inline v0

@@ -5,12 +5,14 @@
 #pragma once
 
 #include "kith/core/config.hpp"
+#include "kith/distance/byte_kernels.hpp"
 #include "kith/distance/inner_product.hpp"
 #include "kith/distance/isa.hpp"
 #include "kith/distance/kernels.hpp"
 #include "kith/distance/l2.hpp"
 #include "kith/distance/metric.hpp"
 #include "kith/distance/portable.hpp"
+#include "kith/distance/portable_bytes.hpp"
 
 namespace kith::inline v0 {
 
@@ -27,6 +29,9 @@ Kernels<float> kernels<L2, float>(Isa isa) noexcept;
 template <>
 Kernels<float> kernels<InnerProduct, float>(Isa isa) noexcept;
 
+/// The kernels of byte codes. Requires: supports(isa).
+[[nodiscard]] ByteKernels byte_kernels(Isa isa) noexcept;
+
 #else
 
 /// The kernels of metric M over elements T; InnerProduct gives −⟨a, b⟩. Cosine is made from those and the rows' norms.
@@ -34,6 +39,12 @@ template <class M, class T, class Flags = detail::ThisBuild>
     requires SumMetric<M, T>
 [[nodiscard]] Kernels<T> kernels(Isa) noexcept {
     return detail::portable_kernels<M, T, Flags>();
+}
+
+/// The kernels of byte codes.
+template <class Flags = detail::ThisBuild>
+[[nodiscard]] ByteKernels byte_kernels(Isa) noexcept {
+    return detail::portable_byte_kernels<Flags>();
 }
 
 #endif

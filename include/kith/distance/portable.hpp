@@ -46,6 +46,12 @@ consteval unsigned build_features() noexcept {
 #ifdef __AVX512DQ__
     features |= 1U << 6;
 #endif
+#ifdef __AVX512VNNI__
+    features |= 1U << 8;
+#endif
+#ifdef __ARM_FEATURE_DOTPROD
+    features |= 1U << 9;
+#endif
 #ifdef __ARM_FEATURE_SVE
     features |= 1U << 7;
 #endif

@@ -90,15 +90,6 @@ private:
     float query_inverse_norm_;
 };
 
-/// 1 / ‖vector‖, finite for every finite vector.
-inline float inverse_norm(const float* vector, std::size_t dim) noexcept {
-    double squares = 0;
-    for (std::size_t i = 0; i < dim; ++i) squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
-    constexpr double largest = std::numeric_limits<float>::max();
-    const double inverse = 1.0 / std::sqrt(squares);
-    return static_cast<float>(inverse < largest ? inverse : largest);
-}
-
 }  // namespace detail
 
 /// The Rows of plain vectors under metric M.
@@ -110,6 +101,7 @@ class RawRows {
 
 public:
     using Element = T;
+    using Metric = M;
 
     /// A view of rows that write_row wrote. Shape: row s begins at data + s * stride_for(dim).
     RawRows(const T* data, std::size_t dim, const Kernels<T>& kernels) noexcept

@@ -5,9 +5,12 @@
 
 #include "kith/core/error.hpp"
 #include "kith/core/slot.hpp"
+#include "kith/index/coded_index.hpp"
 #include "kith/index/flat.hpp"
 #include "kith/index/hnsw.hpp"
+#include "kith/quantize/sq8.hpp"
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -35,9 +38,42 @@ struct Flat {
     }
 };
 
-/// Walks a graph: nearly exact, in logarithmic time.
-template <HnswParams P = HnswParams{}>
-struct Hnsw {
+/// `Tag` over the codes of quantizer Q, rescored by the full vectors: Coded<Flat, Sq8>.
+template <class Tag, class Q>
+struct Coded {
+private:
+    static constexpr auto letters = [] {
+        std::array<char, Tag::name.size() + 1 + Q::name.size()> joined{};
+        auto* at = joined.data();
+        for (const char letter : Tag::name) *at++ = letter;
+        *at++ = '/';
+        for (const char letter : Q::name) *at++ = letter;
+        return joined;
+    }();
+
+public:
+    static constexpr std::string_view name{letters.data(), letters.size()};  // stored on disk: never rename
+
+    template <class R>
+    using Index = CodedIndex<Tag, Q, R>;
+
+    template <class R>
+    [[nodiscard]] static Index<R> make(Slot capacity) {
+        return Index<R>(capacity);
+    }
+
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    template <class R>
+    [[nodiscard]] static Index<R> map(std::span<const std::byte> image, Slot count) {
+        return Index<R>::map(image, count);
+    }
+};
+
+namespace detail {
+
+/// A graph over rows as they are.
+template <HnswParams P>
+struct HnswOverRows {
     static constexpr std::string_view name = "hnsw";  // stored on disk: never rename
     static constexpr HnswParams params = P;
     static_assert(P.max_links >= HnswParams::fewest_links && P.max_links <= HnswParams::most_links,
@@ -58,5 +94,19 @@ struct Hnsw {
         return HnswIndex<R>::map(image, count);
     }
 };
+
+template <HnswParams P, class Q>
+struct HnswBase : Coded<HnswOverRows<P>, Q> {
+    static constexpr HnswParams params = P;
+};
+template <HnswParams P>
+struct HnswBase<P, void> : HnswOverRows<P> {};
+
+}  // namespace detail
+
+/// Walks a graph: nearly exact, in logarithmic time. With a quantizer the graph is built and walked over codes, and the
+/// best are compared again by their full vectors: Hnsw<HnswParams{.max_links = 16}, Sq8>.
+template <HnswParams P = HnswParams{}, class Q = void>
+struct Hnsw : detail::HnswBase<P, Q> {};
 
 }  // namespace kith::inline v0

@@ -18,6 +18,7 @@
 #include "kith/index/vector_index.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -36,15 +37,19 @@ public:
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     TypedVectorIndex(std::size_t dim, Slot count, std::span<const std::byte> rows, std::span<const std::byte> graph)
-        : rows_(dim, count, rows), index_(Tag::template map<View>(graph, count)) {}
+        : rows_(dim, count, rows), index_(Tag::template map<View>(graph, count)), offered_(count) {}
 
     [[nodiscard]] std::size_t dim() const noexcept override { return rows_.dim(); }
     [[nodiscard]] Slot rows() const noexcept override { return rows_.size(); }
-    [[nodiscard]] Slot indexed() const noexcept override { return index_.size(); }
+    [[nodiscard]] Slot indexed() const noexcept override { return offered_.load(std::memory_order_acquire); }
 
     void append(const float* vector) noexcept override { rows_.append(vector); }
     void truncate(Slot count) noexcept override { rows_.truncate(count); }
-    void index_up_to(Slot count, unsigned threads) override { index_.insert(rows_.view(), count, threads); }
+    void index_up_to(Slot count, unsigned threads) override {
+        if (count <= indexed()) return;
+        index_.insert(rows_.view(), count, threads);
+        offered_.store(count, std::memory_order_release);
+    }
 
     void vector(Slot slot, float* out) const noexcept override {
         std::memcpy(out, rows_.view().row(slot), rows_.dim() * sizeof(float));
@@ -96,6 +101,7 @@ private:
 
     detail::RowMemory<float, M> rows_;
     typename Tag::template Index<View> index_;
+    std::atomic<Slot> offered_ = 0;  // at least index_.size(): an index may wait for more vectors to learn from
 };
 
 /// An empty index in memory for up to `capacity` vectors of `dim` elements.

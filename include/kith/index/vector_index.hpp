@@ -34,7 +34,7 @@ public:
     /// Rows appended so far: the slot the next one gets.
     [[nodiscard]] virtual Slot rows() const noexcept = 0;
 
-    /// The first so many slots are in the index; the rest is found by scanning.
+    /// The first so many slots are in the index, or wait for it to learn from more; what is not in it is scanned.
     [[nodiscard]] virtual Slot indexed() const noexcept = 0;
 
     /// Copies a vector into the next row.

@@ -1,0 +1,162 @@
+// kith/index/code_memory.hpp — the codes of one vector field and the codec they were made with: in memory, or mapped.
+//
+//   image  = header codec codes                    each part begins at a multiple of 64 bytes, zeros between
+//   header = magic:8 version:u32 dim:u32 count:u32 code_bytes:u32 codec_bytes:u64 name_bytes:u8 name
+//            zeros up to 64
+//   codec  = what Codec::save wrote
+//   codes  = count codes of code_bytes, then 64 zeros: kernels read past the last
+//
+// All of it little-endian, codes mapped as they are. Whoever stores the image adds the checksum.
+//
+// Thread safety: one writer trains, then appends; rows that were appended before may be read by any thread.
+#pragma once
+
+#include "kith/core/assert.hpp"
+#include "kith/core/bytes.hpp"
+#include "kith/core/error.hpp"
+#include "kith/core/matrix_view.hpp"
+#include "kith/core/reserved_memory.hpp"
+#include "kith/core/scratch_memory.hpp"
+#include "kith/core/slot.hpp"
+#include "kith/quantize/codec.hpp"
+#include "kith/quantize/training.hpp"
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace kith::inline v0::detail {
+
+template <class Q, class M>
+class CodeMemory {
+public:
+    using Codec = typename Q::template Codec<M>;
+    using View = decltype(std::declval<const Codec&>().rows(nullptr));
+
+    explicit CodeMemory(Slot capacity) noexcept : capacity_(capacity) {}
+
+    /// The codes that save() wrote, over bytes that outlive this; `used` is set to the bytes they take.
+    /// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version.
+    CodeMemory(std::span<const std::byte> image, Slot count, std::size_t& used) : capacity_(count), size_(count) {
+        const std::string_view bytes(reinterpret_cast<const char*>(image.data()), image.size());
+        const Header header = read_header(bytes, count);
+        ByteReader reader(bytes.substr(header_bytes, header.codec_bytes));
+        codec_.emplace(Codec::load(reader, header.dim));
+        if (codec_->code_bytes() != header.code_bytes) raise(Errc::corrupt, "code image: its codes have another size");
+        codes_ = image.data() + header.codes_at;
+        used = header.end;
+    }
+
+    [[nodiscard]] bool trained() const noexcept { return codec_.has_value(); }
+    [[nodiscard]] Slot size() const noexcept { return size_; }
+
+    /// Requires: trained().
+    [[nodiscard]] const Codec& codec() const noexcept { return *codec_; }
+    [[nodiscard]] View view() const noexcept { return codec_->rows(codes_); }
+
+    /// Learns from `sample`, once. Throws: what Codec::train throws, Errc::out_of_memory; nothing has changed then.
+    void train(MatrixView sample, const Training& training) {
+        Codec codec = Codec::train(sample, training);
+        memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
+        codes_ = memory_.data();
+        codec_.emplace(std::move(codec));
+    }
+
+    /// Encodes the next vector. Requires: trained(), not mapped, size() below the capacity.
+    void append(const float* vector, ScratchMemory& scratch) {
+        KITH_ASSERT(size_ < capacity_ && memory_.data() != nullptr);
+        codec_->encode(vector, memory_.data() + codec_->code_bytes() * size_, scratch);
+        ++size_;
+    }
+
+    /// Bytes of the image. Requires: trained().
+    template <class Sink>
+    void save(const Sink& sink) const {
+        std::string parameters;
+        ByteWriter parameter_writer(parameters);
+        codec_->save(parameter_writer);
+        std::string header;
+        ByteWriter writer(header);
+        writer.bytes(magic);
+        writer.u32(version);
+        writer.u32(static_cast<std::uint32_t>(codec_->dim()));
+        writer.u32(size_);
+        writer.u32(static_cast<std::uint32_t>(codec_->code_bytes()));
+        writer.u64(parameters.size());
+        writer.u8(static_cast<std::uint8_t>(Q::name.size()));
+        writer.bytes(Q::name);
+        KITH_ASSERT(header.size() <= header_bytes);
+        header.resize(header_bytes);
+        parameters.resize(aligned(parameters.size()));
+        const std::size_t bytes = codec_->code_bytes() * size_;
+        const std::string zeros(aligned(bytes + code_padding) - bytes, '\0');
+        sink(header.data(), header.size());
+        sink(parameters.data(), parameters.size());
+        sink(codes_, bytes);
+        sink(zeros.data(), zeros.size());
+    }
+
+private:
+    static constexpr std::string_view magic = "kithcode";  // on disk
+    static constexpr std::uint32_t version = 1;            // on disk
+    static constexpr std::size_t header_bytes = 64;        // on disk
+    static constexpr std::size_t code_padding = 64;        // on disk: kernels may read so many bytes past the codes
+
+    static constexpr std::size_t aligned(std::size_t bytes) noexcept { return (bytes + 63) / 64 * 64; }
+
+    struct Header {
+        std::uint32_t dim = 0, count = 0, code_bytes = 0;
+        std::uint64_t codec_bytes = 0;
+        std::size_t codes_at = 0, end = 0;
+    };
+
+    static Header read_header(std::string_view bytes, Slot count) {
+        Header header;
+        ByteReader reader(bytes);
+        std::string_view found_magic, name;
+        std::uint32_t found_version = 0;
+        std::uint8_t name_bytes = 0;
+        if (!reader.bytes(magic.size(), found_magic) || found_magic != magic) {
+            raise(Errc::corrupt, "code image: no magic number at offset 0");
+        }
+        if (!reader.u32(found_version) || found_version != version || std::endian::native != std::endian::little) {
+            raise(Errc::unsupported_version,
+                  "code image: version " + std::to_string(found_version) + " is not read here");
+        }
+        if (!reader.u32(header.dim) || !reader.u32(header.count) || !reader.u32(header.code_bytes) ||
+            !reader.u64(header.codec_bytes) || !reader.u8(name_bytes) || !reader.bytes(name_bytes, name) ||
+            bytes.size() < header_bytes) {
+            raise(Errc::corrupt, "code image: ends within its header");
+        }
+        if (name != Q::name) {
+            raise(Errc::corrupt,
+                  "code image: holds codes of " + std::string(name) + ", not of " + std::string(Q::name));
+        }
+        if (header.count != count) {
+            raise(Errc::corrupt, "code image: the count at offset 16 is " + std::to_string(header.count) + ", not " +
+                                     std::to_string(count));
+        }
+        const std::size_t room = bytes.size() - header_bytes;
+        header.codes_at = header_bytes + aligned(header.codec_bytes);
+        const std::size_t code_bytes = aligned(std::size_t{header.code_bytes} * count + code_padding);
+        header.end = header.codes_at + code_bytes;
+        if (header.codec_bytes > room || header.end > bytes.size()) {
+            raise(Errc::corrupt, "code image: holds " + std::to_string(bytes.size()) + " bytes, its header asks for " +
+                                     std::to_string(header.end));
+        }
+        return header;
+    }
+
+    std::optional<Codec> codec_;
+    Slot capacity_;
+    Slot size_ = 0;                     // codes written
+    ReservedMemory memory_;             // empty when the codes are mapped
+    const std::byte* codes_ = nullptr;  // code s begins at codes_ + s * code_bytes()
+};
+
+}  // namespace kith::inline v0::detail

@@ -1,0 +1,120 @@
+// kith/index/coded_index.hpp — an index over codes, whose best answers are compared again by their full vectors.
+//
+// Codes are what a search reads most, so they decide its speed; what they blur, the rescoring sets right. The index
+// inside is any index over Rows: it does not know that its rows are codes.
+//
+// Until there are enough vectors to learn from, nothing is coded, and who owns the index scans them.
+//
+// Thread safety: insert is called by one thread at a time, beside any number of searches.
+#pragma once
+
+#include "kith/core/matrix_view.hpp"
+#include "kith/core/neighbor.hpp"
+#include "kith/core/scratch_memory.hpp"
+#include "kith/core/slot.hpp"
+#include "kith/core/top_k.hpp"
+#include "kith/index/code_memory.hpp"
+#include "kith/index/search_params.hpp"
+#include "kith/index/search_scratch.hpp"
+#include "kith/quantize/training.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+namespace kith::inline v0 {
+
+namespace detail {
+
+/// Offers `found` again to `best`, each at the distance of its full vector.
+template <Scorer S>
+void rescore(const S& exact, std::span<const Neighbor> found, TopK& best) noexcept {
+    std::array<Slot, 64> slots;
+    std::array<float, 64> distances;
+    while (!found.empty()) {
+        const std::size_t count = std::min(found.size(), slots.size());
+        for (std::size_t i = 0; i < count; ++i) slots[i] = found[i].slot;
+        exact.score(slots.data(), count, distances.data());
+        for (std::size_t i = 0; i < count; ++i) best.offer({distances[i], slots[i]});
+        found = found.subspan(count);
+    }
+}
+
+}  // namespace detail
+
+/// `Tag` makes the index inside; R are the full vectors, which every call is given.
+template <class Tag, class Q, class R>
+class CodedIndex {
+    using Codes = detail::CodeMemory<Q, typename R::Metric>;
+    using Inner = typename Tag::template Index<typename Codes::View>;
+
+public:
+    explicit CodedIndex(Slot capacity) : codes_(capacity), inner_(Tag::template make<typename Codes::View>(capacity)) {}
+
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    [[nodiscard]] static CodedIndex map(std::span<const std::byte> image, Slot count) {
+        return CodedIndex(image, count, 0);
+    }
+
+    /// The first so many slots are in the index.
+    [[nodiscard]] Slot size() const noexcept { return inner_.size(); }
+
+    /// Codes and indexes the slots from size() up to `count`; nothing while they are too few to learn from.
+    /// Throws: what training throws, std::bad_alloc; size() says how far it came.
+    void insert(const R& rows, Slot count, unsigned threads = 1) {
+        if (!codes_.trained()) {
+            if (count < Codes::Codec::fewest_vectors(rows.dim())) return;
+            const std::size_t sample = std::min<std::size_t>(count, largest_sample);
+            Training training;
+            training.threads = threads;
+            codes_.train({rows.row(0), sample, rows.dim(), rows.stride()}, training);
+        }
+        ScratchMemory scratch;
+        while (codes_.size() < count) codes_.append(rows.row(codes_.size()), scratch);
+        inner_.insert(codes_.view(), count, threads);
+    }
+
+    /// The nearest allowed slots below size(), nearest first, at the distances of their full vectors.
+    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
+                       Neighbor* out) const {
+        const Slot indexed = size();
+        const std::size_t limit = std::min<std::size_t>(params.limit, std::min(indexed, params.allowed.count()));
+        if (limit == 0) return 0;
+        const float factor = params.rescore > 0 ? params.rescore : Q::rescore;
+        const auto wanted = static_cast<std::size_t>(std::ceil(static_cast<float>(limit) * std::max(factor, 1.0F)));
+        SearchParams coarse = params;
+        // A search that keeps few candidates has no more to compare.
+        const std::size_t kept = std::max<std::size_t>(limit, params.ef_search);
+        coarse.limit = std::min({wanted, kept, std::size_t{indexed}});
+        scratch.coarse.resize(coarse.limit);
+        const std::size_t found = inner_.search(codes_.view(), query, coarse, scratch, scratch.coarse.data());
+        TopK best(std::span(out, limit));
+        detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), best);
+        return best.sorted().size();
+    }
+
+    /// Writes the image that map() reads: the codes, then the index inside.
+    template <class Sink>
+    void save(const Sink& sink) const {
+        if (!codes_.trained()) return;
+        codes_.save(sink);
+        inner_.save(sink);
+    }
+
+private:
+    static constexpr std::size_t largest_sample = 65536;
+
+    /// Without bytes: too few vectors came to learn from.
+    CodedIndex(std::span<const std::byte> image, Slot count, std::size_t used)
+        : codes_(image.empty() ? Codes(count) : Codes(image, count, used)),
+          inner_(image.empty() ? Tag::template make<typename Codes::View>(0)
+                               : Tag::template map<typename Codes::View>(image.subspan(used), count)) {}
+
+    Codes codes_;
+    Inner inner_;
+};
+
+}  // namespace kith::inline v0

@@ -1,0 +1,149 @@
+// tests/distance/byte_kernels_test.cpp — every byte kernel this processor can run, against plain integers.
+#include "kith/distance/byte_kernels.hpp"
+
+#include "kith/core/random.hpp"
+#include "kith/distance/cpu.hpp"
+#include "kith/distance/dispatch.hpp"
+#include "support/catch.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+namespace {
+
+using kith::ByteKernels;
+using kith::ByteQuery;
+using kith::ByteTail;
+using kith::Isa;
+using kith::Slot;
+
+std::vector<std::size_t> dimensions() {
+    std::vector<std::size_t> dims = {384, 768, 784, 1536, 4096, 65536};
+    for (std::size_t dim = 1; dim <= 130; ++dim) dims.push_back(dim);
+    return dims;
+}
+
+/// Random rows and a query, and what their distances are.
+class ByteRows {
+public:
+    ByteRows(std::size_t elements, std::size_t rows_made, std::size_t offset, bool extreme)
+        : dim(elements), count(rows_made) {
+        kith::SplitMix64 random(dim * 31 + offset);
+        stride = kith::detail::byte_tail_at(dim) + sizeof(ByteTail) + 4;
+        rows_.assign(offset + count * stride + 64, 255);
+        codes_.assign((dim + 63) / 64 * 64, 0);
+        std::int32_t sum = 0;
+        for (std::size_t i = 0; i < dim; ++i) {
+            codes_[i] =
+                extreme ? std::int8_t{-127} : static_cast<std::int8_t>(static_cast<int>(random.below(255)) - 127);
+            sum += codes_[i];
+        }
+        query = {codes_.data(), 0.25F, 3.5F, 128 * sum};
+        rows = rows_.data() + offset;
+        for (std::size_t row = 0; row < count; ++row) {
+            std::uint8_t* const bytes = rows_.data() + offset + row * stride;
+            std::int64_t product = 0;
+            for (std::size_t i = 0; i < dim; ++i) {
+                bytes[i] = extreme ? std::uint8_t{255} : static_cast<std::uint8_t>(random.below(256));
+                product += std::int64_t{codes_[i]} * (std::int64_t{bytes[i]} - 128);
+            }
+            const ByteTail tail{0.5F + static_cast<float>(row), static_cast<float>(row) - 1};
+            std::memcpy(bytes + kith::detail::byte_tail_at(dim), &tail, sizeof(tail));
+            truth.push_back(static_cast<double>(query.offset) + static_cast<double>(tail.offset) +
+                            static_cast<double>(query.scale) * static_cast<double>(tail.scale) *
+                                static_cast<double>(product));
+        }
+    }
+
+    std::size_t dim, count, stride;
+    ByteQuery query;
+    const std::uint8_t* rows;
+    std::vector<double> truth;
+
+private:
+    std::vector<std::uint8_t> rows_;
+    std::vector<std::int8_t> codes_;
+};
+
+void check_against_truth(const ByteKernels& kernels, const ByteRows& data) {
+    std::vector<float> block(data.count), gathered(data.count);
+    kernels.block(data.query, data.rows, data.stride, data.dim, data.count, block.data());
+    std::vector<Slot> slots;
+    for (Slot slot = 0; slot < data.count; ++slot) slots.push_back(static_cast<Slot>(data.count - 1 - slot));
+    kernels.slots(data.query, data.rows, data.stride, data.dim, slots.data(), slots.size(), gathered.data());
+    for (std::size_t i = 0; i < data.count; ++i) {
+        const double error = std::abs(static_cast<double>(block[i]) - data.truth[i]);
+        CHECK(error <= 4e-7 * std::max(10.0, std::abs(data.truth[i])));
+        CHECK(block[i] == gathered[data.count - 1 - i]);
+    }
+    for (Slot slot = 0; slot < data.count; ++slot) {  // whatever stands beside it
+        float alone = 0;
+        kernels.slots(data.query, data.rows, data.stride, data.dim, &slot, 1, &alone);
+        CHECK(alone == block[slot]);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("Byte kernels sum exactly, in either shape, on every instruction set") {
+    for (const Isa isa : kith::all_isas) {
+        if (!kith::supports(isa)) continue;
+        const ByteKernels kernels = kith::byte_kernels(isa);
+        CAPTURE(kith::name(isa));
+        for (const std::size_t dim : dimensions()) {
+            CAPTURE(dim);
+            check_against_truth(kernels, ByteRows(dim, dim > 5000 ? 5 : 11, dim % 5, false));
+        }
+        check_against_truth(kernels, ByteRows(kith::longest_byte_row, 5, 0, true));
+    }
+}
+
+TEST_CASE("Encoding puts the largest element at the end of the scale and the rest within half a step") {
+    for (const Isa isa : kith::all_isas) {
+        if (!kith::supports(isa)) continue;
+        const ByteKernels kernels = kith::byte_kernels(isa);
+        for (const std::size_t dim : dimensions()) {
+            CAPTURE(kith::name(isa), dim);
+            kith::SplitMix64 random(dim);
+            std::vector<float> vector(dim), mean(dim);
+            for (float& value : vector) value = static_cast<float>(random.uniform() - 0.5);
+            for (float& value : mean) value = static_cast<float>(random.uniform() / 4);
+            std::vector<std::uint8_t> codes(dim);
+            const float factor = 1.75F;
+            const float scale = kernels.encode(vector.data(), factor, mean.data(), dim, codes.data());
+            float largest = 0, farthest = 0;
+            for (std::size_t i = 0; i < dim; ++i) {
+                const float centred = vector[i] * factor - mean[i];
+                largest = std::max(largest, std::abs(centred));
+                farthest = std::max(farthest, std::abs(centred - scale * static_cast<float>(codes[i] - 128)));
+            }
+            CHECK(scale == Approx(largest / 127));
+            CHECK(farthest <= scale * 0.5001F);
+        }
+    }
+}
+
+TEST_CASE("Vectors without a direction, and those out of all bounds, are encoded all the same") {
+    for (const Isa isa : kith::all_isas) {
+        if (!kith::supports(isa)) continue;
+        const ByteKernels kernels = kith::byte_kernels(isa);
+        const std::size_t dim = 37;
+        std::vector<float> vector(dim, 0.0F), mean(dim, 0.0F);
+        std::vector<std::uint8_t> codes(dim);
+        CHECK(kernels.encode(vector.data(), 1, mean.data(), dim, codes.data()) == 0);
+        CHECK(codes == std::vector<std::uint8_t>(dim, 128));
+        vector[3] = std::numeric_limits<float>::denorm_min();
+        CHECK(kernels.encode(vector.data(), 1, mean.data(), dim, codes.data()) == 0);
+        vector[3] = std::numeric_limits<float>::max();
+        vector[4] = -std::numeric_limits<float>::max();
+        CHECK(kernels.encode(vector.data(), 1, mean.data(), dim, codes.data()) > 0);
+        CHECK(codes[3] == 255);
+        CHECK(codes[4] == 1);
+        CHECK(codes[5] == 128);
+    }
+}
