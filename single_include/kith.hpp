@@ -5478,58 +5478,69 @@ private:
 
 }  // namespace kith::inline v0_single
 
-// kith/quantize/sq8.hpp — one byte an element, with a scale for each vector.
+// kith/quantize/scalar.hpp — one byte an element, or half of one, with a scale for each vector.
 //
-// The mean of the sample is taken off, which makes vectors shorter, and what is left is cut into 255 steps as long as
+// The mean of the sample is taken off, which makes vectors shorter, and what is left is cut into equal steps as long as
 // its largest element asks for. Offsets are those of the decoded vectors, not of the true ones: L2 is then the distance
 // between two decoded vectors, whose error shrinks with the distance itself, so near neighbours are told apart best.
+// A query has a byte an element whatever the rows have.
 //
 // Thread safety: a trained codec is only read; its Rows are views.
 // Source: Aguerrebere et al., "Similarity search in the blink of an eye with compressed indices" (LVQ),
 // arXiv:2304.04759, section 3; here the range is symmetric, which lets one integer dot product do for every metric.
 
-// kith/distance/byte_kernels.hpp — distances between vectors of one byte an element, each with a scale of its own.
+// kith/distance/code_kernels.hpp — distances between vectors of one byte, or half of one, an element, scaled each for
+// itself.
 //
-// A code stands for scale · (byte − 128) in each element. Any metric between two such vectors is a sum of what each
-// knows of itself, its offset, and the product of their scales with an integer dot product. So one kernel serves
-// them all, and integers make it exact: the same distance on every processor, up to the rounding of three operations.
+// A code of 8 bits stands for scale · (code − 128) in each element, one of 4 bits for scale · (code − 8). Any metric
+// between two such vectors is a sum of what each knows of itself, its offset, and the product of their scales with an
+// integer dot product. So one kernel serves them all, and integers make it exact: the same distance on every processor,
+// up to the rounding of three operations.
+//
+// A query always has 8 bits an element. Rows of 4 bits hold 128 elements in 64 bytes, element i in the low half of
+// byte i, element i + 64 in the high half, so that unpacking is a mask and a shift; what is left over at the end,
+// r elements, is split in the same way in (r + 1) / 2 bytes.
 //
 // This header stays free of everything but types, as kernels.hpp does.
 
 namespace kith::inline v0_single {
 
 /// The longest vector whose integer sums fit 32 bits: 255 · 127 a term.
-inline constexpr std::size_t longest_byte_row = 65536;
+inline constexpr std::size_t longest_coded_row = 65536;
 
-/// A query, prepared. Shape: `codes` holds dim signed bytes, −127 to 127, then zeros up to a multiple of 64.
-struct ByteQuery {
+/// A query, prepared.
+/// Shape: `codes` holds the elements as signed bytes, −127 to 127, zeros up to a multiple of 128 behind them. For rows
+/// of
+///        4 bits those of the last, incomplete block stand at 0 and at 64 of it, as the halves of its bytes do.
+struct CodeQuery {
     const std::int8_t* codes = nullptr;
     float scale = 0;
     float offset = 0;
-    std::int32_t bias = 0;  ///< 128 · Σ codes: what the bytes of a row, which are never negative, add to each sum
+    std::int32_t bias = 0;  ///< 128 · Σ codes, or 8 · Σ codes: what rows add to each sum by never being negative
 };
 
-/// What stands behind the bytes of a row.
-struct ByteTail {
+/// What stands behind the codes of a row.
+struct CodeTail {
     float scale = 0;
     float offset = 0;
 };
 
-/// The kernels of one instruction set.
-/// Requires: dim is at least 1 and at most longest_byte_row; stride is at least byte_tail_at(dim) + sizeof(ByteTail).
-/// Shape:  row s begins at rows + s · stride: dim bytes, a ByteTail at byte_tail_at(dim). Up to 63 bytes past its last
-///         element are read and ignored, which the memory must allow. `out` has room for `count` distances,
-///         (query.offset + row.offset) + (query.scale · row.scale) · Σ query_i (byte_i − 128).
+/// The kernels of one width and one instruction set.
+/// Requires: dim is at least 1 and at most longest_coded_row.
+/// Shape:  row s begins at rows + s · stride: its codes, a CodeTail at CodeShape<bits>::tail_at(dim). Up to 63 bytes
+/// past
+///         its codes are read and ignored, which the memory must allow. `out` has room for `count` distances,
+///         (query.offset + row.offset) + (query.scale · row.scale) · (Σ query_i · row_i − bias).
 /// Laws:   as Kernels<T>: the same to the last bit in both shapes and whatever rows stand beside it.
-struct ByteKernels {
-    using Slots = void (*)(const ByteQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+struct CodeKernels {
+    using Slots = void (*)(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
                            const Slot* slots, std::size_t count, float* out) noexcept;
-    using Block = void (*)(const ByteQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+    using Block = void (*)(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
                            std::size_t count, float* out) noexcept;
-    /// Writes (vector_i · factor − mean_i) / scale, rounded, plus 128, to `codes`; the scale puts the largest element
-    /// at 127, and is returned; 0, with all codes 128, where all elements equal the mean.
-    using Encode = float (*)(const float* vector, float factor, const float* mean, std::size_t dim,
-                             std::uint8_t* codes) noexcept;
+    /// Writes (vector_i · factor − mean_i) / scale, rounded, one signed byte an element. The scale puts the largest at
+    /// `steps`, and is returned; 0, with all codes 0, where every element equals the mean.
+    using Encode = float (*)(const float* vector, float factor, const float* mean, std::size_t dim, float steps,
+                             std::int8_t* codes) noexcept;
 
     Slots slots = nullptr;
     Block block = nullptr;
@@ -5538,10 +5549,30 @@ struct ByteKernels {
 
 namespace detail {
 
-/// Where the ByteTail of a row begins. Always inline, so that no source leaves a copy with its own instructions.
-[[gnu::always_inline]] constexpr std::size_t byte_tail_at(std::size_t dim) noexcept {
-    return (dim + alignof(ByteTail) - 1) / alignof(ByteTail) * alignof(ByteTail);
-}
+/// Where things lie in a row. Always inline, so that no source leaves a copy with its own instructions.
+template <unsigned bits>
+struct CodeShape {
+    static_assert(bits == 8 || bits == 4);
+    static constexpr std::int32_t zero = bits == 8 ? 128 : 8;   // the code that stands for 0
+    static constexpr std::int32_t steps = bits == 8 ? 127 : 7;  // codes reach so far to either side of it
+    static constexpr std::size_t block = bits == 8 ? 64 : 128;  // elements in 64 bytes
+
+    [[gnu::always_inline]] static constexpr std::size_t bytes(std::size_t dim) noexcept {
+        return bits == 8 ? dim : dim / 128 * 64 + (dim % 128 + 1) / 2;
+    }
+    [[gnu::always_inline]] static constexpr std::size_t tail_at(std::size_t dim) noexcept {
+        return (bytes(dim) + alignof(CodeTail) - 1) / alignof(CodeTail) * alignof(CodeTail);
+    }
+    [[gnu::always_inline]] static constexpr std::size_t row_bytes(std::size_t dim) noexcept {
+        return tail_at(dim) + sizeof(CodeTail);
+    }
+    /// The place of element i among the codes of a query.
+    [[gnu::always_inline]] static constexpr std::size_t query_at(std::size_t i, std::size_t dim) noexcept {
+        const std::size_t whole = dim / 128 * 128;
+        const std::size_t half = (dim - whole + 1) / 2;
+        return bits == 8 || i < whole + half ? i : i - half + 64;
+    }
+};
 
 }  // namespace detail
 
@@ -5971,7 +6002,7 @@ constexpr Kernels<T> portable_kernels() noexcept {
 
 }  // namespace kith::inline v0_single
 
-// kith/distance/portable_bytes.hpp — the byte kernels in plain C++, as fast as the compiler's flags allow.
+// kith/distance/portable_codes.hpp — the code kernels in plain C++, as fast as the compiler's flags allow.
 //
 // As in portable.hpp, each function carries the flags of the source it was compiled in.
 
@@ -5980,47 +6011,61 @@ namespace kith::inline v0_single {
 namespace detail {
 
 /// Puts an integer sum on the metric's scale.
-template <class Flags>
-float finish_bytes(const ByteQuery& query, const std::uint8_t* row, std::size_t dim, std::int32_t sum) noexcept {
-    ByteTail tail;
-    std::memcpy(&tail, row + byte_tail_at(dim), sizeof(tail));
+template <unsigned bits, class Flags>
+float finish_code(const CodeQuery& query, const std::uint8_t* row, std::size_t dim, std::int32_t sum) noexcept {
+    CodeTail tail;
+    std::memcpy(&tail, row + CodeShape<bits>::tail_at(dim), sizeof(tail));
     return (query.offset + tail.offset) + (query.scale * tail.scale) * static_cast<float>(sum - query.bias);
 }
 
-template <class Flags>
-float portable_byte_distance(const ByteQuery& query, const std::uint8_t* row, std::size_t dim) noexcept {
+template <unsigned bits, class Flags>
+float portable_code_distance(const CodeQuery& query, const std::uint8_t* row, std::size_t dim) noexcept {
     std::int32_t sum = 0;
-    for (std::size_t i = 0; i < dim; ++i) sum += std::int32_t{query.codes[i]} * std::int32_t{row[i]};
-    return finish_bytes<Flags>(query, row, dim, sum);
+    if constexpr (bits == 8) {
+        for (std::size_t i = 0; i < dim; ++i) sum += std::int32_t{query.codes[i]} * std::int32_t{row[i]};
+    } else {
+        const std::size_t bytes = CodeShape<bits>::bytes(dim);
+        for (std::size_t first = 0; first < bytes; first += 64) {
+            const std::int8_t* const codes = query.codes + 2 * first;
+            const std::size_t count = bytes - first < 64 ? bytes - first : 64;
+            for (std::size_t i = 0; i < count; ++i) {
+                sum += codes[i] * (row[first + i] & 15) + codes[i + 64] * (row[first + i] >> 4);
+            }
+        }
+    }
+    return finish_code<bits, Flags>(query, row, dim, sum);
 }
 
 /// Begins to fetch a row that will soon be scored.
-template <class Flags>
-[[gnu::always_inline]] inline void fetch_byte_row(const std::uint8_t* row, std::size_t dim) noexcept {
+template <unsigned bits, class Flags>
+[[gnu::always_inline]] inline void fetch_code(const std::uint8_t* row, std::size_t dim) noexcept {
     constexpr std::size_t longest = 1024;  // the processor's own prefetcher follows from there
-    const std::size_t end = byte_tail_at(dim) + sizeof(ByteTail);
+    const std::size_t end = CodeShape<bits>::row_bytes(dim);
     for (std::size_t at = 0; at < end && at < longest; at += 64) __builtin_prefetch(row + at);
 }
 
-template <class Flags>
-void portable_byte_slots(const ByteQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+template <unsigned bits, class Flags>
+void portable_code_slots(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
                          const Slot* slots, std::size_t count, float* out) noexcept {
     constexpr std::size_t ahead = 12;
     for (std::size_t i = 0; i < count + ahead; ++i) {
-        if (i < count) fetch_byte_row<Flags>(rows + slots[i] * stride, dim);
-        if (i >= ahead) out[i - ahead] = portable_byte_distance<Flags>(query, rows + slots[i - ahead] * stride, dim);
+        if (i < count) fetch_code<bits, Flags>(rows + slots[i] * stride, dim);
+        if (i < ahead) continue;
+        out[i - ahead] = portable_code_distance<bits, Flags>(query, rows + slots[i - ahead] * stride, dim);
+    }
+}
+
+template <unsigned bits, class Flags>
+void portable_code_block(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+                         std::size_t count, float* out) noexcept {
+    for (std::size_t i = 0; i < count; ++i) {
+        out[i] = portable_code_distance<bits, Flags>(query, rows + i * stride, dim);
     }
 }
 
 template <class Flags>
-void portable_byte_block(const ByteQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
-                         std::size_t count, float* out) noexcept {
-    for (std::size_t i = 0; i < count; ++i) out[i] = portable_byte_distance<Flags>(query, rows + i * stride, dim);
-}
-
-template <class Flags>
-float portable_byte_encode(const float* vector, float factor, const float* mean, std::size_t dim,
-                           std::uint8_t* codes) noexcept {
+float portable_code_encode(const float* vector, float factor, const float* mean, std::size_t dim, float steps,
+                           std::int8_t* codes) noexcept {
     const auto size = [&](std::size_t i) {
         const float centred = vector[i] * factor - mean[i];
         return centred < 0 ? -centred : centred;
@@ -6040,20 +6085,21 @@ float portable_byte_encode(const float* vector, float factor, const float* mean,
 
     constexpr float finite = 1e38F;
     constexpr float tiny = 1e-30F;  // its inverse is finite
-    const float scale = (most < finite ? most : finite) / 127;
+    const float scale = (most < finite ? most : finite) / steps;
     const float inverse = scale > tiny ? 1 / scale : 0;
     for (std::size_t i = 0; i < dim; ++i) {
-        float steps = (vector[i] * factor - mean[i]) * inverse;
-        steps = steps < -127 ? -127 : steps;
-        steps = steps > 127 ? 127 : steps;
-        codes[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(steps + 128.5F));
+        float step = (vector[i] * factor - mean[i]) * inverse;
+        step = step < -steps ? -steps : step;
+        step = step > steps ? steps : step;
+        // What is cast is positive, so cutting it rounds to the nearest.
+        codes[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(step + 128.5F) - 128);
     }
     return inverse > 0 ? scale : 0;
 }
 
-template <class Flags>
-constexpr ByteKernels portable_byte_kernels() noexcept {
-    return {portable_byte_slots<Flags>, portable_byte_block<Flags>, portable_byte_encode<Flags>};
+template <unsigned bits, class Flags>
+constexpr CodeKernels portable_code_kernels() noexcept {
+    return {portable_code_slots<bits, Flags>, portable_code_block<bits, Flags>, portable_code_encode<Flags>};
 }
 
 }  // namespace detail
@@ -6069,10 +6115,10 @@ template <class M, class T, class Flags = detail::ThisBuild>
     return detail::portable_kernels<M, T, Flags>();
 }
 
-/// The kernels of byte codes.
-template <class Flags = detail::ThisBuild>
-[[nodiscard]] ByteKernels byte_kernels(Isa) noexcept {
-    return detail::portable_byte_kernels<Flags>();
+/// The kernels of codes of 8 or 4 bits.
+template <unsigned bits, class Flags = detail::ThisBuild>
+[[nodiscard]] CodeKernels code_kernels(Isa) noexcept {
+    return detail::portable_code_kernels<bits, Flags>();
 }
 
 }  // namespace kith::inline v0_single
@@ -6108,10 +6154,11 @@ namespace kith::inline v0_single {
 
 namespace detail {
 
-/// Scores byte rows against one prepared query.
-class ByteScorer {
+/// Scores coded rows against one prepared query.
+template <unsigned bits>
+class CodeScorer {
 public:
-    ByteScorer(const ByteKernels& kernels, const ByteQuery& query, const std::uint8_t* rows, std::size_t stride,
+    CodeScorer(const CodeKernels& kernels, const CodeQuery& query, const std::uint8_t* rows, std::size_t stride,
                std::size_t dim) noexcept
         : kernels_(kernels), query_(query), rows_(rows), stride_(stride), dim_(dim) {}
 
@@ -6122,19 +6169,21 @@ public:
         kernels_.block(query_, rows_ + first * stride_, stride_, dim_, count, out);
     }
     [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
-        fetch_byte_row<ThisBuild>(rows_ + slot * stride_, dim_);
+        fetch_code<bits, ThisBuild>(rows_ + slot * stride_, dim_);
     }
 
 private:
-    ByteKernels kernels_;
-    ByteQuery query_;  // its codes lie in the scratch of the search
+    CodeKernels kernels_;
+    CodeQuery query_;  // its codes lie in the scratch of the search
     const std::uint8_t* rows_;
     std::size_t stride_;  // in bytes
     std::size_t dim_;
 };
 
-template <class M>
-class Sq8Codec {
+template <class M, unsigned bits>
+class ScalarCodec {
+    using Shape = CodeShape<bits>;
+
 public:
     class Rows;
 
@@ -6142,37 +6191,37 @@ public:
 
     /// Learns the mean. Throws: Errc::invalid_argument, Errc::cancelled, std::bad_alloc.
     /// Cost: reads the sample once.
-    [[nodiscard]] static Sq8Codec train(MatrixView sample, const Training& training) {
+    [[nodiscard]] static ScalarCodec train(MatrixView sample, const Training& training) {
         check_dim(sample.dim);
-        return Sq8Codec(mean_of(sample, std::same_as<M, Cosine>, training));
+        return ScalarCodec(mean_of(sample, std::same_as<M, Cosine>, training));
     }
 
     /// Throws: Errc::corrupt.
-    [[nodiscard]] static Sq8Codec load(ByteReader& reader, std::size_t dim) {
+    [[nodiscard]] static ScalarCodec load(ByteReader& reader, std::size_t dim) {
         check_dim(dim);
         std::vector<float> mean(dim);
-        if (!reader.f32s(mean)) raise(Errc::corrupt, "sq8: the mean ends early");
-        return Sq8Codec(std::move(mean));
+        if (!reader.f32s(mean)) raise(Errc::corrupt, "scalar codec: the mean ends early");
+        return ScalarCodec(std::move(mean));
     }
     void save(ByteWriter& writer) const { writer.f32s(mean_); }
 
     [[nodiscard]] std::size_t dim() const noexcept { return mean_.size(); }
     [[nodiscard]] std::size_t code_bytes() const noexcept { return code_bytes_; }
 
-    void encode(const float* vector, std::byte* code, ScratchMemory&) const noexcept {
-        auto* const bytes = reinterpret_cast<std::uint8_t*>(code);
-        const ByteTail tail = encode_bytes(vector, bytes);
-        const std::size_t tail_at = byte_tail_at(dim());
-        std::memset(bytes + dim(), 0, code_bytes_ - dim());
-        std::memcpy(bytes + tail_at, &tail, sizeof(tail));
+    void encode(const float* vector, std::byte* code, ScratchMemory& scratch) const {
+        auto* const steps = scratch.take_array<std::int8_t>(dim());
+        const CodeTail tail = quantize(vector, Shape::steps, steps);
+        auto* const row = reinterpret_cast<std::uint8_t*>(code);
+        std::memset(row, 0, code_bytes_);
+        for (std::size_t i = 0; i < dim(); ++i) put(row, i, steps[i] + Shape::zero);
+        std::memcpy(row + Shape::tail_at(dim()), &tail, sizeof(tail));
     }
 
     void decode(const std::byte* code, float* out) const noexcept {
-        const auto* const bytes = reinterpret_cast<const std::uint8_t*>(code);
-        ByteTail tail;
-        std::memcpy(&tail, bytes + byte_tail_at(dim()), sizeof(tail));
+        const auto* const row = reinterpret_cast<const std::uint8_t*>(code);
+        const float scale = tail_of(row).scale;
         for (std::size_t i = 0; i < dim(); ++i) {
-            out[i] = mean_[i] + tail.scale * static_cast<float>(std::int32_t{bytes[i]} - 128);
+            out[i] = mean_[i] + scale * static_cast<float>(get(row, i) - Shape::zero);
         }
     }
 
@@ -6181,100 +6230,136 @@ public:
 private:
     static constexpr float product_factor = std::same_as<M, L2> ? -2.0F : -1.0F;
 
-    explicit Sq8Codec(std::vector<float> mean)
-        : mean_(std::move(mean)), code_bytes_(row_bytes(mean_.size())), kernels_(byte_kernels(best_isa())) {
+    explicit ScalarCodec(std::vector<float> mean)
+        : mean_(std::move(mean)),
+          code_bytes_(padded(Shape::row_bytes(mean_.size()))),
+          kernels_(code_kernels<bits>(best_isa())) {
         for (const float value : mean_) squares_of_mean_ += value * value;
     }
 
     static void check_dim(std::size_t dim) {
-        if (dim == 0 || dim > longest_byte_row) {
-            raise(Errc::invalid_argument, "sq8: vectors have " + std::to_string(dim) + " elements, expected 1 to " +
-                                              std::to_string(longest_byte_row));
-        }
+        if (dim > 0 && dim <= longest_coded_row) return;
+        raise(Errc::invalid_argument, "scalar codec: vectors have " + std::to_string(dim) +
+                                          " elements, expected 1 to " + std::to_string(longest_coded_row));
     }
 
     /// Long rows begin on a cache line. Short ones do not where that would cost more memory than it saves time.
-    static constexpr std::size_t row_bytes(std::size_t dim) noexcept {
+    static constexpr std::size_t padded(std::size_t bytes) noexcept {
         constexpr std::size_t long_row = 256;
-        const std::size_t bytes = byte_tail_at(dim) + sizeof(ByteTail);
         const std::size_t unit = bytes >= long_row ? 64 : 16;
         return (bytes + unit - 1) / unit * unit;
     }
 
-    /// Writes the bytes of a vector and returns what stands behind them.
-    ByteTail encode_bytes(const float* vector, std::uint8_t* bytes) const noexcept {
+    /// Byte and shift of element i of a row.
+    [[nodiscard]] std::pair<std::size_t, unsigned> place(std::size_t i) const noexcept {
+        if constexpr (bits == 8) return {i, 0};
+        const std::size_t at = Shape::query_at(i, dim());
+        return {at / 128 * 64 + at % 64, at % 128 < 64 ? 0U : 4U};
+    }
+    void put(std::uint8_t* row, std::size_t i, std::int32_t code) const noexcept {
+        const auto [at, shift] = place(i);
+        row[at] = static_cast<std::uint8_t>(row[at] | (static_cast<unsigned>(code) << shift));
+    }
+    [[nodiscard]] std::int32_t get(const std::uint8_t* row, std::size_t i) const noexcept {
+        const auto [at, shift] = place(i);
+        return (row[at] >> shift) & (bits == 8 ? 255 : 15);
+    }
+    [[nodiscard]] CodeTail tail_of(const std::uint8_t* row) const noexcept {
+        CodeTail tail;
+        std::memcpy(&tail, row + Shape::tail_at(dim()), sizeof(tail));
+        return tail;
+    }
+
+    /// Writes a vector in steps of its own scale, and returns what stands behind them.
+    CodeTail quantize(const float* vector, std::int32_t largest, std::int8_t* steps) const noexcept {
         const float factor = std::same_as<M, Cosine> ? inverse_norm(vector, dim()) : 1.0F;
-        const float scale = kernels_.encode(vector, factor, mean_.data(), dim(), bytes);
-        return {scale, offset_of(bytes, scale)};
+        const float scale = kernels_.encode(vector, factor, mean_.data(), dim(), static_cast<float>(largest), steps);
+        return {scale, offset_of(steps, scale)};
     }
 
     /// What a decoded vector adds to a distance by itself.
-    [[nodiscard]] float offset_of(const std::uint8_t* bytes, float scale) const noexcept {
+    [[nodiscard]] float offset_of(const std::int8_t* steps, float scale) const noexcept {
         if constexpr (std::same_as<M, L2> || std::same_as<M, Cosine>) {
-            std::int64_t squares = 0;
-            for (std::size_t i = 0; i < dim(); ++i) {
-                const std::int32_t step = std::int32_t{bytes[i]} - 128;
-                squares += step * step;
-            }
+            std::int32_t squares = 0;
+            for (std::size_t i = 0; i < dim(); ++i) squares += std::int32_t{steps[i]} * std::int32_t{steps[i]};
             const float norm = scale * scale * static_cast<float>(squares);
             return std::same_as<M, L2> ? norm : norm / 2;  // between unit vectors, half of L2 is 1 − cos
         } else {
             float product = 0;  // of the decoded vector, without its mean, and the mean
-            for (std::size_t i = 0; i < dim(); ++i) {
-                product += static_cast<float>(std::int32_t{bytes[i]} - 128) * mean_[i];
-            }
+            for (std::size_t i = 0; i < dim(); ++i) product += static_cast<float>(steps[i]) * mean_[i];
             return -(scale * product) - squares_of_mean_ / 2;
         }
     }
 
     std::vector<float> mean_;
     std::size_t code_bytes_;
-    ByteKernels kernels_;
+    CodeKernels kernels_;
     float squares_of_mean_ = 0;
 };
 
-/// The Rows of byte codes.
-template <class M>
-class Sq8Codec<M>::Rows {
+/// The Rows of codes.
+template <class M, unsigned bits>
+class ScalarCodec<M, bits>::Rows {
 public:
-    Rows(const Sq8Codec& codec, const std::byte* codes) noexcept
+    Rows(const ScalarCodec& codec, const std::byte* codes) noexcept
         : codec_(&codec), codes_(reinterpret_cast<const std::uint8_t*>(codes)) {}
 
     [[nodiscard]] std::size_t dim() const noexcept { return codec_->dim(); }
 
-    [[nodiscard]] ByteScorer scorer(const float* query, ScratchMemory& scratch) const {
-        auto* const bytes = take(scratch);
-        return prepare(bytes, codec_->encode_bytes(query, bytes));
+    [[nodiscard]] CodeScorer<bits> scorer(const float* query, ScratchMemory& scratch) const {
+        std::int8_t* const codes = take(scratch);
+        std::int8_t* const steps = codes + query_bytes();
+        const CodeTail tail = codec_->quantize(query, CodeShape<8>::steps, steps);
+        return prepare(codes, steps, tail);
     }
 
-    [[nodiscard]] ByteScorer scorer_of(Slot slot, ScratchMemory& scratch) const {
-        auto* const bytes = take(scratch);
+    /// Compares decoded vectors with a decoded one, so it is the same both ways round.
+    [[nodiscard]] CodeScorer<bits> scorer_of(Slot slot, ScratchMemory& scratch) const {
+        std::int8_t* const codes = take(scratch);
+        std::int8_t* const steps = codes + query_bytes();
         const std::uint8_t* const row = codes_ + slot * codec_->code_bytes();
-        ByteTail tail;
-        std::memcpy(bytes, row, dim());
-        std::memcpy(&tail, row + byte_tail_at(dim()), sizeof(tail));
-        return prepare(bytes, tail);
+        unpack(row, steps);
+        return prepare(codes, steps, codec_->tail_of(row));
     }
 
 private:
-    [[nodiscard]] std::uint8_t* take(ScratchMemory& scratch) const {
-        return scratch.take_array<std::uint8_t>((dim() + 63) / 64 * 64);
+    [[nodiscard]] std::size_t query_bytes() const noexcept { return (dim() + 127) / 128 * 128; }
+
+    /// Room for the codes of a query and, behind them, its steps in order.
+    [[nodiscard]] std::int8_t* take(ScratchMemory& scratch) const {
+        return scratch.take_array<std::int8_t>(query_bytes() + dim());
     }
 
-    /// Turns the bytes of a row into those of a query, where they are.
-    [[nodiscard]] ByteScorer prepare(std::uint8_t* bytes, ByteTail tail) const noexcept {
-        std::int32_t sum = 0;
-        for (std::size_t i = 0; i < dim(); ++i) {
-            bytes[i] ^= 128U;
-            sum += static_cast<std::int8_t>(bytes[i]);
+    /// The steps of a row, in order; a run of bytes at a time, so that the compiler may use registers.
+    void unpack(const std::uint8_t* row, std::int8_t* steps) const noexcept {
+        if constexpr (bits == 8) {
+            for (std::size_t i = 0; i < dim(); ++i) steps[i] = static_cast<std::int8_t>(row[i] - Shape::zero);
+        } else {
+            for (std::size_t first = 0; first < dim(); first += 128, row += 64) {
+                const std::size_t left = dim() - first < 128 ? dim() - first : 128;
+                const std::size_t half = (left + 1) / 2;
+                std::int8_t* const low = steps + first;
+                for (std::size_t i = 0; i < half; ++i) low[i] = static_cast<std::int8_t>((row[i] & 15) - Shape::zero);
+                std::int8_t* const high = low + half;
+                for (std::size_t i = 0; i < left - half; ++i) {
+                    high[i] = static_cast<std::int8_t>((row[i] >> 4) - Shape::zero);
+                }
+            }
         }
-        std::memset(bytes + dim(), 0, (64 - dim() % 64) % 64);
-        const ByteQuery query{reinterpret_cast<const std::int8_t*>(bytes), product_factor * tail.scale, tail.offset,
-                              128 * sum};
+    }
+
+    [[nodiscard]] CodeScorer<bits> prepare(std::int8_t* codes, const std::int8_t* steps, CodeTail tail) const noexcept {
+        std::int32_t sum = 0;
+        for (std::size_t i = 0; i < dim(); ++i) sum += steps[i];
+        const std::size_t whole = bits == 8 ? dim() : dim() / 128 * 128;
+        std::memcpy(codes, steps, whole);
+        std::memset(codes + whole, 0, query_bytes() - whole);
+        for (std::size_t i = whole; i < dim(); ++i) codes[Shape::query_at(i, dim())] = steps[i];
+        const CodeQuery query{codes, product_factor * tail.scale, tail.offset, Shape::zero * sum};
         return {codec_->kernels_, query, codes_, codec_->code_bytes(), dim()};
     }
 
-    const Sq8Codec* codec_;
+    const ScalarCodec* codec_;
     const std::uint8_t* codes_;
 };
 
@@ -6286,11 +6371,20 @@ struct Sq8 {
     static constexpr float rescore = 2;
 
     template <class M>
-    using Codec = detail::Sq8Codec<M>;
+    using Codec = detail::ScalarCodec<M, 8>;
+};
+
+/// Half a byte an element and eight a vector.
+struct Sq4 {
+    static constexpr std::string_view name = "sq4";  // stored on disk: never rename
+    static constexpr float rescore = 4;
+
+    template <class M>
+    using Codec = detail::ScalarCodec<M, 4>;
 };
 
 static_assert(Quantizer<Sq8, L2>);
-static_assert(Quantizer<Sq8, Cosine>);
+static_assert(Quantizer<Sq4, Cosine>);
 
 }  // namespace kith::inline v0_single
 

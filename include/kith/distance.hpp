@@ -1,7 +1,7 @@
 // kith/distance.hpp — how far apart two vectors are.
 #pragma once
 
-#include "kith/distance/byte_kernels.hpp"
+#include "kith/distance/code_kernels.hpp"
 #include "kith/distance/cosine.hpp"
 #include "kith/distance/cpu.hpp"
 #include "kith/distance/dispatch.hpp"
@@ -11,5 +11,5 @@
 #include "kith/distance/l2.hpp"
 #include "kith/distance/metric.hpp"
 #include "kith/distance/portable.hpp"
-#include "kith/distance/portable_bytes.hpp"
+#include "kith/distance/portable_codes.hpp"
 #include "kith/distance/scorer.hpp"

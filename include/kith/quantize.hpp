@@ -3,5 +3,5 @@
 
 #include "kith/quantize/codec.hpp"
 #include "kith/quantize/mean.hpp"
-#include "kith/quantize/sq8.hpp"
+#include "kith/quantize/scalar.hpp"
 #include "kith/quantize/training.hpp"

@@ -1,5 +1,5 @@
 // src/kernels/avx2.cpp — the kernels for AVX2 and FMA, in a source of their own because of its flags.
-#include "kernels/bytes.hpp"
+#include "kernels/codes.hpp"
 #include "kernels/kernels.hpp"
 #include "kernels/table.hpp"
 #include "kith/distance/portable.hpp"
@@ -9,7 +9,8 @@ namespace kith::inline v0 {
 namespace detail {
 
 KernelTable avx2_kernels() noexcept {
-    return {make_kernels<L2Terms<Avx2>>(), make_kernels<InnerProductTerms<Avx2>>(), make_byte_kernels<ThisBuild>()};
+    return {make_kernels<L2Terms<Avx2>>(), make_kernels<InnerProductTerms<Avx2>>(), make_code_kernels<8, ThisBuild>(),
+            make_code_kernels<4, ThisBuild>()};
 }
 
 }  // namespace detail

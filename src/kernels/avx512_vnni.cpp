@@ -1,6 +1,6 @@
 // src/kernels/avx512_vnni.cpp — the kernels for AVX-512 with VNNI, VPOPCNTDQ, BITALG and VBMI, in a source of their own
 // because of its flags.
-#include "kernels/bytes.hpp"
+#include "kernels/codes.hpp"
 #include "kernels/table.hpp"
 #include "kith/distance/portable.hpp"
 
@@ -10,7 +10,8 @@ namespace detail {
 
 KernelTable avx512_vnni_kernels() noexcept {
     KernelTable table = avx512_kernels();  // floats gain nothing
-    table.bytes = make_byte_kernels<ThisBuild>();
+    table.codes8 = make_code_kernels<8, ThisBuild>();
+    table.codes4 = make_code_kernels<4, ThisBuild>();
     return table;
 }
 

@@ -58,8 +58,14 @@ Kernels<float> kernels<InnerProduct, float>(Isa isa) noexcept {
     return detail::table_of(isa).inner_product;
 }
 
-ByteKernels byte_kernels(Isa isa) noexcept {
-    return detail::table_of(isa).bytes;
+template <>
+CodeKernels code_kernels<8>(Isa isa) noexcept {
+    return detail::table_of(isa).codes8;
+}
+
+template <>
+CodeKernels code_kernels<4>(Isa isa) noexcept {
+    return detail::table_of(isa).codes4;
 }
 
 }  // namespace kith::inline v0

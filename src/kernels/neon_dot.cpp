@@ -1,6 +1,6 @@
 // src/kernels/neon_dot.cpp — the kernels for NEON with the dot product of bytes, in a source of their own because of
 // its flags.
-#include "kernels/bytes.hpp"
+#include "kernels/codes.hpp"
 #include "kernels/table.hpp"
 #include "kith/distance/portable.hpp"
 
@@ -10,7 +10,8 @@ namespace detail {
 
 KernelTable neon_dot_kernels() noexcept {
     KernelTable table = neon_kernels();  // floats gain nothing
-    table.bytes = make_byte_kernels<ThisBuild>();
+    table.codes8 = make_code_kernels<8, ThisBuild>();
+    table.codes4 = make_code_kernels<4, ThisBuild>();
     return table;
 }
 

@@ -4,7 +4,7 @@
 #include "kith/distance/inner_product.hpp"
 #include "kith/distance/l2.hpp"
 #include "kith/distance/portable.hpp"
-#include "kith/distance/portable_bytes.hpp"
+#include "kith/distance/portable_codes.hpp"
 
 namespace kith::inline v0 {
 
@@ -12,7 +12,7 @@ namespace detail {
 
 KernelTable scalar_kernels() noexcept {
     return {portable_kernels<L2, float, ThisBuild>(), portable_kernels<InnerProduct, float, ThisBuild>(),
-            portable_byte_kernels<ThisBuild>()};
+            portable_code_kernels<8, ThisBuild>(), portable_code_kernels<4, ThisBuild>()};
 }
 
 }  // namespace detail

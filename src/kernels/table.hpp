@@ -4,7 +4,7 @@
 // supports(isa) said that this processor has it.
 #pragma once
 
-#include "kith/distance/byte_kernels.hpp"
+#include "kith/distance/code_kernels.hpp"
 #include "kith/distance/kernels.hpp"
 
 namespace kith::inline v0 {
@@ -15,7 +15,8 @@ namespace detail {
 struct KernelTable {
     Kernels<float> l2;
     Kernels<float> inner_product;
-    ByteKernels bytes;
+    CodeKernels codes8;
+    CodeKernels codes4;
 };
 
 KernelTable scalar_kernels() noexcept;       // every processor

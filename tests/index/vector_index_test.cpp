@@ -26,7 +26,7 @@ namespace {
 
 using SmallHnsw = kith::Hnsw<kith::HnswParams{8, 60}>;
 using CodedHnsw = kith::Hnsw<kith::HnswParams{8, 60}, kith::Sq8>;
-using CodedFlat = kith::Coded<kith::Flat, kith::Sq8>;
+using CodedFlat = kith::Coded<kith::Flat, kith::Sq4>;
 
 constexpr std::size_t dim = 20;
 

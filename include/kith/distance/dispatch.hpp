@@ -5,14 +5,14 @@
 #pragma once
 
 #include "kith/core/config.hpp"
-#include "kith/distance/byte_kernels.hpp"
+#include "kith/distance/code_kernels.hpp"
 #include "kith/distance/inner_product.hpp"
 #include "kith/distance/isa.hpp"
 #include "kith/distance/kernels.hpp"
 #include "kith/distance/l2.hpp"
 #include "kith/distance/metric.hpp"
 #include "kith/distance/portable.hpp"
-#include "kith/distance/portable_bytes.hpp"
+#include "kith/distance/portable_codes.hpp"
 
 namespace kith::inline v0 {
 
@@ -29,8 +29,14 @@ Kernels<float> kernels<L2, float>(Isa isa) noexcept;
 template <>
 Kernels<float> kernels<InnerProduct, float>(Isa isa) noexcept;
 
-/// The kernels of byte codes. Requires: supports(isa).
-[[nodiscard]] ByteKernels byte_kernels(Isa isa) noexcept;
+/// The kernels of codes of 8 or 4 bits. Requires: supports(isa).
+template <unsigned bits>
+[[nodiscard]] CodeKernels code_kernels(Isa isa) noexcept;
+
+template <>
+CodeKernels code_kernels<8>(Isa isa) noexcept;
+template <>
+CodeKernels code_kernels<4>(Isa isa) noexcept;
 
 #else
 
@@ -41,10 +47,10 @@ template <class M, class T, class Flags = detail::ThisBuild>
     return detail::portable_kernels<M, T, Flags>();
 }
 
-/// The kernels of byte codes.
-template <class Flags = detail::ThisBuild>
-[[nodiscard]] ByteKernels byte_kernels(Isa) noexcept {
-    return detail::portable_byte_kernels<Flags>();
+/// The kernels of codes of 8 or 4 bits.
+template <unsigned bits, class Flags = detail::ThisBuild>
+[[nodiscard]] CodeKernels code_kernels(Isa) noexcept {
+    return detail::portable_code_kernels<bits, Flags>();
 }
 
 #endif

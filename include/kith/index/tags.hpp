@@ -8,7 +8,7 @@
 #include "kith/index/coded_index.hpp"
 #include "kith/index/flat.hpp"
 #include "kith/index/hnsw.hpp"
-#include "kith/quantize/sq8.hpp"
+#include "kith/quantize/scalar.hpp"
 
 #include <array>
 #include <cstddef>
