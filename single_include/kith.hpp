@@ -7944,6 +7944,98 @@ namespace kith::inline v0_single {
 
 // kith/quantize.hpp — fewer bytes a vector, and distances from those bytes.
 
+// kith/quantize/rotation.hpp — a random rotation that costs O(d log d) instead of d².
+//
+// Codes that cut each element in the same way do best when no element matters more than another. A random rotation
+// makes it so, whatever the data, and changes no distance. A dense one would cost more than the search; this one turns
+// random signs and Hadamard transforms over the first and the last elements, in rounds, which mixes as well.
+//
+// Thread safety: only read once it is made.
+// Source: Ailon & Chazelle, "The fast Johnson–Lindenstrauss transform and approximate nearest neighbors", SIAM J.
+// Comput. 39(1), 2009, section 2; Andoni et al., arXiv:1509.02897, section 4 (three rounds of signs and Hadamard).
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// The Hadamard transform of `count` elements, a power of two, in place, without the factor 1 / √count.
+inline void hadamard(float* values, std::size_t count) noexcept {
+    for (std::size_t half = 1; half < count; half *= 2) {
+        for (std::size_t first = 0; first < count; first += 2 * half) {
+            float* const low = values + first;
+            float* const high = low + half;
+            for (std::size_t i = 0; i < half; ++i) {
+                const float sum = low[i] + high[i];
+                high[i] = low[i] - high[i];
+                low[i] = sum;
+            }
+        }
+    }
+}
+
+}  // namespace detail
+
+class Rotation {
+public:
+    /// The rotation of `dim` elements that belongs to `seed`; the same on every machine.
+    /// Requires: dim is at least 1. Throws: std::bad_alloc.
+    Rotation(std::size_t dim, std::uint64_t seed)
+        : dim_(dim), padded_dim_((dim + granule - 1) / granule * granule), signs_(rounds * padded_dim_) {
+        SplitMix64 random(seed);
+        for (float& sign : signs_) sign = (random() & 1) != 0 ? 1.0F : -1.0F;
+    }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
+
+    /// Elements of a rotated vector: dim() rounded up to a multiple of 16.
+    [[nodiscard]] std::size_t padded_dim() const noexcept { return padded_dim_; }
+
+    /// Rotates a vector; lengths and inner products stay as they are, up to rounding.
+    /// Shape: `in` holds dim() elements, `out` has room for padded_dim(); they do not overlap.
+    void apply(const float* in, float* out) const noexcept {
+        std::copy_n(in, dim_, out);
+        std::fill_n(out + dim_, padded_dim_ - dim_, 0.0F);
+        for (std::size_t round = 0; round < rounds; ++round) {
+            const float* const signs = &signs_[round * padded_dim_];
+            for (std::size_t i = 0; i < padded_dim_; ++i) out[i] *= signs[i];
+            mix(out);
+            if (span() < padded_dim_) mix(out + padded_dim_ - span());
+        }
+    }
+
+    /// The rotation back. Shape: `rotated` holds padded_dim() elements and is overwritten; `out` has room for dim().
+    void invert(float* rotated, float* out) const noexcept {
+        for (std::size_t round = rounds; round-- > 0;) {
+            const float* const signs = &signs_[round * padded_dim_];
+            if (span() < padded_dim_) mix(rotated + padded_dim_ - span());
+            mix(rotated);
+            for (std::size_t i = 0; i < padded_dim_; ++i) rotated[i] *= signs[i];
+        }
+        std::copy_n(rotated, dim_, out);
+    }
+
+private:
+    static constexpr std::size_t granule = 16;  // a register of floats
+    static constexpr std::size_t rounds = 3;
+
+    /// The longest power of two that fits. Two of them, from either end, cover every element.
+    [[nodiscard]] std::size_t span() const noexcept { return std::bit_floor(padded_dim_); }
+
+    /// Its own inverse.
+    void mix(float* values) const noexcept {
+        const std::size_t count = span();
+        detail::hadamard(values, count);
+        const float norm = 1.0F / std::sqrt(static_cast<float>(count));
+        for (std::size_t i = 0; i < count; ++i) values[i] *= norm;
+    }
+
+    std::size_t dim_;
+    std::size_t padded_dim_;
+    std::vector<float> signs_;  // rounds times padded_dim_ of 1 and -1
+};
+
+}  // namespace kith::inline v0_single
+
 // kith/query.hpp — which records are asked for.
 
 // kith/schema.hpp — what a record is, known while compiling.

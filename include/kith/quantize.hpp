@@ -3,5 +3,6 @@
 
 #include "kith/quantize/codec.hpp"
 #include "kith/quantize/mean.hpp"
+#include "kith/quantize/rotation.hpp"
 #include "kith/quantize/scalar.hpp"
 #include "kith/quantize/training.hpp"
