@@ -4357,17 +4357,33 @@ namespace kith::inline v0_single {
 
 namespace detail {
 
-/// Offers `found` again to `best`, each at the distance of its full vector.
+inline constexpr std::size_t rescored_at_once = 8;
+inline constexpr float rescored_deviations = 3;
+
+/// Offers `found`, sorted by the distances of their codes, to `best` at the distances of their full vectors.
+///
+/// By how much codes overrate distances is seen on the first ones: its mean and its deviation. Whoever would still be
+/// too far with three deviations in his favour ends the comparing. Requires: best is empty.
 template <Scorer S>
-void rescore(const S& exact, std::span<const Neighbor> found, TopK& best) noexcept {
+void rescore(const S& exact, std::span<const Neighbor> found, std::size_t limit, TopK& best) noexcept {
     std::array<Slot, 64> slots;
     std::array<float, 64> distances;
-    while (!found.empty()) {
-        const std::size_t count = std::min(found.size(), slots.size());
-        for (std::size_t i = 0; i < count; ++i) slots[i] = found[i].slot;
+    float sum = 0, squares = 0;  // of the errors: by how much a code's distance is too long
+    std::size_t count = std::min(limit, slots.size());
+    for (std::size_t first = 0; first < found.size();
+         first += count, count = first < limit ? count : rescored_at_once) {
+        const float mean = first == 0 ? 0 : sum / static_cast<float>(first);
+        const float variance = first == 0 ? 0 : std::max(squares / static_cast<float>(first) - mean * mean, 0.0F);
+        if (found[first].distance - mean - rescored_deviations * std::sqrt(variance) > best.worst_distance()) return;
+        count = std::min(count, found.size() - first);
+        for (std::size_t i = 0; i < count; ++i) slots[i] = found[first + i].slot;
         exact.score(slots.data(), count, distances.data());
-        for (std::size_t i = 0; i < count; ++i) best.offer({distances[i], slots[i]});
-        found = found.subspan(count);
+        for (std::size_t i = 0; i < count; ++i) {
+            const float error = found[first + i].distance - distances[i];
+            sum += error;
+            squares += error * error;
+            best.offer({distances[i], slots[i]});
+        }
     }
 }
 
@@ -4420,7 +4436,7 @@ public:
         scratch.coarse.resize(coarse.limit);
         const std::size_t found = inner_.search(codes_.view(), query, coarse, scratch, scratch.coarse.data());
         TopK best(std::span(out, limit));
-        detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), best);
+        detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), limit, best);
         return best.sorted().size();
     }
 
