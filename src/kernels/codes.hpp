@@ -202,7 +202,7 @@ template <unsigned bits, class Flags, std::size_t count>
 template <unsigned bits, class Flags>
 void score_code_slots(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
                       const Slot* slots, std::size_t count, float* out) noexcept {
-    constexpr std::size_t ahead = 12;
+    const std::size_t ahead = codes_ahead<bits>(dim);
     std::size_t asked = 0;
     for (std::size_t i = 0; i < count; i += 4) {
         for (; asked < count && asked < i + 4 + ahead; ++asked) {
