@@ -44,7 +44,6 @@ SYSTEM_HEADERS = re.compile(r"(sys/\w+|unistd|fcntl|pthread|cpuid|\w+intrin|arm_
 
 # Files that choose an include with #if, because the platform or the build decides what exists.
 CONDITIONAL_INCLUDES = {
-    "benchmarks/ann/hnswlib.cpp",
     "include/kith/core/assert.hpp",
     "include/kith/core/error.hpp",
     "include/kith/distance/cpu.hpp",

@@ -126,27 +126,32 @@ void hold_out(Dataset& set, std::size_t step) {
     }
 }
 
-/// The distance of each query's k-th nearest, by comparing all.
+/// The distances of each query's k nearest, by comparing all.
 template <class Metric>
-void find_reach(Dataset& set, std::size_t k) {
+void find_truth(Dataset& set) {
     const auto count = static_cast<kith::Slot>(set.base.rows());
     const auto index = kith::make_vector_index<Metric, kith::Flat>(set.base.dim, count);
     for (std::size_t row = 0; row < count; ++row) index->append(set.base.row(row));
     kith::SearchScratch scratch;
-    std::vector<kith::Neighbor> found(k);
+    std::vector<kith::Neighbor> found(set.known);
     for (std::size_t query = 0; query < set.queries.rows(); ++query) {
-        const kith::SearchParams params{.limit = k, .ef_search = 1, .allowed = kith::BitsetView(count)};
-        const std::size_t got = index->search_exact(set.queries.row(query), params, scratch, found.data());
-        const float* const last = set.base.row(found[got - 1].slot);
-        set.reach.push_back(static_cast<float>(true_distance(set, set.queries.row(query), last)));
+        const kith::SearchParams params{
+            .limit = set.known, .ef_search = 1, .allowed = kith::BitsetView(count), .nprobe = 0, .rescore = 0};
+        index->search_exact(set.queries.row(query), params, scratch, found.data());
+        for (const kith::Neighbor& neighbor : found) {
+            const float* const row = set.base.row(neighbor.slot);
+            set.truth.push_back(static_cast<float>(true_distance(set, set.queries.row(query), row)));
+        }
     }
 }
 
 /// The same from a list of true neighbours, nearest first, `width` a query.
-void take_reach(Dataset& set, const std::vector<std::int32_t>& truth, std::size_t width, std::size_t k) {
+void take_truth(Dataset& set, const std::vector<std::int32_t>& truth, std::size_t width) {
     for (std::size_t query = 0; query < set.queries.rows(); ++query) {
-        const auto last = static_cast<std::size_t>(truth.at(query * width + k - 1));
-        set.reach.push_back(static_cast<float>(true_distance(set, set.queries.row(query), set.base.row(last))));
+        for (std::size_t i = 0; i < set.known; ++i) {
+            const float* const row = set.base.row(static_cast<std::size_t>(truth.at(query * width + i)));
+            set.truth.push_back(static_cast<float>(true_distance(set, set.queries.row(query), row)));
+        }
     }
 }
 
@@ -209,16 +214,17 @@ Dataset load(const std::filesystem::path& folder, const std::string& name, std::
         normalize(set.queries);
     }
     if (k == 0 || k > set.base.rows()) throw std::runtime_error("k must be between 1 and the number of rows");
+    set.known = k;
     if (whole && std::filesystem::exists(truth_file)) {
         std::size_t width = 0;
         const bool compact = truth_file.extension() == ".zst";
         const auto truth = compact ? compact_truth(truth_file, width) : vecs<std::int32_t>(truth_file, width);
         if (k > width) fail(truth_file, "knows fewer than k neighbours");
-        take_reach(set, truth, width, k);
+        take_truth(set, truth, width);
     } else if (set.cosine) {
-        find_reach<kith::Cosine>(set, k);
+        find_truth<kith::Cosine>(set);
     } else {
-        find_reach<kith::L2>(set, k);
+        find_truth<kith::L2>(set);
     }
     return set;
 }

@@ -2,18 +2,30 @@
 // with.
 #include "contender.hpp"
 
-#if defined(__has_include)
-#if __has_include(<hnswlib/hnswlib.h>)
-#define ANN_HAS_HNSWLIB 1
-#endif
-#endif
-
-#ifdef ANN_HAS_HNSWLIB
-
 #include <hnswlib/hnswlib.h>
+
+#include <atomic>
+#include <thread>
 
 namespace ann {
 namespace {
+
+using Graph = hnswlib::HierarchicalNSW<float>;
+
+class HnswlibSearcher final : public Searcher {
+public:
+    explicit HnswlibSearcher(Graph& index) : index_(index) {}
+
+    std::size_t search(const float* query, std::size_t k, std::uint32_t* out) override {
+        auto nearest = index_.searchKnn(query, k);  // farthest first
+        const std::size_t got = nearest.size();
+        for (std::size_t i = got; i-- > 0; nearest.pop()) out[i] = static_cast<std::uint32_t>(nearest.top().second);
+        return got;
+    }
+
+private:
+    Graph& index_;
+};
 
 class Hnswlib final : public Contender {
 public:
@@ -23,49 +35,49 @@ public:
                                : std::unique_ptr<hnswlib::SpaceInterface<float>>(new hnswlib::L2Space(dim_))),
           index_(space_.get(), params.rows, params.max_links, params.ef_construction) {}
 
-    void add(const float* vectors, std::size_t count) override {
-        for (std::size_t i = 0; i < count; ++i) index_.addPoint(vectors + i * dim_, added_++);
+    void add(const float* vectors, std::size_t count, unsigned threads) override {
+        std::atomic<std::size_t> next = 0;
+        const auto work = [&] {
+            for (std::size_t i = next++; i < count; i = next++) index_.addPoint(vectors + i * dim_, added_ + i);
+        };
+        std::vector<std::thread> others;
+        for (unsigned i = 1; i < threads; ++i) others.emplace_back(work);
+        work();
+        for (std::thread& other : others) other.join();
+        added_ += count;
     }
 
-    std::size_t search(const float* query, std::size_t k, std::uint32_t ef, std::uint32_t* out) override {
-        index_.setEf(ef);
-        auto nearest = index_.searchKnn(query, k);  // farthest first
-        const std::size_t got = nearest.size();
-        for (std::size_t i = got; i-- > 0; nearest.pop()) out[i] = static_cast<std::uint32_t>(nearest.top().second);
-        return got;
-    }
-
-    std::size_t bytes() const override {
-        std::size_t total = added_ * index_.size_data_per_element_;
+    Bytes bytes() const override {
+        Bytes total;
+        total.vectors = static_cast<double>(added_ * dim_ * sizeof(float));
+        total.index = static_cast<double>(added_ * index_.size_data_per_element_) - total.vectors;
         for (std::size_t i = 0; i < added_; ++i) {
-            total += static_cast<std::size_t>(index_.element_levels_[i]) * index_.size_links_per_element_;
+            total.index +=
+                static_cast<double>(index_.element_levels_[i]) * static_cast<double>(index_.size_links_per_element_);
         }
         return total;
     }
+
+    void use(const Setting& setting) override { index_.setEf(setting.ef); }
+
+    std::unique_ptr<Searcher> searcher() override { return std::make_unique<HnswlibSearcher>(index_); }
 
 private:
     std::size_t dim_;
     std::size_t added_ = 0;
     std::unique_ptr<hnswlib::SpaceInterface<float>> space_;
-    hnswlib::HierarchicalNSW<float> index_;
+    Graph index_;
 };
 
 }  // namespace
 
-std::unique_ptr<Contender> make_hnswlib(const BuildParams& params) {
-    return std::make_unique<Hnswlib>(params);
+std::vector<Variant> hnswlib_variants() {
+    return {{"hnswlib", Kind::graph, graph_sweep,
+             [](const BuildParams& params) { return std::make_unique<Hnswlib>(params); }}};
+}
+
+std::string hnswlib_build() {
+    return "hnswlib: its headers as packaged, compiled here with -O3 -march=native";
 }
 
 }  // namespace ann
-
-#else
-
-namespace ann {
-
-std::unique_ptr<Contender> make_hnswlib(const BuildParams&) {
-    return nullptr;
-}
-
-}  // namespace ann
-
-#endif

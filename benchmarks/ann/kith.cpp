@@ -1,63 +1,144 @@
 // benchmarks/ann/kith.cpp — kith as it ships: kernels chosen at run time, no flags of its own.
 #include "contender.hpp"
 
+#include "kith/core/reserved_memory.hpp"
 #include "kith/index.hpp"
 
-#include <stdexcept>
-#include <vector>
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <span>
+#include <utility>
 
 namespace ann {
 namespace {
 
-class Kith final : public Contender {
+/// What a file written by the index and mapped again would hold, at an address as aligned as a mapping's.
+class Image {
 public:
-    explicit Kith(std::unique_ptr<kith::VectorIndex> index) : index_(std::move(index)) {}
+    Image() = default;
 
-    void add(const float* vectors, std::size_t count) override {
-        for (std::size_t i = 0; i < count; ++i) index_->append(vectors + i * index_->dim());
-        index_->index_up_to(index_->rows(), 1);
+    template <class Save>
+    explicit Image(const Save& save) {
+        save([&](const void*, std::size_t bytes) { bytes_ += bytes; });
+        memory_ = kith::ReservedMemory(bytes_);
+        std::byte* to = memory_.data();
+        save([&](const void* data, std::size_t bytes) {
+            if (bytes != 0) std::memcpy(to, data, bytes);
+            to += bytes;
+        });
     }
 
-    std::size_t search(const float* query, std::size_t k, std::uint32_t ef, std::uint32_t* out) override {
+    [[nodiscard]] std::span<const std::byte> bytes() const { return {memory_.data(), bytes_}; }
+
+private:
+    std::size_t bytes_ = 0;
+    kith::ReservedMemory memory_;
+};
+
+class KithSearcher final : public Searcher {
+public:
+    KithSearcher(const std::unique_ptr<kith::VectorIndex>& index, const kith::SearchParams& params)
+        : index_(index), params_(params) {}
+
+    std::size_t search(const float* query, std::size_t k, std::uint32_t* out) override {
         found_.resize(k);
-        const kith::SearchParams params{.limit = k, .ef_search = ef, .allowed = kith::BitsetView(index_->rows())};
+        kith::SearchParams params = params_;
+        params.limit = k;
+        // A scan has no beam: it keeps what it compares again.
+        if (params.ef_search == 0) {
+            const float wanted = static_cast<float>(k) * std::max(1.0F, params.rescore);
+            params.ef_search = static_cast<std::uint32_t>(std::ceil(wanted));
+        }
+        params.allowed = kith::BitsetView(index_->rows());
         const std::size_t got = index_->search(query, params, scratch_, found_.data());
         for (std::size_t i = 0; i < got; ++i) out[i] = found_[i].slot;
         return got;
     }
 
-    std::size_t bytes() const override {
-        std::size_t total = 0;
-        const auto count = [&](const void*, std::size_t bytes) { total += bytes; };
-        index_->save_rows(count);
-        index_->save_graph(count);
-        return total;
-    }
-
 private:
-    std::unique_ptr<kith::VectorIndex> index_;
+    const std::unique_ptr<kith::VectorIndex>& index_;
+    const kith::SearchParams& params_;
     kith::SearchScratch scratch_;
     std::vector<kith::Neighbor> found_;
 };
 
+using MapAgain = std::unique_ptr<kith::VectorIndex> (*)(std::size_t dim, kith::Slot count,
+                                                        std::span<const std::byte> rows,
+                                                        std::span<const std::byte> graph);
+
+class Kith final : public Contender {
+public:
+    /// `map` is null for an index that is searched as it was built.
+    Kith(std::unique_ptr<kith::VectorIndex> index, MapAgain map) : map_(map), index_(std::move(index)) {}
+
+    void add(const float* vectors, std::size_t count, unsigned threads) override {
+        for (std::size_t i = 0; i < count; ++i) index_->append(vectors + i * index_->dim());
+        index_->index_up_to(index_->rows(), threads);
+    }
+
+    void seal() override {
+        if (map_ == nullptr) return;
+        rows_ = Image([&](const kith::ByteSink& sink) { index_->save_rows(sink); });
+        graph_ = Image([&](const kith::ByteSink& sink) { index_->save_graph(sink); });
+        index_ = map_(index_->dim(), index_->rows(), rows_.bytes(), graph_.bytes());
+    }
+
+    Bytes bytes() const override {
+        Bytes total;
+        index_->save_rows([&](const void*, std::size_t bytes) { total.vectors += static_cast<double>(bytes); });
+        index_->save_graph([&](const void*, std::size_t bytes) { total.index += static_cast<double>(bytes); });
+        return total;
+    }
+
+    void use(const Setting& setting) override {
+        params_.ef_search = setting.ef;
+        params_.nprobe = setting.nprobe;
+        params_.rescore = setting.rescore;
+    }
+
+    std::unique_ptr<Searcher> searcher() override { return std::make_unique<KithSearcher>(index_, params_); }
+
+private:
+    MapAgain map_;
+    Image rows_, graph_;  // outlive the index that is mapped over them
+    std::unique_ptr<kith::VectorIndex> index_;
+    kith::SearchParams params_;
+};
+
+/// The index that `Tag` names, searched as it was built. Parameters of an index are part of its type.
+template <class Tag>
+std::unique_ptr<Contender> make(const BuildParams& params) {
+    const auto rows = static_cast<kith::Slot>(params.rows);
+    return std::make_unique<Kith>(params.cosine ? kith::make_vector_index<kith::Cosine, Tag>(params.dim, rows)
+                                                : kith::make_vector_index<kith::L2, Tag>(params.dim, rows),
+                                  nullptr);
+}
+
+/// The same, saved and mapped again, as the sealed segments of a collection are.
+template <class Tag>
+std::unique_ptr<Contender> make_sealed(const BuildParams& params) {
+    const auto rows = static_cast<kith::Slot>(params.rows);
+    if (params.cosine) {
+        return std::make_unique<Kith>(kith::make_vector_index<kith::Cosine, Tag>(params.dim, rows),
+                                      kith::map_vector_index<kith::Cosine, Tag>);
+    }
+    return std::make_unique<Kith>(kith::make_vector_index<kith::L2, Tag>(params.dim, rows),
+                                  kith::map_vector_index<kith::L2, Tag>);
+}
+
 }  // namespace
 
-template <class Graph>
-std::unique_ptr<Contender> make(const BuildParams& params) {
-    // parameters of an index are part of its type
-    if (params.max_links != Graph::params.max_links || params.ef_construction != Graph::params.ef_construction) {
-        throw std::runtime_error("this benchmark was compiled for other graph parameters");
-    }
-    const auto rows = static_cast<kith::Slot>(params.rows);
-    return std::make_unique<Kith>(params.cosine ? kith::make_vector_index<kith::Cosine, Graph>(params.dim, rows)
-                                                : kith::make_vector_index<kith::L2, Graph>(params.dim, rows));
-}
-
-std::unique_ptr<Contender> make_kith(const BuildParams& params) {
-    return make<kith::Hnsw<>>(params);
-}
-std::unique_ptr<Contender> make_kith_sq8(const BuildParams& params) {
-    return make<kith::Hnsw<kith::HnswParams{}, kith::Sq8>>(params);
+std::vector<Variant> kith_variants() {
+    using Hnsw = kith::Hnsw<>;
+    using HnswSq8 = kith::Hnsw<kith::HnswParams{}, kith::Sq8>;
+    return {
+        {"kith", Kind::graph, graph_sweep, make<Hnsw>},
+        {"kith-sq8", Kind::graph, graph_sweep, make<HnswSq8>},
+        {"kith-sq8-sealed", Kind::graph, graph_sweep, make_sealed<HnswSq8>},
+        {"kith-flat", Kind::scan, {}, make<kith::Flat>},
+        {"kith-flat-sq8", Kind::scan, {.rescore = {1, 2, 4}}, make<kith::Coded<kith::Flat, kith::Sq8>>},
+    };
 }
 
 }  // namespace ann

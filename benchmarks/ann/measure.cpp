@@ -1,128 +1,236 @@
-// benchmarks/ann/measure.cpp — the clocks and the turns.
+// benchmarks/ann/measure.cpp — which settings are searched, in which order, and by how many threads.
 #include "measure.hpp"
 
+#include "build.hpp"
+#include "clock.hpp"
+
 #include <algorithm>
-#include <chrono>
+#include <atomic>
+#include <bit>
 #include <cmath>
-#include <ctime>
 #include <stdexcept>
+#include <thread>
 
 namespace ann {
 namespace {
 
-/// CPU time of this thread. It leaves out the time others had the core, though not what they did to the caches.
-double cpu_seconds() {
-    timespec now{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+/// A round of a slow setting asks only as many queries as fit into this.
+constexpr double most_seconds_a_pass = 1;
+constexpr std::size_t fewest_queries_a_pass = 50;
+
+struct Pass {
+    double qps = 0;
+    double p50_us = 0;
+};
+
+Pass run(const Dataset& set, Searcher& searcher, std::size_t k, std::size_t queries) {
+    std::vector<std::uint32_t> found(k);
+    std::vector<double> latencies(queries);
+    const double begin = thread_seconds();
+    for (std::size_t query = 0; query < queries; ++query) {
+        const double asked = wall_seconds();
+        searcher.search(set.queries.row(query), k, found.data());
+        latencies[query] = 1e6 * (wall_seconds() - asked);
+    }
+    return {static_cast<double>(queries) / (thread_seconds() - begin), median(std::move(latencies))};
 }
 
-double median(std::vector<double> values) {
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
+/// A setting of one contender while it is measured.
+struct Trial {
+    std::size_t contender;
+    Point point;
+    std::size_t queries;  // a pass
+    std::vector<double> qps, p50_us;
+};
+
+/// Whether another setting of the same contender finds more and is so much faster that no noise makes up for it.
+bool is_beaten(const Trial& trial, const std::vector<Trial>& all) {
+    constexpr double clearly = 1.3;
+    return std::any_of(all.begin(), all.end(), [&](const Trial& other) {
+        return other.contender == trial.contender && other.point.recall >= trial.point.recall &&
+               other.point.qps > clearly * trial.point.qps;
+    });
 }
 
-void build(const Dataset& set, std::vector<Entrant>& entrants, std::vector<Result>& results) {
-    constexpr std::size_t slices = 20;
-    const std::size_t rows = set.base.rows();
-    for (std::size_t slice = 0; slice < slices; ++slice) {
-        const std::size_t first = rows * slice / slices;
-        const std::size_t count = rows * (slice + 1) / slices - first;
-        for (std::size_t i = 0; i < entrants.size(); ++i) {
-            const double begin = cpu_seconds();
-            entrants[i].contender->add(set.base.row(first), count);
-            results[i].build_s += cpu_seconds() - begin;
+/// The field of contenders in their places, each with a searcher for this thread.
+struct Field {
+    const Dataset& set;
+    std::vector<std::unique_ptr<Contender>> contenders;
+    std::vector<std::unique_ptr<Searcher>> searchers;
+};
+
+/// Recall at every setting, timed roughly, and without the settings that are not worth a closer look.
+std::vector<Trial> first_look(Field& field, const std::vector<Variant>& variants, const Plan& plan, std::size_t k) {
+    std::vector<Trial> trials;
+    for (std::size_t i = 0; i < variants.size(); ++i) {
+        for (const Setting& setting : settings_of(variants[i], plan, k)) {
+            field.contenders[i]->use(setting);
+            Trial trial{i, {setting, recall_of(field.set, *field.searchers[i], k), 0, 0}, 0, {}, {}};
+            const std::size_t all = field.set.queries.rows();
+            const std::size_t few = std::min(all, fewest_queries_a_pass);
+            const double once = run(field.set, *field.searchers[i], k, few).qps;
+            trial.point.qps = std::max(once, run(field.set, *field.searchers[i], k, few).qps);
+            const auto fitting = static_cast<std::size_t>(trial.point.qps * most_seconds_a_pass);
+            trial.queries = std::clamp(fitting, few, all);
+            trials.push_back(std::move(trial));
         }
     }
-    for (std::size_t i = 0; i < entrants.size(); ++i) {
-        results[i].bytes_per_vector = static_cast<double>(entrants[i].contender->bytes()) / static_cast<double>(rows);
+    const std::vector<Trial> all = trials;
+    std::erase_if(trials, [&](const Trial& trial) { return is_beaten(trial, all); });
+    return trials;
+}
+
+/// One round: every setting once, the contenders in turns that begin elsewhere each time.
+void run_round(Field& field, std::vector<Trial>& trials, std::size_t k, std::size_t round) {
+    std::vector<std::vector<Trial*>> queues(field.contenders.size());
+    for (Trial& trial : trials) queues[trial.contender].push_back(&trial);
+    bool any = true;
+    for (std::size_t step = 0; any; ++step) {
+        any = false;
+        for (std::size_t turn = 0; turn < queues.size(); ++turn) {
+            const std::size_t i = (turn + round) % queues.size();
+            if (step >= queues[i].size()) continue;
+            any = true;
+            Trial& trial = *queues[i][step];
+            field.contenders[i]->use(trial.point.setting);
+            const Pass pass = run(field.set, *field.searchers[i], k, trial.queries);
+            trial.qps.push_back(pass.qps);
+            trial.p50_us.push_back(pass.p50_us);
+        }
     }
 }
 
-double recall_at(const Dataset& set, Contender& contender, std::size_t k, std::uint32_t ef) {
+/// Queries a second of the wall clock, `threads` asking the same queries from different places on.
+double qps_of_threads(Field& field, std::size_t contender, std::size_t k, std::size_t queries, unsigned threads) {
+    std::atomic<unsigned> ready = 0;
+    std::atomic<bool> go = false;
+    const auto work = [&](unsigned thread) {
+        const auto searcher = field.contenders[contender]->searcher();
+        std::vector<std::uint32_t> found(k);
+        const std::size_t all = field.set.queries.rows();
+        const auto ask = [&](std::size_t query) {
+            searcher->search(field.set.queries.row((query + thread * all / threads) % all), k, found.data());
+        };
+        for (std::size_t query = 0; query < std::min(all, fewest_queries_a_pass); ++query) ask(query);  // warms up
+        ++ready;
+        while (!go) std::this_thread::yield();
+        for (std::size_t query = 0; query < queries; ++query) ask(query);
+    };
+    std::vector<std::thread> others;
+    for (unsigned thread = 0; thread < threads; ++thread) others.emplace_back(work, thread);
+    while (ready < threads) std::this_thread::yield();
+    const double begin = wall_seconds();
+    go = true;
+    for (std::thread& other : others) other.join();
+    return static_cast<double>(threads * queries) / (wall_seconds() - begin);
+}
+
+/// What more threads bring at the fastest setting that finds 95 of 100, or at the best one.
+void measure_threads(Field& field, const std::vector<Trial>& trials, const Plan& plan, std::vector<Result>& results) {
+    constexpr double wanted = 0.95;
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        const Trial* chosen = nullptr;
+        for (const Trial& trial : trials) {
+            if (trial.contender != i) continue;
+            const bool enough = trial.point.recall >= wanted;
+            const bool had_enough = chosen != nullptr && chosen->point.recall >= wanted;
+            const bool better = chosen == nullptr || (enough && (!had_enough || trial.point.qps > chosen->point.qps)) ||
+                                (!enough && !had_enough && trial.point.recall > chosen->point.recall);
+            if (better) chosen = &trial;
+        }
+        if (chosen == nullptr) continue;
+        field.contenders[i]->use(chosen->point.setting);
+        std::vector<double> ratios;
+        for (std::size_t round = 0; round < plan.rounds; ++round) {
+            const double one = qps_of_threads(field, i, plan.ks.front(), chosen->queries, 1);
+            ratios.push_back(qps_of_threads(field, i, plan.ks.front(), chosen->queries, plan.search_threads) / one);
+        }
+        results[i].search_many = median(std::move(ratios));
+    }
+}
+
+}  // namespace
+
+BuildParams build_params(const Dataset& set, const Plan& plan) {
+    const std::size_t rows = set.base.rows();
+    const auto root = static_cast<std::size_t>(std::ceil(std::sqrt(static_cast<double>(rows))));
+    BuildParams params;
+    params.dim = set.base.dim;
+    params.rows = rows;
+    params.cosine = set.cosine;
+    params.lists = plan.lists != 0 ? plan.lists : std::bit_ceil(root);
+    return params;
+}
+
+std::vector<Setting> settings_of(const Variant& variant, const Plan& plan, std::size_t k) {
+    const auto choose = [](const auto& theirs, const auto& users) {
+        return users.empty() || theirs.size() == 1 ? theirs : users;
+    };
+    std::vector<Setting> settings;
+    for (const float rescore : choose(variant.sweep.rescore, plan.rescore)) {
+        for (const std::uint32_t nprobe : choose(variant.sweep.nprobe, plan.nprobe)) {
+            for (const std::uint32_t ef : choose(variant.sweep.ef, plan.ef)) {
+                if (ef == 0 || ef >= k) settings.push_back({ef, nprobe, rescore});
+            }
+        }
+    }
+    return settings;
+}
+
+double recall_of(const Dataset& set, Searcher& searcher, std::size_t k) {
     constexpr double tie = 1e-5;  // rounding must not make a tie a miss
     std::vector<std::uint32_t> found(k);
     std::size_t hits = 0;
     for (std::size_t query = 0; query < set.queries.rows(); ++query) {
-        const std::size_t got = contender.search(set.queries.row(query), k, ef, found.data());
-        const double reach = set.reach[query] + tie * std::abs(set.reach[query]);
+        const std::size_t got = searcher.search(set.queries.row(query), k, found.data());
+        const double reach = set.reach(query, k) + tie * std::abs(set.reach(query, k));
         for (std::size_t i = 0; i < got; ++i) {
             if (found[i] >= set.base.rows()) throw std::runtime_error("a contender returned what was never added");
+            if (std::find(found.data(), found.data() + i, found[i]) != found.data() + i) continue;
             if (true_distance(set, set.queries.row(query), set.base.row(found[i])) <= reach) ++hits;
         }
     }
     return static_cast<double>(hits) / static_cast<double>(k * set.queries.rows());
 }
 
-struct Pass {
-    double qps;
-    double p50_us;
-};
-
-Pass run(const Dataset& set, Contender& contender, std::size_t k, std::uint32_t ef) {
-    using Clock = std::chrono::steady_clock;
-    const std::size_t queries = set.queries.rows();
-    std::vector<std::uint32_t> found(k);
-    std::vector<double> latencies(queries);
-    const double begin = cpu_seconds();
-    for (std::size_t query = 0; query < queries; ++query) {
-        const Clock::time_point asked = Clock::now();
-        contender.search(set.queries.row(query), k, ef, found.data());
-        latencies[query] = std::chrono::duration<double, std::micro>(Clock::now() - asked).count();
-    }
-    return {static_cast<double>(queries) / (cpu_seconds() - begin), median(std::move(latencies))};
-}
-
-}  // namespace
-
-std::vector<Result> measure(const Dataset& set, std::vector<Entrant>& entrants, const Rounds& rounds) {
-    std::vector<Result> results(entrants.size());
-    for (std::size_t i = 0; i < entrants.size(); ++i) {
+std::vector<Result> measure(const Dataset& set, const std::vector<Variant>& variants, const Plan& plan) {
+    const BuildParams params = build_params(set, plan);
+    const auto rows = static_cast<double>(params.rows);
+    std::vector<Result> results(variants.size());
+    for (std::size_t i = 0; i < variants.size(); ++i) {
         results[i].set = set.name;
-        results[i].contender = entrants[i].name;
+        results[i].contender = variants[i].name;
+        results[i].rows = params.rows;
+        results[i].dim = params.dim;
+        if (plan.memory) results[i].peak_bytes = peak_bytes(set, variants[i], params) / rows;
     }
-    build(set, entrants, results);
-
-    const std::size_t points = rounds.efs.size();
-    std::vector<std::vector<Pass>> passes(entrants.size() * points);
-    for (std::size_t i = 0; i < entrants.size(); ++i) {
-        for (const std::uint32_t ef : rounds.efs) {
-            results[i].points.push_back({ef, recall_at(set, *entrants[i].contender, rounds.k, ef), 0, 0});
-        }
+    std::vector<BuildTime> times;
+    Field field{set, build(set, variants, params, 1, times), {}};
+    for (std::size_t i = 0; i < variants.size(); ++i) {
+        results[i].build_s = times[i].cpu_s;
+        results[i].build_wall_s = times[i].wall_s;
+        const Bytes bytes = field.contenders[i]->bytes();
+        results[i].bytes = {bytes.index / rows, bytes.vectors / rows};
+        field.searchers.push_back(field.contenders[i]->searcher());
     }
-    for (std::size_t round = 0; round < rounds.count; ++round) {
-        for (std::size_t point = 0; point < points; ++point) {
-            for (std::size_t turn = 0; turn < entrants.size(); ++turn) {
-                const std::size_t i = (turn + round) % entrants.size();
-                passes[i * points + point].push_back(run(set, *entrants[i].contender, rounds.k, rounds.efs[point]));
-            }
+    for (const std::size_t k : plan.ks) {
+        std::vector<Trial> trials = first_look(field, variants, plan, k);
+        for (std::size_t round = 0; round < plan.rounds; ++round) run_round(field, trials, k, round);
+        for (Result& result : results) result.curves.push_back({k, {}});
+        for (Trial& trial : trials) {
+            trial.point.qps = median(std::move(trial.qps));
+            trial.point.p50_us = median(std::move(trial.p50_us));
+            results[trial.contender].curves.back().points.push_back(trial.point);
         }
+        if (plan.search_threads > 1 && k == plan.ks.front()) measure_threads(field, trials, plan, results);
     }
-    for (std::size_t i = 0; i < entrants.size(); ++i) {
-        for (std::size_t point = 0; point < points; ++point) {
-            std::vector<double> qps, p50;
-            for (const Pass& pass : passes[i * points + point]) {
-                qps.push_back(pass.qps);
-                p50.push_back(pass.p50_us);
-            }
-            results[i].points[point].qps = median(std::move(qps));
-            results[i].points[point].p50_us = median(std::move(p50));
-        }
+    field.searchers.clear();
+    field.contenders.clear();
+    if (plan.build_threads > 1) {
+        build(set, variants, params, plan.build_threads, times);
+        for (std::size_t i = 0; i < variants.size(); ++i) results[i].build_many_s = times[i].wall_s;
     }
     return results;
-}
-
-double qps_at(const Result& result, double recall) {
-    for (std::size_t i = 0; i < result.points.size(); ++i) {
-        const Point& right = result.points[i];
-        if (right.recall < recall) continue;
-        if (i == 0) return right.qps;
-        const Point& left = result.points[i - 1];
-        const double share = (recall - left.recall) / (right.recall - left.recall);
-        return std::exp(std::log(left.qps) + share * (std::log(right.qps) - std::log(left.qps)));
-    }
-    return 0;
 }
 
 }  // namespace ann

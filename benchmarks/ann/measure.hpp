@@ -5,46 +5,64 @@
 #include "dataset.hpp"
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace ann {
 
-/// One contender at one ef.
+/// One contender at one setting.
 struct Point {
-    std::uint32_t ef = 0;
+    Setting setting;
     double recall = 0;  // share of results no farther than the true k-th
     double qps = 0;     // queries a second of thread CPU time, median of the rounds
     double p50_us = 0;  // wall clock, median of the rounds' medians
 };
 
+struct Curve {
+    std::size_t k = 0;
+    std::vector<Point> points;  // in the order of the sweep; what another point clearly beats is left out
+};
+
+/// What was not asked for is 0.
 struct Result {
     std::string set;
     std::string contender;
-    double build_s = 0;  // thread CPU time, one thread
-    double bytes_per_vector = 0;
-    std::vector<Point> points;  // by rising ef
+    std::size_t rows = 0;
+    std::size_t dim = 0;
+    double build_s = 0;         // CPU time, one thread, sealing included
+    double build_wall_s = 0;    // the same by the wall clock
+    double build_many_s = 0;    // wall clock, Plan::build_threads
+    Bytes bytes;                // a vector
+    double peak_bytes = 0;      // a vector: the most memory building took, alone in a process
+    double search_many = 0;     // queries a second with Plan::search_threads, as a multiple of one thread's
+    std::vector<Curve> curves;  // one for each of Plan::ks
 };
 
-struct Entrant {
-    std::string name;
-    std::unique_ptr<Contender> contender;
+/// What is measured, and how.
+struct Plan {
+    std::vector<std::size_t> ks = {10};
+    std::size_t rounds = 5;
+    unsigned build_threads = 1;   // more: every index is built a second time, with so many
+    unsigned search_threads = 1;  // more: one setting is searched by so many at once
+    bool memory = false;          // build every index once more, alone in a process
+    std::size_t lists = 0;        // 0: the power of two above the square root of the rows
+    // What the user wants tried in place of the contenders' own sweeps; empty: theirs.
+    std::vector<std::uint32_t> ef, nprobe;
+    std::vector<float> rescore;
 };
 
-struct Rounds {
-    std::size_t k = 10;
-    std::size_t count = 5;
-    std::vector<std::uint32_t> efs;
-};
+/// What a contender is told of a set.
+BuildParams build_params(const Dataset& set, const Plan& plan);
+
+/// The settings at which a variant is measured, of those a search for k can use.
+std::vector<Setting> settings_of(const Variant& variant, const Plan& plan, std::size_t k);
 
 /// Builds and searches, the contenders taking turns in slices and rounds, so that what else the machine does meets all
-/// alike. Thread safety: runs on the calling thread.
-std::vector<Result> measure(const Dataset& set, std::vector<Entrant>& entrants, const Rounds& rounds);
+/// alike. Thread safety: runs on the calling thread, and on as many more as the plan says.
+std::vector<Result> measure(const Dataset& set, const std::vector<Variant>& variants, const Plan& plan);
 
-/// Queries a second at `recall`, interpolated between the points around it on a logarithmic scale; 0 where no point
-/// reaches it.
-double qps_at(const Result& result, double recall);
+/// The share of true neighbours among what a search for k finds at the setting in use.
+double recall_of(const Dataset& set, Searcher& searcher, std::size_t k);
 
 }  // namespace ann

@@ -1,137 +1,175 @@
-// benchmarks/ann/report.cpp — the table, the rows and the picture.
+// benchmarks/ann/report.cpp — the tables and the rows.
 #include "report.hpp"
+
+#include "curve.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <fstream>
 #include <iomanip>
-#include <iterator>
 #include <ostream>
+#include <sstream>
+#include <thread>
+#include <vector>
 
 namespace ann {
 namespace {
 
-/// Where a value lies in the picture.
-struct Axis {
-    double low, high;   // of the values
-    double begin, end;  // of the pixels
+constexpr std::array<double, 3> recalls = {0.90, 0.95, 0.99};
 
-    [[nodiscard]] double at(double value) const { return begin + (value - low) / (high - low) * (end - begin); }
-};
-
-constexpr std::array<const char*, 4> colors = {"#1b6ca8", "#d1495b", "#3a7d44", "#8e5ea2"};
-constexpr double width = 720, height = 460;
-constexpr double least_recall = 0.8;  // nobody asks for less
-
-void write_line(std::ostream& out, double x1, double y1, double x2, double y2) {
-    out << "<line x1=\"" << x1 << "\" y1=\"" << y1 << "\" x2=\"" << x2 << "\" y2=\"" << y2 << "\" stroke=\"#ddd\"/>\n";
+std::string fixed(double value, int digits) {
+    std::ostringstream out;
+    out << std::fixed << std::setprecision(digits) << value;
+    return out.str();
 }
 
-void write_text(std::ostream& out, double x, double y, const std::string& text, const char* anchor = "middle") {
-    out << "<text x=\"" << x << "\" y=\"" << y << "\" text-anchor=\"" << anchor << "\">" << text << "</text>\n";
+/// With its thousands apart: 12,345.
+std::string grouped(double value) {
+    std::string text = fixed(value, 0);
+    for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+    return text;
 }
 
-void write_grid(std::ostream& out, const Axis& x, const Axis& y) {
-    for (const double recall : {0.80, 0.85, 0.90, 0.95, 0.99, 1.0}) {
-        write_line(out, x.at(recall), y.begin, x.at(recall), y.end);
-        std::string label = std::to_string(recall);
-        label.resize(4);
-        write_text(out, x.at(recall), y.begin + 18, label);
-    }
-    for (double decade = 1; decade < 1e7; decade *= 10) {
-        for (const double step : {1, 2, 5}) {
-            const double qps = decade * step;
-            if (std::log10(qps) < y.low || std::log10(qps) > y.high) continue;
-            write_line(out, x.begin, y.at(std::log10(qps)), x.end, y.at(std::log10(qps)));
-            write_text(out, x.begin - 8, y.at(std::log10(qps)) + 4, std::to_string(static_cast<long>(qps)), "end");
+/// Empty for what was not measured, which is 0.
+std::string unless_zero(double value, int digits) {
+    return value == 0 ? "" : fixed(value, digits);
+}
+
+/// " (2.07×)", or nothing without something to compare with.
+std::string multiple(double ours, double theirs) {
+    return ours > 0 && theirs > 0 ? " (" + fixed(ours / theirs, 2) + "×)" : "";
+}
+
+/// A Markdown table whose columns also line up in a terminal.
+class Table {
+public:
+    explicit Table(std::vector<std::string> titles) { rows_.push_back(std::move(titles)); }
+
+    void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+
+    void write(std::ostream& out) const {
+        std::vector<std::size_t> widths(rows_[0].size());
+        for (const auto& row : rows_) {
+            for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], letters(row[i]));
+        }
+        for (std::size_t line = 0; line < rows_.size(); ++line) {
+            for (std::size_t i = 0; i < widths.size(); ++i) {
+                out << "| " << rows_[line][i] << std::string(widths[i] - letters(rows_[line][i]) + 1, ' ');
+            }
+            out << "|\n";
+            if (line != 0) continue;
+            for (const std::size_t width : widths) out << '|' << std::string(width + 2, '-');
+            out << "|\n";
         }
     }
+
+private:
+    /// As many as a terminal shows: the bytes that begin a character of UTF-8.
+    static std::size_t letters(const std::string& text) {
+        const auto begins = [](char letter) { return (static_cast<unsigned char>(letter) & 0xC0U) != 0x80U; };
+        return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins));
+    }
+
+    std::vector<std::vector<std::string>> rows_;
+};
+
+void write_speeds(std::ostream& out, std::span<const Result> results, std::size_t k, const Result* peer) {
+    std::vector<std::string> titles = {results[0].set + ": queries/s at recall@" + std::to_string(k)};
+    for (const double recall : recalls) titles.push_back(fixed(recall, 2).substr(1));
+    titles.emplace_back("most found");
+    Table table(std::move(titles));
+    for (const Result& result : results) {
+        const Curve* const curve = curve_for(result, k);
+        if (curve == nullptr) continue;
+        std::vector<std::string> cells = {result.contender};
+        for (const double recall : recalls) {
+            const double qps = qps_at(*curve, recall);
+            const Curve* const theirs = peer == nullptr ? nullptr : curve_for(*peer, k);
+            const std::string ratio = multiple(qps, theirs == nullptr ? 0 : qps_at(*theirs, recall));
+            cells.push_back(qps == 0 ? "not reached" : grouped(qps) + ratio);
+        }
+        const std::vector<Point> points = frontier(*curve);
+        cells.push_back(fixed(points.back().recall, 4));
+        table.add(std::move(cells));
+    }
+    table.write(out);
 }
 
-const Result* find(std::span<const Result> results, const std::string& name) {
+void write_costs(std::ostream& out, std::span<const Result> results, const Plan& plan, const Result* peer) {
+    const std::string threads = std::to_string(plan.build_threads);
+    const std::string searching = std::to_string(plan.search_threads);
+    std::vector<std::string> titles = {results[0].set + ": cost", "build, s"};
+    if (plan.build_threads > 1) titles.push_back("with " + threads + " threads, s");
+    titles.insert(titles.end(), {"index, bytes a vector", "vectors", "in all"});
+    if (plan.memory) titles.emplace_back("most while building");
+    if (plan.search_threads > 1) titles.push_back(searching + " threads searching");
+    Table table(std::move(titles));
     for (const Result& result : results) {
-        if (result.contender == name) return &result;
+        const Result& other = peer == nullptr ? result : *peer;
+        const auto ratio = [&](double ours, double theirs) { return peer == nullptr ? "" : multiple(ours, theirs); };
+        const double all = result.bytes.index + result.bytes.vectors;
+        std::vector<std::string> cells = {result.contender,
+                                          fixed(result.build_s, 2) + ratio(result.build_s, other.build_s)};
+        if (plan.build_threads > 1) {
+            // Against its own build with one thread by the same clock.
+            cells.push_back(fixed(result.build_many_s, 2) + multiple(result.build_wall_s, result.build_many_s));
+        }
+        cells.push_back(grouped(result.bytes.index));
+        cells.push_back(grouped(result.bytes.vectors));
+        cells.push_back(grouped(all) + ratio(all, other.bytes.index + other.bytes.vectors));
+        if (plan.memory) cells.push_back(grouped(result.peak_bytes) + ratio(result.peak_bytes, other.peak_bytes));
+        if (plan.search_threads > 1) cells.push_back(fixed(result.search_many, 2) + "×");
+        table.add(std::move(cells));
     }
-    return nullptr;
+    table.write(out);
 }
 
 }  // namespace
 
+std::string machine() {
+    std::string processor = "unknown processor";
+    std::ifstream info("/proc/cpuinfo");
+    for (std::string line; std::getline(info, line);) {
+        if (line.starts_with("model name")) {
+            processor = line.substr(line.find(':') + 2);
+            break;
+        }
+    }
+#ifdef __clang__
+    const std::string compiler = "clang " __clang_version__;
+#else
+    const std::string compiler = "g++ " __VERSION__;
+#endif
+    return processor + ", " + std::to_string(std::thread::hardware_concurrency()) + " cores; " + compiler;
+}
+
 void write_csv(std::ostream& out, std::span<const Result> results) {
-    out << "set,contender,ef,recall,qps,p50_us,build_s,bytes_per_vector\n" << std::fixed;
+    out << "set,rows,dim,contender,k,ef,nprobe,rescore,recall,qps,p50_us,build_s,build_wall_s,build_many_s,index_bytes,"
+           "vector_bytes,peak_bytes,search_many\n";
     for (const Result& result : results) {
-        for (const Point& point : result.points) {
-            out << result.set << ',' << result.contender << ',' << point.ef << ',' << std::setprecision(5)
-                << point.recall << ',' << std::setprecision(1) << point.qps << ',' << point.p50_us << ','
-                << std::setprecision(3) << result.build_s << ',' << std::setprecision(1) << result.bytes_per_vector
-                << '\n';
+        for (const Curve& curve : result.curves) {
+            for (const Point& point : curve.points) {
+                out << result.set << ',' << result.rows << ',' << result.dim << ',' << result.contender << ','
+                    << curve.k << ',' << unless_zero(point.setting.ef, 0) << ',' << unless_zero(point.setting.nprobe, 0)
+                    << ',' << unless_zero(point.setting.rescore, 1) << ',' << fixed(point.recall, 5) << ','
+                    << fixed(point.qps, 1) << ',' << fixed(point.p50_us, 1) << ',' << fixed(result.build_s, 3) << ','
+                    << fixed(result.build_wall_s, 3) << ',' << unless_zero(result.build_many_s, 3) << ','
+                    << fixed(result.bytes.index, 1) << ',' << fixed(result.bytes.vectors, 1) << ','
+                    << unless_zero(result.peak_bytes, 1) << ',' << unless_zero(result.search_many, 3) << '\n';
+            }
         }
     }
 }
 
-void write_summary(std::ostream& out, std::span<const Result> results, const std::string& peer) {
+void write_tables(std::ostream& out, std::span<const Result> results, const Plan& plan, const std::string& peer) {
     if (results.empty()) return;
     const Result* const other = find(results, peer);
-    const auto ratio = [&](double ours, double theirs) {
-        if (other != nullptr && ours > 0 && theirs > 0) {
-            out << " (" << std::setprecision(2) << ours / theirs << "x)";
-        } else {
-            out << "        ";
-        }
-    };
-    out << std::fixed << std::left << std::setw(10) << results[0].set << std::right;
-    for (const char* title : {"QPS at .90", "QPS at .95", "QPS at .99", "build s", "bytes/vec"}) {
-        out << std::setw(18) << title;
-    }
-    out << '\n';
-    for (const Result& result : results) {
-        out << "  " << std::left << std::setw(8) << result.contender << std::right;
-        for (const double recall : {0.90, 0.95, 0.99}) {
-            const double qps = qps_at(result, recall);
-            out << std::setw(10) << std::setprecision(0) << qps;
-            ratio(qps, other == nullptr ? 0 : qps_at(*other, recall));
-        }
-        out << std::setw(10) << std::setprecision(2) << result.build_s;
-        ratio(result.build_s, other == nullptr ? 0 : other->build_s);
-        out << std::setw(10) << std::setprecision(0) << result.bytes_per_vector;
-        ratio(result.bytes_per_vector, other == nullptr ? 0 : other->bytes_per_vector);
+    for (const std::size_t k : plan.ks) {
+        write_speeds(out, results, k, other);
         out << '\n';
     }
-}
-
-void write_plot(std::ostream& out, std::span<const Result> results) {
-    double least = 1e300, most = 1;
-    for (const Result& result : results) {
-        for (const Point& point : result.points) {
-            if (point.recall < least_recall) continue;
-            least = std::min(least, point.qps);
-            most = std::max(most, point.qps);
-        }
-    }
-    if (least > most) least = most / 10;
-    const Axis x{least_recall, 1, 80, width - 20};
-    const Axis y{std::log10(least) - 0.1, std::log10(most) + 0.1, height - 60, 50};
-    out << "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " << width << ' ' << height
-        << "\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
-    write_grid(out, x, y);
-    write_text(out, width / 2, height - 16, "recall");
-    write_text(out, width / 2, 24, (results.empty() ? "" : results[0].set + ": ") + "queries a second, one thread");
-    for (std::size_t i = 0; i < results.size(); ++i) {
-        const char* const color = colors[i % colors.size()];
-        out << "<polyline fill=\"none\" stroke-width=\"2\" stroke=\"" << color << "\" points=\"";
-        for (const Point& point : results[i].points) {
-            if (point.recall >= least_recall) out << x.at(point.recall) << ',' << y.at(std::log10(point.qps)) << ' ';
-        }
-        out << "\"/>\n<g fill=\"" << color << "\">\n";
-        for (const Point& point : results[i].points) {
-            if (point.recall < least_recall) continue;
-            out << "<circle r=\"3\" cx=\"" << x.at(point.recall) << "\" cy=\"" << y.at(std::log10(point.qps))
-                << "\"/>\n";
-        }
-        write_text(out, x.begin + 16, y.begin - 40 + 18 * static_cast<double>(i), results[i].contender, "start");
-        out << "</g>\n";
-    }
-    out << "</svg>\n";
+    write_costs(out, results, plan, other);
+    out << '\n';
 }
 
 }  // namespace ann
