@@ -45,6 +45,9 @@ struct Bytes {
     double vectors = 0;  // full vectors, also where they lie inside the index's own records
 };
 
+/// Stands where a search found fewer than were wanted.
+inline constexpr std::uint32_t missing = ~std::uint32_t{0};
+
 /// One thread's way of asking, with its own scratch memory.
 class Searcher {
 public:
@@ -56,15 +59,10 @@ public:
     /// The k nearest of `query`, as numbers in order of adding; returns how many.
     virtual std::size_t search(const float* query, std::size_t k, std::uint32_t* out) = 0;
 
-    /// The same for `count` queries of `dim` elements, row after row. Answers what does not exist with 2^32 - 1.
+    /// The same for `count` queries of `dim` elements, row after row; `missing` where there are fewer than k.
     /// Shape: `out` has room for count * k.
     virtual void search_batch(const float* queries, std::size_t count, std::size_t dim, std::size_t k,
-                              std::uint32_t* out) {
-        for (std::size_t i = 0; i < count; ++i) {
-            const std::size_t got = search(queries + i * dim, k, out + i * k);
-            for (std::size_t missing = got; missing < k; ++missing) out[i * k + missing] = ~std::uint32_t{0};
-        }
-    }
+                              std::uint32_t* out);
 };
 
 class Contender {

@@ -39,6 +39,15 @@ bool is_missing_peer(const std::string& name) {
 
 }  // namespace
 
+// Here, and not in the class, because a peer's source is compiled for another processor than the rest.
+void Searcher::search_batch(const float* queries, std::size_t count, std::size_t dim, std::size_t k,
+                            std::uint32_t* out) {
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t got = search(queries + i * dim, k, out + i * k);
+        std::fill(out + i * k + got, out + (i + 1) * k, missing);
+    }
+}
+
 const std::vector<Variant>& all_variants() {
     static const std::vector<Variant> all = gather();
     return all;

@@ -85,7 +85,8 @@ public:
         lists_ = dynamic_cast<faiss::IndexIVF*>(base);
         // How many rows there are is not its to warn of.
         if (lists_ != nullptr) lists_->cp.min_points_per_centroid = 1;
-        if (auto* const codes = dynamic_cast<faiss::IndexIVFPQFastScan*>(base)) codes->pq.cp.min_points_per_centroid = 1;
+        if (auto* const codes = dynamic_cast<faiss::IndexIVFPQFastScan*>(base))
+            codes->pq.cp.min_points_per_centroid = 1;
         if (graph_ != nullptr) graph_->hnsw.efConstruction = static_cast<int>(params.ef_construction);
     }
 

@@ -65,7 +65,8 @@ std::vector<Trial> first_look(Field& field, const std::vector<Variant>& variants
     for (std::size_t i = 0; i < variants.size(); ++i) {
         for (const Setting& setting : settings_of(variants[i], plan, k)) {
             field.contenders[i]->use(setting);
-            Trial trial{i, {setting, recall_of(field.set, *field.searchers[i], k), 0, 0}, 0, {}, {}};
+            Trial trial{
+                i, {setting, recall_of(field.set, answers_of(field.set, *field.searchers[i], k), k), 0, 0}, 0, {}, {}};
             const std::size_t all = field.set.queries.rows();
             const std::size_t few = std::min(all, fewest_queries_a_pass);
             const double once = run(field.set, *field.searchers[i], k, few).qps;
@@ -177,20 +178,27 @@ std::vector<Setting> settings_of(const Variant& variant, const Plan& plan, std::
     return settings;
 }
 
-double recall_of(const Dataset& set, Searcher& searcher, std::size_t k) {
-    constexpr double tie = 1e-5;  // rounding must not make a tie a miss
-    std::vector<std::uint32_t> found(k);
-    std::size_t hits = 0;
+std::vector<std::uint32_t> answers_of(const Dataset& set, Searcher& searcher, std::size_t k) {
+    std::vector<std::uint32_t> answers(set.queries.rows() * k, missing);
     for (std::size_t query = 0; query < set.queries.rows(); ++query) {
-        const std::size_t got = searcher.search(set.queries.row(query), k, found.data());
-        const double reach = set.reach(query, k) + tie * std::abs(set.reach(query, k));
-        for (std::size_t i = 0; i < got; ++i) {
-            if (found[i] >= set.base.rows()) throw std::runtime_error("a contender returned what was never added");
-            if (std::find(found.data(), found.data() + i, found[i]) != found.data() + i) continue;
-            if (true_distance(set, set.queries.row(query), set.base.row(found[i])) <= reach) ++hits;
-        }
+        searcher.search(set.queries.row(query), k, answers.data() + query * k);
     }
-    return static_cast<double>(hits) / static_cast<double>(k * set.queries.rows());
+    return answers;
+}
+
+double recall_of(const Dataset& set, const std::vector<std::uint32_t>& answers, std::size_t k) {
+    constexpr double tie = 1e-5;  // rounding must not make a tie a miss
+    std::size_t hits = 0;
+    for (std::size_t at = 0; at < answers.size(); ++at) {
+        const std::size_t query = at / k;
+        const auto first = answers.begin() + static_cast<std::ptrdiff_t>(query * k);
+        const auto here = answers.begin() + static_cast<std::ptrdiff_t>(at);
+        if (*here == missing || std::find(first, here, *here) != here) continue;
+        if (*here >= set.base.rows()) throw std::runtime_error("a contender returned what was never added");
+        const double reach = set.reach(query, k) + tie * std::abs(set.reach(query, k));
+        if (true_distance(set, set.queries.row(query), set.base.row(*here)) <= reach) ++hits;
+    }
+    return static_cast<double>(hits) / static_cast<double>(answers.size());
 }
 
 std::vector<Result> measure(const Dataset& set, const std::vector<Variant>& variants, const Plan& plan) {

@@ -62,7 +62,11 @@ std::vector<Setting> settings_of(const Variant& variant, const Plan& plan, std::
 /// alike. Thread safety: runs on the calling thread, and on as many more as the plan says.
 std::vector<Result> measure(const Dataset& set, const std::vector<Variant>& variants, const Plan& plan);
 
-/// The share of true neighbours among what a search for k finds at the setting in use.
-double recall_of(const Dataset& set, Searcher& searcher, std::size_t k);
+/// What a searcher finds for every query of the set at the setting in use: k numbers a query, or `missing`.
+std::vector<std::uint32_t> answers_of(const Dataset& set, Searcher& searcher, std::size_t k);
+
+/// The share of such answers that are no farther than the true k-th nearest, each row counted once a query.
+/// Throws: std::runtime_error when an answer is no row.
+double recall_of(const Dataset& set, const std::vector<std::uint32_t>& answers, std::size_t k);
 
 }  // namespace ann

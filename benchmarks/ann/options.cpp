@@ -50,12 +50,13 @@ void make_quick(Options& options) {
 }  // namespace
 
 const char* const usage =
-    "ann --data DIR [OPTIONS]: recall against queries a second, build time and memory\n"
+    "ann --data DIR [OPTIONS]:  recall against queries a second, build time and memory\n"
+    "flat --data DIR [OPTIONS]: how near exact scans come to the speed of memory\n"
     "  --sets fashion,text     words (examples/data), fashion, text, glove, sift, or any NAME with\n"
     "                          DIR/NAME.base.fvecs and DIR/NAME.query.fvecs (L2)\n"
-    "  --contenders A,B        who takes part; left out: all but the exact ones\n"
+    "  --contenders A,B        who takes part; left out: all but the scans; of `flat`: all scans\n"
     "  --peer hnswlib          whose multiples the tables give\n"
-    "  --out results           where ann.csv, ann.md and the pictures go\n"
+    "  --out results           where tables, rows to compute with, and pictures go\n"
     "  --k 10,100              neighbours wanted; left out: 10\n"
     "  --rows N --queries N    the first so many\n"
     "  --rounds 5              passes over the queries at each setting, of which the median counts\n"
@@ -65,6 +66,7 @@ const char* const usage =
     "  --build-threads 2       build once more with so many\n"
     "  --search-threads 2      search one setting with so many at once\n"
     "  --memory                build once more, each alone in a process, to see what it takes\n"
+    "  --batch 256             queries that `flat` asks at once\n"
     "  --quick                 4,000 rows, 100 queries, one round, few settings: a look whether all works\n";
 
 Options parse(int count, const char* const* arguments) {
@@ -89,6 +91,7 @@ Options parse(int count, const char* const* arguments) {
         {"--queries", size(options.queries)},
         {"--rounds", size(plan.rounds)},
         {"--lists", size(plan.lists)},
+        {"--batch", size(options.batch)},
         {"--build-threads", threads(plan.build_threads)},
         {"--search-threads", threads(plan.search_threads)},
     };

@@ -19,6 +19,7 @@ struct Options {
     std::string peer = "hnswlib";         // what multiples are of
     std::size_t rows = std::numeric_limits<std::size_t>::max();
     std::size_t queries = std::numeric_limits<std::size_t>::max();
+    std::size_t batch = 256;  // queries asked at once, by `flat`
     Plan plan;
     bool help = false;
 };

@@ -24,8 +24,8 @@ struct Axis {
     [[nodiscard]] double at(double value) const { return begin + (value - low) / (high - low) * (end - begin); }
 };
 
-constexpr double panel_width = 640, panel_height = 440, title_height = 44;
-constexpr double left = 56, right = 148, top = 34, bottom = 46;
+constexpr double panel_width = 640, panel_height = 400, title_height = 44;
+constexpr double left = 56, right = 148, top = 8, bottom = 46;
 constexpr double line_height = 17;    // of the labels
 constexpr double least_recall = 0.8;  // nobody asks for less
 constexpr double most_recall = 0.9995;
@@ -207,8 +207,8 @@ void write_panel(std::ostream& out, std::span<const Result> results, const std::
 
 void write_plot(std::ostream& out, std::span<const Result> results, const Plan& plan) {
     if (results.empty()) return;
-    const double width = panel_width * static_cast<double>(plan.ks.size());
-    const double height = panel_height + title_height;
+    const double width = panel_width;
+    const double height = panel_height * static_cast<double>(plan.ks.size()) + title_height;
     const std::vector<Ink> inks = choose_inks(results);
     out << "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " << width << ' ' << height << "\" width=\""
         << width << "\" height=\"" << height << "\" font-family=\"-apple-system,Segoe UI,Helvetica,Arial,sans-serif\" "
@@ -216,11 +216,11 @@ void write_plot(std::ostream& out, std::span<const Result> results, const Plan& 
     write_style(out, inks);
     out << "<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n";
     write_text(out, left, 28,
-               results[0].set + ": " + std::to_string(results[0].rows) + " vectors of " +
-                   std::to_string(results[0].dim) + " dimensions, queries a second on one core",
+               results[0].set + ", " + std::to_string(results[0].rows) + " × " + std::to_string(results[0].dim) +
+                   ": queries a second on one core",
                "start", "strong");
     for (std::size_t i = 0; i < plan.ks.size(); ++i) {
-        out << "<g transform=\"translate(" << panel_width * static_cast<double>(i) << ' ' << title_height << ")\">\n";
+        out << "<g transform=\"translate(0 " << title_height + panel_height * static_cast<double>(i) << ")\">\n";
         write_panel(out, results, inks, plan.ks[i]);
         out << "</g>\n";
     }

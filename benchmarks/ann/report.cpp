@@ -2,13 +2,11 @@
 #include "report.hpp"
 
 #include "curve.hpp"
+#include "table.hpp"
 
-#include <algorithm>
 #include <array>
 #include <fstream>
-#include <iomanip>
 #include <ostream>
-#include <sstream>
 #include <thread>
 #include <vector>
 
@@ -16,62 +14,6 @@ namespace ann {
 namespace {
 
 constexpr std::array<double, 3> recalls = {0.90, 0.95, 0.99};
-
-std::string fixed(double value, int digits) {
-    std::ostringstream out;
-    out << std::fixed << std::setprecision(digits) << value;
-    return out.str();
-}
-
-/// With its thousands apart: 12,345.
-std::string grouped(double value) {
-    std::string text = fixed(value, 0);
-    for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
-    return text;
-}
-
-/// Empty for what was not measured, which is 0.
-std::string unless_zero(double value, int digits) {
-    return value == 0 ? "" : fixed(value, digits);
-}
-
-/// " (2.07×)", or nothing without something to compare with.
-std::string multiple(double ours, double theirs) {
-    return ours > 0 && theirs > 0 ? " (" + fixed(ours / theirs, 2) + "×)" : "";
-}
-
-/// A Markdown table whose columns also line up in a terminal.
-class Table {
-public:
-    explicit Table(std::vector<std::string> titles) { rows_.push_back(std::move(titles)); }
-
-    void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-
-    void write(std::ostream& out) const {
-        std::vector<std::size_t> widths(rows_[0].size());
-        for (const auto& row : rows_) {
-            for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], letters(row[i]));
-        }
-        for (std::size_t line = 0; line < rows_.size(); ++line) {
-            for (std::size_t i = 0; i < widths.size(); ++i) {
-                out << "| " << rows_[line][i] << std::string(widths[i] - letters(rows_[line][i]) + 1, ' ');
-            }
-            out << "|\n";
-            if (line != 0) continue;
-            for (const std::size_t width : widths) out << '|' << std::string(width + 2, '-');
-            out << "|\n";
-        }
-    }
-
-private:
-    /// As many as a terminal shows: the bytes that begin a character of UTF-8.
-    static std::size_t letters(const std::string& text) {
-        const auto begins = [](char letter) { return (static_cast<unsigned char>(letter) & 0xC0U) != 0x80U; };
-        return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins));
-    }
-
-    std::vector<std::vector<std::string>> rows_;
-};
 
 void write_speeds(std::ostream& out, std::span<const Result> results, std::size_t k, const Result* peer) {
     std::vector<std::string> titles = {results[0].set + ": queries/s at recall@" + std::to_string(k)};
@@ -81,14 +23,16 @@ void write_speeds(std::ostream& out, std::span<const Result> results, std::size_
     for (const Result& result : results) {
         const Curve* const curve = curve_for(result, k);
         if (curve == nullptr) continue;
+        const std::vector<Point> points = frontier(*curve);
         std::vector<std::string> cells = {result.contender};
         for (const double recall : recalls) {
             const double qps = qps_at(*curve, recall);
             const Curve* const theirs = peer == nullptr ? nullptr : curve_for(*peer, k);
             const std::string ratio = multiple(qps, theirs == nullptr ? 0 : qps_at(*theirs, recall));
-            cells.push_back(qps == 0 ? "not reached" : grouped(qps) + ratio);
+            // Where even the fastest setting finds more, its speed is the least that can be said.
+            const std::string least = recall < points.front().recall ? "≥ " : "";
+            cells.push_back(qps == 0 ? "not reached" : least + grouped(qps) + ratio);
         }
-        const std::vector<Point> points = frontier(*curve);
         cells.push_back(fixed(points.back().recall, 4));
         table.add(std::move(cells));
     }
