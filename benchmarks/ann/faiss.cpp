@@ -25,11 +25,16 @@
 namespace ann {
 namespace {
 
-/// For this thread's parallel regions, and for OpenBLAS, where that is the BLAS.
+/// A function of OpenBLAS; null where another BLAS is linked.
+template <class Function>
+Function* of_openblas(const char* name) {
+    return reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
+}
+
+/// For this thread's parallel regions, and for OpenBLAS.
 void use_threads(unsigned count) {
     omp_set_num_threads(static_cast<int>(count));
-    using SetThreads = void (*)(int);
-    static const auto of_blas = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"));
+    static auto* const of_blas = of_openblas<void(int)>("openblas_set_num_threads");
     if (of_blas != nullptr) of_blas(static_cast<int>(count));
 }
 
@@ -164,10 +169,12 @@ std::vector<Variant> faiss_variants() {
 
 std::string faiss_build() {
     const std::string options = faiss::get_compile_options();
+    auto* const kernels = of_openblas<char*()>("openblas_get_corename");
     const bool generic = options.find("AVX") == std::string::npos;
     return "FAISS " + std::to_string(FAISS_VERSION_MAJOR) + "." + std::to_string(FAISS_VERSION_MINOR) + "." +
            std::to_string(FAISS_VERSION_PATCH) + ": as packaged, compiled for \"" + options + "\"" +
-           (generic ? ", so without AVX; a build for this machine is several times faster" : "");
+           (generic ? ", so without AVX, slower than a build for this machine" : "") + "; over " +
+           (kernels != nullptr ? "OpenBLAS for " + std::string(kernels()) : "a BLAS that is not OpenBLAS");
 }
 
 }  // namespace ann

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <bit>
 #include <cmath>
+#include <iostream>
 #include <stdexcept>
 #include <thread>
 
@@ -217,12 +218,14 @@ std::vector<Result> measure(const Dataset& set, const std::vector<Variant>& vari
     for (std::size_t i = 0; i < variants.size(); ++i) {
         results[i].build_s = times[i].cpu_s;
         results[i].build_wall_s = times[i].wall_s;
+        std::cerr << set.name << ": " << variants[i].name << " built in " << times[i].wall_s << " s\n";
         const Bytes bytes = field.contenders[i]->bytes();
         results[i].bytes = {bytes.index / rows, bytes.vectors / rows};
         field.searchers.push_back(field.contenders[i]->searcher());
     }
     for (const std::size_t k : plan.ks) {
         std::vector<Trial> trials = first_look(field, variants, plan, k);
+        std::cerr << set.name << ": searching " << trials.size() << " settings for " << k << "\n";
         for (std::size_t round = 0; round < plan.rounds; ++round) run_round(field, trials, k, round);
         for (Result& result : results) result.curves.push_back({k, {}});
         for (Trial& trial : trials) {
