@@ -2,6 +2,7 @@
 #include "plot.hpp"
 
 #include "curve.hpp"
+#include "table.hpp"
 
 #include <algorithm>
 #include <array>
@@ -110,7 +111,8 @@ void write_style(std::ostream& out, const std::vector<Ink>& inks) {
 void write_grid(std::ostream& out, const Axis& x, const Axis& y, std::size_t k) {
     for (const double recall : {0.80, 0.90, 0.95, 0.98, 0.99, 0.995, 0.999}) {
         write_grid_line(out, x.at(stretched(recall)), y.begin, x.at(stretched(recall)), y.end);
-        write_text(out, x.at(stretched(recall)), y.begin + 18, number(recall).substr(1), "middle");
+        write_text(out, x.at(stretched(recall)), y.begin + 18, fixed(recall, recall > 0.99 ? 3 : 2).substr(1),
+                   "middle");
     }
     for (double decade = 1; decade < 1e8; decade *= 10) {
         for (const double step : {1, 2, 5}) {
@@ -153,6 +155,10 @@ std::vector<Point> visible(const Result& result, std::size_t k) {
         std::find_if(points.begin(), points.end(), [](const Point& point) { return point.recall >= least_recall; });
     if (inside == points.end()) return {};
     if (inside != points.begin()) points.erase(points.begin(), inside - 1);
+    // Beyond the right edge all points would stand on it: the first is the best of them.
+    const auto beyond =
+        std::find_if(points.begin(), points.end(), [](const Point& point) { return point.recall >= most_recall; });
+    if (beyond != points.end()) points.erase(beyond + 1, points.end());
     return points;
 }
 
@@ -216,8 +222,8 @@ void write_plot(std::ostream& out, std::span<const Result> results, const Plan& 
     write_style(out, inks);
     out << "<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n";
     write_text(out, left, 28,
-               results[0].set + ", " + std::to_string(results[0].rows) + " × " + std::to_string(results[0].dim) +
-                   ": queries a second on one core",
+               results[0].set + ", " + grouped(static_cast<double>(results[0].rows)) + " × " +
+                   std::to_string(results[0].dim) + ": queries a second on one core",
                "start", "strong");
     for (std::size_t i = 0; i < plan.ks.size(); ++i) {
         out << "<g transform=\"translate(0 " << title_height + panel_height * static_cast<double>(i) << ")\">\n";
