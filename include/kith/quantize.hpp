@@ -1,5 +1,7 @@
 // kith/quantize.hpp — fewer bytes a vector, and distances from those bytes.
 #pragma once
 
+#include "kith/quantize/centroids.hpp"
 #include "kith/quantize/codec.hpp"
+#include "kith/quantize/kmeans.hpp"
 #include "kith/quantize/training.hpp"

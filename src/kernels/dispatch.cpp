@@ -58,4 +58,12 @@ Kernels<float> kernels<InnerProduct, float>(Isa isa) noexcept {
     return detail::table_of(isa).inner_product;
 }
 
+ProductKernels product_kernels(Isa isa) noexcept {
+    return detail::table_of(isa).products;
+}
+
+FastScanKernels fast_scan_kernels(Isa isa) noexcept {
+    return detail::table_of(isa).fast_scan;
+}
+
 }  // namespace kith::inline v0

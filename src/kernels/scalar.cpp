@@ -4,13 +4,16 @@
 #include "kith/distance/inner_product.hpp"
 #include "kith/distance/l2.hpp"
 #include "kith/distance/portable.hpp"
+#include "kith/distance/portable_fast_scan.hpp"
+#include "kith/distance/portable_products.hpp"
 
 namespace kith::inline v0 {
 
 namespace detail {
 
 KernelTable scalar_kernels() noexcept {
-    return {portable_kernels<L2, float, ThisBuild>(), portable_kernels<InnerProduct, float, ThisBuild>()};
+    return {portable_kernels<L2, float, ThisBuild>(), portable_kernels<InnerProduct, float, ThisBuild>(),
+            portable_product_kernels<ThisBuild>(), portable_fast_scan_kernels<ThisBuild>()};
 }
 
 }  // namespace detail

@@ -4,7 +4,9 @@
 // supports(isa) said that this processor has it.
 #pragma once
 
+#include "kith/distance/fast_scan.hpp"
 #include "kith/distance/kernels.hpp"
+#include "kith/distance/products.hpp"
 
 namespace kith::inline v0 {
 
@@ -14,6 +16,8 @@ namespace detail {
 struct KernelTable {
     Kernels<float> l2;
     Kernels<float> inner_product;
+    ProductKernels products;
+    FastScanKernels fast_scan;
 };
 
 KernelTable scalar_kernels() noexcept;       // every processor

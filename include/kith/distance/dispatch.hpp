@@ -5,12 +5,16 @@
 #pragma once
 
 #include "kith/core/config.hpp"
+#include "kith/distance/fast_scan.hpp"
 #include "kith/distance/inner_product.hpp"
 #include "kith/distance/isa.hpp"
 #include "kith/distance/kernels.hpp"
 #include "kith/distance/l2.hpp"
 #include "kith/distance/metric.hpp"
 #include "kith/distance/portable.hpp"
+#include "kith/distance/portable_fast_scan.hpp"
+#include "kith/distance/portable_products.hpp"
+#include "kith/distance/products.hpp"
 
 namespace kith::inline v0 {
 
@@ -27,6 +31,12 @@ Kernels<float> kernels<L2, float>(Isa isa) noexcept;
 template <>
 Kernels<float> kernels<InnerProduct, float>(Isa isa) noexcept;
 
+/// Products of many with many. Requires: supports(isa).
+[[nodiscard]] ProductKernels product_kernels(Isa isa) noexcept;
+
+/// Sums of table entries in registers. Requires: supports(isa).
+[[nodiscard]] FastScanKernels fast_scan_kernels(Isa isa) noexcept;
+
 #else
 
 /// The kernels of metric M over elements T; InnerProduct gives −⟨a, b⟩. Cosine is made from those and the rows' norms.
@@ -34,6 +44,18 @@ template <class M, class T, class Flags = detail::ThisBuild>
     requires SumMetric<M, T>
 [[nodiscard]] Kernels<T> kernels(Isa) noexcept {
     return detail::portable_kernels<M, T, Flags>();
+}
+
+/// Products of many with many.
+template <class Flags = detail::ThisBuild>
+[[nodiscard]] ProductKernels product_kernels(Isa) noexcept {
+    return detail::portable_product_kernels<Flags>();
+}
+
+/// Sums of table entries, in blocks.
+template <class Flags = detail::ThisBuild>
+[[nodiscard]] FastScanKernels fast_scan_kernels(Isa) noexcept {
+    return detail::portable_fast_scan_kernels<Flags>();
 }
 
 #endif
