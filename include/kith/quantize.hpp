@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kith/quantize/centroids.hpp"
+#include "kith/quantize/codebooks.hpp"
 #include "kith/quantize/codec.hpp"
 #include "kith/quantize/kmeans.hpp"
 #include "kith/quantize/training.hpp"
