@@ -9,8 +9,8 @@ namespace kith::inline v0 {
 namespace detail {
 
 KernelTable avx2_kernels() noexcept {
-    return {make_kernels<L2Terms<Avx2>>(), make_kernels<InnerProductTerms<Avx2>>(),
-            make_product_kernels<Avx2>(), make_fast_scan_kernels<Avx2>()};
+    return {make_kernels<L2Terms<Avx2>>(), make_kernels<InnerProductTerms<Avx2>>(), make_product_kernels<Avx2>(),
+            make_fast_scan_kernels<Avx2>()};
 }
 
 }  // namespace detail

@@ -9,8 +9,8 @@ namespace kith::inline v0 {
 namespace detail {
 
 KernelTable avx512_kernels() noexcept {
-    return {make_kernels<L2Terms<Avx512>>(), make_kernels<InnerProductTerms<Avx512>>(),
-            make_product_kernels<Avx512>(), make_fast_scan_kernels<Avx512>()};
+    return {make_kernels<L2Terms<Avx512>>(), make_kernels<InnerProductTerms<Avx512>>(), make_product_kernels<Avx512>(),
+            make_fast_scan_kernels<Avx512>()};
 }
 
 }  // namespace detail

@@ -48,10 +48,10 @@ struct ByteTables<Avx2> {
         const __m256i even = _mm256_sub_epi16(all, _mm256_slli_epi16(odd, 8));
         const __m256i lower = _mm256_unpacklo_epi16(even, odd), upper = _mm256_unpackhi_epi16(even, odd);
         const __m128i shift = _mm_cvtsi32_si128(static_cast<int>(query.shift));
-        const __m256i first = _mm256_add_epi16(_mm256_permute2x128_si256(lower, upper, 0x20),
-                                               _mm256_srl_epi16(at(codes), shift));
-        const __m256i second = _mm256_add_epi16(_mm256_permute2x128_si256(lower, upper, 0x31),
-                                                _mm256_srl_epi16(at(codes + 32), shift));
+        const __m256i first =
+            _mm256_add_epi16(_mm256_permute2x128_si256(lower, upper, 0x20), _mm256_srl_epi16(at(codes), shift));
+        const __m256i second =
+            _mm256_add_epi16(_mm256_permute2x128_si256(lower, upper, 0x31), _mm256_srl_epi16(at(codes + 32), shift));
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), first);
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 16), second);
         const __m256i limit = _mm256_set1_epi16(static_cast<short>(threshold));
@@ -66,8 +66,8 @@ struct ByteTables<Avx2> {
         const __m256 least = _mm256_min_ps(a, b), most = _mm256_max_ps(a, b);
         // The largest is the least of the negatives: both are reduced side by side.
         const __m256 negative = _mm256_sub_ps(_mm256_setzero_ps(), most);
-        const __m256 halves = _mm256_min_ps(_mm256_permute2f128_ps(least, negative, 0x20),
-                                            _mm256_permute2f128_ps(least, negative, 0x31));
+        const __m256 halves =
+            _mm256_min_ps(_mm256_permute2f128_ps(least, negative, 0x20), _mm256_permute2f128_ps(least, negative, 0x31));
         const __m256 pairs = _mm256_min_ps(halves, _mm256_permute_ps(halves, 0x4e));
         const __m256 one = _mm256_min_ps(pairs, _mm256_permute_ps(pairs, 0xb1));
         *low = _mm256_cvtss_f32(one);
@@ -120,8 +120,8 @@ struct ByteTables<Avx512> {
         for (std::size_t pair = 0; pair < query.pairs; pair += 2) {
             const __m512i both_codes = _mm512_loadu_si512(codes);
             const __m512i low = _mm512_shuffle_epi8(_mm512_load_si512(tables), _mm512_and_si512(both_codes, low_bits));
-            const __m512i high = _mm512_shuffle_epi8(
-                _mm512_load_si512(tables + 64), _mm512_and_si512(_mm512_srli_epi16(both_codes, 4), low_bits));
+            const __m512i high = _mm512_shuffle_epi8(_mm512_load_si512(tables + 64),
+                                                     _mm512_and_si512(_mm512_srli_epi16(both_codes, 4), low_bits));
             const __m512i both = _mm512_add_epi8(low, high);
             all = _mm512_add_epi16(all, both);
             odd = _mm512_add_epi16(odd, _mm512_srli_epi16(both, 8));
@@ -216,8 +216,8 @@ struct ByteTables<Neon> {
                 vmulq_n_f32(vsubq_f32(vld1q_f32(table + 4 * quarter), vdupq_n_f32(low)), inverse);
             words[quarter] = vmovn_u32(vcvtnq_u32_f32(scaled));
         }
-        const uint8x16_t bytes = vcombine_u8(vmovn_u16(vcombine_u16(words[0], words[1])),
-                                             vmovn_u16(vcombine_u16(words[2], words[3])));
+        const uint8x16_t bytes =
+            vcombine_u8(vmovn_u16(vcombine_u16(words[0], words[1])), vmovn_u16(vcombine_u16(words[2], words[3])));
         vst1q_u8(out, bytes);
         vst1q_u8(out + 16, bytes);
     }

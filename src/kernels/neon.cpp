@@ -9,8 +9,8 @@ namespace kith::inline v0 {
 namespace detail {
 
 KernelTable neon_kernels() noexcept {
-    return {make_kernels<L2Terms<Neon>>(), make_kernels<InnerProductTerms<Neon>>(),
-            make_product_kernels<Neon>(), make_fast_scan_kernels<Neon>()};
+    return {make_kernels<L2Terms<Neon>>(), make_kernels<InnerProductTerms<Neon>>(), make_product_kernels<Neon>(),
+            make_fast_scan_kernels<Neon>()};
 }
 
 }  // namespace detail

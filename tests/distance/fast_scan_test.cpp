@@ -38,8 +38,8 @@ public:
     [[nodiscard]] unsigned total(std::size_t v, unsigned shift) const {
         unsigned sum = offsets[v] >> shift;
         for (std::size_t m = 0; m < entries.size() / 16; ++m) {
-            const auto byte = static_cast<unsigned>(
-                blocks[v / 32 * FastScanLayout::block_bytes(pairs) + m / 2 * 32 + v % 32]);
+            const auto byte =
+                static_cast<unsigned>(blocks[v / 32 * FastScanLayout::block_bytes(pairs) + m / 2 * 32 + v % 32]);
             sum += static_cast<unsigned>(entries[m * 16 + (m % 2 == 0 ? byte & 15 : byte >> 4)]);
         }
         return sum;

@@ -53,7 +53,8 @@ TEST_CASE("products of rows and panels are the true ones, and the same in any co
             for (std::size_t row = 0; row < 31; ++row) {
                 for (std::size_t v = 0; v < vectors; ++v) {
                     const double truth = product(&rows[row * stride], &others[v * dim], dim);
-                    wrong += std::abs(static_cast<double>(all[row * out_stride + v]) - truth) > 1e-5 * std::sqrt(dim) + 1e-6;
+                    wrong +=
+                        std::abs(static_cast<double>(all[row * out_stride + v]) - truth) > 1e-5 * std::sqrt(dim) + 1e-6;
                 }
                 std::vector<float> alone(3 * kernels.panel);
                 kernels.products(&rows[row * stride], stride, 1, panels.data(), 3, dim, alone.data(), alone.size());

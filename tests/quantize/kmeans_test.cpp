@@ -126,8 +126,8 @@ TEST_CASE("a centroid that nobody is nearest to moves to where it helps") {
     // One heap of equal rows and a few far ones: most first choices are worthless.
     std::vector<float> rows(4000, 1.0F);
     for (std::size_t i = 0; i < 30; ++i) rows.push_back(1000.0F + static_cast<float>(i * i));
-    const KMeans made = train_kmeans(view(rows, 1), {.centroids = 31, .iterations = 40, .rows_a_centroid = 1000,
-                                                     .least_gain = 0}, {});
+    const KMeans made =
+        train_kmeans(view(rows, 1), {.centroids = 31, .iterations = 40, .rows_a_centroid = 1000, .least_gain = 0}, {});
     CHECK(made.distinct == 31);
     CHECK(made.error == Approx(0).margin(1e-3));
 }

@@ -4,9 +4,9 @@
 // stand side by side, the tables are rounded to 7 bits, and a block of 32 sums comes out without a load from a table.
 //
 //   block  = codes offsets
-//   codes  = pairs × 32 bytes, pairs even: byte v of pair p has code 2p of vector v in its low 4 bits, code 2p + 1 above
-//   offset = u16 little-endian for each of the 32: what a vector adds by itself, before it is shifted
-//   tables = for each two pairs p and p + 1, 128 bytes: table 2p twice, table 2p + 2 twice, 2p + 1 twice, 2p + 3 twice
+//   codes  = pairs × 32 bytes, pairs even: byte v of pair p has code 2p of vector v in its low 4 bits, code 2p + 1
+//   above offset = u16 little-endian for each of the 32: what a vector adds by itself, before it is shifted tables =
+//   for each two pairs p and p + 1, 128 bytes: table 2p twice, table 2p + 2 twice, 2p + 1 twice, 2p + 3 twice
 //
 // A byte of a block belongs to one vector, so a vector may be written while the block's others are searched.
 //
@@ -29,11 +29,15 @@ struct FastScanLayout {
     [[nodiscard, gnu::always_inline]] static constexpr std::size_t pairs(std::size_t subvectors) noexcept {
         return (subvectors + 3) / 4 * 2;
     }
-    [[nodiscard, gnu::always_inline]] static constexpr std::size_t code_bytes(std::size_t pairs) noexcept { return pairs * vectors; }
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t code_bytes(std::size_t pairs) noexcept {
+        return pairs * vectors;
+    }
     [[nodiscard, gnu::always_inline]] static constexpr std::size_t block_bytes(std::size_t pairs) noexcept {
         return code_bytes(pairs) + vectors * sizeof(std::uint16_t);
     }
-    [[nodiscard, gnu::always_inline]] static constexpr std::size_t table_bytes(std::size_t pairs) noexcept { return pairs * 64; }
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t table_bytes(std::size_t pairs) noexcept {
+        return pairs * 64;
+    }
 };
 
 /// What a scan is given besides the blocks.

@@ -92,8 +92,7 @@ void portable_nearest_words(const float* vector, const float* codebooks, const f
     for (std::size_t m = 0; m < subvectors; ++m) {
         portable_words<Flags>(vector + m * sub_dim, codebooks + m * sub_dim * words, 1, sub_dim, words, products);
         float least = 0;
-        out[m] =
-            static_cast<std::uint8_t>(portable_nearest<Flags>(products, half_norms + m * words, words, &least));
+        out[m] = static_cast<std::uint8_t>(portable_nearest<Flags>(products, half_norms + m * words, words, &least));
     }
 }
 

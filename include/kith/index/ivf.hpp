@@ -23,6 +23,7 @@
 #include "kith/index/flat.hpp"
 #include "kith/index/ivf/blocks.hpp"
 #include "kith/index/ivf/fill.hpp"
+#include "kith/index/ivf/format.hpp"
 #include "kith/index/ivf/model.hpp"
 #include "kith/index/ivf/params.hpp"
 #include "kith/index/ivf/search.hpp"
@@ -35,6 +36,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -60,6 +62,23 @@ class IvfIndex {
 public:
     /// An index without rows. Throws: std::bad_alloc.
     IvfIndex(const IvfParams& params, Slot capacity) : params_(params), capacity_(capacity) {}
+
+    /// The index of `count` rows that save() wrote, over bytes that outlive it; it serves searches only.
+    /// Requires: image.data() is aligned to 64 bytes.
+    /// Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
+    [[nodiscard]] static IvfIndex map(std::span<const std::byte> image, Slot count) {
+        detail::MappedIvf mapped = detail::map_ivf(image, count, metric, Codes::coded);
+        IvfIndex index(mapped.header.params, count);
+        if (mapped.trained) {
+            auto made =
+                std::make_unique<Trained>(Trained{std::move(mapped.trained->first), std::move(mapped.trained->second)});
+            made->added_error = mapped.header.added_error;
+            made->added = mapped.header.added;
+            index.adopt(std::move(made));
+        }
+        index.size_ = count;
+        return index;
+    }
 
     IvfIndex(IvfIndex&& other) noexcept
         : params_(other.params_),
@@ -125,7 +144,8 @@ public:
         TopK best(std::span(out, limit));
         if (limit == 0) return 0;
         const Trained* const trained = lists_.load(std::memory_order_acquire);
-        if (trained == nullptr) {
+        // A mapped image of another dimension cannot be asked; its rows can.
+        if (trained == nullptr || trained->model.dim() != rows.dim()) {
             detail::scan(rows.scorer(query, scratch.query), 0, returned, allowed, best);
             return best.sorted().size();
         }
@@ -141,7 +161,25 @@ public:
         return best.sorted().size();
     }
 
+    /// Writes the image that map() reads. Requires: no insert runs.
+    template <class Sink>
+    void save(const Sink& sink) const {
+        detail::IvfHeader header;
+        header.count = size();
+        header.params = params_;
+        if (!trained_) {
+            const std::string bytes = detail::ivf_header(header, metric);
+            sink(bytes.data(), bytes.size());
+            return;
+        }
+        header.added_error = trained_->added_error;
+        header.added = trained_->added;
+        detail::save_ivf(trained_->model, trained_->blocks, header, metric, sink);
+    }
+
 private:
+    static constexpr std::string_view metric = detail::MetricOf<R>::type::name;
+
     struct Trained {
         detail::IvfModel model;
         detail::IvfBlocks blocks;
@@ -199,7 +237,8 @@ private:
         detail::ScanBlock<S> block(scorer, best);
         std::size_t read = 0, sorted = asked.sort_lists(0, nprobe);
         while (read < sorted) {
-            for (; read < sorted; ++read) asked.each(trained.blocks, read, allowed, [&](Slot slot) { block.add(slot); });
+            for (; read < sorted; ++read)
+                asked.each(trained.blocks, read, allowed, [&](Slot slot) { block.add(slot); });
             block.flush();
             if (best.size() < limit) sorted = asked.sort_lists(sorted, 2 * sorted);
         }
@@ -226,6 +265,12 @@ struct Ivf {
     template <class R>
     [[nodiscard]] static IvfIndex<R, Codes> make(Slot capacity) {
         return IvfIndex<R, Codes>(P, capacity);
+    }
+
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    template <class R>
+    [[nodiscard]] static IvfIndex<R, Codes> map(std::span<const std::byte> image, Slot count) {
+        return IvfIndex<R, Codes>::map(image, count);
     }
 };
 

@@ -91,9 +91,9 @@ private:
     std::array<std::uint32_t, bins> counts_{};  // of the items in each bin
     std::vector<IvfCandidate> items_;           // those within the threshold, and some that no longer are
     std::size_t wanted_ = 0;
-    std::size_t within_ = 0;   // items in bins up to last_
-    std::uint32_t last_ = 0;   // without this bin there are fewer than wanted_, or it is the last of all
-    unsigned shift_ = 0;       // an estimate's bin is what is left without so many low bits
+    std::size_t within_ = 0;  // items in bins up to last_
+    std::uint32_t last_ = 0;  // without this bin there are fewer than wanted_, or it is the last of all
+    unsigned shift_ = 0;      // an estimate's bin is what is left without so many low bits
 };
 
 }  // namespace kith::inline v0

@@ -16,6 +16,7 @@
 #include "kith/quantize/training.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -56,12 +57,15 @@ public:
         share_work(training.threads, subvectors, [&](std::size_t piece, unsigned thread) {
             if (thread == 0) training.report(static_cast<double>(piece) / static_cast<double>(subvectors));
             const MatrixView part{sample.data + piece * sub_dim, sample.rows, sub_dim, sample.stride};
-            const KMeans made = train_kmeans(
-                part, {.centroids = words, .iterations = 12, .rows_a_centroid = 256, .least_gain = 2e-3},
-                {.seed = mix64(training.seed + piece), .threads = 1, .progress = {}});
+            const KMeans made =
+                train_kmeans(part, {.centroids = words, .iterations = 12, .rows_a_centroid = 256, .least_gain = 2e-3},
+                             {.seed = mix64(training.seed + piece), .threads = 1, .progress = {}});
             std::copy(made.values.begin(), made.values.end(),
                       values.begin() + static_cast<std::ptrdiff_t>(piece * words * sub_dim));
         });
+        training.report(1);
+        // Differences of numbers near the largest are infinite; words stay finite.
+        for (float& value : values) value = std::isfinite(value) ? value : 0.0F;
         return Codebooks(std::move(values), subvectors, words);
     }
 

@@ -91,8 +91,8 @@ private:
     std::vector<float> spread() {
         constexpr std::size_t rows_each = 4;
         const std::size_t dim = rows_.dim;
-        const std::vector<std::size_t> drawn = sample_of(
-            rows_.rows, std::max<std::size_t>(params_.centroids * rows_each, 256), mix64(training_.seed + 1));
+        const std::vector<std::size_t> drawn =
+            sample_of(rows_.rows, std::max<std::size_t>(params_.centroids * rows_each, 256), mix64(training_.seed + 1));
         std::vector<float> pool(drawn.size() * dim);
         for (std::size_t i = 0; i < drawn.size(); ++i) std::copy_n(rows_.row(drawn[i]), dim, &pool[i * dim]);
 
@@ -133,6 +133,7 @@ private:
             const MatrixView some{rows_.row(first), std::min(piece_rows, rows_.rows - first), rows_.dim, rows_.stride};
             centroids.nearest(some, &nearest_[first], &distances_[first], scratch_[thread]);
         });
+        training_.report(share(step, 1));
     }
 
     /// Moves each centroid to the mean of its rows, and those without rows to where the error is largest; returns how
@@ -166,7 +167,8 @@ private:
                 ++used;
                 continue;
             }
-            const auto worst = static_cast<std::size_t>(std::max_element(errors.begin(), errors.end()) - errors.begin());
+            const auto worst =
+                static_cast<std::size_t>(std::max_element(errors.begin(), errors.end()) - errors.begin());
             const auto begin = order.begin() + static_cast<std::ptrdiff_t>(ends[worst]);
             const auto end = order.begin() + static_cast<std::ptrdiff_t>(ends[worst + 1]);
             if (!(errors[worst] > 0)) continue;  // every row lies on a centroid: there is nothing to move to

@@ -78,8 +78,8 @@ struct IvfOffsets {
 
 struct IvfModel {
     Centroids centroids;
-    std::vector<float> mean;   // μ; empty where lists hold no codes
-    Codebooks codebooks;       // of residuals; no words where lists hold no codes
+    std::vector<float> mean;  // μ; empty where lists hold no codes
+    Codebooks codebooks;      // of residuals; no words where lists hold no codes
     IvfOffsets offsets;
     FastScanKernels scan = fast_scan_kernels(best_isa());
     double trained_error = 0;  // mean squared distance of the sample from its centroids
@@ -172,8 +172,8 @@ IvfModel train_ivf(const R& rows, Slot count, const IvfParams& params, bool code
                                           " sub-vectors do not divide the dimension " + std::to_string(dim));
     }
     if (count < lists) {
-        raise(Errc::invalid_argument, "Ivf cannot make " + std::to_string(lists) + " lists of " +
-                                          std::to_string(count) + " vectors");
+        raise(Errc::invalid_argument,
+              "Ivf cannot make " + std::to_string(lists) + " lists of " + std::to_string(count) + " vectors");
     }
     constexpr std::size_t rows_a_list = 64;
     const std::vector<std::size_t> chosen = sample_of(count, lists * rows_a_list, mix64(training.seed));
@@ -209,8 +209,8 @@ IvfModel train_ivf(const R& rows, Slot count, const IvfParams& params, bool code
         for (std::size_t d = 0; d < dim; ++d) residuals[i * padded + d] = sample[i * stride * dim + d] - centroid[d];
     }
     if (training.progress) part.progress = [&](double done) { return training.progress(0.8 + done * 0.2); };
-    model.codebooks = Codebooks::train({residuals.data(), coded_rows, padded, padded}, subvectors,
-                                       FastScanLayout::words, part);
+    model.codebooks =
+        Codebooks::train({residuals.data(), coded_rows, padded, padded}, subvectors, FastScanLayout::words, part);
 
     IvfEncoder encoder(model, is_product_rows<R>);
     float low = 0, high = 0;
@@ -222,8 +222,8 @@ IvfModel train_ivf(const R& rows, Slot count, const IvfParams& params, bool code
     }
     // Room for what the sample did not show.
     const float room = (high - low) / 8;
-    model.offsets.low = low - room;
-    model.offsets.step = (high - low + 2 * room) / static_cast<float>(IvfOffsets::most);
+    const float step = (high - low + 2 * room) / static_cast<float>(IvfOffsets::most);
+    if (std::isfinite(step) && std::isfinite(low - room)) model.offsets = {low - room, step};
     return model;
 }
 

@@ -31,12 +31,12 @@ namespace kith::inline v0::detail {
 
 /// Memory of one search, carved from one piece.
 struct IvfScratch {
-    float* query = nullptr;          // as prepare_row writes vectors, less the mean under L2; zeros up to whole pieces
-    float* products = nullptr;       // with every centroid
-    Candidate* lists = nullptr;      // every list with its distance; the first ones that were asked for are sorted
-    float* tables = nullptr;         // 16 a piece
-    float* lows = nullptr;           // one a piece
-    std::uint8_t* rounded = nullptr; // the tables of the scan
+    float* query = nullptr;           // as prepare_row writes vectors, less the mean under L2; zeros up to whole pieces
+    float* products = nullptr;        // with every centroid
+    Candidate* lists = nullptr;       // every list with its distance; the first ones that were asked for are sorted
+    float* tables = nullptr;          // 16 a piece
+    float* lows = nullptr;            // one a piece
+    std::uint8_t* rounded = nullptr;  // the tables of the scan
     std::uint32_t* positions = nullptr;
     std::uint16_t* totals = nullptr;
 
@@ -124,10 +124,15 @@ public:
             for (; offset_unit < unit && shift_ < 15; ++shift_) offset_unit *= 2;
             unit = std::max(offset_unit, unit);
         }
-        if (!(unit > 0) || !std::isfinite(unit)) unit = 1;
-        unit_ = unit;
-        kernels_.round(scratch_.tables, pieces, scratch_.lows, 1 / unit, scratch_.rounded);
-        reach_ = static_cast<std::uint32_t>(sum / unit) + (IvfOffsets::most >> shift_);
+        reach_ = IvfOffsets::most >> shift_;
+        unit_ = 1;
+        if (unit > 0 && std::isfinite(unit) && std::isfinite(1 / unit)) {
+            unit_ = unit;
+            kernels_.round(scratch_.tables, pieces, scratch_.lows, 1 / unit, scratch_.rounded);
+            reach_ += static_cast<std::uint32_t>(sum / unit);
+        } else {  // elements near the largest float, or all zero: no table tells one word from another
+            std::memset(scratch_.rounded, 0, FastScanLayout::table_bytes(model_.pairs()));
+        }
     }
 
     /// Most totals lie below this.
@@ -152,9 +157,9 @@ public:
             if (best.threshold() < base) return;
             const std::uint32_t limit = std::min<std::uint32_t>(best.threshold() - base, 65535);
             const IvfBlocks::Run run = blocks.run(block, left, IvfScratch::blocks_at_once);
-            const std::size_t found = kernels_.scan(query, blocks.record(run.first), run.count,
-                                                    static_cast<std::uint16_t>(limit), scratch_.positions,
-                                                    scratch_.totals);
+            const std::size_t found =
+                kernels_.scan(query, blocks.record(run.first), run.count, static_cast<std::uint16_t>(limit),
+                              scratch_.positions, scratch_.totals);
             const Slot* const slots = blocks.slots(run.first);
             for (std::size_t i = 0; i < found; ++i) {
                 const Slot slot = slots[scratch_.positions[i]];
@@ -189,8 +194,8 @@ private:
     const IvfModel& model_;
     IvfScratch scratch_;
     FastScanKernels kernels_ = model_.scan;
-    float unit_ = 1;            // of estimates, on the scale of the distance
-    unsigned shift_ = 0;        // of the offsets
+    float unit_ = 1;      // of estimates, on the scale of the distance
+    unsigned shift_ = 0;  // of the offsets
     std::uint32_t reach_ = 0;
 };
 
