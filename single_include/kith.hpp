@@ -29,6 +29,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <shared_mutex>
@@ -1158,6 +1159,96 @@ private:
 
 }  // namespace kith::inline v0_single
 
+// kith/index/ivf_candidates.hpp — the nearest of a stream of whole numbers, without comparing any two of them.
+//
+// A scan names thousands of vectors and keeps hundreds. Estimates are integers, so they are counted in bins as they
+// come, and the bin in which the last one wanted lies is the threshold for those that follow. In the end one pass over
+// the bins puts the kept ones in order.
+//
+// Thread safety: none; every searching thread owns its own.
+
+namespace kith::inline v0_single {
+
+struct IvfCandidate {
+    std::uint32_t estimate = 0;
+    Slot slot = no_slot;
+};
+
+class IvfCandidates {
+public:
+    static constexpr std::uint32_t unlimited = std::numeric_limits<std::uint32_t>::max();
+
+    /// Keeps the nearest `wanted`, of estimates that mostly lie below `reach`.
+    /// Requires: wanted is positive. Throws: std::bad_alloc when it has to grow.
+    void reset(std::size_t wanted, std::uint32_t reach) {
+        wanted_ = wanted;
+        shift_ = 0;
+        while ((reach >> shift_) >= bins) ++shift_;
+        counts_.fill(0);
+        within_ = 0;
+        last_ = bins - 1;
+        if (items_.capacity() < 4 * wanted) items_.reserve(4 * wanted);
+        items_.clear();
+    }
+
+    /// No estimate past this is kept.
+    [[nodiscard]] std::uint32_t threshold() const noexcept {
+        return last_ == bins - 1 ? unlimited : ((last_ + 1) << shift_) - 1;
+    }
+
+    /// As many as were kept and still lie within the threshold.
+    [[nodiscard]] std::size_t size() const noexcept { return within_; }
+
+    /// Requires: estimate is at most threshold(). Throws: std::bad_alloc when it has to grow.
+    void add(std::uint32_t estimate, Slot slot) {
+        const std::uint32_t bin = bin_of(estimate);
+        if (bin > last_) return;
+        if (items_.size() == items_.capacity()) drop_far();
+        items_.push_back({estimate, slot});
+        ++counts_[bin];
+        ++within_;
+        while (within_ - counts_[last_] >= wanted_) within_ -= counts_[last_--];
+    }
+
+    /// Writes the kept ones to `out`, nearest bin first and in the order they came within one; returns how many.
+    /// Ends the use of this object until the next reset. Shape: `out` has room for size().
+    std::size_t ordered(IvfCandidate* out) noexcept {
+        std::uint32_t begin = 0;
+        for (std::uint32_t bin = 0; bin <= last_; ++bin) {
+            const std::uint32_t count = counts_[bin];
+            counts_[bin] = begin;
+            begin += count;
+        }
+        for (const IvfCandidate& item : items_) {
+            const std::uint32_t bin = bin_of(item.estimate);
+            if (bin <= last_) out[counts_[bin]++] = item;
+        }
+        return begin;
+    }
+
+private:
+    static constexpr std::uint32_t bins = 2048;
+
+    [[nodiscard]] std::uint32_t bin_of(std::uint32_t estimate) const noexcept {
+        return std::min(estimate >> shift_, bins - 1);
+    }
+
+    void drop_far() {
+        const auto far = [this](const IvfCandidate& item) { return bin_of(item.estimate) > last_; };
+        items_.erase(std::remove_if(items_.begin(), items_.end(), far), items_.end());
+        if (items_.size() * 2 > items_.capacity()) items_.reserve(items_.capacity() * 2);
+    }
+
+    std::array<std::uint32_t, bins> counts_{};  // of the items in each bin
+    std::vector<IvfCandidate> items_;           // those within the threshold, and some that no longer are
+    std::size_t wanted_ = 0;
+    std::size_t within_ = 0;  // items in bins up to last_
+    std::uint32_t last_ = 0;  // without this bin there are fewer than wanted_, or it is the last of all
+    unsigned shift_ = 0;      // an estimate's bin is what is left without so many low bits
+};
+
+}  // namespace kith::inline v0_single
+
 // kith/index/visited_set.hpp — the slots one search has already met.
 //
 // A search meets a few thousand slots out of millions, at random. One bit a slot is 128 KB for a million and stays in
@@ -1205,6 +1296,8 @@ struct SearchScratch {
     std::vector<Candidate> frontier;  // with exclusions: what is still to expand, a heap with the nearest on top
     std::vector<Candidate> found;     // with exclusions: the best allowed ones, a heap with the farthest on top
     std::vector<Neighbor> neighbors;  // answers of the graph, before those of the scan join them
+    ScratchMemory lists;              // IVF: distances of the lists, tables, blocks
+    IvfCandidates candidates;         // IVF: the best by their codes
     std::vector<Neighbor> coarse;     // answers by codes, before they are compared by their vectors
 };
 
@@ -5819,6 +5912,74 @@ inline bool has_dot_product() noexcept {
 // A program that links the compiled unit gets the kernels written for the set. A header-only program gets the portable
 // ones, which are as good as its own flags, whatever the set.
 
+// kith/distance/fast_scan.hpp — sums of table entries for 32 vectors at a time, looked up inside registers.
+//
+// A code of 4 bits names one of 16 entries, and 16 bytes are what a byte shuffle looks up. So the codes of 32 vectors
+// stand side by side, the tables are rounded to 7 bits, and a block of 32 sums comes out without a load from a table.
+//
+//   block  = codes offsets
+//   codes  = pairs × 32 bytes, pairs even: byte v of pair p has code 2p of vector v in its low 4 bits, code 2p + 1
+//   above offset = u16 little-endian for each of the 32: what a vector adds by itself, before it is shifted tables =
+//   for each two pairs p and p + 1, 128 bytes: table 2p twice, table 2p + 2 twice, 2p + 1 twice, 2p + 3 twice
+//
+// A byte of a block belongs to one vector, so a vector may be written while the block's others are searched.
+//
+// This header stays free of everything but types, as kernels.hpp does and for the same reason.
+// Source: André, Kermarrec & Le Scouarnec, "Accelerated nearest neighbor search with Quick ADC", arXiv:1704.07355;
+// Douze et al., "The Faiss library", arXiv:2401.08281, section 5.
+
+namespace kith::inline v0_single {
+
+/// How blocks are laid out. On disk: never change.
+struct FastScanLayout {
+    static constexpr std::size_t vectors = 32;  ///< of one block
+    static constexpr std::size_t words = 16;    ///< entries of a table
+    static constexpr unsigned most = 127;       ///< an entry: two of them are added in a byte
+
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t pairs(std::size_t subvectors) noexcept {
+        return (subvectors + 3) / 4 * 2;
+    }
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t code_bytes(std::size_t pairs) noexcept {
+        return pairs * vectors;
+    }
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t block_bytes(std::size_t pairs) noexcept {
+        return code_bytes(pairs) + vectors * sizeof(std::uint16_t);
+    }
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t table_bytes(std::size_t pairs) noexcept {
+        return pairs * 64;
+    }
+};
+
+/// What a scan is given besides the blocks.
+struct FastScanQuery {
+    const std::uint8_t* tables = nullptr;  // aligned to 64 bytes
+    std::size_t pairs = 0;                 // even
+    unsigned shift = 0;                    // of the offsets, to the right; below 16
+};
+
+struct FastScanKernels {
+    /// Rounds `count` tables of 16 floats: out holds entry − lows[m], times `inverse`, to the nearest, ties to even.
+    /// Requires: 0 ≤ (entry − low) · inverse ≤ 127.5 for all. Shape: `out` has room for table_bytes(pairs(count)).
+    using Round = void (*)(const float* tables, std::size_t count, const float* lows, float inverse,
+                           std::uint8_t* out) noexcept;
+
+    /// lows[m] is the least entry of table m; returns nothing else but the widest range and the sum of the ranges.
+    using Ranges = void (*)(const float* tables, std::size_t count, float* lows, float* widest, float* sum) noexcept;
+
+    /// Adds up the entries of each of `count` vectors in blocks that follow each other, and its offset, and names those
+    /// whose total is at most `threshold`; returns how many.
+    /// Requires: no total passes 65535.
+    /// Shape: `positions` and `totals` have room for `count`, rounded up to whole blocks.
+    using Scan = std::size_t (*)(const FastScanQuery& query, const std::byte* blocks, std::size_t count,
+                                 std::uint16_t threshold, std::uint32_t* positions, std::uint16_t* totals) noexcept;
+
+    Round round = nullptr;
+    Ranges ranges = nullptr;
+    Scan scan = nullptr;
+};
+
+}  // namespace kith::inline v0_single
+
 // kith/distance/inner_product.hpp — the inner product, turned round so that smaller is nearer.
 
 namespace kith::inline v0_single {
@@ -6133,6 +6294,232 @@ constexpr CodeKernels portable_code_kernels() noexcept {
 
 }  // namespace kith::inline v0_single
 
+// kith/distance/portable_fast_scan.hpp — the kernels of fast_scan.hpp in plain C++: the truth the others must meet.
+//
+// As portable.hpp: each carries the flags of the source it was compiled in.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Where table m begins among the tables of a scan; it is there twice, 16 bytes apart.
+template <class Flags>
+constexpr std::size_t portable_table_at(std::size_t m) noexcept {
+    return m / 4 * 128 + m % 2 * 64 + m / 2 % 2 * 32;
+}
+
+template <class Flags>
+void portable_ranges(const float* tables, std::size_t count, float* lows, float* widest, float* sum) noexcept {
+    *widest = 0;
+    *sum = 0;
+    for (std::size_t m = 0; m < count; ++m) {
+        float low = tables[m * 16], high = low;
+        for (std::size_t k = 1; k < 16; ++k) {
+            const float entry = tables[m * 16 + k];
+            low = entry < low ? entry : low;
+            high = entry > high ? entry : high;
+        }
+        lows[m] = low;
+        const float range = high - low;
+        *widest = range > *widest ? range : *widest;
+        *sum += range;
+    }
+}
+
+template <class Flags>
+void portable_round(const float* tables, std::size_t count, const float* lows, float inverse,
+                    std::uint8_t* out) noexcept {
+    for (std::size_t m = 0; m < count; ++m) {
+        std::uint8_t* to = out + portable_table_at<Flags>(m);
+        for (std::size_t k = 0; k < 16; ++k) {
+            to[k] = static_cast<std::uint8_t>(std::lrint((tables[m * 16 + k] - lows[m]) * inverse));
+        }
+        std::memcpy(to + 16, to, 16);
+    }
+    for (std::size_t m = count; m % 4 != 0; ++m) std::memset(out + portable_table_at<Flags>(m), 0, 32);
+}
+
+template <class Flags>
+std::size_t portable_scan(const FastScanQuery& query, const std::byte* blocks, std::size_t count,
+                          std::uint16_t threshold, std::uint32_t* positions, std::uint16_t* totals) noexcept {
+    constexpr std::size_t vectors = FastScanLayout::vectors;
+    std::size_t kept = 0;
+    for (std::size_t first = 0; first < count; first += vectors) {
+        unsigned sums[vectors] = {};
+        for (std::size_t pair = 0; pair < query.pairs; ++pair) {
+            const std::uint8_t* low = query.tables + portable_table_at<Flags>(2 * pair);
+            const std::uint8_t* high = query.tables + portable_table_at<Flags>(2 * pair + 1);
+            const auto* codes = reinterpret_cast<const std::uint8_t*>(blocks + pair * vectors);
+            for (std::size_t v = 0; v < vectors; ++v) {
+                sums[v] += static_cast<unsigned>(low[codes[v] & 15]) + high[codes[v] >> 4];
+            }
+        }
+        const auto* offsets = reinterpret_cast<const std::uint8_t*>(blocks + FastScanLayout::code_bytes(query.pairs));
+        for (std::size_t v = 0; v < vectors && first + v < count; ++v) {
+            const unsigned offset = offsets[2 * v] | static_cast<unsigned>(offsets[2 * v + 1]) << 8;
+            const unsigned total = sums[v] + (offset >> query.shift);
+            positions[kept] = static_cast<std::uint32_t>(first + v);
+            totals[kept] = static_cast<std::uint16_t>(total);
+            kept += total <= threshold ? 1U : 0U;
+        }
+        blocks += FastScanLayout::block_bytes(query.pairs);
+    }
+    return kept;
+}
+
+template <class Flags>
+constexpr FastScanKernels portable_fast_scan_kernels() noexcept {
+    return {portable_round<Flags>, portable_ranges<Flags>, portable_scan<Flags>};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/portable_products.hpp — the kernels of products.hpp in plain C++.
+//
+// As portable.hpp: each carries the flags of the source it was compiled in.
+
+// kith/distance/products.hpp — the inner products of many vectors with many others, as k-means and codebooks ask for.
+//
+// One vector against many reads each of the many once from memory and uses it once. A few rows at a time against a
+// panel of vectors uses what it reads a dozen times, so the arithmetic units are the limit and not the memory.
+//
+// This header stays free of everything but types, as kernels.hpp does and for the same reason.
+
+namespace kith::inline v0_single {
+
+/// Vectors that stand in panels: `panel` of them side by side, element d of all of them in a row, so that element d of
+/// vector v is at panels[(v / panel · dim + d) · panel + v % panel]. The last panel is filled up with zeros.
+struct ProductKernels {
+    /// out[r · out_stride + v] is the inner product of row r and vector v, fillers among them.
+    /// Shape: rows begin at rows + r · stride; `panels` holds panel_count panels of dim elements.
+    /// Laws:  a product is the same to the last bit whichever other rows are asked about.
+    using Products = void (*)(const float* rows, std::size_t stride, std::size_t count, const float* panels,
+                              std::size_t panel_count, std::size_t dim, float* out, std::size_t out_stride) noexcept;
+
+    /// The first v with the least half_norms[v] − products[v], which is half the squared distance less what all share.
+    /// Requires: count is a positive multiple of `panel`; some half norm is finite.
+    using Nearest = std::uint32_t (*)(const float* products, const float* half_norms, std::size_t count,
+                                      float* least) noexcept;
+
+    /// Inner products of the pieces of one vector with the words of each piece's codebook:
+    /// out[m · words + k] = Σ vector[m · sub_dim + d] · codebooks[(m · sub_dim + d) · words + k].
+    /// Requires: words is a multiple of 16.
+    using Words = void (*)(const float* vector, const float* codebooks, std::size_t subvectors, std::size_t sub_dim,
+                           std::size_t words, float* out) noexcept;
+
+    /// The first k with the least half_norms[m · words + k] − (the product above), for each piece m.
+    using NearestWords = void (*)(const float* vector, const float* codebooks, const float* half_norms,
+                                  std::size_t subvectors, std::size_t sub_dim, std::size_t words,
+                                  std::uint8_t* out) noexcept;
+
+    std::size_t panel = 0;
+    Products products = nullptr;
+    Nearest nearest = nullptr;
+    Words words = nullptr;
+    NearestWords nearest_words = nullptr;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+inline constexpr std::size_t portable_panel = 16;
+
+/// `rows` rows against one panel.
+template <class Flags, std::size_t rows>
+void portable_product_tile(const float* from, std::size_t stride, const float* panel, std::size_t dim, float* out,
+                           std::size_t out_stride) noexcept {
+    float sums[rows][portable_panel] = {};
+    for (std::size_t d = 0; d < dim; ++d) {
+        for (std::size_t row = 0; row < rows; ++row) {
+            const float element = from[row * stride + d];
+            for (std::size_t lane = 0; lane < portable_panel; ++lane) {
+                sums[row][lane] += element * panel[d * portable_panel + lane];
+            }
+        }
+    }
+    for (std::size_t row = 0; row < rows; ++row) {
+        for (std::size_t lane = 0; lane < portable_panel; ++lane) out[row * out_stride + lane] = sums[row][lane];
+    }
+}
+
+template <class Flags>
+void portable_products(const float* rows, std::size_t stride, std::size_t count, const float* panels,
+                       std::size_t panel_count, std::size_t dim, float* out, std::size_t out_stride) noexcept {
+    constexpr std::size_t tile = 2;
+    for (std::size_t at = 0; at < panel_count; ++at) {
+        const float* panel = panels + at * portable_panel * dim;
+        std::size_t row = 0;
+        for (; row + tile <= count; row += tile) {
+            portable_product_tile<Flags, tile>(rows + row * stride, stride, panel, dim,
+                                               out + row * out_stride + at * portable_panel, out_stride);
+        }
+        for (; row < count; ++row) {
+            portable_product_tile<Flags, 1>(rows + row * stride, stride, panel, dim,
+                                            out + row * out_stride + at * portable_panel, out_stride);
+        }
+    }
+}
+
+template <class Flags>
+std::uint32_t portable_nearest(const float* products, const float* half_norms, std::size_t count,
+                               float* least) noexcept {
+    std::uint32_t nearest = 0;
+    float best = half_norms[0] - products[0];
+    for (std::size_t i = 1; i < count; ++i) {
+        const float score = half_norms[i] - products[i];
+        if (score < best) {
+            best = score;
+            nearest = static_cast<std::uint32_t>(i);
+        }
+    }
+    *least = best;
+    return nearest;
+}
+
+template <class Flags>
+void portable_words(const float* vector, const float* codebooks, std::size_t subvectors, std::size_t sub_dim,
+                    std::size_t words, float* out) noexcept {
+    constexpr std::size_t lanes = 16;
+    for (std::size_t m = 0; m < subvectors; ++m) {
+        for (std::size_t first = 0; first < words; first += lanes) {
+            float sums[lanes] = {};
+            for (std::size_t d = 0; d < sub_dim; ++d) {
+                const float element = vector[m * sub_dim + d];
+                const float* word = codebooks + (m * sub_dim + d) * words + first;
+                for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += element * word[lane];
+            }
+            for (std::size_t lane = 0; lane < lanes; ++lane) out[m * words + first + lane] = sums[lane];
+        }
+    }
+}
+
+template <class Flags>
+void portable_nearest_words(const float* vector, const float* codebooks, const float* half_norms,
+                            std::size_t subvectors, std::size_t sub_dim, std::size_t words,
+                            std::uint8_t* out) noexcept {
+    float products[256];
+    for (std::size_t m = 0; m < subvectors; ++m) {
+        portable_words<Flags>(vector + m * sub_dim, codebooks + m * sub_dim * words, 1, sub_dim, words, products);
+        float least = 0;
+        out[m] = static_cast<std::uint8_t>(portable_nearest<Flags>(products, half_norms + m * words, words, &least));
+    }
+}
+
+template <class Flags>
+constexpr ProductKernels portable_product_kernels() noexcept {
+    return {portable_panel, portable_products<Flags>, portable_nearest<Flags>, portable_words<Flags>,
+            portable_nearest_words<Flags>};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
 namespace kith::inline v0_single {
 
 /// The kernels of metric M over elements T; InnerProduct gives −⟨a, b⟩. Cosine is made from those and the rows' norms.
@@ -6146,6 +6533,18 @@ template <class M, class T, class Flags = detail::ThisBuild>
 template <unsigned bits, class Flags = detail::ThisBuild>
 [[nodiscard]] CodeKernels code_kernels(Isa) noexcept {
     return detail::portable_code_kernels<bits, Flags>();
+}
+
+/// Products of many with many.
+template <class Flags = detail::ThisBuild>
+[[nodiscard]] ProductKernels product_kernels(Isa) noexcept {
+    return detail::portable_product_kernels<Flags>();
+}
+
+/// Sums of table entries, in blocks.
+template <class Flags = detail::ThisBuild>
+[[nodiscard]] FastScanKernels fast_scan_kernels(Isa) noexcept {
+    return detail::portable_fast_scan_kernels<Flags>();
 }
 
 }  // namespace kith::inline v0_single
@@ -7965,9 +8364,1576 @@ namespace kith::inline v0_single {
 
 }  // namespace kith::inline v0_single
 
+// kith/core/parallel.hpp — pieces of work, shared by a few threads.
+//
+// Threads take the next piece when they have done one, so it does not matter which of them does which. What each piece
+// computes must depend on its number alone; then the outcome is the same for any number of threads.
+//
+// Thread safety: a call owns the threads it starts and ends them before it returns.
+
+namespace kith::inline v0_single {
+
+/// Calls work(piece, thread) once for each piece below `pieces`; thread 0 is the caller, the others are below
+/// `threads`. A thread that cannot be had is missed only in speed.
+/// Throws: what `work` throws first, after every thread has stopped; some pieces are then not done.
+template <class Work>
+void share_work(unsigned threads, std::size_t pieces, const Work& work) {
+    std::atomic<std::size_t> next = 0;
+    std::exception_ptr failure;
+    std::mutex failing;
+    const auto run = [&](unsigned thread) noexcept {
+        const std::exception_ptr failed = attempt([&] {
+            for (std::size_t piece = next.fetch_add(1); piece < pieces; piece = next.fetch_add(1)) work(piece, thread);
+        });
+        if (!failed) return;
+        next.store(pieces);  // nobody begins another
+        const std::lock_guard lock(failing);
+        if (!failure) failure = failed;
+    };
+    std::vector<std::thread> others;
+    if (threads > 1 && pieces > 1) {
+        static_cast<void>(attempt([&] {
+            others.reserve(threads - 1);
+            for (unsigned thread = 1; thread < threads; ++thread) others.emplace_back(run, thread);
+        }));
+    }
+    run(0);
+    for (std::thread& other : others) other.join();
+#ifdef __cpp_exceptions
+    if (failure) std::rethrow_exception(failure);
+#endif
+}
+
+}  // namespace kith::inline v0_single
+
 // kith/distance.hpp — how far apart two vectors are.
 
 // kith/index.hpp — from a query to the nearest slots without reading them all.
+
+// kith/index/ivf.hpp — an inverted file: vectors in lists around centroids, of which a search reads the nearest few.
+//
+// It is trained in seconds where a graph takes minutes, and reads memory in order. Lists hold codes of 4 bits a piece
+// that a scan adds up in registers (or nothing but slots); the best are compared again by their own vectors, which are
+// Rows that every call is given. The back room index/ivf/ holds its parts: model, blocks, fill, search, format.
+//
+// Until there are enough rows to train it, a search compares all of them. Rows that come later join the lists as they
+// are; drift() says how much worse they fit, and retrain() begins anew.
+//
+// InnerProduct: lists are those of L2, read in the order of ⟨q, c⟩. That is right for vectors of similar length; where
+// lengths differ widely, more lists must be read for the same recall.
+//
+// Thread safety: insert is called by one thread at a time; search by any number, beside it, without waiting. While
+// retrain runs, and is assigned, nothing else may.
+// Source: Sivic & Zisserman, ICCV 2003; Jégou, Douze & Schmid, IEEE TPAMI 33(1), 2011.
+
+// kith/index/ivf/blocks.hpp — lists of coded vectors, in blocks of 32 that never move.
+//
+// All blocks lie in one array, in the order they were begun; a list is a chain of them. What is inserted at once takes
+// blocks that follow each other, so a list grown in one go is one run of memory. Nothing is ever moved or given back,
+// and a vector's bytes are its own, so a search needs no lock: it reads as many vectors as the list said it had.
+//
+//   record = codes of 32 vectors as distance/fast_scan.hpp lays them out, up to a multiple of 64 bytes
+//   slots  = the slot of each of the 32
+//
+// Thread safety: one writer; any number of readers, who see of each list what was published before they asked.
+
+namespace kith::inline v0_single::detail {
+
+class IvfBlocks {
+public:
+    static constexpr std::size_t vectors = 32;  // on disk
+
+    struct List {
+        std::uint32_t head = no_slot;  // its first block
+        std::uint32_t tail = no_slot;  // its last
+        std::uint32_t count = 0;       // vectors; stored last, loaded first
+    };
+
+    /// Blocks that follow each other in memory, with `count` vectors in all.
+    struct Run {
+        std::uint32_t first = 0;
+        std::size_t count = 0;
+    };
+
+    /// Empty lists for up to `capacity` vectors. Throws: Errc::out_of_memory, std::bad_alloc.
+    IvfBlocks(std::size_t lists, std::size_t record_bytes, Slot capacity)
+        : lists_(lists),
+          record_bytes_(record_bytes),
+          block_capacity_(capacity / vectors + lists),
+          record_memory_(block_capacity_ * record_bytes),
+          slot_memory_(block_capacity_ * vectors * sizeof(Slot)),
+          next_memory_(block_capacity_ * sizeof(std::uint32_t)),
+          records_(record_memory_.data()),
+          slots_(reinterpret_cast<const Slot*>(slot_memory_.data())) {}
+
+    /// Lists over finished arrays that outlive this, one list after the other. It only serves reads.
+    /// Shape: counts[i] vectors in list i; the blocks of all lists are as many as their counts ask for.
+    IvfBlocks(const std::vector<std::uint32_t>& counts, std::size_t record_bytes, const std::byte* records,
+              const Slot* slots)
+        : lists_(counts.size()), record_bytes_(record_bytes), records_(records), slots_(slots) {
+        for (std::size_t list = 0; list < counts.size(); ++list) {
+            lists_[list] = {block_count_, no_slot, counts[list]};
+            block_count_ += blocks_for(counts[list]);
+        }
+    }
+
+    [[nodiscard]] static std::uint32_t blocks_for(std::size_t count) noexcept {
+        return static_cast<std::uint32_t>((count + vectors - 1) / vectors);
+    }
+
+    [[nodiscard]] std::size_t lists() const noexcept { return lists_.size(); }
+    [[nodiscard]] std::size_t record_bytes() const noexcept { return record_bytes_; }
+
+    /// Vectors of a list that may be read.
+    [[nodiscard]] std::uint32_t count(std::size_t list) const noexcept {
+        return __atomic_load_n(&lists_[list].count, __ATOMIC_ACQUIRE);
+    }
+
+    [[nodiscard]] std::uint32_t head(std::size_t list) const noexcept { return lists_[list].head; }
+    [[nodiscard]] const std::byte* record(std::uint32_t block) const noexcept {
+        return records_ + block * record_bytes_;
+    }
+    [[nodiscard]] const Slot* slots(std::uint32_t block) const noexcept { return slots_ + block * vectors; }
+
+    /// The longest run that begins at `block`, of at most `most` blocks, where `left` vectors are still to come; moves
+    /// `block` to the one after it, if there is one. Requires: left is positive.
+    [[nodiscard]] Run run(std::uint32_t& block, std::size_t left, std::size_t most) const noexcept {
+        Run run{block, 0};
+        std::size_t blocks = 0;
+        for (bool follows = true; follows && blocks < most; ++blocks) {
+            run.count += std::min(vectors, left - run.count);
+            if (run.count == left) break;  // what comes after the last block is not this reader's to look at
+            const std::uint32_t after = next(block);
+            follows = after == block + 1;
+            block = after;
+        }
+        return run;
+    }
+
+    /// Where the next vector of a list goes.
+    struct End {
+        std::uint32_t block = 0;  // which holds it
+        std::uint32_t at = 0;     // its position in the list
+    };
+
+    /// Makes room for `more` vectors at the end of a list. Nothing is seen of them before publish().
+    /// Requires: more is positive; one writer.
+    End extend(std::size_t list, std::size_t more) noexcept {
+        List& to = lists_[list];
+        End end{to.tail, to.count};
+        const std::uint32_t first = blocks_for(to.count), last = blocks_for(to.count + more);
+        for (std::uint32_t made = first; made < last; ++made) {
+            const std::uint32_t block = block_count_++;
+            KITH_ASSERT(block < block_capacity_);
+            if (to.tail == no_slot) {
+                to.head = block;
+            } else {
+                next_of(to.tail) = block;
+            }
+            if (made == first && to.count % vectors == 0) end.block = block;
+            to.tail = block;
+        }
+        return end;
+    }
+
+    /// Moves an end on by one vector. Requires: there is room for it.
+    void advance(End& end) const noexcept {
+        if (++end.at % vectors == 0) end.block = next(end.block);
+    }
+
+    [[nodiscard]] std::byte* writable_record(std::uint32_t block) noexcept {
+        return record_memory_.data() + block * record_bytes_;
+    }
+    [[nodiscard]] Slot* writable_slots(std::uint32_t block) noexcept {
+        return reinterpret_cast<Slot*>(slot_memory_.data()) + block * vectors;
+    }
+
+    /// Lets readers see the first `count` vectors of a list.
+    void publish(std::size_t list, std::uint32_t count) noexcept {
+        __atomic_store_n(&lists_[list].count, count, __ATOMIC_RELEASE);
+    }
+
+private:
+    [[nodiscard]] std::uint32_t next(std::uint32_t block) const noexcept {
+        if (next_memory_.data() == nullptr) return block + 1;
+        return reinterpret_cast<const std::uint32_t*>(next_memory_.data())[block];
+    }
+    [[nodiscard]] std::uint32_t& next_of(std::uint32_t block) noexcept {
+        return reinterpret_cast<std::uint32_t*>(next_memory_.data())[block];
+    }
+
+    std::vector<List> lists_;
+    std::size_t record_bytes_;
+    std::size_t block_capacity_ = 0;
+    std::uint32_t block_count_ = 0;
+    ReservedMemory record_memory_;  // these three are empty when the lists are mapped
+    ReservedMemory slot_memory_;
+    ReservedMemory next_memory_;  // the block after each, in its list
+    const std::byte* records_;
+    const Slot* slots_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/ivf/fill.hpp — putting rows into lists.
+//
+// Every row's list is found first, in tiles and on all threads; then each list makes room for its own at once and is
+// filled by one thread, in the order of slots. So the lists are the same for any number of threads.
+//
+// Thread safety: one call at a time, beside any number of searches.
+
+// kith/index/ivf/model.hpp — what an inverted file has learned: where its lists lie, and the words of its codes.
+//
+// A vector x in the list of centroid c is coded by its residual r = x − c, as words r̂. Its distance from a query q is
+//
+//   ‖q − x‖² ≈ ‖q − c‖² − 2⟨q − μ, r̂⟩ + s     s = 2⟨c − μ, r̂⟩ + ‖r̂‖² + ‖r − r̂‖²
+//
+// where μ is the mean of all. The products with r̂ come from tables that do not depend on the list, so they are made
+// once a query. s belongs to the vector and is stored beside its code, in 15 bits. What the estimate leaves out is
+// 2⟨q − x̂, r − r̂⟩, so it is best where it matters, near the query. Cosine is L2 of vectors of length one. For
+// InnerProduct, −⟨q, x⟩ ≈ −⟨q, c⟩ − ⟨q, r̂⟩, and s is 0.
+//
+// Thread safety: immutable once trained.
+// Source: Jégou, Douze & Schmid, IEEE TPAMI 33(1), 2011, section IV (residuals); the split is ours.
+
+// kith/index/ivf/params.hpp — what shapes an inverted file.
+
+namespace kith::inline v0_single {
+
+/// Usable as a template argument, so that a schema can name it.
+struct IvfParams {
+    std::uint32_t lists = 0;          ///< parts the space is cut into; 0: about 2 √count when it is trained
+    std::uint32_t nprobe = 0;         ///< lists a search reads unless it says otherwise; 0: a sixteenth, at least 8
+    std::uint32_t subvectors = 0;     ///< pieces of a code of 4 bits each; 0: chosen by the dimension
+    std::uint64_t seed = 0x6b697468;  ///< same seed, same rows: same lists
+
+    static constexpr std::uint32_t most_lists = 1U << 20;
+    static constexpr std::uint32_t most_subvectors = 4096;
+    static constexpr std::uint32_t rows_a_list = 32;  ///< with fewer rows a list it is not trained but scans
+
+    /// The lists to make of `count` rows.
+    [[nodiscard]] std::size_t lists_for(std::size_t count) const noexcept {
+        if (lists != 0) return lists;
+        const auto wanted = static_cast<std::size_t>(2 * std::sqrt(static_cast<double>(count)));
+        return wanted < 16 ? 16 : wanted / 16 * 16;
+    }
+
+    /// Rows from which on there is something to train.
+    [[nodiscard]] std::size_t trains_from() const noexcept {
+        constexpr std::size_t scanned = 5000;  // below that comparing all is as fast
+        return lists != 0 ? std::size_t{lists} * rows_a_list : scanned;
+    }
+
+    friend constexpr bool operator==(const IvfParams&, const IvfParams&) noexcept = default;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/quantize/centroids.hpp — which of many points each of many vectors is nearest to.
+//
+// Nearest under L2 is the least ‖c‖²/2 − ⟨x, c⟩, for ‖x‖² is the same for all c. So the work is a product of two
+// matrices, done in tiles, and the centroids are kept in the panels that the kernels read.
+//
+// Thread safety: immutable; any number of threads may ask.
+
+namespace kith::inline v0_single {
+
+class Centroids {
+public:
+    Centroids() noexcept = default;
+
+    /// Shape: `values` holds rows of `dim` elements, one a centroid; dim is positive.
+    Centroids(std::vector<float> values, std::size_t dim, Isa isa = best_isa())
+        : dim_(dim),
+          count_(values.size() / dim),
+          products_(product_kernels(isa)),
+          lengths_(kernels<InnerProduct, float>(isa)),
+          values_(std::move(values)) {
+        const std::size_t panel = products_.panel;
+        const std::size_t padded = (count_ + panel - 1) / panel * panel;
+        panels_.resize(padded * dim_);
+        half_norms_.assign(padded, std::numeric_limits<float>::infinity());
+        for (std::size_t at = 0; at < count_; ++at) {
+            float* const to = &panels_[at / panel * panel * dim_ + at % panel];
+            for (std::size_t d = 0; d < dim_; ++d) to[d * panel] = row(at)[d];
+            half_norms_[at] = 0.5F * square(row(at));
+        }
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return count_; }
+    [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
+    [[nodiscard]] const float* row(std::size_t at) const noexcept { return values_.data() + at * dim_; }
+    [[nodiscard]] const std::vector<float>& values() const noexcept { return values_; }
+
+    /// Half of ‖c‖².
+    [[nodiscard]] float half_norm(std::size_t at) const noexcept { return half_norms_[at]; }
+
+    /// Inner products with all centroids. Shape: `out` has room for padded() floats; those past size() mean nothing.
+    void products(const float* vector, float* out) const noexcept {
+        products_.products(vector, dim_, 1, panels_.data(), padded() / products_.panel, dim_, out, padded());
+    }
+    [[nodiscard]] std::size_t padded() const noexcept { return half_norms_.size(); }
+
+    /// nearest[i] is the centroid nearest to row i, the first of equals; distances[i], unless null, how far it is,
+    /// squared.
+    /// Requires: there is a centroid. Throws: std::bad_alloc while `scratch` grows.
+    /// Laws: a row's answer does not depend on the other rows.
+    void nearest(MatrixView rows, std::uint32_t* nearest, float* distances, ScratchMemory& scratch) const {
+        KITH_ASSERT(count_ > 0 && rows.dim == dim_);
+        constexpr std::size_t block = 24;      // rows whose products are held at once: two tiles of the widest kernel
+        constexpr std::size_t columns = 1024;  // and of so many centroids, so that they stay in the near cache
+        const std::size_t panels_a_chunk = std::max<std::size_t>(1, columns / products_.panel);
+        const std::size_t chunk = panels_a_chunk * products_.panel;
+        float* const products = scratch.take_array<float>(block * chunk);
+        for (std::size_t first = 0; first < rows.rows; first += block) {
+            const std::size_t count = std::min(block, rows.rows - first);
+            float best[block];
+            for (std::size_t column = 0; column < padded(); column += chunk) {
+                const std::size_t width = std::min(chunk, padded() - column);
+                products_.products(rows.row(first), rows.stride, count, panels_.data() + column * dim_,
+                                   width / products_.panel, dim_, products, chunk);
+                for (std::size_t i = 0; i < count; ++i) {
+                    float least = 0;
+                    const std::uint32_t at =
+                        products_.nearest(products + i * chunk, half_norms_.data() + column, width, &least);
+                    if (column == 0 || least < best[i]) {
+                        best[i] = least;
+                        nearest[first + i] = static_cast<std::uint32_t>(column) + at;
+                    }
+                }
+            }
+            if (distances == nullptr) continue;
+            for (std::size_t i = 0; i < count; ++i) {
+                distances[first + i] = std::max(0.0F, 2 * best[i] + square(rows.row(first + i)));
+            }
+        }
+    }
+
+private:
+    [[nodiscard]] float square(const float* vector) const noexcept {
+        float negative = 0;
+        lengths_.block(vector, vector, dim_, dim_, 1, &negative);
+        return -negative;
+    }
+
+    std::size_t dim_ = 0;
+    std::size_t count_ = 0;
+    ProductKernels products_;
+    Kernels<float> lengths_;
+    std::vector<float> values_;      // count_ rows
+    std::vector<float> panels_;      // the same as products_ reads them
+    std::vector<float> half_norms_;  // count_, then infinity up to whole panels
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/quantize/codebooks.hpp — product quantization: a vector cut into pieces, each named by the nearest word.
+//
+// With 16 or 256 words a piece, a code is a few bits a piece, and the product with any query is one look-up a piece in
+// tables made once a query. A dimension that pieces do not divide is filled up with zeros, which every word has too.
+//
+// Thread safety: immutable; any number of threads may ask.
+// Source: Jégou, Douze & Schmid, "Product quantization for nearest neighbor search", IEEE TPAMI 33(1), 2011.
+
+// kith/quantize/kmeans.hpp — a few points that stand for many: what lists and codebooks are made of.
+//
+// It begins with points far apart (k-means++ on a part of the sample) and moves each to the mean of what is nearest to
+// it. Nearly all of the time goes into finding the nearest, in tiles and on every thread; sums are made one centroid at
+// a time, over its rows in order, so the outcome is the same for any number of threads.
+//
+// Thread safety: a call works alone, on threads of its own.
+// Source: Lloyd, IEEE Trans. Information Theory 28(2), 1982; Arthur & Vassilvitskii, "k-means++", SODA 2007.
+
+namespace kith::inline v0_single {
+
+struct KMeansParams {
+    std::size_t centroids = 256;
+    unsigned iterations = 10;          ///< at most; it ends sooner when a step gains less than `least_gain`
+    std::size_t rows_a_centroid = 64;  ///< at most so many rows are looked at for each, chosen at random
+    double least_gain = 1e-3;          ///< of the error, as a share of it
+};
+
+struct KMeans {
+    std::vector<float> values;  ///< rows of `dim` elements, one a centroid
+    std::size_t distinct = 0;   ///< centroids some row is nearest to; fewer than asked for where rows repeat
+    double error = 0;           ///< mean squared distance of a row from its centroid, one step before the last
+};
+
+namespace detail {
+
+/// `wanted` numbers below `count`, rising, each set of them as likely. All of them when wanted is no less than count.
+/// Source: Knuth, The Art of Computer Programming, volume 2, 3.4.2, algorithm S.
+inline std::vector<std::size_t> sample_of(std::size_t count, std::size_t wanted, std::uint64_t seed) {
+    std::vector<std::size_t> chosen;
+    chosen.reserve(std::min(count, wanted));
+    SplitMix64 random(seed);
+    for (std::size_t at = 0; at < count && chosen.size() < wanted; ++at) {
+        if (count <= wanted || random.below(count - at) < wanted - chosen.size()) chosen.push_back(at);
+    }
+    return chosen;
+}
+
+/// One run of k-means over rows that lie close together.
+class KMeansRun {
+public:
+    KMeansRun(MatrixView rows, const KMeansParams& params, const Training& training)
+        : rows_(rows),
+          params_(params),
+          training_(training),
+          isa_(best_isa()),
+          nearest_(rows.rows),
+          distances_(rows.rows),
+          scratch_(std::max(1U, training.threads)) {}
+
+    KMeans run() {
+        KMeans made;
+        made.values = spread();
+        double before = 0;
+        for (unsigned step = 0; step < std::max(1U, params_.iterations); ++step) {
+            training_.report(share(step, 0));
+            find_nearest(Centroids(made.values, rows_.dim, isa_), step);
+            made.error = std::accumulate(distances_.begin(), distances_.end(), 0.0) / static_cast<double>(rows_.rows);
+            made.distinct = move(made.values);
+            if (made.error == 0 || (step > 0 && before - made.error < params_.least_gain * before)) break;
+            before = made.error;
+        }
+        return made;
+    }
+
+private:
+    [[nodiscard]] double share(unsigned step, double part) const noexcept {
+        return (static_cast<double>(step) + part) / std::max(1U, params_.iterations);
+    }
+
+    /// Rows that lie apart: each is drawn with a chance proportional to its squared distance from those before it. A
+    /// few rows a centroid are enough to draw from.
+    std::vector<float> spread() {
+        constexpr std::size_t rows_each = 4;
+        const std::size_t dim = rows_.dim;
+        const std::vector<std::size_t> drawn =
+            sample_of(rows_.rows, std::max<std::size_t>(params_.centroids * rows_each, 256), mix64(training_.seed + 1));
+        std::vector<float> pool(drawn.size() * dim);
+        for (std::size_t i = 0; i < drawn.size(); ++i) std::copy_n(rows_.row(drawn[i]), dim, &pool[i * dim]);
+
+        const Kernels<float> distance = kernels<L2, float>(isa_);
+        SplitMix64 random(training_.seed);
+        std::vector<float> values;
+        values.reserve(params_.centroids * dim);
+        std::vector<float> to_new(drawn.size()), to_nearest(drawn.size(), std::numeric_limits<float>::max());
+        std::size_t next = static_cast<std::size_t>(random.below(drawn.size()));
+        for (std::size_t made = 0; made < params_.centroids; ++made) {
+            if (made % 64 == 0) training_.report(0);
+            values.insert(values.end(), &pool[next * dim], &pool[next * dim] + dim);
+            distance.block(&pool[next * dim], pool.data(), dim, dim, drawn.size(), to_new.data());
+            double sum = 0;
+            for (std::size_t i = 0; i < drawn.size(); ++i) {
+                to_nearest[i] = std::min(to_nearest[i], to_new[i]);
+                sum += static_cast<double>(to_nearest[i]);
+            }
+            double left = random.uniform() * sum;
+            next = 0;
+            for (std::size_t i = 0; i < drawn.size(); ++i) {
+                if (to_nearest[i] > 0) next = i;  // the last that has a chance, should rounding pass the end
+                left -= static_cast<double>(to_nearest[i]);
+                if (left < 0) break;
+            }
+        }
+        return values;
+    }
+
+    void find_nearest(const Centroids& centroids, unsigned step) {
+        constexpr std::size_t piece_rows = 480;
+        const std::size_t pieces = (rows_.rows + piece_rows - 1) / piece_rows;
+        share_work(training_.threads, pieces, [&](std::size_t piece, unsigned thread) {
+            if (thread == 0 && piece % 16 == 0) {
+                training_.report(share(step, static_cast<double>(piece) / static_cast<double>(pieces)));
+            }
+            const std::size_t first = piece * piece_rows;
+            const MatrixView some{rows_.row(first), std::min(piece_rows, rows_.rows - first), rows_.dim, rows_.stride};
+            centroids.nearest(some, &nearest_[first], &distances_[first], scratch_[thread]);
+        });
+        training_.report(share(step, 1));
+    }
+
+    /// Moves each centroid to the mean of its rows, and those without rows to where the error is largest; returns how
+    /// many had rows.
+    std::size_t move(std::vector<float>& values) {
+        const std::size_t dim = rows_.dim;
+        std::vector<std::size_t> ends(params_.centroids + 1);
+        for (const std::uint32_t centroid : nearest_) ++ends[centroid + 1];
+        std::partial_sum(ends.begin(), ends.end(), ends.begin());
+        std::vector<std::size_t> order(rows_.rows), next(ends.begin(), ends.end() - 1);
+        for (std::size_t row = 0; row < rows_.rows; ++row) order[next[nearest_[row]]++] = row;
+
+        std::vector<double> errors(params_.centroids);
+        share_work(training_.threads, params_.centroids, [&](std::size_t centroid, unsigned) {
+            const std::size_t count = ends[centroid + 1] - ends[centroid];
+            if (count == 0) return;
+            std::vector<double> sums(dim);
+            for (std::size_t i = ends[centroid]; i < ends[centroid + 1]; ++i) {
+                const float* const row = rows_.row(order[i]);
+                for (std::size_t d = 0; d < dim; ++d) sums[d] += static_cast<double>(row[d]);
+                errors[centroid] += static_cast<double>(distances_[order[i]]);
+            }
+            for (std::size_t d = 0; d < dim; ++d) {
+                values[centroid * dim + d] = static_cast<float>(sums[d] / static_cast<double>(count));
+            }
+        });
+
+        std::size_t used = 0;
+        for (std::size_t centroid = 0; centroid < params_.centroids; ++centroid) {
+            if (ends[centroid + 1] > ends[centroid]) {
+                ++used;
+                continue;
+            }
+            const auto worst =
+                static_cast<std::size_t>(std::max_element(errors.begin(), errors.end()) - errors.begin());
+            const auto begin = order.begin() + static_cast<std::ptrdiff_t>(ends[worst]);
+            const auto end = order.begin() + static_cast<std::ptrdiff_t>(ends[worst + 1]);
+            if (!(errors[worst] > 0)) continue;  // every row lies on a centroid: there is nothing to move to
+            const std::size_t farthest = *std::max_element(
+                begin, end, [&](std::size_t a, std::size_t b) { return distances_[a] < distances_[b]; });
+            std::copy_n(rows_.row(farthest), dim, &values[centroid * dim]);
+            errors[worst] -= static_cast<double>(distances_[farthest]);
+            distances_[farthest] = 0;
+        }
+        return used;
+    }
+
+    MatrixView rows_;
+    const KMeansParams& params_;
+    const Training& training_;
+    Isa isa_;
+    std::vector<std::uint32_t> nearest_;  // of each row
+    std::vector<float> distances_;        // of each row to its nearest, squared
+    std::vector<ScratchMemory> scratch_;  // one a thread
+};
+
+}  // namespace detail
+
+/// Points that stand for `rows`, in no order that means anything.
+/// Throws: Errc::invalid_argument for fewer rows than centroids, no centroids or no dimension; Errc::cancelled and what
+///         training.progress throws; std::bad_alloc.
+/// Cost: 2 · rows looked at · centroids · dim floating-point operations a step.
+[[nodiscard]] inline KMeans train_kmeans(MatrixView rows, const KMeansParams& params, const Training& training) {
+    if (params.centroids == 0 || rows.dim == 0) {
+        raise(Errc::invalid_argument, "k-means needs at least one centroid and one dimension");
+    }
+    if (rows.rows < params.centroids) {
+        raise(Errc::invalid_argument, "k-means cannot find " + std::to_string(params.centroids) + " centroids in " +
+                                          std::to_string(rows.rows) + " vectors");
+    }
+    const std::size_t most = params.centroids * std::max<std::size_t>(1, params.rows_a_centroid);
+    if (rows.rows <= most) return detail::KMeansRun(rows, params, training).run();
+    const std::vector<std::size_t> chosen = detail::sample_of(rows.rows, most, mix64(training.seed + 2));
+    std::vector<float> sample(chosen.size() * rows.dim);
+    for (std::size_t i = 0; i < chosen.size(); ++i) std::copy_n(rows.row(chosen[i]), rows.dim, &sample[i * rows.dim]);
+    return detail::KMeansRun({sample.data(), chosen.size(), rows.dim, rows.dim}, params, training).run();
+}
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+class Codebooks {
+public:
+    Codebooks() noexcept = default;
+
+    /// Shape: `values` holds the words, [piece][word][element], sub_dim elements each; words is 16 or 256.
+    Codebooks(std::vector<float> values, std::size_t subvectors, std::size_t words, Isa isa = best_isa())
+        : subvectors_(subvectors),
+          words_(words),
+          sub_dim_(values.size() / subvectors / words),
+          products_(product_kernels(isa)),
+          values_(std::move(values)),
+          columns_(values_.size()),
+          half_norms_(subvectors * words) {
+        for (std::size_t word = 0; word < subvectors_ * words_; ++word) {
+            double square = 0;
+            for (std::size_t d = 0; d < sub_dim_; ++d) {
+                const float element = values_[word * sub_dim_ + d];
+                columns_[(word / words_ * sub_dim_ + d) * words_ + word % words_] = element;
+                square += static_cast<double>(element) * static_cast<double>(element);
+            }
+            half_norms_[word] = static_cast<float>(square / 2);
+        }
+    }
+
+    /// Words for each piece of the rows of `sample`, which is as wide as all pieces together.
+    /// Throws: as train_kmeans, for fewer rows than words.
+    [[nodiscard]] static Codebooks train(MatrixView sample, std::size_t subvectors, std::size_t words,
+                                         const Training& training) {
+        const std::size_t sub_dim = sample.dim / subvectors;
+        std::vector<float> values(sample.dim * words);
+        share_work(training.threads, subvectors, [&](std::size_t piece, unsigned thread) {
+            if (thread == 0) training.report(static_cast<double>(piece) / static_cast<double>(subvectors));
+            const MatrixView part{sample.data + piece * sub_dim, sample.rows, sub_dim, sample.stride};
+            const KMeans made =
+                train_kmeans(part, {.centroids = words, .iterations = 12, .rows_a_centroid = 256, .least_gain = 2e-3},
+                             {.seed = mix64(training.seed + piece), .threads = 1, .progress = {}});
+            std::copy(made.values.begin(), made.values.end(),
+                      values.begin() + static_cast<std::ptrdiff_t>(piece * words * sub_dim));
+        });
+        training.report(1);
+        // Differences of numbers near the largest are infinite; words stay finite.
+        for (float& value : values) value = std::isfinite(value) ? value : 0.0F;
+        return Codebooks(std::move(values), subvectors, words);
+    }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return subvectors_ * sub_dim_; }
+    [[nodiscard]] std::size_t subvectors() const noexcept { return subvectors_; }
+    [[nodiscard]] std::size_t sub_dim() const noexcept { return sub_dim_; }
+    [[nodiscard]] std::size_t words() const noexcept { return words_; }
+    [[nodiscard]] const std::vector<float>& values() const noexcept { return values_; }
+    [[nodiscard]] const float* word(std::size_t piece, std::size_t number) const noexcept {
+        return values_.data() + (piece * words_ + number) * sub_dim_;
+    }
+
+    /// The number of the nearest word of each piece. Shape: `vector` holds dim() elements, `out` subvectors() numbers.
+    void encode(const float* vector, std::uint8_t* out) const noexcept {
+        products_.nearest_words(vector, columns_.data(), half_norms_.data(), subvectors_, sub_dim_, words_, out);
+    }
+
+    /// The words one after the other. Shape: `out` has room for dim() elements.
+    void decode(const std::uint8_t* numbers, float* out) const noexcept {
+        for (std::size_t piece = 0; piece < subvectors_; ++piece) {
+            out = std::copy_n(word(piece, numbers[piece]), sub_dim_, out);
+        }
+    }
+
+    /// Products of each piece of `vector` with its words. Shape: `out` has room for subvectors() rows of words().
+    void products(const float* vector, float* out) const noexcept {
+        products_.words(vector, columns_.data(), subvectors_, sub_dim_, words_, out);
+    }
+
+private:
+    std::size_t subvectors_ = 0;
+    std::size_t words_ = 0;
+    std::size_t sub_dim_ = 0;
+    ProductKernels products_;
+    std::vector<float> values_;      // [piece][word][element]
+    std::vector<float> columns_;     // [piece][element][word], as the kernels read them
+    std::vector<float> half_norms_;  // [piece][word]
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+template <class R>
+struct MetricOf;
+template <class T, class M>
+struct MetricOf<RawRows<T, M>> {
+    using type = M;
+};
+
+template <class R>
+inline constexpr bool is_cosine_rows = std::same_as<typename MetricOf<R>::type, Cosine>;
+template <class R>
+inline constexpr bool is_product_rows = std::same_as<typename MetricOf<R>::type, InnerProduct>;
+
+/// Writes the vector of a row as lists see it: of length one under Cosine, as it is otherwise.
+template <class R>
+void prepare_row(const R& rows, Slot slot, float* out) noexcept {
+    const float* const row = rows.row(slot);
+    float scale = 1;
+    if constexpr (is_cosine_rows<R>) std::memcpy(&scale, row + rows.dim(), sizeof(scale));
+    for (std::size_t d = 0; d < rows.dim(); ++d) out[d] = row[d] * scale;
+}
+
+/// The numbers beside each code of a block, before they are rounded.
+struct IvfOffsets {
+    static constexpr unsigned most = 32767;  // on disk; half of what a total may be
+
+    float low = 0;
+    float step = 0;  // 0: all offsets are 0
+
+    [[nodiscard]] std::uint16_t round(float offset) const noexcept {
+        if (!(step > 0)) return 0;
+        const float steps = (offset - low) / step;
+        if (!(steps > 0)) return 0;
+        return static_cast<std::uint16_t>(std::min(steps + 0.5F, static_cast<float>(most)));
+    }
+};
+
+struct IvfModel {
+    Centroids centroids;
+    std::vector<float> mean;  // μ; empty where lists hold no codes
+    Codebooks codebooks;      // of residuals; no words where lists hold no codes
+    IvfOffsets offsets;
+    FastScanKernels scan = fast_scan_kernels(best_isa());
+    double trained_error = 0;  // mean squared distance of the sample from its centroids
+
+    [[nodiscard]] std::size_t dim() const noexcept { return centroids.dim(); }
+    [[nodiscard]] std::size_t lists() const noexcept { return centroids.size(); }
+    [[nodiscard]] bool coded() const noexcept { return codebooks.subvectors() > 0; }
+    [[nodiscard]] std::size_t pairs() const noexcept { return FastScanLayout::pairs(codebooks.subvectors()); }
+
+    /// Bytes of a block of codes, up to whole cache lines.
+    [[nodiscard]] std::size_t record_bytes() const noexcept {
+        return coded() ? (FastScanLayout::block_bytes(pairs()) + 63) / 64 * 64 : 0;
+    }
+};
+
+/// A vector on its way into a block. Memory for one at a time.
+class IvfEncoder {
+public:
+    IvfEncoder(const IvfModel& model, bool product)
+        : model_(model),
+          product_(product),
+          vector_(std::max(model.codebooks.dim(), model.dim())),
+          residual_(vector_.size()),
+          decoded_(vector_.size()),
+          numbers_(2 * model.pairs()) {}
+
+    /// Where the caller puts the next vector: dim() elements.
+    [[nodiscard]] float* vector() noexcept { return vector_.data(); }
+
+    /// Codes the vector as one of `list`; returns s.
+    float encode(std::size_t list) noexcept {
+        const std::size_t dim = model_.dim();
+        const float* const centroid = model_.centroids.row(list);
+        for (std::size_t d = 0; d < dim; ++d) residual_[d] = vector_[d] - centroid[d];
+        model_.codebooks.encode(residual_.data(), numbers_.data());
+        if (product_) return 0;
+        model_.codebooks.decode(numbers_.data(), decoded_.data());
+        constexpr std::size_t lanes = 8;  // sums side by side, which the compiler may keep in registers
+        float sums[lanes] = {};
+        for (std::size_t d = 0; d < dim; ++d) {
+            const float word = decoded_[d], left = residual_[d] - word;
+            sums[d % lanes] += word * (2 * (centroid[d] - model_.mean[d]) + word) + left * left;
+        }
+        return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+    }
+
+    /// Writes what encode() found as vector `at` of a block.
+    void write(std::byte* record, std::size_t at, float offset) const noexcept {
+        const std::size_t pairs = model_.pairs();
+        for (std::size_t pair = 0; pair < pairs; ++pair) {
+            record[pair * FastScanLayout::vectors + at] =
+                static_cast<std::byte>(numbers_[2 * pair] | numbers_[2 * pair + 1] << 4);
+        }
+        const std::uint16_t steps = model_.offsets.round(offset);
+        std::byte* const to = record + FastScanLayout::code_bytes(pairs) + 2 * at;
+        to[0] = static_cast<std::byte>(steps & 0xff);
+        to[1] = static_cast<std::byte>(steps >> 8);
+    }
+
+private:
+    const IvfModel& model_;
+    bool product_;
+    std::vector<float> vector_;
+    std::vector<float> residual_;  // zero past the dimension
+    std::vector<float> decoded_;
+    std::vector<std::uint8_t> numbers_;  // zero past the pieces
+};
+
+/// Pieces of a code when the parameters leave them open. Two dimensions a piece keep enough of the order among near
+/// vectors; of longer vectors four do, and half the bytes are read.
+inline std::size_t ivf_subvectors(const IvfParams& params, std::size_t dim) noexcept {
+    if (params.subvectors != 0) return params.subvectors;
+    const std::size_t sub_dim = dim >= 512 ? 4 : 2;
+    return std::min<std::size_t>((dim + sub_dim - 1) / sub_dim, IvfParams::most_subvectors);
+}
+
+/// Learns from the first `count` rows.
+/// Throws: Errc::invalid_argument for parameters that do not fit; Errc::cancelled; what progress throws;
+///         std::bad_alloc.
+template <class R>
+IvfModel train_ivf(const R& rows, Slot count, const IvfParams& params, bool coded, const Training& training) {
+    const std::size_t dim = rows.dim();
+    const std::size_t lists = params.lists_for(count);
+    if (lists > IvfParams::most_lists || params.subvectors > IvfParams::most_subvectors) {
+        raise(Errc::invalid_argument, "Ivf takes up to " + std::to_string(IvfParams::most_lists) + " lists and " +
+                                          std::to_string(IvfParams::most_subvectors) + " sub-vectors");
+    }
+    if (coded && params.subvectors != 0 && dim % params.subvectors != 0) {
+        raise(Errc::invalid_argument, "Ivf: " + std::to_string(params.subvectors) +
+                                          " sub-vectors do not divide the dimension " + std::to_string(dim));
+    }
+    if (count < lists) {
+        raise(Errc::invalid_argument,
+              "Ivf cannot make " + std::to_string(lists) + " lists of " + std::to_string(count) + " vectors");
+    }
+    constexpr std::size_t rows_a_list = 64;
+    const std::vector<std::size_t> chosen = sample_of(count, lists * rows_a_list, mix64(training.seed));
+    std::vector<float> sample(chosen.size() * dim);
+    for (std::size_t i = 0; i < chosen.size(); ++i) prepare_row(rows, static_cast<Slot>(chosen[i]), &sample[i * dim]);
+
+    Training part = training;
+    if (training.progress) part.progress = [&](double done) { return training.progress(done * 0.8); };
+    const KMeans made = train_kmeans({sample.data(), chosen.size(), dim, dim},
+                                     {.centroids = lists, .iterations = 10, .rows_a_centroid = rows_a_list}, part);
+    IvfModel model;
+    model.centroids = Centroids(made.values, dim);
+    model.trained_error = made.error;
+    if (!coded) return model;
+
+    constexpr std::size_t most_coded = 8192;
+    const std::size_t stride = std::max<std::size_t>(1, chosen.size() / most_coded);
+    std::vector<double> sums(dim);
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+        for (std::size_t d = 0; d < dim; ++d) sums[d] += static_cast<double>(sample[i * dim + d]);
+    }
+    for (const double sum : sums) model.mean.push_back(static_cast<float>(sum / static_cast<double>(chosen.size())));
+
+    const std::size_t subvectors = ivf_subvectors(params, dim);
+    const std::size_t padded = (dim + subvectors - 1) / subvectors * subvectors;
+    const std::size_t coded_rows = (chosen.size() + stride - 1) / stride;
+    std::vector<float> residuals(coded_rows * padded);
+    std::vector<std::uint32_t> nearest(coded_rows);
+    ScratchMemory scratch;
+    model.centroids.nearest({sample.data(), coded_rows, dim, dim * stride}, nearest.data(), nullptr, scratch);
+    for (std::size_t i = 0; i < coded_rows; ++i) {
+        const float* const centroid = model.centroids.row(nearest[i]);
+        for (std::size_t d = 0; d < dim; ++d) residuals[i * padded + d] = sample[i * stride * dim + d] - centroid[d];
+    }
+    if (training.progress) part.progress = [&](double done) { return training.progress(0.8 + done * 0.2); };
+    model.codebooks =
+        Codebooks::train({residuals.data(), coded_rows, padded, padded}, subvectors, FastScanLayout::words, part);
+
+    IvfEncoder encoder(model, is_product_rows<R>);
+    float low = 0, high = 0;
+    for (std::size_t i = 0; i < coded_rows; ++i) {
+        std::copy_n(&sample[i * stride * dim], dim, encoder.vector());
+        const float offset = encoder.encode(nearest[i]);
+        low = i == 0 ? offset : std::min(low, offset);
+        high = i == 0 ? offset : std::max(high, offset);
+    }
+    // Room for what the sample did not show.
+    const float room = (high - low) / 8;
+    const float step = (high - low + 2 * room) / static_cast<float>(IvfOffsets::most);
+    if (std::isfinite(step) && std::isfinite(low - room)) model.offsets = {low - room, step};
+    return model;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// The list of each row from `first` to `count`; adds their squared distances from its centroid to `error`.
+/// Throws: std::bad_alloc.
+template <class R>
+std::vector<std::uint32_t> lists_of(const IvfModel& model, const R& rows, Slot first, Slot count, unsigned threads,
+                                    double& error) {
+    constexpr std::size_t piece_rows = 480;
+    const std::size_t dim = model.dim(), added = count - first;
+    std::vector<std::uint32_t> nearest(added);
+    std::vector<float> distances(added);
+    std::vector<ScratchMemory> products(std::max(1U, threads)), prepared(std::max(1U, threads));
+    share_work(threads, (added + piece_rows - 1) / piece_rows, [&](std::size_t piece, unsigned thread) {
+        const std::size_t begin = piece * piece_rows, size = std::min(piece_rows, added - begin);
+        float* const vectors = prepared[thread].take_array<float>(piece_rows * dim);
+        for (std::size_t i = 0; i < size; ++i) {
+            prepare_row(rows, first + static_cast<Slot>(begin + i), vectors + i * dim);
+        }
+        model.centroids.nearest({vectors, size, dim, dim}, &nearest[begin], &distances[begin], products[thread]);
+    });
+    for (const float distance : distances) error += static_cast<double>(distance);
+    return nearest;
+}
+
+/// Adds the rows from `first` to `count` to their lists. Throws: std::bad_alloc before anything is changed.
+template <class R>
+void fill_lists(const IvfModel& model, IvfBlocks& blocks, const R& rows, Slot first,
+                const std::vector<std::uint32_t>& list_of, unsigned threads) {
+    std::vector<std::size_t> ends(model.lists() + 1);
+    for (const std::uint32_t list : list_of) ++ends[list + 1];
+    std::partial_sum(ends.begin(), ends.end(), ends.begin());
+    std::vector<Slot> order(list_of.size());
+    std::vector<std::size_t> next(ends.begin(), ends.end() - 1);
+    for (std::size_t i = 0; i < list_of.size(); ++i) order[next[list_of[i]]++] = first + static_cast<Slot>(i);
+    std::vector<IvfEncoder> encoders(std::max(1U, threads), IvfEncoder(model, is_product_rows<R>));
+    std::vector<IvfBlocks::End> to(model.lists());
+
+    for (std::size_t list = 0; list < model.lists(); ++list) {
+        if (ends[list + 1] > ends[list]) to[list] = blocks.extend(list, ends[list + 1] - ends[list]);
+    }
+    share_work(threads, model.lists(), [&](std::size_t list, unsigned thread) {
+        if (ends[list + 1] == ends[list]) return;
+        IvfEncoder& encoder = encoders[thread];
+        IvfBlocks::End end = to[list];
+        for (std::size_t i = ends[list]; i < ends[list + 1]; ++i) {
+            if (i > ends[list]) blocks.advance(end);
+            const std::size_t within = end.at % IvfBlocks::vectors;
+            blocks.writable_slots(end.block)[within] = order[i];
+            if (!model.coded()) continue;
+            prepare_row(rows, order[i], encoder.vector());
+            const float offset = encoder.encode(list);
+            encoder.write(blocks.writable_record(end.block), within, offset);
+        }
+        blocks.publish(list, end.at + 1);
+    });
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/ivf/format.hpp — the bytes of a finished inverted file, written once and mapped.
+//
+//   image    = header centroids mean words counts records slots    each part begins at a multiple of 64 bytes,
+//                                                                  zeros between
+//   header   = magic:8 version:u32 dim:u32 lists:u32 count:u32 subvectors:u32 blocks:u32 nprobe:u32 wished_lists:u32
+//              wished_subvectors:u32 offset_low:f32 offset_step:f32 metric:16 seed:u64 trained_error:f64
+//              added_error:f64 added:u64                           zeros up to 128; lists is 0 when it is not trained
+//   centroids = lists rows of dim f32        mean = dim f32, none without codes
+//   words    = pieces of 16 words of f32, none without codes      counts = lists u32, the vectors of each
+//   records, slots = the blocks of each list in order, see blocks.hpp; what no vector fills is zero
+//
+// All of it little-endian. Blocks are mapped as they are, so a big-endian machine refuses it; the rest is copied, for
+// kernels want it in another order. Whoever stores the image adds the checksum. Sizes, counts and numbers are checked
+// here; slots are checked by the search, which returns none that it was not allowed.
+
+namespace kith::inline v0_single::detail {
+
+inline constexpr std::string_view ivf_magic = "kith_ivf";  // on disk
+inline constexpr std::uint32_t ivf_version = 1;            // on disk
+inline constexpr std::size_t ivf_header_bytes = 128;       // on disk
+inline constexpr std::size_t ivf_alignment = 64;           // on disk
+inline constexpr std::size_t ivf_metric_bytes = 16;        // on disk
+
+/// The numbers of a header, in the order they are written.
+struct IvfHeader {
+    std::uint32_t dim = 0, lists = 0, count = 0, subvectors = 0, blocks = 0;
+    IvfParams params;
+    IvfOffsets offsets;
+    double trained_error = 0, added_error = 0;
+    std::uint64_t added = 0;
+};
+
+/// Where the parts of an image begin, from its start.
+struct IvfLayout {
+    std::uint64_t centroids, mean, words, counts, records, slots, end;
+
+    static IvfLayout of(const IvfHeader& header) noexcept {
+        const auto next = [](std::uint64_t at) { return (at + ivf_alignment - 1) / ivf_alignment * ivf_alignment; };
+        const bool coded = header.subvectors > 0;
+        const std::uint64_t padded =
+            coded ? (header.dim + header.subvectors - std::uint64_t{1}) / header.subvectors * header.subvectors : 0;
+        const std::size_t pairs = FastScanLayout::pairs(header.subvectors);
+        const std::uint64_t record = coded ? next(FastScanLayout::block_bytes(pairs)) : 0;
+        IvfLayout layout{};
+        layout.centroids = ivf_header_bytes;
+        layout.mean = next(layout.centroids + std::uint64_t{4} * header.lists * header.dim);
+        layout.words = next(layout.mean + (coded ? std::uint64_t{4} * header.dim : 0));
+        layout.counts = next(layout.words + padded * FastScanLayout::words * 4);
+        layout.records = next(layout.counts + std::uint64_t{4} * header.lists);
+        layout.slots = next(layout.records + record * header.blocks);
+        layout.end = layout.slots + std::uint64_t{4} * IvfBlocks::vectors * header.blocks;
+        return layout;
+    }
+};
+
+inline std::string ivf_header(const IvfHeader& header, std::string_view metric) {
+    std::string bytes;
+    ByteWriter writer(bytes);
+    writer.bytes(ivf_magic);
+    writer.u32(ivf_version);
+    for (const std::uint32_t number : {header.dim, header.lists, header.count, header.subvectors, header.blocks,
+                                       header.params.nprobe, header.params.lists, header.params.subvectors}) {
+        writer.u32(number);
+    }
+    writer.f32(header.offsets.low);
+    writer.f32(header.offsets.step);
+    std::string name(metric.substr(0, ivf_metric_bytes));
+    name.resize(ivf_metric_bytes);
+    writer.bytes(name);
+    writer.u64(header.params.seed);
+    writer.f64(header.trained_error);
+    writer.f64(header.added_error);
+    writer.u64(header.added);
+    bytes.resize(ivf_header_bytes);
+    return bytes;
+}
+
+/// Writes bytes to a sink and counts them, so that parts begin where the layout says.
+template <class Sink>
+class IvfImage {
+public:
+    explicit IvfImage(const Sink& sink) noexcept : sink_(sink) {}
+
+    void bytes(const void* data, std::size_t count) {
+        if (count > 0) sink_(data, count);
+        written_ += count;
+    }
+    void floats(const std::vector<float>& values) { bytes(values.data(), values.size() * sizeof(float)); }
+    void align() {
+        const std::array<char, ivf_alignment> zeros{};
+        bytes(zeros.data(), (ivf_alignment - written_ % ivf_alignment) % ivf_alignment);
+    }
+
+private:
+    const Sink& sink_;
+    std::size_t written_ = 0;
+};
+
+/// Calls act(block, vectors in it) for the blocks of all lists in order.
+template <class Act>
+void each_block(const IvfBlocks& blocks, const Act& act) {
+    for (std::size_t list = 0; list < blocks.lists(); ++list) {
+        std::size_t left = blocks.count(list);
+        std::uint32_t block = blocks.head(list);
+        while (left > 0) {
+            const IvfBlocks::Run run = blocks.run(block, left, 1);
+            act(run.first, run.count);
+            left -= run.count;
+        }
+    }
+}
+
+/// Writes lists and model. `header` holds what is not theirs.
+/// Throws: Errc::unsupported_version on a big-endian machine; what the sink throws.
+template <class Sink>
+void save_ivf(const IvfModel& model, const IvfBlocks& blocks, IvfHeader header, std::string_view metric,
+              const Sink& sink) {
+    if constexpr (std::endian::native != std::endian::little) {
+        raise(Errc::unsupported_version, "ivf image: this format is for little-endian machines");
+    }
+    header.dim = static_cast<std::uint32_t>(model.dim());
+    header.lists = static_cast<std::uint32_t>(model.lists());
+    header.subvectors = static_cast<std::uint32_t>(model.codebooks.subvectors());
+    header.offsets = model.offsets;
+    header.trained_error = model.trained_error;
+    each_block(blocks, [&](std::uint32_t, std::size_t) { ++header.blocks; });
+
+    IvfImage<Sink> image(sink);
+    const std::string bytes = ivf_header(header, metric);
+    image.bytes(bytes.data(), bytes.size());
+    for (const std::vector<float>* part : {&model.centroids.values(), &model.mean, &model.codebooks.values()}) {
+        image.floats(*part);
+        image.align();
+    }
+    for (std::size_t list = 0; list < blocks.lists(); ++list) {
+        const std::uint32_t count = blocks.count(list);
+        image.bytes(&count, sizeof(count));
+    }
+    image.align();
+    each_block(blocks,
+               [&](std::uint32_t block, std::size_t) { image.bytes(blocks.record(block), blocks.record_bytes()); });
+    each_block(blocks, [&](std::uint32_t block, std::size_t) {
+        image.bytes(blocks.slots(block), IvfBlocks::vectors * sizeof(Slot));
+    });
+}
+
+struct MappedIvf {
+    IvfHeader header;
+    std::optional<std::pair<IvfModel, IvfBlocks>> trained;
+};
+
+/// The floats of a part. Throws: Errc::corrupt when one is not finite.
+inline std::vector<float> mapped_floats(std::span<const std::byte> image, std::uint64_t at, std::uint64_t count) {
+    std::vector<float> values(count);
+    if (count > 0) std::memcpy(values.data(), image.data() + at, count * sizeof(float));
+    for (std::size_t i = 0; i < count; ++i) {
+        if (!std::isfinite(values[i])) {
+            raise(Errc::corrupt, "ivf image: no finite number at offset " + std::to_string(at + 4 * i));
+        }
+    }
+    return values;
+}
+
+/// Reads and checks the header of an image of `count` rows.
+/// Throws: Errc::corrupt, Errc::unsupported_version; the text says what is wrong and at which offset.
+inline IvfHeader mapped_ivf_header(std::span<const std::byte> image, Slot count, std::string_view metric, bool coded) {
+    ByteReader reader(std::string_view(reinterpret_cast<const char*>(image.data()), image.size()));
+    std::string_view magic, stored_metric;
+    std::uint32_t version = 0;
+    IvfHeader header;
+    if (!reader.bytes(ivf_magic.size(), magic) || magic != ivf_magic) {
+        raise(Errc::corrupt, "ivf image: no magic number at offset 0");
+    }
+    if (!reader.u32(version) || version != ivf_version || std::endian::native != std::endian::little) {
+        raise(Errc::unsupported_version, "ivf image: version " + std::to_string(version) + " is not read here");
+    }
+    bool whole = image.size() >= ivf_header_bytes;
+    for (std::uint32_t* const number : {&header.dim, &header.lists, &header.count, &header.subvectors, &header.blocks,
+                                        &header.params.nprobe, &header.params.lists, &header.params.subvectors}) {
+        whole = whole && reader.u32(*number);
+    }
+    whole = whole && reader.f32(header.offsets.low) && reader.f32(header.offsets.step) &&
+            reader.bytes(ivf_metric_bytes, stored_metric) && reader.u64(header.params.seed) &&
+            reader.f64(header.trained_error) && reader.f64(header.added_error) && reader.u64(header.added);
+    if (!whole) {
+        raise(Errc::corrupt, "ivf image: ends at offset " + std::to_string(image.size()) + ", within its header");
+    }
+    const std::string expected = ivf_header({}, metric).substr(52, ivf_metric_bytes);
+    if (stored_metric != expected) raise(Errc::corrupt, "ivf image: another metric at offset 52");
+    if (header.count != count) {
+        raise(Errc::corrupt, "ivf image: the count at offset 20 is " + std::to_string(header.count) + ", not " +
+                                 std::to_string(count));
+    }
+    const bool trained = header.lists > 0;
+    const bool possible =
+        header.lists <= IvfParams::most_lists && header.params.lists <= IvfParams::most_lists &&
+        header.subvectors <= IvfParams::most_subvectors && header.params.subvectors <= IvfParams::most_subvectors &&
+        (header.subvectors > 0) == (coded && trained) && (header.dim > 0) == trained &&
+        header.blocks <= count / IvfBlocks::vectors + header.lists && std::isfinite(header.offsets.low) &&
+        header.offsets.step >= 0 && std::isfinite(header.offsets.step) && std::isfinite(header.trained_error) &&
+        std::isfinite(header.added_error);
+    if (!possible) raise(Errc::corrupt, "ivf image: impossible numbers in the header from offset 12");
+    const IvfLayout layout = IvfLayout::of(header);
+    const std::uint64_t end = trained ? layout.end : ivf_header_bytes;
+    if (image.size() != end) {
+        raise(Errc::corrupt, "ivf image: holds " + std::to_string(image.size()) + " bytes, its header asks for " +
+                                 std::to_string(end));
+    }
+    return header;
+}
+
+/// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
+inline MappedIvf map_ivf(std::span<const std::byte> image, Slot count, std::string_view metric, bool coded) {
+    MappedIvf mapped{mapped_ivf_header(image, count, metric, coded), {}};
+    const IvfHeader& header = mapped.header;
+    if (header.lists == 0) return mapped;
+    const IvfLayout layout = IvfLayout::of(header);
+    IvfModel model;
+    model.centroids =
+        Centroids(mapped_floats(image, layout.centroids, std::uint64_t{header.lists} * header.dim), header.dim);
+    if (coded) {
+        const std::uint64_t sub_dim = (header.dim + header.subvectors - std::uint64_t{1}) / header.subvectors;
+        model.mean = mapped_floats(image, layout.mean, header.dim);
+        model.codebooks =
+            Codebooks(mapped_floats(image, layout.words, sub_dim * header.subvectors * FastScanLayout::words),
+                      header.subvectors, FastScanLayout::words);
+    }
+    model.offsets = header.offsets;
+    model.trained_error = header.trained_error;
+
+    std::vector<std::uint32_t> counts(header.lists);
+    std::memcpy(counts.data(), image.data() + layout.counts, counts.size() * sizeof(std::uint32_t));
+    std::uint64_t vectors = 0, blocks = 0;
+    for (const std::uint32_t size : counts) {
+        vectors += size;
+        blocks += IvfBlocks::blocks_for(size);
+    }
+    if (vectors != count || blocks != header.blocks) {
+        raise(Errc::corrupt,
+              "ivf image: the counts of the lists from offset " + std::to_string(layout.counts) + " do not add up");
+    }
+    const std::size_t record_bytes = model.record_bytes();
+    mapped.trained.emplace(std::move(model), IvfBlocks(counts, record_bytes, image.data() + layout.records,
+                                                       reinterpret_cast<const Slot*>(image.data() + layout.slots)));
+    return mapped;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/ivf/search.hpp — asking the lists nearest to a query.
+//
+// Lists are read nearest first. Estimates of all lists are brought to one scale of whole numbers, the unit of the
+// rounded tables: a list begins at a base, and a vector adds its total. So the threshold that the first lists set rules
+// out most of the others' vectors inside the registers, and a list whose base is past it ends the scan. The best are
+// compared again by their own vectors, nearest estimate first.
+//
+// Thread safety: reads only; any number at a time, beside a writer.
+
+namespace kith::inline v0_single::detail {
+
+/// Memory of one search, carved from one piece.
+struct IvfScratch {
+    float* query = nullptr;           // as prepare_row writes vectors, less the mean under L2; zeros up to whole pieces
+    float* products = nullptr;        // with every centroid
+    Candidate* lists = nullptr;       // every list with its distance; the first ones that were asked for are sorted
+    float* tables = nullptr;          // 16 a piece
+    float* lows = nullptr;            // one a piece
+    std::uint8_t* rounded = nullptr;  // the tables of the scan
+    std::uint32_t* positions = nullptr;
+    std::uint16_t* totals = nullptr;
+
+    static constexpr std::size_t blocks_at_once = 16;
+
+    static IvfScratch carve(const IvfModel& model, ScratchMemory& memory) {
+        const std::size_t padded = std::max(model.dim(), model.codebooks.dim());
+        const std::size_t pieces = model.codebooks.subvectors();
+        const std::size_t scanned = blocks_at_once * IvfBlocks::vectors;
+        std::array<std::size_t, 9> at{};
+        const std::array<std::size_t, 8> bytes = {padded * sizeof(float),
+                                                  model.centroids.padded() * sizeof(float),
+                                                  model.lists() * sizeof(Candidate),
+                                                  pieces * FastScanLayout::words * sizeof(float),
+                                                  pieces * sizeof(float),
+                                                  FastScanLayout::table_bytes(model.pairs()),
+                                                  scanned * sizeof(std::uint32_t),
+                                                  scanned * sizeof(std::uint16_t)};
+        for (std::size_t i = 0; i < bytes.size(); ++i) at[i + 1] = at[i] + (bytes[i] + 63) / 64 * 64;
+        std::byte* const from = memory.take(at.back());
+        IvfScratch made;
+        made.query = reinterpret_cast<float*>(from + at[0]);
+        made.products = reinterpret_cast<float*>(from + at[1]);
+        made.lists = reinterpret_cast<Candidate*>(from + at[2]);
+        made.tables = reinterpret_cast<float*>(from + at[3]);
+        made.lows = reinterpret_cast<float*>(from + at[4]);
+        made.rounded = reinterpret_cast<std::uint8_t*>(from + at[5]);
+        made.positions = reinterpret_cast<std::uint32_t*>(from + at[6]);
+        made.totals = reinterpret_cast<std::uint16_t*>(from + at[7]);
+        return made;
+    }
+};
+
+/// A query against the lists of one model.
+template <class R>
+class IvfQuery {
+    static constexpr bool product = is_product_rows<R>;
+
+public:
+    IvfQuery(const IvfModel& model, const float* query, ScratchMemory& memory)
+        : model_(model), scratch_(IvfScratch::carve(model, memory)) {
+        const std::size_t dim = model.dim();
+        float scale = 1;
+        if constexpr (is_cosine_rows<R>) scale = inverse_norm(query, dim);
+        for (std::size_t d = 0; d < dim; ++d) scratch_.query[d] = query[d] * scale;
+        for (std::size_t d = dim; d < model.codebooks.dim(); ++d) scratch_.query[d] = 0;
+        model.centroids.products(scratch_.query, scratch_.products);
+        for (std::size_t list = 0; list < model.lists(); ++list) {
+            scratch_.lists[list] = Candidate(list_distance(list), static_cast<Slot>(list));
+        }
+    }
+
+    [[nodiscard]] const IvfScratch& scratch() const noexcept { return scratch_; }
+
+    /// Puts the next nearest lists in order, up to `count` of all; returns how many are.
+    std::size_t sort_lists(std::size_t sorted, std::size_t count) noexcept {
+        Candidate* const lists = scratch_.lists;
+        count = std::min(count, model_.lists());
+        if (count <= sorted) return sorted;
+        if (count < model_.lists()) std::nth_element(lists + sorted, lists + count - 1, lists + model_.lists());
+        std::sort(lists + sorted, lists + count);
+        return count;
+    }
+
+    /// Makes the tables and the unit in which estimates are counted.
+    void prepare_tables() noexcept {
+        if constexpr (!product) {
+            for (std::size_t d = 0; d < model_.dim(); ++d) scratch_.query[d] -= model_.mean[d];
+        }
+        const std::size_t pieces = model_.codebooks.subvectors();
+        const float factor = product ? -1.0F : -2.0F;
+        for (std::size_t d = 0; d < model_.codebooks.dim(); ++d) scratch_.query[d] *= factor;
+        model_.codebooks.products(scratch_.query, scratch_.tables);
+        float widest = 0, sum = 0;
+        kernels_.ranges(scratch_.tables, pieces, scratch_.lows, &widest, &sum);
+        // Totals stay below 65536: half of that for what comes from the tables, with what rounding adds, half for the
+        // offsets.
+        const float room = static_cast<float>(IvfOffsets::most) - static_cast<float>(pieces);
+        float unit = std::max(widest / static_cast<float>(FastScanLayout::most), sum / room);
+        const float step = model_.offsets.step;
+        shift_ = 0;
+        if (step > 0) {
+            // Offsets are only shifted, so the unit is theirs times a power of two.
+            float offset_unit = step;
+            for (; offset_unit < unit && shift_ < 15; ++shift_) offset_unit *= 2;
+            unit = std::max(offset_unit, unit);
+        }
+        reach_ = IvfOffsets::most >> shift_;
+        unit_ = 1;
+        if (unit > 0 && std::isfinite(unit) && std::isfinite(1 / unit)) {
+            unit_ = unit;
+            kernels_.round(scratch_.tables, pieces, scratch_.lows, 1 / unit, scratch_.rounded);
+            reach_ += static_cast<std::uint32_t>(sum / unit);
+        } else {  // elements near the largest float, or all zero: no table tells one word from another
+            std::memset(scratch_.rounded, 0, FastScanLayout::table_bytes(model_.pairs()));
+        }
+    }
+
+    /// Most totals lie below this.
+    [[nodiscard]] std::uint32_t reach() const noexcept { return reach_; }
+
+    /// Where estimates of the list that is number `at` in order begin.
+    [[nodiscard]] std::uint32_t base(std::size_t at) const noexcept {
+        constexpr float largest = 1e9F;
+        const float steps = (scratch_.lists[at].distance() - scratch_.lists[0].distance()) / unit_;
+        return steps > 0 ? static_cast<std::uint32_t>(std::min(steps, largest)) : 0;
+    }
+
+    /// Offers the allowed vectors of the list that is number `at` in order.
+    /// Throws: std::bad_alloc while `best` grows.
+    void scan(const IvfBlocks& blocks, std::size_t at, BitsetView allowed, IvfCandidates& best) {
+        const std::uint32_t list = scratch_.lists[at].slot(), base = this->base(at);
+        std::size_t left = blocks.count(list);
+        if (left == 0) return;
+        std::uint32_t block = blocks.head(list);
+        const FastScanQuery query{scratch_.rounded, model_.pairs(), shift_};
+        while (left > 0) {
+            if (best.threshold() < base) return;
+            const std::uint32_t limit = std::min<std::uint32_t>(best.threshold() - base, 65535);
+            const IvfBlocks::Run run = blocks.run(block, left, IvfScratch::blocks_at_once);
+            const std::size_t found =
+                kernels_.scan(query, blocks.record(run.first), run.count, static_cast<std::uint16_t>(limit),
+                              scratch_.positions, scratch_.totals);
+            const Slot* const slots = blocks.slots(run.first);
+            for (std::size_t i = 0; i < found; ++i) {
+                const Slot slot = slots[scratch_.positions[i]];
+                if (allowed.allows(slot)) best.add(base + scratch_.totals[i], slot);
+            }
+            left -= run.count;
+        }
+    }
+
+    /// Calls act(slot) for the allowed vectors of the list that is number `at` in order.
+    template <class Act>
+    void each(const IvfBlocks& blocks, std::size_t at, BitsetView allowed, const Act& act) const noexcept {
+        const std::uint32_t list = scratch_.lists[at].slot();
+        std::size_t left = blocks.count(list);
+        if (left == 0) return;
+        std::uint32_t block = blocks.head(list);
+        while (left > 0) {
+            const IvfBlocks::Run run = blocks.run(block, left, IvfScratch::blocks_at_once);
+            const Slot* const slots = blocks.slots(run.first);
+            for (std::size_t i = 0; i < run.count; ++i) {
+                if (allowed.allows(slots[i])) act(slots[i]);
+            }
+            left -= run.count;
+        }
+    }
+
+private:
+    [[nodiscard]] float list_distance(std::size_t list) const noexcept {
+        return product ? -scratch_.products[list] : 2 * (model_.centroids.half_norm(list) - scratch_.products[list]);
+    }
+
+    const IvfModel& model_;
+    IvfScratch scratch_;
+    FastScanKernels kernels_ = model_.scan;
+    float unit_ = 1;      // of estimates, on the scale of the distance
+    unsigned shift_ = 0;  // of the offsets
+    std::uint32_t reach_ = 0;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+/// Lists hold nothing but slots: every vector of a list that is read is compared by itself.
+struct IvfRaw {
+    static constexpr std::string_view name = "raw";  // stored on disk: never rename
+    static constexpr bool coded = false;
+    static constexpr float rescore = 1;
+};
+
+/// Lists hold 4 bits for each piece of a vector.
+struct IvfPq {
+    static constexpr std::string_view name = "pq4";  // stored on disk: never rename
+    static constexpr bool coded = true;
+    static constexpr float rescore = 20;  ///< times the wanted number are compared by their vectors
+};
+
+template <class R, class Codes = IvfPq>
+class IvfIndex {
+public:
+    /// An index without rows. Throws: std::bad_alloc.
+    IvfIndex(const IvfParams& params, Slot capacity) : params_(params), capacity_(capacity) {}
+
+    /// The index of `count` rows that save() wrote, over bytes that outlive it; it serves searches only.
+    /// Requires: image.data() is aligned to 64 bytes.
+    /// Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
+    [[nodiscard]] static IvfIndex map(std::span<const std::byte> image, Slot count) {
+        detail::MappedIvf mapped = detail::map_ivf(image, count, metric, Codes::coded);
+        IvfIndex index(mapped.header.params, count);
+        if (mapped.trained) {
+            auto made =
+                std::make_unique<Trained>(Trained{std::move(mapped.trained->first), std::move(mapped.trained->second)});
+            made->added_error = mapped.header.added_error;
+            made->added = mapped.header.added;
+            index.adopt(std::move(made));
+        }
+        index.size_ = count;
+        return index;
+    }
+
+    IvfIndex(IvfIndex&& other) noexcept
+        : params_(other.params_),
+          capacity_(other.capacity_),
+          trained_(std::move(other.trained_)),
+          lists_(other.lists_.exchange(nullptr)),
+          size_(other.size_.exchange(0)) {}
+
+    /// Searches are told of the slots below this.
+    [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
+    [[nodiscard]] const IvfParams& params() const noexcept { return params_; }
+
+    /// Lists there are; 0 while it is not trained.
+    [[nodiscard]] std::size_t lists() const noexcept { return trained_ ? trained_->model.lists() : 0; }
+
+    /// How far rows lie from their centroids, as a multiple of how far those did that it was trained with. Above 1.2 or
+    /// so, retrain() pays. 1 where nothing was added since.
+    [[nodiscard]] double drift() const noexcept {
+        if (!trained_ || trained_->added == 0 || !(trained_->model.trained_error > 0)) return 1;
+        return trained_->added_error / static_cast<double>(trained_->added) / trained_->model.trained_error;
+    }
+
+    /// Adds the slots from size() up to `count`, and trains the lists first once there are enough rows.
+    /// Requires: count is at most the capacity; those rows are readable and stay as they are.
+    /// Throws: Errc::invalid_argument for parameters that do not fit the rows, std::bad_alloc; nothing has changed.
+    void insert(const R& rows, Slot count, unsigned threads = 1) {
+        insert(rows, count, Training{.seed = params_.seed, .threads = threads, .progress = {}});
+    }
+
+    /// The same, with progress; what it throws is thrown on, and nothing has changed.
+    void insert(const R& rows, Slot count, const Training& training) {
+        const Slot first = size();
+        if (count <= first) return;
+        KITH_ASSERT(count <= capacity_);
+        if (trained_) {
+            double error = 0;
+            const auto list_of = detail::lists_of(trained_->model, rows, first, count, training.threads, error);
+            detail::fill_lists(trained_->model, trained_->blocks, rows, first, list_of, training.threads);
+            trained_->added_error += error;
+            trained_->added += count - first;
+        } else if (count >= params_.trains_from()) {
+            adopt(train(rows, count, training));
+        }
+        size_.store(count, std::memory_order_release);
+    }
+
+    /// Learns lists and codes anew from all rows. Requires: nothing else runs.
+    /// Throws: as insert; the index is then as before.
+    void retrain(const R& rows, const Training& training) {
+        if (size() == 0 || size() < params_.lists_for(size())) return;
+        adopt(train(rows, size(), training));
+    }
+
+    /// The nearest allowed slots of the lists that are read, nearest first, equal distances by slot; returns how many.
+    /// Lists are read until params.limit slots were found or there are no more.
+    /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
+    /// Throws: std::bad_alloc while `scratch` still grows.
+    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
+                       Neighbor* out) const {
+        const Slot returned = std::min(size(), params.allowed.count());
+        const BitsetView allowed = params.allowed.first(returned);
+        const std::size_t limit = std::min<std::size_t>(params.limit, returned);
+        TopK best(std::span(out, limit));
+        if (limit == 0) return 0;
+        const Trained* const trained = lists_.load(std::memory_order_acquire);
+        // A mapped image of another dimension cannot be asked; its rows can.
+        if (trained == nullptr || trained->model.dim() != rows.dim()) {
+            detail::scan(rows.scorer(query, scratch.query), 0, returned, allowed, best);
+            return best.sorted().size();
+        }
+        const std::size_t nprobe = params.nprobe != 0 ? params.nprobe : usual_nprobe(trained->model.lists());
+        detail::IvfQuery<R> asked(trained->model, query, scratch.lists);
+        if constexpr (Codes::coded) {
+            const float rescore = params.rescore > 0 ? params.rescore : Codes::rescore;
+            search_codes(*trained, asked, allowed, limit, nprobe, rescore, scratch);
+            compare(rows.scorer(query, scratch.query), scratch, best);
+        } else {
+            search_raw(*trained, asked, allowed, limit, nprobe, rows.scorer(query, scratch.query), best);
+        }
+        return best.sorted().size();
+    }
+
+    /// Writes the image that map() reads. Requires: no insert runs.
+    template <class Sink>
+    void save(const Sink& sink) const {
+        detail::IvfHeader header;
+        header.count = size();
+        header.params = params_;
+        if (!trained_) {
+            const std::string bytes = detail::ivf_header(header, metric);
+            sink(bytes.data(), bytes.size());
+            return;
+        }
+        header.added_error = trained_->added_error;
+        header.added = trained_->added;
+        detail::save_ivf(trained_->model, trained_->blocks, header, metric, sink);
+    }
+
+private:
+    static constexpr std::string_view metric = detail::MetricOf<R>::type::name;
+
+    struct Trained {
+        detail::IvfModel model;
+        detail::IvfBlocks blocks;
+        double added_error = 0;  // sum of squared distances of rows added since it was trained
+        std::size_t added = 0;   // rows added since
+    };
+
+    [[nodiscard]] static std::size_t usual_nprobe_of(std::size_t lists) noexcept {
+        return std::max<std::size_t>(8, lists / 16);
+    }
+    [[nodiscard]] std::size_t usual_nprobe(std::size_t lists) const noexcept {
+        return params_.nprobe != 0 ? params_.nprobe : usual_nprobe_of(lists);
+    }
+
+    [[nodiscard]] std::unique_ptr<Trained> train(const R& rows, Slot count, const Training& training) const {
+        detail::IvfModel model = detail::train_ivf(rows, count, params_, Codes::coded, training);
+        detail::IvfBlocks blocks(model.lists(), model.record_bytes(), capacity_);
+        auto made = std::make_unique<Trained>(Trained{std::move(model), std::move(blocks)});
+        double error = 0;
+        const auto list_of = detail::lists_of(made->model, rows, 0, count, training.threads, error);
+        detail::fill_lists(made->model, made->blocks, rows, 0, list_of, training.threads);
+        made->model.trained_error = error / count;
+        return made;
+    }
+
+    void adopt(std::unique_ptr<Trained> made) noexcept {
+        lists_.store(made.get(), std::memory_order_release);
+        trained_ = std::move(made);
+    }
+
+    static void search_codes(const Trained& trained, detail::IvfQuery<R>& asked, BitsetView allowed, std::size_t limit,
+                             std::size_t nprobe, float rescore, SearchScratch& scratch) {
+        const auto wanted = std::max(limit, static_cast<std::size_t>(static_cast<float>(limit) * rescore));
+        std::size_t read = 0, sorted = asked.sort_lists(0, nprobe);
+        asked.prepare_tables();
+        scratch.candidates.reset(wanted, asked.reach());
+        while (read < sorted) {
+            for (; read < sorted; ++read) asked.scan(trained.blocks, read, allowed, scratch.candidates);
+            if (scratch.candidates.size() < limit) sorted = asked.sort_lists(sorted, 2 * sorted);
+        }
+    }
+
+    template <Scorer S>
+    static void compare(const S& scorer, SearchScratch& scratch, TopK& best) {
+        auto* const ordered = scratch.lists.take_array<IvfCandidate>(scratch.candidates.size());
+        const std::size_t count = scratch.candidates.ordered(ordered);
+        detail::ScanBlock<S> block(scorer, best);
+        for (std::size_t i = 0; i < count; ++i) block.add(ordered[i].slot);
+        block.flush();
+    }
+
+    template <Scorer S>
+    static void search_raw(const Trained& trained, detail::IvfQuery<R>& asked, BitsetView allowed, std::size_t limit,
+                           std::size_t nprobe, const S& scorer, TopK& best) {
+        detail::ScanBlock<S> block(scorer, best);
+        std::size_t read = 0, sorted = asked.sort_lists(0, nprobe);
+        while (read < sorted) {
+            for (; read < sorted; ++read)
+                asked.each(trained.blocks, read, allowed, [&](Slot slot) { block.add(slot); });
+            block.flush();
+            if (best.size() < limit) sorted = asked.sort_lists(sorted, 2 * sorted);
+        }
+    }
+
+    IvfParams params_;
+    Slot capacity_;
+    std::unique_ptr<Trained> trained_;
+    std::atomic<const Trained*> lists_ = nullptr;  // trained_, for those who search
+    std::atomic<Slot> size_ = 0;
+};
+
+/// Reads the lists nearest to the query: trained in seconds, exact enough with codes and rescoring.
+template <IvfParams P = IvfParams{}, class Codes = IvfPq>
+struct Ivf {
+    static constexpr std::string_view name = Codes::coded ? "ivf_pq4" : "ivf_raw";  // stored on disk: never rename
+    static constexpr IvfParams params = P;
+    static_assert(P.lists <= IvfParams::most_lists, "kith: Ivf: lists must be at most 1048576");
+    static_assert(P.subvectors <= IvfParams::most_subvectors, "kith: Ivf: subvectors must be at most 4096");
+
+    template <class R>
+    using Index = IvfIndex<R, Codes>;
+
+    template <class R>
+    [[nodiscard]] static IvfIndex<R, Codes> make(Slot capacity) {
+        return IvfIndex<R, Codes>(P, capacity);
+    }
+
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    template <class R>
+    [[nodiscard]] static IvfIndex<R, Codes> map(std::span<const std::byte> image, Slot count) {
+        return IvfIndex<R, Codes>::map(image, count);
+    }
+};
+
+}  // namespace kith::inline v0_single
 
 // kith/quantize.hpp — fewer bytes a vector, and distances from those bytes.
 

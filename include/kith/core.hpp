@@ -9,6 +9,7 @@
 #include "kith/core/error.hpp"
 #include "kith/core/matrix_view.hpp"
 #include "kith/core/neighbor.hpp"
+#include "kith/core/parallel.hpp"
 #include "kith/core/random.hpp"
 #include "kith/core/reserved_memory.hpp"
 #include "kith/core/scratch_memory.hpp"

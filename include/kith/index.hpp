@@ -6,6 +6,8 @@
 #include "kith/index/coded_index.hpp"
 #include "kith/index/flat.hpp"
 #include "kith/index/hnsw.hpp"
+#include "kith/index/ivf.hpp"
+#include "kith/index/ivf_candidates.hpp"
 #include "kith/index/raw_rows.hpp"
 #include "kith/index/row_memory.hpp"
 #include "kith/index/search_params.hpp"

@@ -1,7 +1,10 @@
 // kith/quantize.hpp — fewer bytes a vector, and distances from those bytes.
 #pragma once
 
+#include "kith/quantize/centroids.hpp"
+#include "kith/quantize/codebooks.hpp"
 #include "kith/quantize/codec.hpp"
+#include "kith/quantize/kmeans.hpp"
 #include "kith/quantize/mean.hpp"
 #include "kith/quantize/rotation.hpp"
 #include "kith/quantize/scalar.hpp"

@@ -68,4 +68,12 @@ CodeKernels code_kernels<4>(Isa isa) noexcept {
     return detail::table_of(isa).codes4;
 }
 
+ProductKernels product_kernels(Isa isa) noexcept {
+    return detail::table_of(isa).products;
+}
+
+FastScanKernels fast_scan_kernels(Isa isa) noexcept {
+    return detail::table_of(isa).fast_scan;
+}
+
 }  // namespace kith::inline v0

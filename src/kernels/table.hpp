@@ -5,7 +5,9 @@
 #pragma once
 
 #include "kith/distance/code_kernels.hpp"
+#include "kith/distance/fast_scan.hpp"
 #include "kith/distance/kernels.hpp"
+#include "kith/distance/products.hpp"
 
 namespace kith::inline v0 {
 
@@ -17,6 +19,8 @@ struct KernelTable {
     Kernels<float> inner_product;
     CodeKernels codes8;
     CodeKernels codes4;
+    ProductKernels products;
+    FastScanKernels fast_scan;
 };
 
 KernelTable scalar_kernels() noexcept;       // every processor

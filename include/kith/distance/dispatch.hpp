@@ -6,6 +6,7 @@
 
 #include "kith/core/config.hpp"
 #include "kith/distance/code_kernels.hpp"
+#include "kith/distance/fast_scan.hpp"
 #include "kith/distance/inner_product.hpp"
 #include "kith/distance/isa.hpp"
 #include "kith/distance/kernels.hpp"
@@ -13,6 +14,9 @@
 #include "kith/distance/metric.hpp"
 #include "kith/distance/portable.hpp"
 #include "kith/distance/portable_codes.hpp"
+#include "kith/distance/portable_fast_scan.hpp"
+#include "kith/distance/portable_products.hpp"
+#include "kith/distance/products.hpp"
 
 namespace kith::inline v0 {
 
@@ -38,6 +42,12 @@ CodeKernels code_kernels<8>(Isa isa) noexcept;
 template <>
 CodeKernels code_kernels<4>(Isa isa) noexcept;
 
+/// Products of many with many. Requires: supports(isa).
+[[nodiscard]] ProductKernels product_kernels(Isa isa) noexcept;
+
+/// Sums of table entries in registers. Requires: supports(isa).
+[[nodiscard]] FastScanKernels fast_scan_kernels(Isa isa) noexcept;
+
 #else
 
 /// The kernels of metric M over elements T; InnerProduct gives −⟨a, b⟩. Cosine is made from those and the rows' norms.
@@ -51,6 +61,18 @@ template <class M, class T, class Flags = detail::ThisBuild>
 template <unsigned bits, class Flags = detail::ThisBuild>
 [[nodiscard]] CodeKernels code_kernels(Isa) noexcept {
     return detail::portable_code_kernels<bits, Flags>();
+}
+
+/// Products of many with many.
+template <class Flags = detail::ThisBuild>
+[[nodiscard]] ProductKernels product_kernels(Isa) noexcept {
+    return detail::portable_product_kernels<Flags>();
+}
+
+/// Sums of table entries, in blocks.
+template <class Flags = detail::ThisBuild>
+[[nodiscard]] FastScanKernels fast_scan_kernels(Isa) noexcept {
+    return detail::portable_fast_scan_kernels<Flags>();
 }
 
 #endif

@@ -9,6 +9,7 @@
 #include "kith/core/neighbor.hpp"
 #include "kith/core/scratch_memory.hpp"
 #include "kith/index/candidate.hpp"
+#include "kith/index/ivf_candidates.hpp"
 #include "kith/index/visited_set.hpp"
 
 #include <vector>
@@ -23,6 +24,8 @@ struct SearchScratch {
     std::vector<Candidate> frontier;  // with exclusions: what is still to expand, a heap with the nearest on top
     std::vector<Candidate> found;     // with exclusions: the best allowed ones, a heap with the farthest on top
     std::vector<Neighbor> neighbors;  // answers of the graph, before those of the scan join them
+    ScratchMemory lists;              // IVF: distances of the lists, tables, blocks
+    IvfCandidates candidates;         // IVF: the best by their codes
     std::vector<Neighbor> coarse;     // answers by codes, before they are compared by their vectors
 };
 

@@ -1,0 +1,107 @@
+// kith/distance/portable_products.hpp — the kernels of products.hpp in plain C++.
+//
+// As portable.hpp: each carries the flags of the source it was compiled in.
+#pragma once
+
+#include "kith/distance/portable.hpp"
+#include "kith/distance/products.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace kith::inline v0 {
+
+namespace detail {
+
+inline constexpr std::size_t portable_panel = 16;
+
+/// `rows` rows against one panel.
+template <class Flags, std::size_t rows>
+void portable_product_tile(const float* from, std::size_t stride, const float* panel, std::size_t dim, float* out,
+                           std::size_t out_stride) noexcept {
+    float sums[rows][portable_panel] = {};
+    for (std::size_t d = 0; d < dim; ++d) {
+        for (std::size_t row = 0; row < rows; ++row) {
+            const float element = from[row * stride + d];
+            for (std::size_t lane = 0; lane < portable_panel; ++lane) {
+                sums[row][lane] += element * panel[d * portable_panel + lane];
+            }
+        }
+    }
+    for (std::size_t row = 0; row < rows; ++row) {
+        for (std::size_t lane = 0; lane < portable_panel; ++lane) out[row * out_stride + lane] = sums[row][lane];
+    }
+}
+
+template <class Flags>
+void portable_products(const float* rows, std::size_t stride, std::size_t count, const float* panels,
+                       std::size_t panel_count, std::size_t dim, float* out, std::size_t out_stride) noexcept {
+    constexpr std::size_t tile = 2;
+    for (std::size_t at = 0; at < panel_count; ++at) {
+        const float* panel = panels + at * portable_panel * dim;
+        std::size_t row = 0;
+        for (; row + tile <= count; row += tile) {
+            portable_product_tile<Flags, tile>(rows + row * stride, stride, panel, dim,
+                                               out + row * out_stride + at * portable_panel, out_stride);
+        }
+        for (; row < count; ++row) {
+            portable_product_tile<Flags, 1>(rows + row * stride, stride, panel, dim,
+                                            out + row * out_stride + at * portable_panel, out_stride);
+        }
+    }
+}
+
+template <class Flags>
+std::uint32_t portable_nearest(const float* products, const float* half_norms, std::size_t count,
+                               float* least) noexcept {
+    std::uint32_t nearest = 0;
+    float best = half_norms[0] - products[0];
+    for (std::size_t i = 1; i < count; ++i) {
+        const float score = half_norms[i] - products[i];
+        if (score < best) {
+            best = score;
+            nearest = static_cast<std::uint32_t>(i);
+        }
+    }
+    *least = best;
+    return nearest;
+}
+
+template <class Flags>
+void portable_words(const float* vector, const float* codebooks, std::size_t subvectors, std::size_t sub_dim,
+                    std::size_t words, float* out) noexcept {
+    constexpr std::size_t lanes = 16;
+    for (std::size_t m = 0; m < subvectors; ++m) {
+        for (std::size_t first = 0; first < words; first += lanes) {
+            float sums[lanes] = {};
+            for (std::size_t d = 0; d < sub_dim; ++d) {
+                const float element = vector[m * sub_dim + d];
+                const float* word = codebooks + (m * sub_dim + d) * words + first;
+                for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += element * word[lane];
+            }
+            for (std::size_t lane = 0; lane < lanes; ++lane) out[m * words + first + lane] = sums[lane];
+        }
+    }
+}
+
+template <class Flags>
+void portable_nearest_words(const float* vector, const float* codebooks, const float* half_norms,
+                            std::size_t subvectors, std::size_t sub_dim, std::size_t words,
+                            std::uint8_t* out) noexcept {
+    float products[256];
+    for (std::size_t m = 0; m < subvectors; ++m) {
+        portable_words<Flags>(vector + m * sub_dim, codebooks + m * sub_dim * words, 1, sub_dim, words, products);
+        float least = 0;
+        out[m] = static_cast<std::uint8_t>(portable_nearest<Flags>(products, half_norms + m * words, words, &least));
+    }
+}
+
+template <class Flags>
+constexpr ProductKernels portable_product_kernels() noexcept {
+    return {portable_panel, portable_products<Flags>, portable_nearest<Flags>, portable_words<Flags>,
+            portable_nearest_words<Flags>};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0

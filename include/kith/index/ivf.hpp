@@ -1,0 +1,277 @@
+// kith/index/ivf.hpp — an inverted file: vectors in lists around centroids, of which a search reads the nearest few.
+//
+// It is trained in seconds where a graph takes minutes, and reads memory in order. Lists hold codes of 4 bits a piece
+// that a scan adds up in registers (or nothing but slots); the best are compared again by their own vectors, which are
+// Rows that every call is given. The back room index/ivf/ holds its parts: model, blocks, fill, search, format.
+//
+// Until there are enough rows to train it, a search compares all of them. Rows that come later join the lists as they
+// are; drift() says how much worse they fit, and retrain() begins anew.
+//
+// InnerProduct: lists are those of L2, read in the order of ⟨q, c⟩. That is right for vectors of similar length; where
+// lengths differ widely, more lists must be read for the same recall.
+//
+// Thread safety: insert is called by one thread at a time; search by any number, beside it, without waiting. While
+// retrain runs, and is assigned, nothing else may.
+// Source: Sivic & Zisserman, ICCV 2003; Jégou, Douze & Schmid, IEEE TPAMI 33(1), 2011.
+#pragma once
+
+#include "kith/core/assert.hpp"
+#include "kith/core/error.hpp"
+#include "kith/core/neighbor.hpp"
+#include "kith/core/slot.hpp"
+#include "kith/core/top_k.hpp"
+#include "kith/index/flat.hpp"
+#include "kith/index/ivf/blocks.hpp"
+#include "kith/index/ivf/fill.hpp"
+#include "kith/index/ivf/format.hpp"
+#include "kith/index/ivf/model.hpp"
+#include "kith/index/ivf/params.hpp"
+#include "kith/index/ivf/search.hpp"
+#include "kith/index/search_params.hpp"
+#include "kith/index/search_scratch.hpp"
+#include "kith/quantize/training.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace kith::inline v0 {
+
+/// Lists hold nothing but slots: every vector of a list that is read is compared by itself.
+struct IvfRaw {
+    static constexpr std::string_view name = "raw";  // stored on disk: never rename
+    static constexpr bool coded = false;
+    static constexpr float rescore = 1;
+};
+
+/// Lists hold 4 bits for each piece of a vector.
+struct IvfPq {
+    static constexpr std::string_view name = "pq4";  // stored on disk: never rename
+    static constexpr bool coded = true;
+    static constexpr float rescore = 20;  ///< times the wanted number are compared by their vectors
+};
+
+template <class R, class Codes = IvfPq>
+class IvfIndex {
+public:
+    /// An index without rows. Throws: std::bad_alloc.
+    IvfIndex(const IvfParams& params, Slot capacity) : params_(params), capacity_(capacity) {}
+
+    /// The index of `count` rows that save() wrote, over bytes that outlive it; it serves searches only.
+    /// Requires: image.data() is aligned to 64 bytes.
+    /// Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
+    [[nodiscard]] static IvfIndex map(std::span<const std::byte> image, Slot count) {
+        detail::MappedIvf mapped = detail::map_ivf(image, count, metric, Codes::coded);
+        IvfIndex index(mapped.header.params, count);
+        if (mapped.trained) {
+            auto made =
+                std::make_unique<Trained>(Trained{std::move(mapped.trained->first), std::move(mapped.trained->second)});
+            made->added_error = mapped.header.added_error;
+            made->added = mapped.header.added;
+            index.adopt(std::move(made));
+        }
+        index.size_ = count;
+        return index;
+    }
+
+    IvfIndex(IvfIndex&& other) noexcept
+        : params_(other.params_),
+          capacity_(other.capacity_),
+          trained_(std::move(other.trained_)),
+          lists_(other.lists_.exchange(nullptr)),
+          size_(other.size_.exchange(0)) {}
+
+    /// Searches are told of the slots below this.
+    [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
+    [[nodiscard]] const IvfParams& params() const noexcept { return params_; }
+
+    /// Lists there are; 0 while it is not trained.
+    [[nodiscard]] std::size_t lists() const noexcept { return trained_ ? trained_->model.lists() : 0; }
+
+    /// How far rows lie from their centroids, as a multiple of how far those did that it was trained with. Above 1.2 or
+    /// so, retrain() pays. 1 where nothing was added since.
+    [[nodiscard]] double drift() const noexcept {
+        if (!trained_ || trained_->added == 0 || !(trained_->model.trained_error > 0)) return 1;
+        return trained_->added_error / static_cast<double>(trained_->added) / trained_->model.trained_error;
+    }
+
+    /// Adds the slots from size() up to `count`, and trains the lists first once there are enough rows.
+    /// Requires: count is at most the capacity; those rows are readable and stay as they are.
+    /// Throws: Errc::invalid_argument for parameters that do not fit the rows, std::bad_alloc; nothing has changed.
+    void insert(const R& rows, Slot count, unsigned threads = 1) {
+        insert(rows, count, Training{.seed = params_.seed, .threads = threads, .progress = {}});
+    }
+
+    /// The same, with progress; what it throws is thrown on, and nothing has changed.
+    void insert(const R& rows, Slot count, const Training& training) {
+        const Slot first = size();
+        if (count <= first) return;
+        KITH_ASSERT(count <= capacity_);
+        if (trained_) {
+            double error = 0;
+            const auto list_of = detail::lists_of(trained_->model, rows, first, count, training.threads, error);
+            detail::fill_lists(trained_->model, trained_->blocks, rows, first, list_of, training.threads);
+            trained_->added_error += error;
+            trained_->added += count - first;
+        } else if (count >= params_.trains_from()) {
+            adopt(train(rows, count, training));
+        }
+        size_.store(count, std::memory_order_release);
+    }
+
+    /// Learns lists and codes anew from all rows. Requires: nothing else runs.
+    /// Throws: as insert; the index is then as before.
+    void retrain(const R& rows, const Training& training) {
+        if (size() == 0 || size() < params_.lists_for(size())) return;
+        adopt(train(rows, size(), training));
+    }
+
+    /// The nearest allowed slots of the lists that are read, nearest first, equal distances by slot; returns how many.
+    /// Lists are read until params.limit slots were found or there are no more.
+    /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
+    /// Throws: std::bad_alloc while `scratch` still grows.
+    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
+                       Neighbor* out) const {
+        const Slot returned = std::min(size(), params.allowed.count());
+        const BitsetView allowed = params.allowed.first(returned);
+        const std::size_t limit = std::min<std::size_t>(params.limit, returned);
+        TopK best(std::span(out, limit));
+        if (limit == 0) return 0;
+        const Trained* const trained = lists_.load(std::memory_order_acquire);
+        // A mapped image of another dimension cannot be asked; its rows can.
+        if (trained == nullptr || trained->model.dim() != rows.dim()) {
+            detail::scan(rows.scorer(query, scratch.query), 0, returned, allowed, best);
+            return best.sorted().size();
+        }
+        const std::size_t nprobe = params.nprobe != 0 ? params.nprobe : usual_nprobe(trained->model.lists());
+        detail::IvfQuery<R> asked(trained->model, query, scratch.lists);
+        if constexpr (Codes::coded) {
+            const float rescore = params.rescore > 0 ? params.rescore : Codes::rescore;
+            search_codes(*trained, asked, allowed, limit, nprobe, rescore, scratch);
+            compare(rows.scorer(query, scratch.query), scratch, best);
+        } else {
+            search_raw(*trained, asked, allowed, limit, nprobe, rows.scorer(query, scratch.query), best);
+        }
+        return best.sorted().size();
+    }
+
+    /// Writes the image that map() reads. Requires: no insert runs.
+    template <class Sink>
+    void save(const Sink& sink) const {
+        detail::IvfHeader header;
+        header.count = size();
+        header.params = params_;
+        if (!trained_) {
+            const std::string bytes = detail::ivf_header(header, metric);
+            sink(bytes.data(), bytes.size());
+            return;
+        }
+        header.added_error = trained_->added_error;
+        header.added = trained_->added;
+        detail::save_ivf(trained_->model, trained_->blocks, header, metric, sink);
+    }
+
+private:
+    static constexpr std::string_view metric = detail::MetricOf<R>::type::name;
+
+    struct Trained {
+        detail::IvfModel model;
+        detail::IvfBlocks blocks;
+        double added_error = 0;  // sum of squared distances of rows added since it was trained
+        std::size_t added = 0;   // rows added since
+    };
+
+    [[nodiscard]] static std::size_t usual_nprobe_of(std::size_t lists) noexcept {
+        return std::max<std::size_t>(8, lists / 16);
+    }
+    [[nodiscard]] std::size_t usual_nprobe(std::size_t lists) const noexcept {
+        return params_.nprobe != 0 ? params_.nprobe : usual_nprobe_of(lists);
+    }
+
+    [[nodiscard]] std::unique_ptr<Trained> train(const R& rows, Slot count, const Training& training) const {
+        detail::IvfModel model = detail::train_ivf(rows, count, params_, Codes::coded, training);
+        detail::IvfBlocks blocks(model.lists(), model.record_bytes(), capacity_);
+        auto made = std::make_unique<Trained>(Trained{std::move(model), std::move(blocks)});
+        double error = 0;
+        const auto list_of = detail::lists_of(made->model, rows, 0, count, training.threads, error);
+        detail::fill_lists(made->model, made->blocks, rows, 0, list_of, training.threads);
+        made->model.trained_error = error / count;
+        return made;
+    }
+
+    void adopt(std::unique_ptr<Trained> made) noexcept {
+        lists_.store(made.get(), std::memory_order_release);
+        trained_ = std::move(made);
+    }
+
+    static void search_codes(const Trained& trained, detail::IvfQuery<R>& asked, BitsetView allowed, std::size_t limit,
+                             std::size_t nprobe, float rescore, SearchScratch& scratch) {
+        const auto wanted = std::max(limit, static_cast<std::size_t>(static_cast<float>(limit) * rescore));
+        std::size_t read = 0, sorted = asked.sort_lists(0, nprobe);
+        asked.prepare_tables();
+        scratch.candidates.reset(wanted, asked.reach());
+        while (read < sorted) {
+            for (; read < sorted; ++read) asked.scan(trained.blocks, read, allowed, scratch.candidates);
+            if (scratch.candidates.size() < limit) sorted = asked.sort_lists(sorted, 2 * sorted);
+        }
+    }
+
+    template <Scorer S>
+    static void compare(const S& scorer, SearchScratch& scratch, TopK& best) {
+        auto* const ordered = scratch.lists.take_array<IvfCandidate>(scratch.candidates.size());
+        const std::size_t count = scratch.candidates.ordered(ordered);
+        detail::ScanBlock<S> block(scorer, best);
+        for (std::size_t i = 0; i < count; ++i) block.add(ordered[i].slot);
+        block.flush();
+    }
+
+    template <Scorer S>
+    static void search_raw(const Trained& trained, detail::IvfQuery<R>& asked, BitsetView allowed, std::size_t limit,
+                           std::size_t nprobe, const S& scorer, TopK& best) {
+        detail::ScanBlock<S> block(scorer, best);
+        std::size_t read = 0, sorted = asked.sort_lists(0, nprobe);
+        while (read < sorted) {
+            for (; read < sorted; ++read)
+                asked.each(trained.blocks, read, allowed, [&](Slot slot) { block.add(slot); });
+            block.flush();
+            if (best.size() < limit) sorted = asked.sort_lists(sorted, 2 * sorted);
+        }
+    }
+
+    IvfParams params_;
+    Slot capacity_;
+    std::unique_ptr<Trained> trained_;
+    std::atomic<const Trained*> lists_ = nullptr;  // trained_, for those who search
+    std::atomic<Slot> size_ = 0;
+};
+
+/// Reads the lists nearest to the query: trained in seconds, exact enough with codes and rescoring.
+template <IvfParams P = IvfParams{}, class Codes = IvfPq>
+struct Ivf {
+    static constexpr std::string_view name = Codes::coded ? "ivf_pq4" : "ivf_raw";  // stored on disk: never rename
+    static constexpr IvfParams params = P;
+    static_assert(P.lists <= IvfParams::most_lists, "kith: Ivf: lists must be at most 1048576");
+    static_assert(P.subvectors <= IvfParams::most_subvectors, "kith: Ivf: subvectors must be at most 4096");
+
+    template <class R>
+    using Index = IvfIndex<R, Codes>;
+
+    template <class R>
+    [[nodiscard]] static IvfIndex<R, Codes> make(Slot capacity) {
+        return IvfIndex<R, Codes>(P, capacity);
+    }
+
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    template <class R>
+    [[nodiscard]] static IvfIndex<R, Codes> map(std::span<const std::byte> image, Slot count) {
+        return IvfIndex<R, Codes>::map(image, count);
+    }
+};
+
+}  // namespace kith::inline v0

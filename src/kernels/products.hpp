@@ -1,0 +1,158 @@
+// src/kernels/products.hpp — products of many rows with many vectors, and the nearest of them, in registers.
+//
+// A tile of rows and one panel, two registers wide, keep all their sums in registers: each element that is read meets
+// a dozen others. Sums run over the dimension in order, so a product does not depend on the tile it was computed in.
+//
+// Only sources built for one instruction set include this; see table.hpp for how they are reached.
+// Source: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34(3), 2008.
+#pragma once
+
+#include "kernels/simd.hpp"
+#include "kith/distance/products.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace kith::inline v0 {
+
+namespace detail {
+
+/// Rows that fit in the registers beside two of a panel and one element.
+template <class A>
+inline constexpr std::size_t tile_rows = Floats<A>::size == 8 ? 6 : 12;  // AVX2 has 16 registers, the others 32
+
+template <class A, std::size_t count>
+[[gnu::always_inline]] inline void product_tile(const float* rows, std::size_t stride, const float* panel,
+                                                std::size_t dim, float* out, std::size_t out_stride) noexcept {
+    constexpr std::size_t width = Floats<A>::size;
+    Floats<A> low[count], high[count];
+#pragma GCC unroll 16
+    for (std::size_t row = 0; row < count; ++row) low[row] = high[row] = Floats<A>(0.0F);
+    for (std::size_t d = 0; d < dim; ++d) {
+        const Floats<A> first = load<A>(panel + d * 2 * width);
+        const Floats<A> second = load<A>(panel + d * 2 * width + width);
+#pragma GCC unroll 16
+        for (std::size_t row = 0; row < count; ++row) {
+            const Floats<A> element(rows[row * stride + d]);
+            low[row] = xsimd::fma(element, first, low[row]);
+            high[row] = xsimd::fma(element, second, high[row]);
+        }
+    }
+#pragma GCC unroll 16
+    for (std::size_t row = 0; row < count; ++row) {
+        low[row].store_unaligned(out + row * out_stride);
+        high[row].store_unaligned(out + row * out_stride + width);
+    }
+}
+
+template <class A>
+void products(const float* rows, std::size_t stride, std::size_t count, const float* panels, std::size_t panel_count,
+              std::size_t dim, float* out, std::size_t out_stride) noexcept {
+    constexpr std::size_t panel = 2 * Floats<A>::size;
+    constexpr std::size_t tile = tile_rows<A>;
+    for (std::size_t at = 0; at < panel_count; ++at) {
+        const float* vectors = panels + at * panel * dim;
+        float* to = out + at * panel;
+        std::size_t row = 0;
+        for (; row + tile <= count; row += tile) {
+            product_tile<A, tile>(rows + row * stride, stride, vectors, dim, to + row * out_stride, out_stride);
+        }
+        for (; row + 4 <= count; row += 4) {
+            product_tile<A, 4>(rows + row * stride, stride, vectors, dim, to + row * out_stride, out_stride);
+        }
+        for (; row < count; ++row) {
+            product_tile<A, 1>(rows + row * stride, stride, vectors, dim, to + row * out_stride, out_stride);
+        }
+    }
+}
+
+/// The least of values[lane] and the least numbers[lane] that has it.
+template <class A>
+[[gnu::always_inline]] inline std::uint32_t first_least(Floats<A> values, Floats<A> numbers, float* least) noexcept {
+    constexpr std::size_t width = Floats<A>::size;
+    float value[width], number[width];
+    values.store_unaligned(value);
+    numbers.store_unaligned(number);
+    float best = value[0], at = number[0];
+    for (std::size_t lane = 1; lane < width; ++lane) {
+        const bool nearer = value[lane] < best || (value[lane] == best && number[lane] < at);
+        best = nearer ? value[lane] : best;
+        at = nearer ? number[lane] : at;
+    }
+    *least = best;
+    return static_cast<std::uint32_t>(at);
+}
+
+/// Numbers are kept as floats, whose comparison selects them; so there may be up to 2^24 vectors.
+template <class A>
+std::uint32_t nearest(const float* products, const float* half_norms, std::size_t count, float* least) noexcept {
+    constexpr std::size_t width = Floats<A>::size;
+    float lanes[width];
+    for (std::size_t lane = 0; lane < width; ++lane) lanes[lane] = static_cast<float>(lane);
+    Floats<A> number = load<A>(lanes);
+    Floats<A> best = load<A>(half_norms) - load<A>(products);
+    Floats<A> at = number;
+    for (std::size_t i = width; i < count; i += width) {
+        number = number + Floats<A>(static_cast<float>(width));
+        const Floats<A> score = load<A>(half_norms + i) - load<A>(products + i);
+        const auto nearer = score < best;
+        best = xsimd::select(nearer, score, best);
+        at = xsimd::select(nearer, number, at);
+    }
+    return first_least<A>(best, at, least);
+}
+
+template <class A>
+void words(const float* vector, const float* codebooks, std::size_t subvectors, std::size_t sub_dim, std::size_t words,
+           float* out) noexcept {
+    constexpr std::size_t width = Floats<A>::size;
+    for (std::size_t m = 0; m < subvectors; ++m) {
+        for (std::size_t first = 0; first < words; first += width) {
+            Floats<A> sum(0.0F);
+            for (std::size_t d = 0; d < sub_dim; ++d) {
+                sum = xsimd::fma(Floats<A>(vector[d]), load<A>(codebooks + d * words + first), sum);
+            }
+            sum.store_unaligned(out + first);
+        }
+        vector += sub_dim;
+        codebooks += sub_dim * words;
+        out += words;
+    }
+}
+
+template <class A>
+void nearest_words(const float* vector, const float* codebooks, const float* half_norms, std::size_t subvectors,
+                   std::size_t sub_dim, std::size_t words, std::uint8_t* out) noexcept {
+    constexpr std::size_t width = Floats<A>::size;
+    float lanes[width];
+    for (std::size_t lane = 0; lane < width; ++lane) lanes[lane] = static_cast<float>(lane);
+    const Floats<A> none(3e38F);
+    for (std::size_t m = 0; m < subvectors; ++m) {
+        Floats<A> number = load<A>(lanes), best = none, at = number;
+        for (std::size_t first = 0; first < words; first += width) {
+            Floats<A> sum(0.0F);
+            for (std::size_t d = 0; d < sub_dim; ++d) {
+                sum = xsimd::fma(Floats<A>(vector[d]), load<A>(codebooks + d * words + first), sum);
+            }
+            const Floats<A> score = load<A>(half_norms + first) - sum;
+            const auto nearer = score < best;
+            best = xsimd::select(nearer, score, best);
+            at = xsimd::select(nearer, number, at);
+            number = number + Floats<A>(static_cast<float>(width));
+        }
+        float least = 0;
+        out[m] = static_cast<std::uint8_t>(first_least<A>(best, at, &least));
+        vector += sub_dim;
+        codebooks += sub_dim * words;
+        half_norms += words;
+    }
+}
+
+template <class A>
+ProductKernels make_product_kernels() noexcept {
+    return {2 * Floats<A>::size, products<A>, nearest<A>, words<A>, nearest_words<A>};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0
