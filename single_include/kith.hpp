@@ -1004,7 +1004,12 @@ struct SearchParams {
     std::uint32_t ef_search = 64;  ///< candidates a graph search keeps, at least `limit`: more is slower, finds more
     BitsetView allowed;            ///< the slots that exist for this search and may be returned
     std::uint32_t nprobe = 0;      ///< lists an IVF search reads; 0: what the index was made with
-    float rescore = 0;             ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
+    /// A graph search ends once what it would walk to next is farther than this many times the distance of the last
+    /// neighbour wanted: 1.1 looks a little farther, 1.4 a lot. Unlike ef_search it spends more on queries that need
+    /// more. 0: only ef_search ends a search. Not for InnerProduct, whose distances have no zero.
+    float stretch = 0;
+    std::size_t stretched = 0;  ///< it is the distance of this neighbour that is stretched; 0: of the last wanted
+    float rescore = 0;          ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
 };
 
 }  // namespace kith::inline v0_single
@@ -1137,6 +1142,13 @@ public:
     /// No candidate at a greater distance than this is kept.
     [[nodiscard]] float worst_distance() const noexcept {
         return size_ < capacity_ ? std::numeric_limits<float>::infinity() : items_[size_ - 1].distance();
+    }
+
+    /// How far a walk goes that wants `count` candidates: `stretch` times the distance of the last of them.
+    /// Requires: count is positive.
+    [[nodiscard]] float horizon(std::size_t count, float stretch) const noexcept {
+        if (stretch == 0 || size_ < count) return std::numeric_limits<float>::infinity();
+        return items_[count - 1].distance() * stretch;
     }
 
     /// Keeps `candidate` if it is among the nearest; its position then, else size().
@@ -1294,7 +1306,6 @@ struct SearchScratch {
     VisitedSet visited;
     CandidatePool pool;               // the beam
     std::vector<Candidate> frontier;  // with exclusions: what is still to expand, a heap with the nearest on top
-    std::vector<Candidate> found;     // with exclusions: the best allowed ones, a heap with the farthest on top
     std::vector<Neighbor> neighbors;  // answers of the graph, before those of the scan join them
     ScratchMemory lists;              // IVF: distances of the lists, tables, blocks
     IvfCandidates candidates;         // IVF: the best by their codes
@@ -4523,6 +4534,7 @@ public:
         const float factor = params.rescore > 0 ? params.rescore : Q::rescore;
         const auto wanted = static_cast<std::size_t>(std::ceil(static_cast<float>(limit) * std::max(factor, 1.0F)));
         SearchParams coarse = params;
+        coarse.stretched = limit;
         // A search that keeps few candidates has no more to compare.
         const std::size_t kept = std::max<std::size_t>(limit, params.ef_search);
         coarse.limit = std::min({wanted, kept, std::size_t{indexed}});
@@ -5171,7 +5183,8 @@ std::size_t select_diverse(const R& rows, std::span<const Candidate> nearest, st
 // ahead. What enters the pool is expanded soon, so its links are fetched at once.
 //
 // Thread safety: reads only; any number at a time, beside a writer.
-// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithms 2 and 5.
+// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithms 2 and 5; Al-Jazzazi et al., "Distance adaptive beam search
+// for provably accurate graph-based nearest neighbor search", arXiv:2505.15636 (the horizon).
 
 namespace kith::inline v0_single::detail {
 
@@ -5247,17 +5260,25 @@ inline void add_unmet(const HnswGraph& graph, unsigned level, Slot node, Slot bo
     }
 }
 
+/// When a walk that wants the nearest `count` ends, besides having expanded all it kept: see SearchParams::stretch.
+struct Horizon {
+    std::size_t count = 1;
+    float stretch = 0;
+};
+
 /// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`.
 /// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots.
 template <Scorer S>
-void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound,
+void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound, Horizon horizon,
           SearchScratch& scratch) noexcept {
     CandidatePool& pool = scratch.pool;
     NeighborBlock block;
     scratch.visited.insert(start.slot());
     pool.offer(start);
     std::size_t next = 0;  // everything before it is expanded
-    while (next < pool.size()) {
+    const auto reach = [&] { return std::min(pool.worst_distance(), pool.horizon(horizon.count, horizon.stretch)); };
+    float farthest = reach();
+    while (next < pool.size() && !(pool[next].distance() > farthest)) {
         block.count = 0;
         for (std::size_t taken = 0; next < pool.size() && taken < nodes_at_once; ++next) {
             if (pool[next].marked()) continue;
@@ -5266,39 +5287,37 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
             ++taken;
         }
         block.score(scorer);
-        float worst = pool.worst_distance();
         for (std::size_t i = 0; i < block.count; ++i) {
-            if (block.distances[i] > worst) continue;
+            if (block.distances[i] > farthest) continue;
             const std::size_t at = pool.offer(Candidate(block.distances[i], block.slots[i]));
             if (at == pool.size()) continue;
             if (level == 0) graph.prefetch_bottom(block.slots[i]);
             next = std::min(next, at);
-            worst = pool.worst_distance();
+            farthest = reach();
         }
     }
 }
 
 /// As beam on the bottom level, but walks through nodes that are not allowed without returning them: fills
-/// scratch.found with the nearest allowed nodes, `wanted` at most, in no order.
-/// Requires: scratch.visited is cleared, scratch.frontier and scratch.found are empty with room for `bound` and
-/// `wanted` + 1 elements; wanted is positive.
+/// scratch.pool with the nearest allowed nodes.
+/// Requires: scratch.visited is cleared, scratch.pool reset to the number wanted, scratch.frontier empty with room for
+/// `bound` elements.
 template <Scorer S>
 void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
-                   std::size_t wanted, SearchScratch& scratch) noexcept {
+                   Horizon horizon, SearchScratch& scratch) noexcept {
     auto& frontier = scratch.frontier;
-    auto& found = scratch.found;
+    CandidatePool& found = scratch.pool;
     NeighborBlock block;
+    const auto reach = [&] { return std::min(found.worst_distance(), found.horizon(horizon.count, horizon.stretch)); };
+    float farthest = reach();
     const auto meet = [&](Candidate candidate) {
-        if (found.size() == wanted && !(candidate < found.front())) return;
+        if (candidate.distance() > farthest) return;
         frontier.push_back(candidate);
         std::push_heap(frontier.begin(), frontier.end(), std::greater<>());
         graph.prefetch_bottom(candidate.slot());
         if (!allowed.allows(candidate.slot())) return;
-        found.push_back(candidate);
-        std::push_heap(found.begin(), found.end());
-        if (found.size() <= wanted) return;
-        std::pop_heap(found.begin(), found.end());
-        found.pop_back();
+        found.offer(candidate);
+        farthest = reach();
     };
     scratch.visited.insert(start.slot());
     meet(start);
@@ -5307,7 +5326,7 @@ void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slo
         block.count = 0;
         for (std::size_t taken = 0; !frontier.empty() && taken < nodes_at_once; ++taken) {
             const Candidate nearest = frontier.front();
-            if (found.size() == wanted && found.front() < nearest) break;
+            if (nearest.distance() > farthest) break;
             std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
             frontier.pop_back();
             add_unmet(graph, 0, nearest.slot(), bound, scratch.visited, block);
@@ -5447,7 +5466,7 @@ void insert_node(HnswGraph& graph, const R& rows, Slot slot, Slot bound, InsertS
     for (unsigned at = highest;; --at) {
         search.visited.clear(bound);
         search.pool.reset(graph.params().ef_construction);
-        beam(graph, scorer, at, nearest, bound, search);
+        beam(graph, scorer, at, nearest, bound, Horizon{}, search);
         nearest = search.pool.begin()->unmarked();
         if (at == 0) break;
         choose_links(graph, rows, slot, at, scratch);
@@ -5532,18 +5551,19 @@ public:
 
         const auto scorer = rows.scorer(query, scratch.query);
         const Candidate start = detail::descend_to(graph_, scorer, entry, 0, bound);
+        const detail::Horizon horizon{params.stretched == 0 ? limit : std::min(params.stretched, limit),
+                                      params.stretch};
+        scratch.pool.reset(wanted);
         if (params.allowed.all() && returned == bound) {
-            scratch.pool.reset(wanted);
-            detail::beam(graph_, scorer, 0, start, bound, scratch);
-            return copy(scratch.pool.begin(), std::min(limit, scratch.pool.size()), out);
+            detail::beam(graph_, scorer, 0, start, bound, horizon, scratch);
+        } else {
+            scratch.frontier.clear();
+            scratch.frontier.reserve(bound);
+            detail::filtered_beam(graph_, scorer, start, bound, params.allowed.first(returned), horizon, scratch);
         }
-        scratch.frontier.clear();
-        scratch.frontier.reserve(bound);
-        scratch.found.clear();
-        scratch.found.reserve(wanted + 1);
-        detail::filtered_beam(graph_, scorer, start, bound, params.allowed.first(returned), wanted, scratch);
-        std::sort_heap(scratch.found.begin(), scratch.found.end());
-        return copy(scratch.found.data(), std::min(limit, scratch.found.size()), out);
+        const std::size_t count = std::min(limit, scratch.pool.size());
+        for (std::size_t i = 0; i < count; ++i) out[i] = scratch.pool[i].neighbor();
+        return count;
     }
 
     /// Writes the image that map() reads. Requires: no insert runs.
@@ -5557,11 +5577,6 @@ private:
     static constexpr Slot parallel_from = 1000;
 
     explicit HnswIndex(const detail::MappedGraph& mapped) : graph_(mapped.params, mapped.arrays) {}
-
-    static std::size_t copy(const Candidate* candidates, std::size_t count, Neighbor* out) noexcept {
-        for (std::size_t i = 0; i < count; ++i) out[i] = candidates[i].neighbor();
-        return count;
-    }
 
     void insert_parallel(const R& rows, Slot first, Slot count, unsigned threads) {
         std::atomic<Slot> next = first;

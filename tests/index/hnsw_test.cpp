@@ -282,3 +282,32 @@ TEST_CASE("A damaged graph image is refused or harmless, byte by byte") {
     }
     CHECK(refused >= 20);  // the magic, version, counts and entry
 }
+
+TEST_CASE("A stretched walk finds more the farther it may go, and as much as it would without a limit") {
+    constexpr std::size_t dim = 24;
+    Clusters clusters(dim);
+    const Points<kith::L2> points(dim, clusters.make(5000));
+    Graph<kith::L2> graph(small_graph, points.count());
+    graph.insert(points.view(), points.count());
+    const std::vector<float> queries = clusters.make(60);
+    Exclusions odd(points.count());
+    for (Slot slot = 1; slot < points.count(); slot += 2) odd.exclude(slot);
+    for (const BitsetView allowed : {BitsetView(points.count()), odd.view()}) {
+        const auto hits_at = [&](float stretch) {
+            std::size_t hits = 0;
+            for (std::size_t at = 0; at < queries.size(); at += dim) {
+                SearchParams params{10, 500, allowed};
+                params.stretch = stretch;
+                const auto found = kith_test::search(graph, points.view(), &queries[at], params);
+                REQUIRE(found.size() == 10);
+                hits += kith_test::hits(found, points.nearest(&queries[at], 10, allowed));
+            }
+            return hits;
+        };
+        const std::size_t narrow = hits_at(1), wide = hits_at(1.5F), farther = hits_at(100), unlimited = hits_at(0);
+        CHECK(narrow < wide);
+        CHECK(wide <= unlimited);
+        CHECK(farther == unlimited);
+        CHECK(unlimited >= 590);
+    }
+}

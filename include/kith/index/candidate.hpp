@@ -78,6 +78,13 @@ public:
         return size_ < capacity_ ? std::numeric_limits<float>::infinity() : items_[size_ - 1].distance();
     }
 
+    /// How far a walk goes that wants `count` candidates: `stretch` times the distance of the last of them.
+    /// Requires: count is positive.
+    [[nodiscard]] float horizon(std::size_t count, float stretch) const noexcept {
+        if (stretch == 0 || size_ < count) return std::numeric_limits<float>::infinity();
+        return items_[count - 1].distance() * stretch;
+    }
+
     /// Keeps `candidate` if it is among the nearest; its position then, else size().
     std::size_t offer(Candidate candidate) noexcept {
         Candidate* const items = items_.data();

@@ -102,6 +102,7 @@ public:
         const float factor = params.rescore > 0 ? params.rescore : Q::rescore;
         const auto wanted = static_cast<std::size_t>(std::ceil(static_cast<float>(limit) * std::max(factor, 1.0F)));
         SearchParams coarse = params;
+        coarse.stretched = limit;
         // A search that keeps few candidates has no more to compare.
         const std::size_t kept = std::max<std::size_t>(limit, params.ef_search);
         coarse.limit = std::min({wanted, kept, std::size_t{indexed}});

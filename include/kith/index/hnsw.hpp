@@ -91,18 +91,19 @@ public:
 
         const auto scorer = rows.scorer(query, scratch.query);
         const Candidate start = detail::descend_to(graph_, scorer, entry, 0, bound);
+        const detail::Horizon horizon{params.stretched == 0 ? limit : std::min(params.stretched, limit),
+                                      params.stretch};
+        scratch.pool.reset(wanted);
         if (params.allowed.all() && returned == bound) {
-            scratch.pool.reset(wanted);
-            detail::beam(graph_, scorer, 0, start, bound, scratch);
-            return copy(scratch.pool.begin(), std::min(limit, scratch.pool.size()), out);
+            detail::beam(graph_, scorer, 0, start, bound, horizon, scratch);
+        } else {
+            scratch.frontier.clear();
+            scratch.frontier.reserve(bound);
+            detail::filtered_beam(graph_, scorer, start, bound, params.allowed.first(returned), horizon, scratch);
         }
-        scratch.frontier.clear();
-        scratch.frontier.reserve(bound);
-        scratch.found.clear();
-        scratch.found.reserve(wanted + 1);
-        detail::filtered_beam(graph_, scorer, start, bound, params.allowed.first(returned), wanted, scratch);
-        std::sort_heap(scratch.found.begin(), scratch.found.end());
-        return copy(scratch.found.data(), std::min(limit, scratch.found.size()), out);
+        const std::size_t count = std::min(limit, scratch.pool.size());
+        for (std::size_t i = 0; i < count; ++i) out[i] = scratch.pool[i].neighbor();
+        return count;
     }
 
     /// Writes the image that map() reads. Requires: no insert runs.
@@ -116,11 +117,6 @@ private:
     static constexpr Slot parallel_from = 1000;
 
     explicit HnswIndex(const detail::MappedGraph& mapped) : graph_(mapped.params, mapped.arrays) {}
-
-    static std::size_t copy(const Candidate* candidates, std::size_t count, Neighbor* out) noexcept {
-        for (std::size_t i = 0; i < count; ++i) out[i] = candidates[i].neighbor();
-        return count;
-    }
 
     void insert_parallel(const R& rows, Slot first, Slot count, unsigned threads) {
         std::atomic<Slot> next = first;

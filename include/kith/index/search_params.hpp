@@ -13,7 +13,12 @@ struct SearchParams {
     std::uint32_t ef_search = 64;  ///< candidates a graph search keeps, at least `limit`: more is slower, finds more
     BitsetView allowed;            ///< the slots that exist for this search and may be returned
     std::uint32_t nprobe = 0;      ///< lists an IVF search reads; 0: what the index was made with
-    float rescore = 0;             ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
+    /// A graph search ends once what it would walk to next is farther than this many times the distance of the last
+    /// neighbour wanted: 1.1 looks a little farther, 1.4 a lot. Unlike ef_search it spends more on queries that need
+    /// more. 0: only ef_search ends a search. Not for InnerProduct, whose distances have no zero.
+    float stretch = 0;
+    std::size_t stretched = 0;  ///< it is the distance of this neighbour that is stretched; 0: of the last wanted
+    float rescore = 0;          ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
 };
 
 }  // namespace kith::inline v0

@@ -22,7 +22,6 @@ struct SearchScratch {
     VisitedSet visited;
     CandidatePool pool;               // the beam
     std::vector<Candidate> frontier;  // with exclusions: what is still to expand, a heap with the nearest on top
-    std::vector<Candidate> found;     // with exclusions: the best allowed ones, a heap with the farthest on top
     std::vector<Neighbor> neighbors;  // answers of the graph, before those of the scan join them
     ScratchMemory lists;              // IVF: distances of the lists, tables, blocks
     IvfCandidates candidates;         // IVF: the best by their codes

@@ -154,7 +154,7 @@ void insert_node(HnswGraph& graph, const R& rows, Slot slot, Slot bound, InsertS
     for (unsigned at = highest;; --at) {
         search.visited.clear(bound);
         search.pool.reset(graph.params().ef_construction);
-        beam(graph, scorer, at, nearest, bound, search);
+        beam(graph, scorer, at, nearest, bound, Horizon{}, search);
         nearest = search.pool.begin()->unmarked();
         if (at == 0) break;
         choose_links(graph, rows, slot, at, scratch);

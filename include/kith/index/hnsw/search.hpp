@@ -5,7 +5,8 @@
 // ahead. What enters the pool is expanded soon, so its links are fetched at once.
 //
 // Thread safety: reads only; any number at a time, beside a writer.
-// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithms 2 and 5.
+// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithms 2 and 5; Al-Jazzazi et al., "Distance adaptive beam search
+// for provably accurate graph-based nearest neighbor search", arXiv:2505.15636 (the horizon).
 #pragma once
 
 #include "kith/core/bitset_view.hpp"
@@ -94,17 +95,25 @@ inline void add_unmet(const HnswGraph& graph, unsigned level, Slot node, Slot bo
     }
 }
 
+/// When a walk that wants the nearest `count` ends, besides having expanded all it kept: see SearchParams::stretch.
+struct Horizon {
+    std::size_t count = 1;
+    float stretch = 0;
+};
+
 /// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`.
 /// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots.
 template <Scorer S>
-void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound,
+void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound, Horizon horizon,
           SearchScratch& scratch) noexcept {
     CandidatePool& pool = scratch.pool;
     NeighborBlock block;
     scratch.visited.insert(start.slot());
     pool.offer(start);
     std::size_t next = 0;  // everything before it is expanded
-    while (next < pool.size()) {
+    const auto reach = [&] { return std::min(pool.worst_distance(), pool.horizon(horizon.count, horizon.stretch)); };
+    float farthest = reach();
+    while (next < pool.size() && !(pool[next].distance() > farthest)) {
         block.count = 0;
         for (std::size_t taken = 0; next < pool.size() && taken < nodes_at_once; ++next) {
             if (pool[next].marked()) continue;
@@ -113,39 +122,37 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
             ++taken;
         }
         block.score(scorer);
-        float worst = pool.worst_distance();
         for (std::size_t i = 0; i < block.count; ++i) {
-            if (block.distances[i] > worst) continue;
+            if (block.distances[i] > farthest) continue;
             const std::size_t at = pool.offer(Candidate(block.distances[i], block.slots[i]));
             if (at == pool.size()) continue;
             if (level == 0) graph.prefetch_bottom(block.slots[i]);
             next = std::min(next, at);
-            worst = pool.worst_distance();
+            farthest = reach();
         }
     }
 }
 
 /// As beam on the bottom level, but walks through nodes that are not allowed without returning them: fills
-/// scratch.found with the nearest allowed nodes, `wanted` at most, in no order.
-/// Requires: scratch.visited is cleared, scratch.frontier and scratch.found are empty with room for `bound` and
-/// `wanted` + 1 elements; wanted is positive.
+/// scratch.pool with the nearest allowed nodes.
+/// Requires: scratch.visited is cleared, scratch.pool reset to the number wanted, scratch.frontier empty with room for
+/// `bound` elements.
 template <Scorer S>
 void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
-                   std::size_t wanted, SearchScratch& scratch) noexcept {
+                   Horizon horizon, SearchScratch& scratch) noexcept {
     auto& frontier = scratch.frontier;
-    auto& found = scratch.found;
+    CandidatePool& found = scratch.pool;
     NeighborBlock block;
+    const auto reach = [&] { return std::min(found.worst_distance(), found.horizon(horizon.count, horizon.stretch)); };
+    float farthest = reach();
     const auto meet = [&](Candidate candidate) {
-        if (found.size() == wanted && !(candidate < found.front())) return;
+        if (candidate.distance() > farthest) return;
         frontier.push_back(candidate);
         std::push_heap(frontier.begin(), frontier.end(), std::greater<>());
         graph.prefetch_bottom(candidate.slot());
         if (!allowed.allows(candidate.slot())) return;
-        found.push_back(candidate);
-        std::push_heap(found.begin(), found.end());
-        if (found.size() <= wanted) return;
-        std::pop_heap(found.begin(), found.end());
-        found.pop_back();
+        found.offer(candidate);
+        farthest = reach();
     };
     scratch.visited.insert(start.slot());
     meet(start);
@@ -154,7 +161,7 @@ void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slo
         block.count = 0;
         for (std::size_t taken = 0; !frontier.empty() && taken < nodes_at_once; ++taken) {
             const Candidate nearest = frontier.front();
-            if (found.size() == wanted && found.front() < nearest) break;
+            if (nearest.distance() > farthest) break;
             std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
             frontier.pop_back();
             add_unmet(graph, 0, nearest.slot(), bound, scratch.visited, block);
