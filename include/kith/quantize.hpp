@@ -3,6 +3,9 @@
 
 #include "kith/quantize/codec.hpp"
 #include "kith/quantize/mean.hpp"
+#include "kith/quantize/rabitq.hpp"
+#include "kith/quantize/rotated.hpp"
 #include "kith/quantize/rotation.hpp"
 #include "kith/quantize/scalar.hpp"
 #include "kith/quantize/training.hpp"
+#include "kith/quantize/uniform.hpp"

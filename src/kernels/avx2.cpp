@@ -1,6 +1,7 @@
 // src/kernels/avx2.cpp — the kernels for AVX2 and FMA, in a source of their own because of its flags.
 #include "kernels/codes.hpp"
 #include "kernels/kernels.hpp"
+#include "kernels/packed.hpp"
 #include "kernels/table.hpp"
 #include "kith/distance/portable.hpp"
 
@@ -11,6 +12,10 @@ namespace detail {
 KernelTable avx2_kernels() noexcept {
     return {make_kernels<L2Terms<Avx2>>(), make_kernels<InnerProductTerms<Avx2>>(), make_code_kernels<8, ThisBuild>(),
             make_code_kernels<4, ThisBuild>()};
+}
+
+PackedTable avx2_packed_kernels() noexcept {
+    return make_packed_kernels<PackedAvx2>();
 }
 
 }  // namespace detail

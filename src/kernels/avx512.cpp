@@ -1,6 +1,7 @@
 // src/kernels/avx512.cpp — the kernels for AVX-512, in a source of their own because of its flags.
 #include "kernels/codes.hpp"
 #include "kernels/kernels.hpp"
+#include "kernels/packed.hpp"
 #include "kernels/table.hpp"
 #include "kith/distance/portable.hpp"
 
@@ -11,6 +12,10 @@ namespace detail {
 KernelTable avx512_kernels() noexcept {
     return {make_kernels<L2Terms<Avx512>>(), make_kernels<InnerProductTerms<Avx512>>(),
             make_code_kernels<8, ThisBuild>(), make_code_kernels<4, ThisBuild>()};
+}
+
+PackedTable avx512_packed_kernels() noexcept {
+    return make_packed_kernels<PackedAvx512>();
 }
 
 }  // namespace detail

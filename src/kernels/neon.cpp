@@ -1,6 +1,7 @@
 // src/kernels/neon.cpp — the kernels for AArch64, in a source of their own because of its flags.
 #include "kernels/codes.hpp"
 #include "kernels/kernels.hpp"
+#include "kernels/packed.hpp"
 #include "kernels/table.hpp"
 #include "kith/distance/portable.hpp"
 
@@ -11,6 +12,10 @@ namespace detail {
 KernelTable neon_kernels() noexcept {
     return {make_kernels<L2Terms<Neon>>(), make_kernels<InnerProductTerms<Neon>>(), make_code_kernels<8, ThisBuild>(),
             make_code_kernels<4, ThisBuild>()};
+}
+
+PackedTable neon_packed_kernels() noexcept {
+    return make_packed_kernels<PackedNeon>();
 }
 
 }  // namespace detail
