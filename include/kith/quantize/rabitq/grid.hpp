@@ -1,7 +1,7 @@
 // kith/quantize/rabitq/grid.hpp — the point of a grid whose direction is nearest to that of a vector.
 //
 // All that counts is the angle, so the vector may be stretched before it is rounded. Which stretch is best depends on
-// the vector: some are tried, and the best result is then improved element by element.
+// the vector: some are tried, and the best is improved in steps.
 //
 // Source: arXiv:2409.09913, section 4 (codes of the largest cosine); the search here is not theirs.
 #pragma once
@@ -49,7 +49,6 @@ public:
             found.squares += static_cast<double>(at) * at;
             elements[i] = static_cast<std::uint8_t>(level);
         }
-        if constexpr (bits > 1) improve(u, dim, elements, found);
         for (std::size_t i = 0; i < dim; ++i) {
             const int at = u[i] < 0 ? -value_of(elements[i]) : value_of(elements[i]);
             elements[i] = static_cast<std::uint8_t>((at + zero) / unit);
@@ -69,77 +68,65 @@ private:
         return static_cast<int>(std::min(place, static_cast<float>(top_level)));
     }
 
-    /// The stretch of the largest cosine: from one that clips nothing on, for as long as clipping may pay.
+    /// Of a stretched vector and the point it is rounded to.
+    struct Trial {
+        float stretch = 0;
+        float cosine = 0;        // squared, up to a factor that is the same for every stretch
+        float next_stretch = 0;  // where the point lies nearest
+    };
+
+    /// The stretch of the largest cosine: the best of some, from one that clips nothing on for as long as clipping may
+    /// pay, and then from each point to the stretch it lies nearest to, which only gains.
     static float best_stretch(const float* u, std::size_t dim, float largest) noexcept {
         if constexpr (bits == 1) {
             return 0;  // one level is no choice
         } else {
-            constexpr float first = 0.95F, ratio = 1.06F;
-            constexpr int most_worse = 3;  // so many steps past the best, there is no second top
+            constexpr float first = 0.95F, ratio = bits <= 4 ? 1.12F : 1.03F;  // finer grids clip less
+            constexpr int most_worse = bits <= 4 ? 2 : 3;  // so many steps past the best, there is no second top
+            constexpr int most_rounds = 4;
             const float whole = (static_cast<float>(top_level) + (bits == 8 ? 0.0F : 1.0F)) / largest;
-            float best = whole;
-            float best_cosine = 0;
+            Trial best;
             int worse = 0;
             for (float factor = first; worse < most_worse && factor < static_cast<float>(1 << bits); factor *= ratio) {
-                const float cosine = cosine_at(u, dim, whole * factor, largest);
-                if (cosine > best_cosine) {
-                    best_cosine = cosine;
-                    best = whole * factor;
-                    worse = 0;
-                } else {
-                    ++worse;
-                }
+                worse = take_better(best, attempt(u, dim, whole * factor, largest)) ? 0 : worse + 1;
             }
-            return best;
+            for (int round = 0; round < most_rounds; ++round) {
+                if (!take_better(best, attempt(u, dim, best.next_stretch, largest))) break;
+            }
+            return best.stretch;
         }
     }
 
-    /// The squared cosine, up to a factor that is the same for every stretch.
-    static float cosine_at(const float* u, std::size_t dim, float stretch, float largest) noexcept {
-        constexpr std::size_t lanes = 8;  // sums side by side, which a compiler can turn into vectors
+    static bool take_better(Trial& best, const Trial& trial) noexcept {
+        if (!(trial.cosine > best.cosine)) return false;
+        best = trial;
+        return true;
+    }
+
+    static Trial attempt(const float* u, std::size_t dim, float stretch, float largest) noexcept {
+        constexpr std::size_t lanes = 16;  // sums side by side, which a compiler can turn into vectors
         float products[lanes] = {}, squares[lanes] = {};
-        const float unit_of_u = 1 / largest;
-        const auto add = [&](std::size_t i, std::size_t lane) {
-            const float absolute = std::abs(u[i]);
-            const auto at = static_cast<float>(value_of(level_of(absolute, stretch)));
-            products[lane] += absolute * unit_of_u * at;
-            squares[lane] += at * at;
-        };
-        std::size_t i = 0;
-        for (; i + lanes <= dim; i += lanes) {
-            for (std::size_t lane = 0; lane < lanes; ++lane) add(i + lane, lane);
+        const std::size_t whole = dim - dim % lanes;
+        for (std::size_t i = 0; i < whole; i += lanes) {
+            for (std::size_t lane = 0; lane < lanes; ++lane) {
+                const float absolute = std::abs(u[i + lane]);
+                const auto at = static_cast<float>(value_of(level_of(absolute, stretch)));
+                products[lane] += absolute * at;
+                squares[lane] += at * at;
+            }
         }
-        for (; i < dim; ++i) add(i, i % lanes);
+        for (std::size_t i = whole; i < dim; ++i) {
+            const auto at = static_cast<float>(value_of(level_of(std::abs(u[i]), stretch)));
+            products[0] += std::abs(u[i]) * at;
+            squares[0] += at * at;
+        }
         float product = 0, square = 0;
         for (std::size_t lane = 0; lane < lanes; ++lane) {
             product += products[lane];
             square += squares[lane];
         }
-        return square > 0 ? product * product / square : 0;
-    }
-
-    /// Moves single elements a level up or down as long as the cosine grows, at most a few times through.
-    static void improve(const float* u, std::size_t dim, std::uint8_t* levels, GridFit& found) noexcept {
-        constexpr int passes = 3;
-        for (int pass = 0; pass < passes; ++pass) {
-            bool moved = false;
-            for (std::size_t i = 0; i < dim; ++i) {
-                const double absolute = std::abs(u[i]);
-                for (const int step : {-1, 1}) {
-                    const int level = levels[i] + step;
-                    if (level < 0 || level > top_level) continue;
-                    const double from = value_of(levels[i]), to = value_of(level);
-                    const double product = found.product + absolute * (to - from);
-                    const double squares = found.squares + to * to - from * from;
-                    if (product * product * found.squares > found.product * found.product * squares) {
-                        found = {product, squares};
-                        levels[i] = static_cast<std::uint8_t>(level);
-                        moved = true;
-                    }
-                }
-            }
-            if (!moved) break;
-        }
+        const float of_largest = product / largest;  // whose square stays within the range of a float
+        return {stretch, square > 0 ? of_largest * of_largest / square : 0, product > 0 ? square / product : stretch};
     }
 };
 
