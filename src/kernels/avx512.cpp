@@ -3,6 +3,7 @@
 #include "kernels/fast_scan.hpp"
 #include "kernels/kernels.hpp"
 #include "kernels/products.hpp"
+#include "kernels/packed.hpp"
 #include "kernels/table.hpp"
 #include "kith/distance/portable.hpp"
 
@@ -17,6 +18,10 @@ KernelTable avx512_kernels() noexcept {
             .codes4 = make_code_kernels<4, ThisBuild>(),
             .products = make_product_kernels<Avx512>(),
             .fast_scan = make_fast_scan_kernels<Avx512>()};
+}
+
+PackedTable avx512_packed_kernels() noexcept {
+    return make_packed_kernels<PackedAvx512>();
 }
 
 }  // namespace detail

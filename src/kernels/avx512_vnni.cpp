@@ -1,6 +1,7 @@
 // src/kernels/avx512_vnni.cpp — the kernels for AVX-512 with VNNI, VPOPCNTDQ, BITALG and VBMI, in a source of their own
 // because of its flags.
 #include "kernels/codes.hpp"
+#include "kernels/packed.hpp"
 #include "kernels/table.hpp"
 #include "kith/distance/portable.hpp"
 
@@ -13,6 +14,10 @@ KernelTable avx512_vnni_kernels() noexcept {
     table.codes8 = make_code_kernels<8, ThisBuild>();
     table.codes4 = make_code_kernels<4, ThisBuild>();
     return table;
+}
+
+PackedTable avx512_vnni_packed_kernels() noexcept {
+    return make_packed_kernels<PackedVnni>();
 }
 
 }  // namespace detail

@@ -3,6 +3,7 @@
 #include "kernels/fast_scan.hpp"
 #include "kernels/kernels.hpp"
 #include "kernels/products.hpp"
+#include "kernels/packed.hpp"
 #include "kernels/table.hpp"
 #include "kith/distance/portable.hpp"
 
@@ -17,6 +18,10 @@ KernelTable neon_kernels() noexcept {
             .codes4 = make_code_kernels<4, ThisBuild>(),
             .products = make_product_kernels<Neon>(),
             .fast_scan = make_fast_scan_kernels<Neon>()};
+}
+
+PackedTable neon_packed_kernels() noexcept {
+    return make_packed_kernels<PackedNeon>();
 }
 
 }  // namespace detail

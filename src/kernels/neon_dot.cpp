@@ -1,6 +1,7 @@
 // src/kernels/neon_dot.cpp — the kernels for NEON with the dot product of bytes, in a source of their own because of
 // its flags.
 #include "kernels/codes.hpp"
+#include "kernels/packed.hpp"
 #include "kernels/table.hpp"
 #include "kith/distance/portable.hpp"
 
@@ -13,6 +14,10 @@ KernelTable neon_dot_kernels() noexcept {
     table.codes8 = make_code_kernels<8, ThisBuild>();
     table.codes4 = make_code_kernels<4, ThisBuild>();
     return table;
+}
+
+PackedTable neon_dot_packed_kernels() noexcept {
+    return make_packed_kernels<PackedNeonDot>();
 }
 
 }  // namespace detail

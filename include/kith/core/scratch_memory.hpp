@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -19,10 +20,13 @@ public:
 
     ScratchMemory() noexcept = default;
     ScratchMemory(ScratchMemory&& other) noexcept
-        : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+        : data_(std::exchange(other.data_, nullptr)),
+          size_(std::exchange(other.size_, 0)),
+          nested_(std::move(other.nested_)) {}
     ScratchMemory& operator=(ScratchMemory&& other) noexcept {
         std::swap(data_, other.data_);
         std::swap(size_, other.size_);
+        std::swap(nested_, other.nested_);
         return *this;
     }
     ScratchMemory(const ScratchMemory&) = delete;
@@ -46,6 +50,12 @@ public:
         return reinterpret_cast<T*>(take(count * sizeof(T)));
     }
 
+    /// Another one, for what is prepared with the help of what this one holds. Throws: std::bad_alloc, the first time.
+    [[nodiscard]] ScratchMemory& nested() {
+        if (!nested_) nested_ = std::make_unique<ScratchMemory>();
+        return *nested_;
+    }
+
 private:
     void release() noexcept {
         ::operator delete(data_, std::align_val_t{alignment});
@@ -55,6 +65,7 @@ private:
 
     std::byte* data_ = nullptr;
     std::size_t size_ = 0;  // bytes at data_
+    std::unique_ptr<ScratchMemory> nested_;
 };
 
 }  // namespace kith::inline v0

@@ -1,0 +1,139 @@
+// kith/quantize/rotated.hpp — any quantizer behind a random rotation.
+//
+// A rotation spreads what a few elements say over all of them, so that steps or codebooks fit each part of a vector
+// alike. It changes no distance, so the codec inside need not know.
+//
+// Thread safety: a trained codec is only read; a scorer belongs to one thread.
+#pragma once
+
+#include "kith/core/bytes.hpp"
+#include "kith/core/error.hpp"
+#include "kith/core/matrix_view.hpp"
+#include "kith/core/scratch_memory.hpp"
+#include "kith/quantize/centring.hpp"
+#include "kith/quantize/codec.hpp"
+#include "kith/quantize/rotation.hpp"
+#include "kith/quantize/training.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace kith::inline v0 {
+
+namespace detail {
+
+/// Codec C over rotated vectors.
+template <class C>
+class RotatedCodec {
+public:
+    /// Codes of this codec in a row.
+    class Rows {
+    public:
+        Rows(const RotatedCodec& codec, const std::byte* codes) noexcept
+            : codec_(&codec), inner_(codec.inner_.rows(codes)) {}
+
+        [[nodiscard]] std::size_t dim() const noexcept { return codec_->dim(); }
+
+        [[nodiscard]] auto scorer(const float* query, ScratchMemory& scratch) const {
+            return inner_.scorer(codec_->rotated(query, scratch), scratch.nested());
+        }
+        [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory& scratch) const {
+            return inner_.scorer_of(slot, scratch);
+        }
+
+    private:
+        const RotatedCodec* codec_;
+        decltype(std::declval<const C&>().rows(nullptr)) inner_;
+    };
+
+    [[nodiscard]] static std::size_t fewest_vectors(std::size_t dim) noexcept { return C::fewest_vectors(dim); }
+
+    /// Throws: as C::train does. Cost: besides that, a rotated copy of the sample.
+    [[nodiscard]] static RotatedCodec train(MatrixView sample, const Training& training) {
+        if (sample.dim == 0) raise(Errc::invalid_argument, "training: vectors have 0 elements, expected at least 1");
+        const Rotation rotation(sample.dim, training.seed);
+        const std::size_t width = rotation.padded_dim();
+        std::vector<float> copy(sample.rows * width);
+        std::vector<float> shortened(sample.dim);
+        for (std::size_t row = 0; row < sample.rows; ++row) {
+            rotation.apply(within_reach(sample.row(row), sample.dim, shortened.data()), &copy[row * width]);
+        }
+        return RotatedCodec(sample.dim, training.seed, C::train({copy.data(), sample.rows, width, width}, training));
+    }
+
+    /// seed:u64, then what C saved. Throws: Errc::corrupt, what C::load throws.
+    [[nodiscard]] static RotatedCodec load(ByteReader& reader, std::size_t dim) {
+        std::uint64_t seed = 0;
+        if (!reader.u64(seed)) raise(Errc::corrupt, "rotated codec: the seed ends early");
+        return RotatedCodec(dim, seed, C::load(reader, Rotation(dim, seed).padded_dim()));
+    }
+
+    void save(ByteWriter& writer) const {
+        writer.u64(seed_);
+        inner_.save(writer);
+    }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return rotation_.dim(); }
+    [[nodiscard]] std::size_t code_bytes() const noexcept { return inner_.code_bytes(); }
+
+    void encode(const float* vector, std::byte* code, ScratchMemory& scratch) const {
+        inner_.encode(rotated(vector, scratch), code, scratch.nested());
+    }
+
+    void decode(const std::byte* code, float* out) const noexcept {
+        std::vector<float> turned(rotation_.padded_dim());
+        inner_.decode(code, turned.data());
+        rotation_.invert(turned.data(), out);
+    }
+
+    [[nodiscard]] Rows rows(const std::byte* codes) const noexcept { return Rows(*this, codes); }
+
+private:
+    RotatedCodec(std::size_t dim, std::uint64_t seed, C inner)
+        : rotation_(dim, seed), seed_(seed), inner_(std::move(inner)) {}
+
+    [[nodiscard]] const float* rotated(const float* vector, ScratchMemory& scratch) const {
+        auto* const turned = scratch.take_array<float>(rotation_.padded_dim() + dim());
+        auto* const shortened = turned + rotation_.padded_dim();
+        rotation_.apply(within_reach(vector, dim(), shortened), turned);
+        return turned;
+    }
+
+    Rotation rotation_;
+    std::uint64_t seed_;  // of rotation_
+    C inner_;
+};
+
+/// The two names one behind the other; `size` is that of both.
+template <std::size_t size>
+consteval std::array<char, size> joined(std::string_view first, std::string_view second) {
+    std::array<char, size> both{};
+    for (std::size_t i = 0; i < size; ++i) both[i] = i < first.size() ? first[i] : second[i - first.size()];
+    return both;
+}
+
+template <class Q>
+struct RotatedName {
+    static constexpr std::string_view prefix = "rotated_";  // on disk: never change
+    static constexpr auto text = joined<prefix.size() + std::string_view(Q::name).size()>(prefix, Q::name);
+};
+
+}  // namespace detail
+
+/// Quantizer Q over vectors that are rotated at random first: better codes where a few dimensions outweigh the others,
+/// for some microseconds a query.
+template <class Q>
+struct Rotated {
+    static constexpr std::string_view name{detail::RotatedName<Q>::text.data(), detail::RotatedName<Q>::text.size()};
+    static constexpr float rescore = Q::rescore;
+
+    template <class M>
+    using Codec = detail::RotatedCodec<typename Q::template Codec<M>>;
+};
+
+}  // namespace kith::inline v0
