@@ -53,6 +53,28 @@ bool is_beaten(const Trial& trial, const std::vector<Trial>& all) {
     });
 }
 
+/// Whether `a` asks for no more work than `b`.
+bool is_less_work(const Setting& a, const Setting& b) {
+    return a.ef <= b.ef && a.nprobe <= b.nprobe && a.rescore <= b.rescore;
+}
+
+/// Whether more work than was already tried can find nothing more worth telling: nearly all is found, or the last step
+/// of the same rescore factor, which then is what limits, brought nothing.
+bool is_pointless(std::size_t contender, const Setting& setting, const std::vector<Trial>& tried) {
+    constexpr double enough = 0.9995, worth_telling = 0.0005;
+    for (const Trial& step : tried) {
+        if (step.contender != contender || !is_less_work(step.point.setting, setting)) continue;
+        if (step.point.recall >= enough) return true;
+        const bool brought_nothing = std::any_of(tried.begin(), tried.end(), [&](const Trial& before) {
+            const Setting &a = before.point.setting, &b = step.point.setting;
+            return &before != &step && before.contender == contender && is_less_work(a, b) && a.rescore == b.rescore &&
+                   step.point.recall < before.point.recall + worth_telling;
+        });
+        if (brought_nothing && step.point.setting.rescore == setting.rescore) return true;
+    }
+    return false;
+}
+
 /// The field of contenders in their places, each with a searcher for this thread.
 struct Field {
     const Dataset& set;
@@ -65,6 +87,7 @@ std::vector<Trial> first_look(Field& field, const std::vector<Variant>& variants
     std::vector<Trial> trials;
     for (std::size_t i = 0; i < variants.size(); ++i) {
         for (const Setting& setting : settings_of(variants[i], plan, k)) {
+            if (is_pointless(i, setting, trials)) continue;
             field.contenders[i]->use(setting);
             Trial trial{
                 i, {setting, recall_of(field.set, answers_of(field.set, *field.searchers[i], k), k), 0, 0}, 0, {}, {}};
