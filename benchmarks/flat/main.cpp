@@ -11,6 +11,7 @@
 #include "../ann/measure.hpp"
 #include "../ann/options.hpp"
 #include "../ann/report.hpp"
+#include "../ann/sweep.hpp"
 #include "../ann/table.hpp"
 
 #include <algorithm>
