@@ -5,7 +5,7 @@
 #include "dataset.hpp"
 
 #include <cstddef>
-#include <memory>
+#include <cstdint>
 #include <string>
 #include <vector>
 

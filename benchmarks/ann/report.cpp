@@ -61,7 +61,10 @@ void write_costs(std::ostream& out, std::span<const Result> results, const Plan&
         cells.push_back(grouped(result.bytes.index));
         cells.push_back(grouped(result.bytes.vectors));
         cells.push_back(grouped(all) + ratio(all, other.bytes.index + other.bytes.vectors));
-        if (plan.memory) cells.push_back(grouped(result.peak_bytes) + ratio(result.peak_bytes, other.peak_bytes));
+        if (plan.memory) {
+            const std::string peak = grouped(result.peak_bytes) + ratio(result.peak_bytes, other.peak_bytes);
+            cells.push_back(result.peak_bytes > 0 ? peak : "not known here");
+        }
         if (plan.search_threads > 1) cells.push_back(fixed(result.search_many, 2) + "×");
         table.add(std::move(cells));
     }
