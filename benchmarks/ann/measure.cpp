@@ -17,7 +17,7 @@ namespace ann {
 namespace {
 
 /// A round of a slow setting asks only as many queries as fit into this.
-constexpr double most_seconds_a_pass = 1;
+constexpr double most_seconds_a_pass = 0.5;
 constexpr std::size_t fewest_queries_a_pass = 50;
 
 struct Pass {
