@@ -5,6 +5,7 @@
 #include "curve.hpp"
 #include "dataset.hpp"
 #include "measure.hpp"
+#include "sweep.hpp"
 #include "table.hpp"
 
 #include <array>
@@ -78,6 +79,22 @@ void choose_settings() {
     claim("and nothing of a contender without ef", ann::settings_of(lists, plan, 10).size() == 4);
 }
 
+void leave_out_settings() {
+    const auto tried = [](std::uint32_t nprobe, float rescore, double recall, double qps) {
+        return ann::Point{{.nprobe = nprobe, .rescore = rescore}, recall, qps, 0};
+    };
+    const std::vector<ann::Point> capped = {tried(1, 4, 0.7, 900), tried(2, 4, 0.8, 500), tried(4, 4, 0.8001, 300)};
+    claim("where the last step brought nothing, more of it is not tried",
+          ann::is_pointless({.nprobe = 8, .rescore = 4}, capped));
+    claim("but with more compared again it is", !ann::is_pointless({.nprobe = 8, .rescore = 8}, capped));
+    const std::vector<ann::Point> found = {tried(1, 4, 0.9, 900), tried(2, 4, 0.9996, 500)};
+    claim("where nearly all is found, no more work is tried", ann::is_pointless({.nprobe = 2, .rescore = 8}, found));
+    claim("but less is", !ann::is_pointless({.nprobe = 1, .rescore = 8}, found));
+    const ann::Point slow = tried(8, 4, 0.8, 200);
+    claim("a point another clearly beats is dropped", ann::is_beaten(slow, capped));
+    claim("a point that finds more than the faster ones is kept", !ann::is_beaten(capped[1], capped));
+}
+
 /// Finds the same two rows for every query.
 class FindsTwo final : public ann::Searcher {
 public:
@@ -103,6 +120,7 @@ int main() {
     read_curves();
     count_answers();
     choose_settings();
+    leave_out_settings();
     ask_batches();
     claim("thousands stand apart", ann::grouped(1234567.4) == "1,234,567" && ann::grouped(999) == "999");
     return all_hold ? EXIT_SUCCESS : EXIT_FAILURE;

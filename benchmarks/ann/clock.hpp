@@ -1,10 +1,10 @@
 // benchmarks/ann/clock.hpp — the clocks, and the median of what they said.
 #pragma once
 
+#include <time.h>
+
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
-#include <ctime>
 #include <vector>
 
 namespace ann {

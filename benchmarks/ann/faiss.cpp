@@ -149,7 +149,7 @@ auto make(const char* description, Keeps keeps) {
 }  // namespace
 
 std::vector<Variant> faiss_variants() {
-    const std::vector<std::uint32_t> nprobe = {1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256};
+    const std::vector<std::uint32_t> nprobe = {1, 2, 4, 8, 16, 24, 32, 64, 128, 256};
     const std::vector<float> rescore = {4, 10, 20, 40};
     return {
         {"faiss-hnsw", Kind::graph, graph_sweep, make("HNSW{links},Flat", Keeps::vectors)},

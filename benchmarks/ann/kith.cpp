@@ -136,6 +136,7 @@ std::vector<Variant> kith_variants() {
         {"kith", Kind::graph, graph_sweep, make<Hnsw>},
         {"kith-sq8", Kind::graph, graph_sweep, make<HnswSq8>},
         {"kith-sq8-sealed", Kind::graph, graph_sweep, make_sealed<HnswSq8>},
+        {"kith-sq4", Kind::graph, graph_sweep, make<kith::Hnsw<kith::HnswParams{}, kith::Sq4>>},
         {"kith-flat", Kind::scan, {}, make<kith::Flat>},
         {"kith-flat-sq8", Kind::scan, {.rescore = {1, 2, 4}}, make<kith::Coded<kith::Flat, kith::Sq8>>},
     };

@@ -3,6 +3,7 @@
 
 #include "build.hpp"
 #include "clock.hpp"
+#include "sweep.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -16,7 +17,7 @@ namespace ann {
 namespace {
 
 /// A round of a slow setting asks only as many queries as fit into this.
-constexpr double most_seconds_a_pass = 1;
+constexpr double most_seconds_a_pass = 0.5;
 constexpr std::size_t fewest_queries_a_pass = 50;
 
 struct Pass {
@@ -44,15 +45,6 @@ struct Trial {
     std::vector<double> qps, p50_us;
 };
 
-/// Whether another setting of the same contender finds more and is so much faster that no noise makes up for it.
-bool is_beaten(const Trial& trial, const std::vector<Trial>& all) {
-    constexpr double clearly = 1.3;
-    return std::any_of(all.begin(), all.end(), [&](const Trial& other) {
-        return other.contender == trial.contender && other.point.recall >= trial.point.recall &&
-               other.point.qps > clearly * trial.point.qps;
-    });
-}
-
 /// The field of contenders in their places, each with a searcher for this thread.
 struct Field {
     const Dataset& set;
@@ -62,23 +54,25 @@ struct Field {
 
 /// Recall at every setting, timed roughly, and without the settings that are not worth a closer look.
 std::vector<Trial> first_look(Field& field, const std::vector<Variant>& variants, const Plan& plan, std::size_t k) {
+    const std::size_t all = field.set.queries.rows();
+    const std::size_t few = std::min(all, fewest_queries_a_pass);
     std::vector<Trial> trials;
     for (std::size_t i = 0; i < variants.size(); ++i) {
+        std::vector<Point> tried;
         for (const Setting& setting : settings_of(variants[i], plan, k)) {
+            if (is_pointless(setting, tried)) continue;
             field.contenders[i]->use(setting);
-            Trial trial{
-                i, {setting, recall_of(field.set, answers_of(field.set, *field.searchers[i], k), k), 0, 0}, 0, {}, {}};
-            const std::size_t all = field.set.queries.rows();
-            const std::size_t few = std::min(all, fewest_queries_a_pass);
-            const double once = run(field.set, *field.searchers[i], k, few).qps;
-            trial.point.qps = std::max(once, run(field.set, *field.searchers[i], k, few).qps);
-            const auto fitting = static_cast<std::size_t>(trial.point.qps * most_seconds_a_pass);
-            trial.queries = std::clamp(fitting, few, all);
-            trials.push_back(std::move(trial));
+            Searcher& searcher = *field.searchers[i];
+            const double recall = recall_of(field.set, answers_of(field.set, searcher, k), k);
+            const double qps = std::max(run(field.set, searcher, k, few).qps, run(field.set, searcher, k, few).qps);
+            tried.push_back({setting, recall, qps, 0});
+        }
+        for (const Point& point : tried) {
+            if (is_beaten(point, tried)) continue;
+            const auto fitting = static_cast<std::size_t>(point.qps * most_seconds_a_pass);
+            trials.push_back({i, point, std::clamp(fitting, few, all), {}, {}});
         }
     }
-    const std::vector<Trial> all = trials;
-    std::erase_if(trials, [&](const Trial& trial) { return is_beaten(trial, all); });
     return trials;
 }
 
@@ -162,21 +156,6 @@ BuildParams build_params(const Dataset& set, const Plan& plan) {
     params.cosine = set.cosine;
     params.lists = plan.lists != 0 ? plan.lists : std::bit_ceil(root);
     return params;
-}
-
-std::vector<Setting> settings_of(const Variant& variant, const Plan& plan, std::size_t k) {
-    const auto choose = [](const auto& theirs, const auto& users) {
-        return users.empty() || theirs.size() == 1 ? theirs : users;
-    };
-    std::vector<Setting> settings;
-    for (const float rescore : choose(variant.sweep.rescore, plan.rescore)) {
-        for (const std::uint32_t nprobe : choose(variant.sweep.nprobe, plan.nprobe)) {
-            for (const std::uint32_t ef : choose(variant.sweep.ef, plan.ef)) {
-                if (ef == 0 || ef >= k) settings.push_back({ef, nprobe, rescore});
-            }
-        }
-    }
-    return settings;
 }
 
 std::vector<std::uint32_t> answers_of(const Dataset& set, Searcher& searcher, std::size_t k) {

@@ -5,7 +5,7 @@
 #include "dataset.hpp"
 
 #include <cstddef>
-#include <memory>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -54,9 +54,6 @@ struct Plan {
 
 /// What a contender is told of a set.
 BuildParams build_params(const Dataset& set, const Plan& plan);
-
-/// The settings at which a variant is measured, of those a search for k can use.
-std::vector<Setting> settings_of(const Variant& variant, const Plan& plan, std::size_t k);
 
 /// Builds and searches, the contenders taking turns in slices and rounds, so that what else the machine does meets all
 /// alike. Thread safety: runs on the calling thread, and on as many more as the plan says.

@@ -15,6 +15,18 @@ namespace {
 
 constexpr std::array<double, 3> recalls = {0.90, 0.95, 0.99};
 
+/// Queries a second at a recall. Where even the fastest setting finds more, its speed is the least that can be said.
+struct Speed {
+    double qps = 0;  // 0: not reached
+    bool at_least = false;
+};
+
+Speed speed_at(const Result& result, std::size_t k, double recall) {
+    const Curve* const curve = curve_for(result, k);
+    if (curve == nullptr) return {};
+    return {qps_at(*curve, recall), recall < frontier(*curve).front().recall};
+}
+
 void write_speeds(std::ostream& out, std::span<const Result> results, std::size_t k, const Result* peer) {
     std::vector<std::string> titles = {results[0].set + ": queries/s at recall@" + std::to_string(k)};
     for (const double recall : recalls) titles.push_back(fixed(recall, 2).substr(1));
@@ -23,17 +35,16 @@ void write_speeds(std::ostream& out, std::span<const Result> results, std::size_
     for (const Result& result : results) {
         const Curve* const curve = curve_for(result, k);
         if (curve == nullptr) continue;
-        const std::vector<Point> points = frontier(*curve);
         std::vector<std::string> cells = {result.contender};
         for (const double recall : recalls) {
-            const double qps = qps_at(*curve, recall);
-            const Curve* const theirs = peer == nullptr ? nullptr : curve_for(*peer, k);
-            const std::string ratio = multiple(qps, theirs == nullptr ? 0 : qps_at(*theirs, recall));
-            // Where even the fastest setting finds more, its speed is the least that can be said.
-            const std::string least = recall < points.front().recall ? "≥ " : "";
-            cells.push_back(qps == 0 ? "not reached" : least + grouped(qps) + ratio);
+            const Speed ours = speed_at(result, k, recall);
+            const Speed theirs = peer == nullptr ? Speed{} : speed_at(*peer, k, recall);
+            // A multiple of the least that can be said would flatter.
+            const std::string ratio = theirs.at_least ? "" : multiple(ours.qps, theirs.qps);
+            const std::string cell = (ours.at_least ? "≥ " : "") + grouped(ours.qps) + ratio;
+            cells.push_back(ours.qps == 0 ? "not reached" : cell);
         }
-        cells.push_back(fixed(points.back().recall, 4));
+        cells.push_back(fixed(frontier(*curve).back().recall, 4));
         table.add(std::move(cells));
     }
     table.write(out);
@@ -61,7 +72,10 @@ void write_costs(std::ostream& out, std::span<const Result> results, const Plan&
         cells.push_back(grouped(result.bytes.index));
         cells.push_back(grouped(result.bytes.vectors));
         cells.push_back(grouped(all) + ratio(all, other.bytes.index + other.bytes.vectors));
-        if (plan.memory) cells.push_back(grouped(result.peak_bytes) + ratio(result.peak_bytes, other.peak_bytes));
+        if (plan.memory) {
+            const std::string peak = grouped(result.peak_bytes) + ratio(result.peak_bytes, other.peak_bytes);
+            cells.push_back(result.peak_bytes > 0 ? peak : "not known here");
+        }
         if (plan.search_threads > 1) cells.push_back(fixed(result.search_many, 2) + "×");
         table.add(std::move(cells));
     }

@@ -11,16 +11,19 @@
 #include "../ann/measure.hpp"
 #include "../ann/options.hpp"
 #include "../ann/report.hpp"
+#include "../ann/sweep.hpp"
 #include "../ann/table.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
