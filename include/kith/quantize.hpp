@@ -5,4 +5,5 @@
 #include "kith/quantize/codebooks.hpp"
 #include "kith/quantize/codec.hpp"
 #include "kith/quantize/kmeans.hpp"
+#include "kith/quantize/pq.hpp"
 #include "kith/quantize/training.hpp"
