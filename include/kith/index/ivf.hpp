@@ -153,8 +153,9 @@ public:
         detail::IvfQuery<R> asked(trained->model, query, scratch.lists);
         if constexpr (Codes::coded) {
             const float rescore = params.rescore > 0 ? params.rescore : Codes::rescore;
-            search_codes(*trained, asked, allowed, limit, nprobe, rescore, scratch);
-            compare(rows.scorer(query, scratch.query), scratch, best);
+            const bool all = params.allowed.all() && params.allowed.count() >= size();
+            search_codes(*trained, asked, all ? nullptr : &allowed, limit, nprobe, rescore, scratch);
+            compare(trained->blocks, rows.scorer(query, scratch.query), allowed, scratch, best);
         } else {
             search_raw(*trained, asked, allowed, limit, nprobe, rows.scorer(query, scratch.query), best);
         }
@@ -210,8 +211,8 @@ private:
         trained_ = std::move(made);
     }
 
-    static void search_codes(const Trained& trained, detail::IvfQuery<R>& asked, BitsetView allowed, std::size_t limit,
-                             std::size_t nprobe, float rescore, SearchScratch& scratch) {
+    static void search_codes(const Trained& trained, detail::IvfQuery<R>& asked, const BitsetView* allowed,
+                             std::size_t limit, std::size_t nprobe, float rescore, SearchScratch& scratch) {
         const auto wanted = std::max(limit, static_cast<std::size_t>(static_cast<float>(limit) * rescore));
         std::size_t read = 0, sorted = asked.sort_lists(0, nprobe);
         asked.prepare_tables();
@@ -222,12 +223,19 @@ private:
         }
     }
 
+    /// Compares the candidates by their vectors, nearest estimate first.
     template <Scorer S>
-    static void compare(const S& scorer, SearchScratch& scratch, TopK& best) {
+    static void compare(const detail::IvfBlocks& blocks, const S& scorer, BitsetView allowed, SearchScratch& scratch,
+                        TopK& best) {
         auto* const ordered = scratch.lists.take_array<IvfCandidate>(scratch.candidates.size());
         const std::size_t count = scratch.candidates.ordered(ordered);
+        constexpr std::size_t ahead = 16;
         detail::ScanBlock<S> block(scorer, best);
-        for (std::size_t i = 0; i < count; ++i) block.add(ordered[i].slot);
+        for (std::size_t i = 0; i < count; ++i) {
+            if (i + ahead < count) __builtin_prefetch(blocks.slot_at(ordered[i + ahead].place));
+            const Slot slot = *blocks.slot_at(ordered[i].place);
+            if (allowed.allows(slot)) block.add(slot);
+        }
         block.flush();
     }
 
