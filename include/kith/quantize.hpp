@@ -6,6 +6,7 @@
 #include "kith/quantize/codec.hpp"
 #include "kith/quantize/kmeans.hpp"
 #include "kith/quantize/mean.hpp"
+#include "kith/quantize/pq.hpp"
 #include "kith/quantize/rabitq.hpp"
 #include "kith/quantize/rotated.hpp"
 #include "kith/quantize/rotation.hpp"

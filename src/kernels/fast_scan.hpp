@@ -250,9 +250,9 @@ void fast_scan_round(const float* tables, std::size_t count, const float* lows, 
 }
 
 template <class A>
-[[gnu::no_sanitize("thread")]] std::size_t fast_scan(const FastScanQuery& query, const std::byte* blocks,
-                                                     std::size_t count, std::uint16_t threshold,
-                                                     std::uint32_t* positions, std::uint16_t* totals) noexcept {
+__attribute__((no_sanitize("thread"))) std::size_t fast_scan(const FastScanQuery& query, const std::byte* blocks,
+                                                             std::size_t count, std::uint16_t threshold,
+                                                             std::uint32_t* positions, std::uint16_t* totals) noexcept {
     constexpr std::size_t vectors = FastScanLayout::vectors;
     const std::size_t block_bytes = FastScanLayout::block_bytes(query.pairs);
     alignas(64) std::uint16_t block_totals[vectors];

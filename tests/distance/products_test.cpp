@@ -41,13 +41,13 @@ TEST_CASE("products of rows and panels are the true ones, and the same in any co
         const kith::ProductKernels kernels = kith::product_kernels(isa);
         for (const std::size_t dim : {1U, 2U, 3U, 17U, 100U, 785U}) {
             const std::size_t stride = dim + 3;
-            const std::size_t vectors = 2 * kernels.panel + 5;
+            const std::size_t vectors = 8 * kernels.panel + 5;
             const std::vector<float> rows = random_floats(random, 31 * stride);
             const std::vector<float> others = random_floats(random, vectors * dim);
             const std::vector<float> panels = panels_of(others, dim, kernels.panel);
-            const std::size_t out_stride = 3 * kernels.panel + 1;
+            const std::size_t out_stride = 9 * kernels.panel + 1;
             std::vector<float> all(31 * out_stride);
-            kernels.products(rows.data(), stride, 31, panels.data(), 3, dim, all.data(), out_stride);
+            kernels.products(rows.data(), stride, 31, panels.data(), 9, dim, all.data(), out_stride);
             INFO(kith::name(isa) << ", dim " << dim);
             std::size_t wrong = 0, moved = 0;
             for (std::size_t row = 0; row < 31; ++row) {
@@ -56,8 +56,8 @@ TEST_CASE("products of rows and panels are the true ones, and the same in any co
                     wrong +=
                         std::abs(static_cast<double>(all[row * out_stride + v]) - truth) > 1e-5 * std::sqrt(dim) + 1e-6;
                 }
-                std::vector<float> alone(3 * kernels.panel);
-                kernels.products(&rows[row * stride], stride, 1, panels.data(), 3, dim, alone.data(), alone.size());
+                std::vector<float> alone(9 * kernels.panel);
+                kernels.products(&rows[row * stride], stride, 1, panels.data(), 9, dim, alone.data(), alone.size());
                 moved += !std::equal(alone.begin(), alone.end(), &all[row * out_stride]);
             }
             CHECK(wrong == 0);

@@ -215,13 +215,38 @@ TEMPLATE_TEST_CASE("A mapped image answers as the index that wrote it", "", L2, 
     check(coded);
     Raw<TestType> raw({.lists = 32}, points.count());
     check(raw);
+    Coded<TestType> walked({.lists = 64, .graph_from = 64}, points.count());
+    check(walked);
+}
+
+TEMPLATE_TEST_CASE("A graph over many centroids finds the lists to read, or all are compared after all", "", L2, Cosine,
+                   InnerProduct) {
+    constexpr std::size_t dim = 12;
+    Clusters clusters(dim);
+    const Points<TestType> points(dim, clusters.make(8000));
+    const std::vector<float> queries = clusters.make(40);
+    Coded<TestType> compared({.lists = 200}, points.count());
+    Coded<TestType> walked({.lists = 200, .graph_from = 200}, points.count());
+    compared.insert(points.view(), points.count());
+    walked.insert(points.view(), points.count());
+    const BitsetView all(points.count());
+    CHECK(recall(walked, points, queries, dim, asking(all, 20)) >
+          recall(compared, points, queries, dim, asking(all, 20)) - 0.03);
+    CHECK(recall(walked, points, queries, dim, asking(all, 200)) > 0.98);
+    Exclusions most(points.count());
+    for (Slot slot = 0; slot < points.count(); ++slot) {
+        if (slot % 500 != 3) most.exclude(slot);
+    }
+    for (std::size_t at = 0; at < queries.size(); at += dim) {
+        CHECK(kith_test::search(walked, points.view(), &queries[at], asking(most.view(), 2)).size() == 10);
+    }
 }
 
 TEST_CASE("A damaged image is refused or answers with slots that exist") {
     constexpr std::size_t dim = 6;
     Clusters clusters(dim);
     const Points<L2> points(dim, clusters.make(700));
-    Coded<L2> index({.lists = 20}, points.count());
+    Coded<L2> index({.lists = 20, .graph_from = 20}, points.count());
     index.insert(points.view(), points.count());
     const std::string good = kith_test::graph_of(index);
     const std::vector<float> query = clusters.make(1);
@@ -250,7 +275,7 @@ TEST_CASE("A damaged image is refused or answers with slots that exist") {
             const auto outcome = raised([&] {
                 const auto mapped = Coded<L2>::map(damaged.view(), 700);
                 for (const Neighbor& neighbor :
-                     kith_test::search(mapped, points.view(), query.data(), asking(BitsetView(700), 20))) {
+                     kith_test::search(mapped, points.view(), query.data(), asking(BitsetView(700), 4))) {
                     CHECK(neighbor.slot < 700);
                 }
             });

@@ -22,6 +22,7 @@
 #include "kith/core/top_k.hpp"
 #include "kith/index/flat.hpp"
 #include "kith/index/ivf/blocks.hpp"
+#include "kith/index/ivf/coarse.hpp"
 #include "kith/index/ivf/fill.hpp"
 #include "kith/index/ivf/format.hpp"
 #include "kith/index/ivf/model.hpp"
@@ -70,10 +71,11 @@ public:
         detail::MappedIvf mapped = detail::map_ivf(image, count, metric, Codes::coded);
         IvfIndex index(mapped.header.params, count);
         if (mapped.trained) {
-            auto made =
-                std::make_unique<Trained>(Trained{std::move(mapped.trained->first), std::move(mapped.trained->second)});
+            auto made = std::make_unique<Trained>(
+                Trained{std::move(mapped.trained->first), std::move(mapped.trained->second), nullptr});
             made->added_error = mapped.header.added_error;
             made->added = mapped.header.added;
+            if (!mapped.graph.empty()) made->graph = std::make_unique<const Graph>(made->model.centroids, mapped.graph);
             index.adopt(std::move(made));
         }
         index.size_ = count;
@@ -149,16 +151,13 @@ public:
             detail::scan(rows.scorer(query, scratch.query), 0, returned, allowed, best);
             return best.sorted().size();
         }
-        const std::size_t nprobe = params.nprobe != 0 ? params.nprobe : usual_nprobe(trained->model.lists());
-        detail::IvfQuery<R> asked(trained->model, query, scratch.lists);
-        if constexpr (Codes::coded) {
-            const float rescore = params.rescore > 0 ? params.rescore : Codes::rescore;
-            search_codes(*trained, asked, allowed, limit, nprobe, rescore, scratch);
-            compare(rows.scorer(query, scratch.query), scratch, best);
-        } else {
-            search_raw(*trained, asked, allowed, limit, nprobe, rows.scorer(query, scratch.query), best);
-        }
-        return best.sorted().size();
+        const std::size_t lists = trained->model.lists();
+        const std::size_t nprobe = std::min(params.nprobe != 0 ? params.nprobe : usual_nprobe(lists), lists);
+        // A graph that has to name a large part of the lists is slower than comparing all.
+        const Graph* const graph = nprobe * 4 <= lists ? trained->graph.get() : nullptr;
+        const std::size_t found = ask(*trained, graph, rows, query, params, allowed, nprobe, scratch, {out, limit});
+        if (graph == nullptr || found == limit) return found;
+        return ask(*trained, nullptr, rows, query, params, allowed, nprobe, scratch, {out, limit});
     }
 
     /// Writes the image that map() reads. Requires: no insert runs.
@@ -174,30 +173,56 @@ public:
         }
         header.added_error = trained_->added_error;
         header.added = trained_->added;
-        detail::save_ivf(trained_->model, trained_->blocks, header, metric, sink);
+        std::string graph;
+        if (trained_->graph) {
+            trained_->graph->save(
+                [&](const void* data, std::size_t bytes) { graph.append(static_cast<const char*>(data), bytes); });
+        }
+        detail::save_ivf(trained_->model, trained_->blocks, graph, header, metric, sink);
     }
 
 private:
     static constexpr std::string_view metric = detail::MetricOf<R>::type::name;
 
+    using Graph = detail::CentroidGraph<detail::is_product_rows<R>>;
+
     struct Trained {
         detail::IvfModel model;
         detail::IvfBlocks blocks;
-        double added_error = 0;  // sum of squared distances of rows added since it was trained
-        std::size_t added = 0;   // rows added since
+        std::unique_ptr<const Graph> graph;  // over the centroids; null where there are few
+        double added_error = 0;              // sum of squared distances of rows added since it was trained
+        std::size_t added = 0;               // rows added since
     };
 
-    [[nodiscard]] static std::size_t usual_nprobe_of(std::size_t lists) noexcept {
-        return std::max<std::size_t>(8, lists / 16);
-    }
     [[nodiscard]] std::size_t usual_nprobe(std::size_t lists) const noexcept {
-        return params_.nprobe != 0 ? params_.nprobe : usual_nprobe_of(lists);
+        return params_.nprobe != 0 ? params_.nprobe : std::max<std::size_t>(8, lists / 16);
+    }
+
+    /// One search of the lists. With a graph, it may end with fewer than were wanted.
+    static std::size_t ask(const Trained& trained, const Graph* graph, const R& rows, const float* query,
+                           const SearchParams& params, BitsetView allowed, std::size_t nprobe, SearchScratch& scratch,
+                           std::span<Neighbor> out) {
+        TopK best(out);
+        detail::IvfQuery<R> asked(trained.model, graph, query, scratch);
+        if constexpr (Codes::coded) {
+            const float rescore = params.rescore > 0 ? params.rescore : Codes::rescore;
+            // Slots that were published beside this search are past what it may return; compare() drops them.
+            const bool all = params.allowed.all() && params.allowed.count() == allowed.count();
+            search_codes(trained, asked, all ? nullptr : &allowed, out.size(), nprobe, rescore, scratch);
+            compare(trained.blocks, rows.scorer(query, scratch.query), allowed, scratch, best);
+        } else {
+            search_raw(trained, asked, allowed, out.size(), nprobe, rows.scorer(query, scratch.query), best);
+        }
+        return best.sorted().size();
     }
 
     [[nodiscard]] std::unique_ptr<Trained> train(const R& rows, Slot count, const Training& training) const {
         detail::IvfModel model = detail::train_ivf(rows, count, params_, Codes::coded, training);
         detail::IvfBlocks blocks(model.lists(), model.record_bytes(), capacity_);
-        auto made = std::make_unique<Trained>(Trained{std::move(model), std::move(blocks)});
+        auto made = std::make_unique<Trained>(Trained{std::move(model), std::move(blocks), nullptr});
+        if (made->model.lists() >= params_.graph_from) {
+            made->graph = std::make_unique<const Graph>(made->model.centroids);
+        }
         double error = 0;
         const auto list_of = detail::lists_of(made->model, rows, 0, count, training.threads, error);
         detail::fill_lists(made->model, made->blocks, rows, 0, list_of, training.threads);
@@ -210,8 +235,8 @@ private:
         trained_ = std::move(made);
     }
 
-    static void search_codes(const Trained& trained, detail::IvfQuery<R>& asked, BitsetView allowed, std::size_t limit,
-                             std::size_t nprobe, float rescore, SearchScratch& scratch) {
+    static void search_codes(const Trained& trained, detail::IvfQuery<R>& asked, const BitsetView* allowed,
+                             std::size_t limit, std::size_t nprobe, float rescore, SearchScratch& scratch) {
         const auto wanted = std::max(limit, static_cast<std::size_t>(static_cast<float>(limit) * rescore));
         std::size_t read = 0, sorted = asked.sort_lists(0, nprobe);
         asked.prepare_tables();
@@ -222,12 +247,19 @@ private:
         }
     }
 
+    /// Compares the candidates by their vectors, nearest estimate first.
     template <Scorer S>
-    static void compare(const S& scorer, SearchScratch& scratch, TopK& best) {
+    static void compare(const detail::IvfBlocks& blocks, const S& scorer, BitsetView allowed, SearchScratch& scratch,
+                        TopK& best) {
         auto* const ordered = scratch.lists.take_array<IvfCandidate>(scratch.candidates.size());
         const std::size_t count = scratch.candidates.ordered(ordered);
+        constexpr std::size_t ahead = 16;
         detail::ScanBlock<S> block(scorer, best);
-        for (std::size_t i = 0; i < count; ++i) block.add(ordered[i].slot);
+        for (std::size_t i = 0; i < count; ++i) {
+            if (i + ahead < count) __builtin_prefetch(blocks.slot_at(ordered[i + ahead].place));
+            const Slot slot = *blocks.slot_at(ordered[i].place);
+            if (allowed.allows(slot)) block.add(slot);
+        }
         block.flush();
     }
 

@@ -7,8 +7,6 @@
 // Thread safety: none; every searching thread owns its own.
 #pragma once
 
-#include "kith/core/slot.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -20,7 +18,7 @@ namespace kith::inline v0 {
 
 struct IvfCandidate {
     std::uint32_t estimate = 0;
-    Slot slot = no_slot;
+    std::uint32_t place = 0;  ///< among the blocks of the lists; its slot is looked up only if it is kept
 };
 
 class IvfCandidates {
@@ -49,11 +47,11 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return within_; }
 
     /// Requires: estimate is at most threshold(). Throws: std::bad_alloc when it has to grow.
-    void add(std::uint32_t estimate, Slot slot) {
+    void add(std::uint32_t estimate, std::uint32_t place) {
         const std::uint32_t bin = bin_of(estimate);
         if (bin > last_) return;
         if (items_.size() == items_.capacity()) drop_far();
-        items_.push_back({estimate, slot});
+        items_.push_back({estimate, place});
         ++counts_[bin];
         ++within_;
         while (within_ - counts_[last_] >= wanted_) within_ -= counts_[last_--];

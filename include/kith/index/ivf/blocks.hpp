@@ -78,6 +78,9 @@ public:
     }
     [[nodiscard]] const Slot* slots(std::uint32_t block) const noexcept { return slots_ + block * vectors; }
 
+    /// The slot at a place: block · 32 + the position in it.
+    [[nodiscard]] const Slot* slot_at(std::uint32_t place) const noexcept { return slots_ + place; }
+
     /// The longest run that begins at `block`, of at most `most` blocks, where `left` vectors are still to come; moves
     /// `block` to the one after it, if there is one. Requires: left is positive.
     [[nodiscard]] Run run(std::uint32_t& block, std::size_t left, std::size_t most) const noexcept {

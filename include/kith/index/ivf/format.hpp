@@ -1,13 +1,15 @@
 // kith/index/ivf/format.hpp — the bytes of a finished inverted file, written once and mapped.
 //
-//   image    = header centroids mean words counts records slots    each part begins at a multiple of 64 bytes,
+//   image    = header centroids mean words counts records slots graph   each part begins at a multiple of 64 bytes,
 //                                                                  zeros between
 //   header   = magic:8 version:u32 dim:u32 lists:u32 count:u32 subvectors:u32 blocks:u32 nprobe:u32 wished_lists:u32
 //              wished_subvectors:u32 offset_low:f32 offset_step:f32 metric:16 seed:u64 trained_error:f64
-//              added_error:f64 added:u64                           zeros up to 128; lists is 0 when it is not trained
+//              added_error:f64 added:u64 graph_bytes:u64 graph_from:u32   zeros up to 128; lists is 0 when it is
+//              not trained
 //   centroids = lists rows of dim f32        mean = dim f32, none without codes
 //   words    = pieces of 16 words of f32, none without codes      counts = lists u32, the vectors of each
 //   records, slots = the blocks of each list in order, see blocks.hpp; what no vector fills is zero
+//   graph    = the image of a graph over the centroids (hnsw/format.hpp), or nothing
 //
 // All of it little-endian. Blocks are mapped as they are, so a big-endian machine refuses it; the rest is copied, for
 // kernels want it in another order. Whoever stores the image adds the checksum. Sizes, counts and numbers are checked
@@ -50,11 +52,12 @@ struct IvfHeader {
     IvfOffsets offsets;
     double trained_error = 0, added_error = 0;
     std::uint64_t added = 0;
+    std::uint64_t graph_bytes = 0;
 };
 
 /// Where the parts of an image begin, from its start.
 struct IvfLayout {
-    std::uint64_t centroids, mean, words, counts, records, slots, end;
+    std::uint64_t centroids, mean, words, counts, records, slots, graph, end;
 
     static IvfLayout of(const IvfHeader& header) noexcept {
         const auto next = [](std::uint64_t at) { return (at + ivf_alignment - 1) / ivf_alignment * ivf_alignment; };
@@ -70,7 +73,8 @@ struct IvfLayout {
         layout.counts = next(layout.words + padded * FastScanLayout::words * 4);
         layout.records = next(layout.counts + std::uint64_t{4} * header.lists);
         layout.slots = next(layout.records + record * header.blocks);
-        layout.end = layout.slots + std::uint64_t{4} * IvfBlocks::vectors * header.blocks;
+        layout.graph = layout.slots + std::uint64_t{4} * IvfBlocks::vectors * header.blocks;
+        layout.end = layout.graph + header.graph_bytes;
         return layout;
     }
 };
@@ -93,6 +97,8 @@ inline std::string ivf_header(const IvfHeader& header, std::string_view metric) 
     writer.f64(header.trained_error);
     writer.f64(header.added_error);
     writer.u64(header.added);
+    writer.u64(header.graph_bytes);
+    writer.u32(header.params.graph_from);
     bytes.resize(ivf_header_bytes);
     return bytes;
 }
@@ -135,8 +141,8 @@ void each_block(const IvfBlocks& blocks, const Act& act) {
 /// Writes lists and model. `header` holds what is not theirs.
 /// Throws: Errc::unsupported_version on a big-endian machine; what the sink throws.
 template <class Sink>
-void save_ivf(const IvfModel& model, const IvfBlocks& blocks, IvfHeader header, std::string_view metric,
-              const Sink& sink) {
+void save_ivf(const IvfModel& model, const IvfBlocks& blocks, const std::string& graph, IvfHeader header,
+              std::string_view metric, const Sink& sink) {
     if constexpr (std::endian::native != std::endian::little) {
         raise(Errc::unsupported_version, "ivf image: this format is for little-endian machines");
     }
@@ -145,6 +151,7 @@ void save_ivf(const IvfModel& model, const IvfBlocks& blocks, IvfHeader header, 
     header.subvectors = static_cast<std::uint32_t>(model.codebooks.subvectors());
     header.offsets = model.offsets;
     header.trained_error = model.trained_error;
+    header.graph_bytes = graph.size();
     each_block(blocks, [&](std::uint32_t, std::size_t) { ++header.blocks; });
 
     IvfImage<Sink> image(sink);
@@ -164,11 +171,13 @@ void save_ivf(const IvfModel& model, const IvfBlocks& blocks, IvfHeader header, 
     each_block(blocks, [&](std::uint32_t block, std::size_t) {
         image.bytes(blocks.slots(block), IvfBlocks::vectors * sizeof(Slot));
     });
+    image.bytes(graph.data(), graph.size());
 }
 
 struct MappedIvf {
     IvfHeader header;
     std::optional<std::pair<IvfModel, IvfBlocks>> trained;
+    std::span<const std::byte> graph;  // empty where there is none
 };
 
 /// The floats of a part. Throws: Errc::corrupt when one is not finite.
@@ -203,7 +212,8 @@ inline IvfHeader mapped_ivf_header(std::span<const std::byte> image, Slot count,
     }
     whole = whole && reader.f32(header.offsets.low) && reader.f32(header.offsets.step) &&
             reader.bytes(ivf_metric_bytes, stored_metric) && reader.u64(header.params.seed) &&
-            reader.f64(header.trained_error) && reader.f64(header.added_error) && reader.u64(header.added);
+            reader.f64(header.trained_error) && reader.f64(header.added_error) && reader.u64(header.added) &&
+            reader.u64(header.graph_bytes) && reader.u32(header.params.graph_from);
     if (!whole) {
         raise(Errc::corrupt, "ivf image: ends at offset " + std::to_string(image.size()) + ", within its header");
     }
@@ -218,9 +228,9 @@ inline IvfHeader mapped_ivf_header(std::span<const std::byte> image, Slot count,
         header.lists <= IvfParams::most_lists && header.params.lists <= IvfParams::most_lists &&
         header.subvectors <= IvfParams::most_subvectors && header.params.subvectors <= IvfParams::most_subvectors &&
         (header.subvectors > 0) == (coded && trained) && (header.dim > 0) == trained &&
-        header.blocks <= count / IvfBlocks::vectors + header.lists && std::isfinite(header.offsets.low) &&
-        header.offsets.step >= 0 && std::isfinite(header.offsets.step) && std::isfinite(header.trained_error) &&
-        std::isfinite(header.added_error);
+        header.blocks <= count / IvfBlocks::vectors + header.lists && header.graph_bytes <= image.size() &&
+        std::isfinite(header.offsets.low) && header.offsets.step >= 0 && std::isfinite(header.offsets.step) &&
+        std::isfinite(header.trained_error) && std::isfinite(header.added_error);
     if (!possible) raise(Errc::corrupt, "ivf image: impossible numbers in the header from offset 12");
     const IvfLayout layout = IvfLayout::of(header);
     const std::uint64_t end = trained ? layout.end : ivf_header_bytes;
@@ -233,7 +243,7 @@ inline IvfHeader mapped_ivf_header(std::span<const std::byte> image, Slot count,
 
 /// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
 inline MappedIvf map_ivf(std::span<const std::byte> image, Slot count, std::string_view metric, bool coded) {
-    MappedIvf mapped{mapped_ivf_header(image, count, metric, coded), {}};
+    MappedIvf mapped{mapped_ivf_header(image, count, metric, coded), {}, {}};
     const IvfHeader& header = mapped.header;
     if (header.lists == 0) return mapped;
     const IvfLayout layout = IvfLayout::of(header);
@@ -261,6 +271,7 @@ inline MappedIvf map_ivf(std::span<const std::byte> image, Slot count, std::stri
         raise(Errc::corrupt,
               "ivf image: the counts of the lists from offset " + std::to_string(layout.counts) + " do not add up");
     }
+    mapped.graph = image.subspan(layout.graph, header.graph_bytes);
     const std::size_t record_bytes = model.record_bytes();
     mapped.trained.emplace(std::move(model), IvfBlocks(counts, record_bytes, image.data() + layout.records,
                                                        reinterpret_cast<const Slot*>(image.data() + layout.slots)));

@@ -16,8 +16,10 @@
 #include "kith/distance/fast_scan.hpp"
 #include "kith/index/candidate.hpp"
 #include "kith/index/ivf/blocks.hpp"
+#include "kith/index/ivf/coarse.hpp"
 #include "kith/index/ivf/model.hpp"
 #include "kith/index/ivf_candidates.hpp"
+#include "kith/index/search_scratch.hpp"
 
 #include <algorithm>
 #include <array>
@@ -76,30 +78,32 @@ class IvfQuery {
     static constexpr bool product = is_product_rows<R>;
 
 public:
-    IvfQuery(const IvfModel& model, const float* query, ScratchMemory& memory)
-        : model_(model), scratch_(IvfScratch::carve(model, memory)) {
+    /// Requires: `graph`, unless null, is over the centroids of `model`.
+    IvfQuery(const IvfModel& model, const CentroidGraph<product>* graph, const float* query, SearchScratch& scratch)
+        : model_(model), graph_(graph), search_(scratch), scratch_(IvfScratch::carve(model, scratch.lists)) {
         const std::size_t dim = model.dim();
         float scale = 1;
         if constexpr (is_cosine_rows<R>) scale = inverse_norm(query, dim);
         for (std::size_t d = 0; d < dim; ++d) scratch_.query[d] = query[d] * scale;
         for (std::size_t d = dim; d < model.codebooks.dim(); ++d) scratch_.query[d] = 0;
-        model.centroids.products(scratch_.query, scratch_.products);
-        for (std::size_t list = 0; list < model.lists(); ++list) {
-            scratch_.lists[list] = Candidate(list_distance(list), static_cast<Slot>(list));
-        }
+        if (graph_ == nullptr) compare_lists();
     }
 
-    [[nodiscard]] const IvfScratch& scratch() const noexcept { return scratch_; }
-
-    /// Puts the next nearest lists in order, up to `count` of all; returns how many are.
-    std::size_t sort_lists(std::size_t sorted, std::size_t count) noexcept {
+    /// Puts the next nearest lists in order, up to `count` of all; returns how many are. A graph is asked once.
+    /// Throws: std::bad_alloc while a graph's scratch grows.
+    std::size_t sort_lists(std::size_t sorted, std::size_t count) {
         Candidate* const lists = scratch_.lists;
         count = std::min(count, model_.lists());
         if (count <= sorted) return sorted;
-        if (count < model_.lists()) std::nth_element(lists + sorted, lists + count - 1, lists + model_.lists());
+        if (graph_ != nullptr) return sorted == 0 ? ask_graph(count) : sorted;
+        std::size_t among = model_.lists();
+        if (sorted == 0 && among >= 512 && count * 4 <= among) among = near_lists(count);
+        if (count < among) std::nth_element(lists + sorted, lists + count - 1, lists + among);
         std::sort(lists + sorted, lists + count);
         return count;
     }
+
+    [[nodiscard]] const IvfScratch& scratch() const noexcept { return scratch_; }
 
     /// Makes the tables and the unit in which estimates are counted.
     void prepare_tables() noexcept {
@@ -145,9 +149,9 @@ public:
         return steps > 0 ? static_cast<std::uint32_t>(std::min(steps, largest)) : 0;
     }
 
-    /// Offers the allowed vectors of the list that is number `at` in order.
-    /// Throws: std::bad_alloc while `best` grows.
-    void scan(const IvfBlocks& blocks, std::size_t at, BitsetView allowed, IvfCandidates& best) {
+    /// Offers the places of the vectors of the list that is number `at` in order, of those allowed when `allowed` is
+    /// not null. Throws: std::bad_alloc while `best` grows.
+    void scan(const IvfBlocks& blocks, std::size_t at, const BitsetView* allowed, IvfCandidates& best) {
         const std::uint32_t list = scratch_.lists[at].slot(), base = this->base(at);
         std::size_t left = blocks.count(list);
         if (left == 0) return;
@@ -160,10 +164,11 @@ public:
             const std::size_t found =
                 kernels_.scan(query, blocks.record(run.first), run.count, static_cast<std::uint16_t>(limit),
                               scratch_.positions, scratch_.totals);
-            const Slot* const slots = blocks.slots(run.first);
+            const std::uint32_t first = run.first * static_cast<std::uint32_t>(IvfBlocks::vectors);
             for (std::size_t i = 0; i < found; ++i) {
-                const Slot slot = slots[scratch_.positions[i]];
-                if (allowed.allows(slot)) best.add(base + scratch_.totals[i], slot);
+                const std::uint32_t place = first + scratch_.positions[i];
+                if (allowed != nullptr && !allowed->allows(*blocks.slot_at(place))) continue;
+                best.add(base + scratch_.totals[i], place);
             }
             left -= run.count;
         }
@@ -187,11 +192,47 @@ public:
     }
 
 private:
+    void compare_lists() noexcept {
+        model_.centroids.products(scratch_.query, scratch_.products);
+        for (std::size_t list = 0; list < model_.lists(); ++list) {
+            scratch_.lists[list] = Candidate(list_distance(list), static_cast<Slot>(list));
+        }
+    }
+
+    std::size_t ask_graph(std::size_t count) {
+        search_.coarse.resize(count);
+        const std::size_t found = graph_->nearest(scratch_.query, count, search_, search_.coarse.data());
+        for (std::size_t at = 0; at < found; ++at) {
+            scratch_.lists[at] = Candidate(search_.coarse[at].distance, search_.coarse[at].slot);
+        }
+        return found;
+    }
+
+    /// Brings at least the `count` nearest lists to the front, and not many more; returns how many. A part of them is
+    /// sorted to guess how near is near, which takes half the time of a selection among all.
+    std::size_t near_lists(std::size_t count) noexcept {
+        constexpr std::size_t step = 8;
+        std::array<Candidate, 256> part;
+        const std::size_t stride = std::max(step, (model_.lists() + part.size() - 1) / part.size());
+        std::size_t size = 0;
+        for (std::size_t list = 0; list < model_.lists(); list += stride) part[size++] = scratch_.lists[list];
+        const std::size_t at = std::min(size - 1, count / stride + count / stride / 4 + 4);
+        const auto guess = part.begin() + static_cast<std::ptrdiff_t>(at);
+        std::nth_element(part.begin(), guess, part.begin() + static_cast<std::ptrdiff_t>(size));
+        const Candidate bound = *guess;
+        Candidate* const end = scratch_.lists + model_.lists();
+        const auto near = static_cast<std::size_t>(
+            std::partition(scratch_.lists, end, [bound](Candidate list) { return list < bound; }) - scratch_.lists);
+        return near >= count ? near : model_.lists();
+    }
+
     [[nodiscard]] float list_distance(std::size_t list) const noexcept {
         return product ? -scratch_.products[list] : 2 * (model_.centroids.half_norm(list) - scratch_.products[list]);
     }
 
     const IvfModel& model_;
+    const CentroidGraph<product>* graph_;  // null where all centroids are compared
+    SearchScratch& search_;                // what the graph works in
     IvfScratch scratch_;
     FastScanKernels kernels_ = model_.scan;
     float unit_ = 1;      // of estimates, on the scale of the distance
