@@ -1037,10 +1037,13 @@ public:
 
     ScratchMemory() noexcept = default;
     ScratchMemory(ScratchMemory&& other) noexcept
-        : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+        : data_(std::exchange(other.data_, nullptr)),
+          size_(std::exchange(other.size_, 0)),
+          nested_(std::move(other.nested_)) {}
     ScratchMemory& operator=(ScratchMemory&& other) noexcept {
         std::swap(data_, other.data_);
         std::swap(size_, other.size_);
+        std::swap(nested_, other.nested_);
         return *this;
     }
     ScratchMemory(const ScratchMemory&) = delete;
@@ -1064,6 +1067,12 @@ public:
         return reinterpret_cast<T*>(take(count * sizeof(T)));
     }
 
+    /// Another one, for what is prepared with the help of what this one holds. Throws: std::bad_alloc, the first time.
+    [[nodiscard]] ScratchMemory& nested() {
+        if (!nested_) nested_ = std::make_unique<ScratchMemory>();
+        return *nested_;
+    }
+
 private:
     void release() noexcept {
         ::operator delete(data_, std::align_val_t{alignment});
@@ -1073,6 +1082,7 @@ private:
 
     std::byte* data_ = nullptr;
     std::size_t size_ = 0;  // bytes at data_
+    std::unique_ptr<ScratchMemory> nested_;
 };
 
 }  // namespace kith::inline v0_single
@@ -1183,7 +1193,7 @@ namespace kith::inline v0_single {
 
 struct IvfCandidate {
     std::uint32_t estimate = 0;
-    Slot slot = no_slot;
+    std::uint32_t place = 0;  ///< among the blocks of the lists; its slot is looked up only if it is kept
 };
 
 class IvfCandidates {
@@ -1212,11 +1222,11 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return within_; }
 
     /// Requires: estimate is at most threshold(). Throws: std::bad_alloc when it has to grow.
-    void add(std::uint32_t estimate, Slot slot) {
+    void add(std::uint32_t estimate, std::uint32_t place) {
         const std::uint32_t bin = bin_of(estimate);
         if (bin > last_) return;
         if (items_.size() == items_.capacity()) drop_far();
-        items_.push_back({estimate, slot});
+        items_.push_back({estimate, place});
         ++counts_[bin];
         ++within_;
         while (within_ - counts_[last_] >= wanted_) within_ -= counts_[last_--];
@@ -5706,6 +5716,216 @@ struct CodeShape {
 //
 // There is no kernel of its own: rows keep their inverse norm, and the inner product does the rest.
 
+// kith/core/element.hpp — what a vector may be made of, and how floats become elements.
+//
+// Queries come as floats, whatever the rows hold. So each element type says how a float becomes one: rounded to the
+// nearest, ties to even, and at the end of its range for what lies beyond, for an infinite element would make the
+// distance of a vector from itself no number.
+//
+// Thread safety: values and functions.
+
+// kith/core/half.hpp — floats of two bytes, and what they are worth as floats of four.
+//
+// Compilers disagree on which of their own 16-bit types exist, in which mode and with what name mangling, so these hold
+// bits and convert by integer arithmetic. The conversions are always inline: no source leaves a copy of them that was
+// built for a newer processor than the next source's.
+//
+// Thread safety: values.
+// Source: IEEE 754-2008, binary16; Intel, "BFLOAT16 – Hardware Numerics Definition", 2018.
+
+namespace kith::inline v0_single {
+
+/// IEEE 754 binary16: 11 significant bits, from 2^-24 to 65504.
+class Half {
+public:
+    Half() = default;
+
+    /// The nearest half, ties to even: infinite from 65520 on, not a number when `value` is none.
+    [[gnu::always_inline]] constexpr explicit Half(float value) noexcept : bits_(narrow(value)) {}
+
+    [[gnu::always_inline]] static constexpr Half from_bits(std::uint16_t bits) noexcept {
+        Half made;
+        made.bits_ = bits;
+        return made;
+    }
+
+    /// On disk: these bits, little-endian.
+    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
+
+    /// Exact.
+    [[nodiscard, gnu::always_inline]] constexpr operator float() const noexcept {
+        // The exponent moves to its place, and a multiplication corrects its bias: subnormal halves become normal
+        // floats on the way, without a branch.
+        constexpr float rebias = 0x1p112F;
+        constexpr float past_largest = 0x1p16F;
+        const std::uint32_t magnitude = (bits_ & 0x7fffU) << 13;
+        const float finite = std::bit_cast<float>(magnitude) * rebias;
+        const std::uint32_t special = finite >= past_largest ? 0x7f800000U : 0;
+        const std::uint32_t sign = (bits_ & 0x8000U) << 16;
+        return std::bit_cast<float>(std::bit_cast<std::uint32_t>(finite) | special | sign);
+    }
+
+private:
+    [[gnu::always_inline]] static constexpr std::uint16_t narrow(float value) noexcept {
+        constexpr std::uint32_t infinity = 0x7f800000;
+        constexpr std::uint32_t past_largest = 0x47800000;     // 65536
+        constexpr std::uint32_t smallest_normal = 0x38800000;  // 2^-14
+        constexpr std::uint32_t rebias = 0x38000000;           // the difference of the biases, 112, as an exponent
+        const auto bits = std::bit_cast<std::uint32_t>(value);
+        const std::uint32_t sign = (bits >> 16) & 0x8000U;
+        const std::uint32_t magnitude = bits & 0x7fffffffU;
+        std::uint32_t result = 0;
+        if (magnitude > infinity) {
+            result = 0x7e00U | ((magnitude >> 13) & 0x3ffU);  // quiet, with what fits of its payload
+        } else if (magnitude >= past_largest) {
+            result = 0x7c00U;
+        } else if (magnitude < smallest_normal) {
+            // The last bit of 0.5 is the smallest half, so adding it rounds.
+            result = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5F) -
+                     std::bit_cast<std::uint32_t>(0.5F);
+        } else {
+            result = (magnitude + 0xfffU + ((magnitude >> 13) & 1U) - rebias) >> 13;
+        }
+        return static_cast<std::uint16_t>(result | sign);
+    }
+
+    std::uint16_t bits_ = 0;
+};
+
+/// The upper half of a float: 8 significant bits, the range of a float.
+class Bfloat16 {
+public:
+    Bfloat16() = default;
+
+    /// The nearest bfloat16, ties to even: infinite past the largest, not a number when `value` is none.
+    [[gnu::always_inline]] constexpr explicit Bfloat16(float value) noexcept : bits_(narrow(value)) {}
+
+    [[gnu::always_inline]] static constexpr Bfloat16 from_bits(std::uint16_t bits) noexcept {
+        Bfloat16 made;
+        made.bits_ = bits;
+        return made;
+    }
+
+    /// On disk: these bits, little-endian.
+    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
+
+    /// Exact.
+    [[nodiscard, gnu::always_inline]] constexpr operator float() const noexcept {
+        return std::bit_cast<float>(std::uint32_t{bits_} << 16);
+    }
+
+private:
+    [[gnu::always_inline]] static constexpr std::uint16_t narrow(float value) noexcept {
+        constexpr std::uint32_t infinity = 0x7f800000;
+        const auto bits = std::bit_cast<std::uint32_t>(value);
+        if ((bits & 0x7fffffffU) > infinity) return static_cast<std::uint16_t>((bits >> 16) | 0x40U);  // quiet
+        return static_cast<std::uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
+    }
+
+    std::uint16_t bits_ = 0;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// Eight dimensions of one bit: dimension i of a vector is bit i % 8, the lowest first, of its element i / 8.
+/// Everything that takes elements counts these; a vector whose dimensions do not fill its last one has zeros there.
+struct Bits8 {
+    std::uint8_t bits = 0;
+
+    friend constexpr bool operator==(Bits8, Bits8) = default;
+};
+
+/// An Element that stands for a number.
+template <class T>
+concept Number = std::same_as<T, float> || std::same_as<T, Half> || std::same_as<T, Bfloat16> ||
+                 std::same_as<T, std::int8_t> || std::same_as<T, std::uint8_t>;
+
+/// What rows may hold.
+template <class T>
+concept Element = Number<T> || std::same_as<T, Bits8>;
+
+/// The name of an element type. Stored on disk: never rename.
+template <Element T>
+inline constexpr std::string_view element_name = std::same_as<T, float>          ? "f32"
+                                                 : std::same_as<T, Half>         ? "f16"
+                                                 : std::same_as<T, Bfloat16>     ? "bf16"
+                                                 : std::same_as<T, std::int8_t>  ? "i8"
+                                                 : std::same_as<T, std::uint8_t> ? "u8"
+                                                                                 : "bits";
+
+/// Dimensions in one element.
+template <Element T>
+inline constexpr std::size_t dimensions_an_element = std::same_as<T, Bits8> ? 8 : 1;
+
+/// Elements that hold `dim` dimensions.
+template <Element T>
+[[nodiscard, gnu::always_inline]] constexpr std::size_t elements_for(std::size_t dim) noexcept {
+    return (dim + dimensions_an_element<T> - 1) / dimensions_an_element<T>;
+}
+
+/// What the query is made of that kernels compare with rows of T. Against floats of two bytes it keeps its four: the
+/// query is not rounded, and not converted again for each row.
+template <Element T>
+using QueryElement = std::conditional_t<std::same_as<T, Half> || std::same_as<T, Bfloat16>, float, T>;
+
+namespace detail {
+
+/// The nearest whole number, ties to even. Requires: |value| is below 2^22.
+[[gnu::always_inline]] constexpr std::int32_t nearest_integer(float value) noexcept {
+    constexpr float rounder = 0x1.8p23F;  // the last bit of its neighbours is worth 1
+    return std::bit_cast<std::int32_t>(value + rounder) - std::bit_cast<std::int32_t>(rounder);
+}
+
+/// The element nearest to `value`, within the range of T. Not a number becomes 0 or stays none.
+template <Number T>
+[[gnu::always_inline]] constexpr T nearest_element(float value) noexcept {
+    constexpr float largest_half = 65504;
+    constexpr float largest_bfloat = 0x1.fep127F;
+    if constexpr (std::same_as<T, float>) {
+        return value;
+    } else if constexpr (std::same_as<T, Half>) {
+        return Half(std::clamp(value, -largest_half, largest_half));
+    } else if constexpr (std::same_as<T, Bfloat16>) {
+        return Bfloat16(std::clamp(value, -largest_bfloat, largest_bfloat));
+    } else if constexpr (std::same_as<T, std::int8_t>) {
+        return value == value ? static_cast<T>(nearest_integer(std::clamp(value, -128.0F, 127.0F))) : T{0};
+    } else {
+        return value == value ? static_cast<T>(nearest_integer(std::clamp(value, 0.0F, 255.0F))) : T{0};
+    }
+}
+
+}  // namespace detail
+
+/// Writes `dim` floats as elements: numbers rounded and kept in range, bits set where the float is above 0.
+/// Shape: `out` has room for elements_for<T>(dim).
+template <Element T>
+constexpr void encode_elements(const float* vector, std::size_t dim, T* out) noexcept {
+    if constexpr (std::same_as<T, Bits8>) {
+        for (std::size_t at = 0; at < elements_for<T>(dim); ++at) {
+            unsigned bits = 0;
+            for (std::size_t i = 8 * at; i < dim && i < 8 * at + 8; ++i) bits |= (vector[i] > 0 ? 1U : 0U) << (i % 8);
+            out[at].bits = static_cast<std::uint8_t>(bits);
+        }
+    } else {
+        for (std::size_t i = 0; i < dim; ++i) out[i] = detail::nearest_element<T>(vector[i]);
+    }
+}
+
+/// Writes elements as `dim` floats, exactly; bits as 0 and 1.
+/// Shape: `elements` holds elements_for<T>(dim), `out` has room for dim.
+template <Element T>
+constexpr void decode_elements(const T* elements, std::size_t dim, float* out) noexcept {
+    if constexpr (std::same_as<T, Bits8>) {
+        for (std::size_t i = 0; i < dim; ++i) out[i] = static_cast<float>((elements[i / 8].bits >> (i % 8)) & 1);
+    } else {
+        for (std::size_t i = 0; i < dim; ++i) out[i] = static_cast<float>(elements[i]);
+    }
+}
+
+}  // namespace kith::inline v0_single
+
 // kith/distance/metric.hpp — what it takes to say how far apart two vectors are.
 
 namespace kith::inline v0_single {
@@ -5717,17 +5937,26 @@ namespace kith::inline v0_single {
 /// Laws:   symmetric to the last bit; never NaN for finite input; score is monotone (tests/laws/metric_laws.hpp).
 /// Cost:   `distance` is the truth that kernels are measured against, not the way an index computes it.
 template <class M, class T>
-concept Metric = requires(const T* a, const T* b, std::size_t dim, float distance) {
+concept Metric = Element<T> && requires(const T* a, const T* b, std::size_t dim, float distance) {
     { M::name } -> std::convertible_to<std::string_view>;  // stored on disk: never rename
     { M::distance(a, b, dim) } noexcept -> std::same_as<float>;
     { M::score(distance) } noexcept -> std::same_as<float>;
 };
 
 /// A metric whose distance is the sum of one term for each element: what a kernel can be made from.
-/// Laws: term(a, b) equals term(b, a).
+/// Laws: term(a, b) equals term(b, a), and is an integer for integers.
 template <class M, class T>
-concept SumMetric = Metric<M, T> && requires(T a, T b) {
-    { M::term(a, b) } noexcept -> std::same_as<T>;
+concept SumMetric = Metric<M, T> && Number<T> && requires(float a, std::int32_t i) {
+    { M::term(a, a) } noexcept -> std::same_as<float>;
+    { M::term(i, i) } noexcept -> std::same_as<std::int32_t>;
+};
+
+/// A metric of packed bits, made from how many differ and, where `needs_either` is set, how many are set in either
+/// vector; `either` is 0 elsewhere.
+template <class M, class T>
+concept BitMetric = Metric<M, T> && std::same_as<T, Bits8> && requires(std::uint32_t differing, std::uint32_t either) {
+    { M::needs_either } -> std::convertible_to<bool>;
+    { M::of_counts(differing, either) } noexcept -> std::same_as<float>;
 };
 
 }  // namespace kith::inline v0_single
@@ -5740,10 +5969,11 @@ struct Cosine {
     static constexpr std::string_view name = "cosine";  // on disk: never rename
 
     /// The truth that kernels are measured against: summed in double, rounded once.
-    static float distance(const float* a, const float* b, std::size_t dim) noexcept {
+    template <Number T>
+    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
         double product = 0, squares_a = 0, squares_b = 0;
         for (std::size_t i = 0; i < dim; ++i) {
-            const double x = a[i], y = b[i];
+            const auto x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
             product += x * y;
             squares_a += x * x;
             squares_b += y * y;
@@ -5759,10 +5989,12 @@ static_assert(Metric<Cosine, float>);
 
 namespace detail {
 
-/// 1 / ‖vector‖, finite for every finite vector.
-inline float inverse_norm(const float* vector, std::size_t dim) noexcept {
+/// 1 / ‖vector‖, finite for every finite vector; 0 for a vector of length zero, which puts it at 1 from everything.
+template <Number T>
+float inverse_norm(const T* vector, std::size_t dim) noexcept {
     double squares = 0;
     for (std::size_t i = 0; i < dim; ++i) squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+    if (!(squares > 0)) return 0;
     constexpr double largest = std::numeric_limits<float>::max();
     const double inverse = 1.0 / std::sqrt(squares);
     return static_cast<float>(inverse < largest ? inverse : largest);
@@ -5788,7 +6020,7 @@ namespace kith::inline v0_single {
 /// An instruction set. Later ones of one processor family include earlier ones, and every processor has `scalar`.
 enum class Isa : std::uint8_t {
     scalar,       ///< plain C++, as good as the compiler's flags allow
-    avx2,         ///< x86-64 with AVX2 and FMA
+    avx2,         ///< x86-64 with AVX2, FMA and F16C
     avx512,       ///< x86-64 with AVX-512 F, BW, CD, DQ and VL
     avx512_vnni,  ///< with VNNI, VPOPCNTDQ, BITALG and VBMI too: Ice Lake, Zen 4 and later
     neon,         ///< AArch64, which always has it
@@ -5850,15 +6082,15 @@ inline std::uint32_t saved_registers() noexcept {
 }
 
 inline bool has_x86(Isa isa) noexcept {
-    constexpr std::uint32_t fma = 1U << 12, osxsave = 1U << 27, avx = 1U << 28;             // leaf 1, ecx
-    constexpr std::uint32_t avx2 = 1U << 5;                                                 // leaf 7, ebx
-    constexpr std::uint32_t avx512 = 1U << 16 | 1U << 17 | 1U << 28 | 1U << 30 | 1U << 31;  // F, DQ, CD, BW, VL
+    constexpr std::uint32_t fma = 1U << 12, osxsave = 1U << 27, avx = 1U << 28, f16c = 1U << 29;  // leaf 1, ecx
+    constexpr std::uint32_t avx2 = 1U << 5;                                                       // leaf 7, ebx
+    constexpr std::uint32_t avx512 = 1U << 16 | 1U << 17 | 1U << 28 | 1U << 30 | 1U << 31;        // F, DQ, CD, BW, VL
     constexpr std::uint32_t newer =
         1U << 1 | 1U << 11 | 1U << 12 | 1U << 14;  // leaf 7, ecx: VBMI, VNNI, BITALG, VPOPCNTDQ
     constexpr std::uint32_t xmm = 1U << 1, ymm = 1U << 2, masks = 1U << 5, zmm = 1U << 6 | 1U << 7;  // XCR0
     const auto has = [](std::uint32_t word, std::uint32_t bits) { return (word & bits) == bits; };
 
-    if (cpuid(0, 0).eax < 7 || !has(cpuid(1, 0).ecx, fma | osxsave | avx)) return false;
+    if (cpuid(0, 0).eax < 7 || !has(cpuid(1, 0).ecx, fma | osxsave | avx | f16c)) return false;
     const std::uint32_t saved = saved_registers();
     const CpuidAnswer features = cpuid(7, 0);
     if (!has(saved, xmm | ymm) || !has(features.ebx, avx2)) return false;
@@ -5995,6 +6227,35 @@ struct FastScanKernels {
 
 }  // namespace kith::inline v0_single
 
+// kith/distance/hamming.hpp — in how many bits two vectors differ.
+
+namespace kith::inline v0_single {
+
+/// The number of dimensions in which the bits differ. Score: the same number, smaller is nearer.
+struct Hamming {
+    static constexpr std::string_view name = "hamming";  // on disk: never rename
+    static constexpr bool needs_either = false;
+
+    [[gnu::always_inline]] static constexpr float of_counts(std::uint32_t differing, std::uint32_t) noexcept {
+        return static_cast<float>(differing);
+    }
+
+    /// The truth that kernels are measured against. Shape: `dim` counts elements of eight bits.
+    static float distance(const Bits8* a, const Bits8* b, std::size_t dim) noexcept {
+        std::uint32_t differing = 0;
+        for (std::size_t i = 0; i < dim; ++i) {
+            differing += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned>(a[i].bits ^ b[i].bits)));
+        }
+        return of_counts(differing, 0);
+    }
+
+    static constexpr float score(float distance) noexcept { return distance; }
+};
+
+static_assert(BitMetric<Hamming, Bits8>);
+
+}  // namespace kith::inline v0_single
+
 // kith/distance/inner_product.hpp — the inner product, turned round so that smaller is nearer.
 
 namespace kith::inline v0_single {
@@ -6008,10 +6269,11 @@ struct InnerProduct {
         return -(a * b);
     }
 
-    /// The truth that kernels are measured against: summed in double, rounded once.
-    static float distance(const float* a, const float* b, std::size_t dim) noexcept {
+    /// The truth that kernels are measured against: summed in double, which is exact for integers, rounded once.
+    template <Number T>
+    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
         double sum = 0;
-        for (std::size_t i = 0; i < dim; ++i) sum += term<double>(a[i], b[i]);
+        for (std::size_t i = 0; i < dim; ++i) sum += term(static_cast<double>(a[i]), static_cast<double>(b[i]));
         return static_cast<float>(sum);
     }
 
@@ -6022,28 +6284,66 @@ static_assert(SumMetric<InnerProduct, float>);
 
 }  // namespace kith::inline v0_single
 
-// kith/distance/kernels.hpp — the two shapes of a kernel: one query against gathered rows, or against a block of them.
-//
-// This header stays free of everything but types: the sources that are built for one instruction set include it, and
-// any function in it could come out of them with instructions an older processor lacks.
+// kith/distance/jaccard.hpp — how much of what either of two sets holds is not in both.
 
 namespace kith::inline v0_single {
 
+/// 1 − |a ∩ b| / |a ∪ b|, the bits being members of sets: 0 for equal sets, empty ones too, and 1 for sets that share
+/// nothing. Score: the Jaccard similarity, larger is nearer.
+struct Jaccard {
+    static constexpr std::string_view name = "jaccard";  // on disk: never rename
+    static constexpr bool needs_either = true;
+
+    /// Both counts are floats without rounding, so the quotient is rounded once and the same on every processor.
+    [[gnu::always_inline]] static constexpr float of_counts(std::uint32_t differing, std::uint32_t either) noexcept {
+        return either == 0 ? 0.0F : static_cast<float>(differing) / static_cast<float>(either);
+    }
+
+    /// The truth that kernels are measured against. Shape: `dim` counts elements of eight bits.
+    static float distance(const Bits8* a, const Bits8* b, std::size_t dim) noexcept {
+        std::uint32_t both = 0, either = 0;
+        for (std::size_t i = 0; i < dim; ++i) {
+            both += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned>(a[i].bits & b[i].bits)));
+            either += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned>(a[i].bits | b[i].bits)));
+        }
+        return either == 0 ? 0.0F
+                           : static_cast<float>(static_cast<double>(either - both) / static_cast<double>(either));
+    }
+
+    static constexpr float score(float distance) noexcept { return 1.0F - distance; }
+};
+
+static_assert(BitMetric<Jaccard, Bits8>);
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/kernels.hpp — the two shapes of a kernel: one query against gathered rows, or against a block of them.
+//
+// This header stays free of everything but types and what is always inline: the sources that are built for one
+// instruction set include it, and any other function in it could come out of them with instructions an older processor
+// lacks.
+
+namespace kith::inline v0_single {
+
+/// The longest row, in elements, whose integer sums fit the 32 bits kernels sum in: 255² a term. Longer rows of
+/// integers and bits are for whoever refuses them.
+inline constexpr std::size_t longest_integer_row = 65536;
+
 /// The kernels of one metric, one element type and one instruction set.
-/// Requires: dim is at least 1, stride at least dim.
+/// Requires: dim is at least 1, and at most longest_integer_row for integers and bits; stride is at least dim.
 /// Shape:  `query` holds dim elements; row s begins at rows + s · stride, in elements; nothing past its dim elements is
-///         read. Neither needs to be aligned. `out` has room for `count` distances.
+///         read. Neither needs to be aligned beyond what its type asks for. `out` has room for `count` distances.
 /// Laws:   a row's distance is the same to the last bit in both shapes and whatever rows stand beside it; symmetric to
-/// the
-///         last bit in query and row.
+///         the last bit in query and row, where the query is the row's elements as floats when it is made of those.
+///         Over integers and bits the sum is exact and rounded once, so it is the same on every instruction set too.
 template <class T>
 struct Kernels {
     /// Scores rows[slots[0]], …, rows[slots[count - 1]], prefetching ahead.
-    using Slots = void (*)(const T* query, const T* rows, std::size_t stride, std::size_t dim, const Slot* slots,
-                           std::size_t count, float* out) noexcept;
+    using Slots = void (*)(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim,
+                           const Slot* slots, std::size_t count, float* out) noexcept;
     /// Scores rows 0 to count - 1.
-    using Block = void (*)(const T* query, const T* rows, std::size_t stride, std::size_t dim, std::size_t count,
-                           float* out) noexcept;
+    using Block = void (*)(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim,
+                           std::size_t count, float* out) noexcept;
 
     Slots slots = nullptr;
     Block block = nullptr;
@@ -6067,10 +6367,11 @@ struct L2 {
         return difference * difference;
     }
 
-    /// The truth that kernels are measured against: summed in double, rounded once.
-    static float distance(const float* a, const float* b, std::size_t dim) noexcept {
+    /// The truth that kernels are measured against: summed in double, which is exact for integers, rounded once.
+    template <Number T>
+    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
         double sum = 0;
-        for (std::size_t i = 0; i < dim; ++i) sum += term<double>(a[i], b[i]);
+        for (std::size_t i = 0; i < dim; ++i) sum += term(static_cast<double>(a[i]), static_cast<double>(b[i]));
         return static_cast<float>(sum);
     }
 
@@ -6131,38 +6432,94 @@ consteval unsigned build_features() noexcept {
 #ifdef __ARM_FEATURE_SVE
     features |= 1U << 7;
 #endif
+#ifdef __POPCNT__
+    features |= 1U << 10;
+#endif
+#ifdef __F16C__
+    features |= 1U << 11;
+#endif
+#ifdef __AVX512BW__
+    features |= 1U << 12;
+#endif
+#ifdef __AVX512VPOPCNTDQ__
+    features |= 1U << 13;
+#endif
     return features;
 }
 
 using ThisBuild = BuildFlags<build_features()>;
 
+/// What portable kernels sum the terms of T in. One of 16 sums of integers fits 32 bits, all of them need 64.
+template <Number T>
+using PortableTerm = std::conditional_t<std::integral<T>, std::int32_t, float>;
+template <Number T>
+using PortableTotal = std::conditional_t<std::integral<T>, std::int64_t, float>;
+
 /// The distance of one row.
 template <class M, class T, class Flags>
-float portable_distance(const T* a, const T* b, std::size_t dim) noexcept {
+    requires SumMetric<M, T>
+float portable_distance(const QueryElement<T>* a, const T* b, std::size_t dim) noexcept {
+    using Term = PortableTerm<T>;
+    using Total = PortableTotal<T>;
+    const auto term = [&](std::size_t i) { return M::term(static_cast<Term>(a[i]), static_cast<Term>(b[i])); };
     // Four registers of SSE. With 32 lanes g++ 12 is 2 to 4 times slower below 128 elements.
     constexpr std::size_t lanes = 16;
     constexpr std::size_t short_lanes = 4;
-    float sums[lanes] = {};
+    Term sums[lanes] = {};
     std::size_t i = 0;
     for (; i + lanes <= dim; i += lanes) {
-        for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += M::term(a[i + lane], b[i + lane]);
+        for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += term(i + lane);
     }
-    float short_sums[short_lanes] = {};
+    Term short_sums[short_lanes] = {};
     for (; i + short_lanes <= dim; i += short_lanes) {
-        for (std::size_t lane = 0; lane < short_lanes; ++lane) short_sums[lane] += M::term(a[i + lane], b[i + lane]);
+        for (std::size_t lane = 0; lane < short_lanes; ++lane) short_sums[lane] += term(i + lane);
     }
-    float rest = 0;
-    for (; i < dim; ++i) rest += M::term(a[i], b[i]);
+    Total rest = 0;
+    for (; i < dim; ++i) rest += term(i);
 
+    Total totals[lanes];
+    for (std::size_t lane = 0; lane < lanes; ++lane) totals[lane] = sums[lane];
     for (std::size_t half = lanes / 2; half >= short_lanes; half /= 2) {
-        for (std::size_t lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
+        for (std::size_t lane = 0; lane < half; ++lane) totals[lane] += totals[lane + half];
     }
-    for (std::size_t lane = 0; lane < short_lanes; ++lane) sums[lane] += short_sums[lane];
-    return ((sums[0] + sums[2]) + (sums[1] + sums[3])) + rest;
+    for (std::size_t lane = 0; lane < short_lanes; ++lane) totals[lane] += short_sums[lane];
+    return static_cast<float>(((totals[0] + totals[2]) + (totals[1] + totals[3])) + rest);
+}
+
+/// The bits set in a word, by the processor's instruction where the build has one.
+template <class Flags>
+[[gnu::always_inline]] inline std::uint64_t portable_popcount(std::uint64_t word) noexcept {
+#if defined(__POPCNT__) || defined(__aarch64__)
+    return static_cast<std::uint64_t>(std::popcount(word));
+#else
+    // Without it std::popcount is a call that looks tables up. Source: Warren, Hacker's Delight, section 5-1.
+    word -= (word >> 1) & 0x5555555555555555U;
+    word = (word & 0x3333333333333333U) + ((word >> 2) & 0x3333333333333333U);
+    word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fU;
+    return (word * 0x0101010101010101U) >> 56;
+#endif
 }
 
 template <class M, class T, class Flags>
-void portable_slots(const T* query, const T* rows, std::size_t stride, std::size_t dim, const Slot* slots,
+    requires BitMetric<M, T>
+float portable_distance(const T* a, const T* b, std::size_t dim) noexcept {
+    std::uint64_t differing = 0, either = 0;
+    const auto count = [&](std::size_t at, std::size_t bytes) {
+        std::uint64_t first = 0, second = 0;
+        std::memcpy(&first, a + at, bytes);
+        std::memcpy(&second, b + at, bytes);
+        differing += portable_popcount<Flags>(first ^ second);
+        if constexpr (M::needs_either) either += portable_popcount<Flags>(first | second);
+    };
+    constexpr std::size_t word = sizeof(std::uint64_t);
+    std::size_t i = 0;
+    for (; i + word <= dim; i += word) count(i, word);
+    if (i < dim) count(i, dim - i);
+    return M::of_counts(static_cast<std::uint32_t>(differing), static_cast<std::uint32_t>(either));
+}
+
+template <class M, class T, class Flags>
+void portable_slots(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim, const Slot* slots,
                     std::size_t count, float* out) noexcept {
     constexpr std::size_t ahead = 8;
     constexpr std::size_t elements_a_line = 64 / sizeof(T);
@@ -6180,7 +6537,7 @@ void portable_slots(const T* query, const T* rows, std::size_t stride, std::size
 }
 
 template <class M, class T, class Flags>
-void portable_block(const T* query, const T* rows, std::size_t stride, std::size_t dim, std::size_t count,
+void portable_block(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim, std::size_t count,
                     float* out) noexcept {
     for (std::size_t i = 0; i < count; ++i) out[i] = portable_distance<M, T, Flags>(query, rows + i * stride, dim);
 }
@@ -6539,7 +6896,7 @@ namespace kith::inline v0_single {
 
 /// The kernels of metric M over elements T; InnerProduct gives −⟨a, b⟩. Cosine is made from those and the rows' norms.
 template <class M, class T, class Flags = detail::ThisBuild>
-    requires SumMetric<M, T>
+    requires SumMetric<M, T> || BitMetric<M, T>
 [[nodiscard]] Kernels<T> kernels(Isa) noexcept {
     return detail::portable_kernels<M, T, Flags>();
 }
@@ -8423,6 +8780,171 @@ void share_work(unsigned threads, std::size_t pieces, const Work& work) {
 
 // kith/distance.hpp — how far apart two vectors are.
 
+// kith/distance/packed_dispatch.hpp — the kernels over packed codes, chosen once an index.
+
+// kith/distance/packed_dots.hpp — inner products of a query of bytes with codes of a few bits an element.
+//
+// Codes of every width from 1 to 8 bits are stored in fields of 8, 4, 2 and 1 bits, whose inner products are sums of
+// products of bytes once the fields are unpacked. The layout makes unpacking a shift and a mask, whatever the width of
+// a register, and wastes at most three bytes a field.
+//
+// This header stays free of functions that could be left in the library: the sources built for one instruction set
+// include it.
+
+namespace kith::inline v0_single {
+
+// An element of b bits is cut, from its highest bit down, into fields whose widths are the powers of two that b is a
+// sum of: 7 bits are a field of 4, one of 2 and one of 1. On disk: never change.
+//
+//   code    = head, then for each field width f, widest first: part_bytes(f) bytes
+//   byte j of width f holds in its bits p·f to p·f + f − 1 the field of element p · part_bytes(f) + j, or zero when
+//           there is no such element
+//
+// A prepared query holds for each f, widest first, 8 / f parts of query_part_bytes(f) bytes: byte j of part p is what
+// the field in bits p·f of byte j is multiplied by, zero where there is no element.
+
+/// Where codes lie. Shape: code s begins at codes + s · stride and holds `head` bytes before its fields of `dim`
+/// elements.
+struct PackedShape {
+    std::size_t dim = 0;
+    std::size_t head = 0;
+    std::size_t stride = 0;
+};
+
+/// The kernels for elements of one number of bits and one instruction set.
+/// Shape:  `query` is prepared as above; codes are as above, head and stride multiples of 4. Nothing past a code is
+///         read.
+/// Laws:   out[i] is Σ query[j] · code[j], exactly: the same on every instruction set, by either call.
+struct PackedDots {
+    using Slots = void (*)(const std::int8_t* query, const std::byte* codes, const PackedShape& shape,
+                           const Slot* slots, std::size_t count, std::int32_t* out) noexcept;
+    using Block = void (*)(const std::int8_t* query, const std::byte* codes, const PackedShape& shape,
+                           std::size_t count, std::int32_t* out) noexcept;
+
+    Slots slots = nullptr;
+    Block block = nullptr;
+};
+
+/// More elements could overflow the sum of 32 bits.
+inline constexpr std::size_t most_packed_elements = 65536;
+
+namespace detail {
+
+/// Bytes of the fields of `field` bits.
+[[gnu::always_inline]] constexpr std::size_t part_bytes(unsigned field, std::size_t dim) noexcept {
+    return (dim * field + 31) / 32 * 4;
+}
+
+/// Bytes from one part of a prepared query to the next: a whole number of the largest registers.
+[[gnu::always_inline]] constexpr std::size_t query_part_bytes(unsigned field, std::size_t dim) noexcept {
+    return (part_bytes(field, dim) + 63) / 64 * 64;
+}
+
+/// Bytes of the fields of all widths.
+[[gnu::always_inline]] constexpr std::size_t packed_bytes(unsigned bits, std::size_t dim) noexcept {
+    std::size_t bytes = 0;
+    for (unsigned field = 8; field > 0; field /= 2) bytes += (bits & field) != 0 ? part_bytes(field, dim) : 0;
+    return bytes;
+}
+
+/// Bytes of a prepared query.
+[[gnu::always_inline]] constexpr std::size_t packed_query_bytes(unsigned bits, std::size_t dim) noexcept {
+    std::size_t bytes = 0;
+    for (unsigned field = 8; field > 0; field /= 2) {
+        bytes += (bits & field) != 0 ? 8 / field * query_part_bytes(field, dim) : 0;
+    }
+    return bytes;
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/portable_packed.hpp — inner products with packed codes in plain C++, the truth for all others.
+//
+// Written so that a compiler can turn the inner loop into vectors. As in portable.hpp, each function carries the flags
+// of the source it was compiled in.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+template <unsigned bits, class Flags>
+std::int32_t portable_packed_dot(const std::int8_t* query, const std::byte* fields, std::size_t dim) noexcept {
+    std::int32_t sum = 0;
+    for (unsigned field = 8; field > 0; field /= 2) {
+        if ((bits & field) == 0) continue;
+        const std::size_t bytes = part_bytes(field, dim);
+        const unsigned mask = (1U << field) - 1;
+        std::int32_t products = 0;
+        for (unsigned part = 0; part < 8 / field; ++part, query += query_part_bytes(field, dim)) {
+            for (std::size_t byte = 0; byte < bytes; ++byte) {
+                products +=
+                    query[byte] * static_cast<int>(std::to_integer<unsigned>(fields[byte]) >> part * field & mask);
+            }
+        }
+        sum += products * (1 << (bits & (field - 1)));  // below this field stand as many bits as are left of b
+        fields += bytes;
+    }
+    return sum;
+}
+
+template <unsigned bits, class Flags>
+void portable_packed_slots(const std::int8_t* query, const std::byte* codes, const PackedShape& shape,
+                           const Slot* slots, std::size_t count, std::int32_t* out) noexcept {
+    constexpr std::size_t ahead = 8;
+    constexpr std::size_t line = 64;
+    for (std::size_t i = 0; i < count + ahead; ++i) {
+        if (i < count) {
+            const std::byte* code = codes + slots[i] * shape.stride;
+            for (std::size_t byte = 0; byte < shape.stride; byte += line) __builtin_prefetch(code + byte);
+        }
+        if (i >= ahead) {
+            const std::byte* fields = codes + slots[i - ahead] * shape.stride + shape.head;
+            out[i - ahead] = portable_packed_dot<bits, Flags>(query, fields, shape.dim);
+        }
+    }
+}
+
+template <unsigned bits, class Flags>
+void portable_packed_block(const std::int8_t* query, const std::byte* codes, const PackedShape& shape,
+                           std::size_t count, std::int32_t* out) noexcept {
+    for (std::size_t i = 0; i < count; ++i) {
+        out[i] = portable_packed_dot<bits, Flags>(query, codes + i * shape.stride + shape.head, shape.dim);
+    }
+}
+
+template <class Flags>
+PackedDots portable_packed_dots(unsigned bits) noexcept {
+    KITH_ASSERT(bits >= 1 && bits <= 8);
+    constexpr std::array<PackedDots, 9> by_bits = {
+        PackedDots{},
+        PackedDots{portable_packed_slots<1, Flags>, portable_packed_block<1, Flags>},
+        PackedDots{portable_packed_slots<2, Flags>, portable_packed_block<2, Flags>},
+        PackedDots{portable_packed_slots<3, Flags>, portable_packed_block<3, Flags>},
+        PackedDots{portable_packed_slots<4, Flags>, portable_packed_block<4, Flags>},
+        PackedDots{portable_packed_slots<5, Flags>, portable_packed_block<5, Flags>},
+        PackedDots{portable_packed_slots<6, Flags>, portable_packed_block<6, Flags>},
+        PackedDots{portable_packed_slots<7, Flags>, portable_packed_block<7, Flags>},
+        PackedDots{portable_packed_slots<8, Flags>, portable_packed_block<8, Flags>}};
+    return by_bits[bits];
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// The kernels for elements of `bits` bits.
+/// Requires: bits is 1 to 8.
+template <class Flags = detail::ThisBuild>
+[[nodiscard]] PackedDots packed_dots(unsigned bits, Isa) noexcept {
+    return detail::portable_packed_dots<Flags>(bits);
+}
+
+}  // namespace kith::inline v0_single
+
 // kith/index.hpp — from a query to the nearest slots without reading them all.
 
 // kith/index/ivf.hpp — an inverted file: vectors in lists around centroids, of which a search reads the nearest few.
@@ -8510,6 +9032,9 @@ public:
     }
     [[nodiscard]] const Slot* slots(std::uint32_t block) const noexcept { return slots_ + block * vectors; }
 
+    /// The slot at a place: block · 32 + the position in it.
+    [[nodiscard]] const Slot* slot_at(std::uint32_t place) const noexcept { return slots_ + place; }
+
     /// The longest run that begins at `block`, of at most `most` blocks, where `left` vectors are still to come; moves
     /// `block` to the one after it, if there is one. Requires: left is positive.
     [[nodiscard]] Run run(std::uint32_t& block, std::size_t left, std::size_t most) const noexcept {
@@ -8590,59 +9115,13 @@ private:
 
 }  // namespace kith::inline v0_single::detail
 
-// kith/index/ivf/fill.hpp — putting rows into lists.
+// kith/index/ivf/coarse.hpp — the lists nearest to a query, by a graph over the centroids when there are many.
 //
-// Every row's list is found first, in tiles and on all threads; then each list makes room for its own at once and is
-// filled by one thread, in the order of slots. So the lists are the same for any number of threads.
+// Comparing all centroids costs as much as reading some lists, up to several thousand of them. Beyond that a graph
+// finds nearly the same ones in a logarithm of the time. Which lists are read is a matter of recall, so nearly is
+// enough; where every list may be needed, all are compared after all.
 //
-// Thread safety: one call at a time, beside any number of searches.
-
-// kith/index/ivf/model.hpp — what an inverted file has learned: where its lists lie, and the words of its codes.
-//
-// A vector x in the list of centroid c is coded by its residual r = x − c, as words r̂. Its distance from a query q is
-//
-//   ‖q − x‖² ≈ ‖q − c‖² − 2⟨q − μ, r̂⟩ + s     s = 2⟨c − μ, r̂⟩ + ‖r̂‖² + ‖r − r̂‖²
-//
-// where μ is the mean of all. The products with r̂ come from tables that do not depend on the list, so they are made
-// once a query. s belongs to the vector and is stored beside its code, in 15 bits. What the estimate leaves out is
-// 2⟨q − x̂, r − r̂⟩, so it is best where it matters, near the query. Cosine is L2 of vectors of length one. For
-// InnerProduct, −⟨q, x⟩ ≈ −⟨q, c⟩ − ⟨q, r̂⟩, and s is 0.
-//
-// Thread safety: immutable once trained.
-// Source: Jégou, Douze & Schmid, IEEE TPAMI 33(1), 2011, section IV (residuals); the split is ours.
-
-// kith/index/ivf/params.hpp — what shapes an inverted file.
-
-namespace kith::inline v0_single {
-
-/// Usable as a template argument, so that a schema can name it.
-struct IvfParams {
-    std::uint32_t lists = 0;          ///< parts the space is cut into; 0: about 2 √count when it is trained
-    std::uint32_t nprobe = 0;         ///< lists a search reads unless it says otherwise; 0: a sixteenth, at least 8
-    std::uint32_t subvectors = 0;     ///< pieces of a code of 4 bits each; 0: chosen by the dimension
-    std::uint64_t seed = 0x6b697468;  ///< same seed, same rows: same lists
-
-    static constexpr std::uint32_t most_lists = 1U << 20;
-    static constexpr std::uint32_t most_subvectors = 4096;
-    static constexpr std::uint32_t rows_a_list = 32;  ///< with fewer rows a list it is not trained but scans
-
-    /// The lists to make of `count` rows.
-    [[nodiscard]] std::size_t lists_for(std::size_t count) const noexcept {
-        if (lists != 0) return lists;
-        const auto wanted = static_cast<std::size_t>(2 * std::sqrt(static_cast<double>(count)));
-        return wanted < 16 ? 16 : wanted / 16 * 16;
-    }
-
-    /// Rows from which on there is something to train.
-    [[nodiscard]] std::size_t trains_from() const noexcept {
-        constexpr std::size_t scanned = 5000;  // below that comparing all is as fast
-        return lists != 0 ? std::size_t{lists} * rows_a_list : scanned;
-    }
-
-    friend constexpr bool operator==(const IvfParams&, const IvfParams&) noexcept = default;
-};
-
-}  // namespace kith::inline v0_single
+// Thread safety: immutable once built; any number of threads may ask.
 
 // kith/quantize/centroids.hpp — which of many points each of many vectors is nearest to.
 //
@@ -8738,6 +9217,125 @@ private:
     std::vector<float> values_;      // count_ rows
     std::vector<float> panels_;      // the same as products_ reads them
     std::vector<float> half_norms_;  // count_, then infinity up to whole panels
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+/// A graph over centroids, by L2 or by InnerProduct.
+template <bool product>
+class CentroidGraph {
+    using M = std::conditional_t<product, InnerProduct, L2>;
+    using View = RawRows<float, M>;
+
+public:
+    /// Throws: Errc::out_of_memory, std::bad_alloc.
+    explicit CentroidGraph(const Centroids& centroids)
+        : dim_(centroids.dim()),
+          memory_(rows_of(centroids)),
+          kernels_(View::kernels_for(best_isa())),
+          graph_(params, static_cast<Slot>(centroids.size())) {
+        graph_.insert(view(), static_cast<Slot>(centroids.size()));
+    }
+
+    /// The graph that save() wrote, over bytes that outlive it. Throws: Errc::corrupt, Errc::unsupported_version.
+    CentroidGraph(const Centroids& centroids, std::span<const std::byte> image)
+        : dim_(centroids.dim()),
+          memory_(rows_of(centroids)),
+          kernels_(View::kernels_for(best_isa())),
+          graph_(HnswIndex<View>::map(image, static_cast<Slot>(centroids.size()))) {}
+
+    /// The `count` nearest lists or nearly so, nearest first; returns how many. Uses all of `scratch` that graphs use.
+    /// Shape: `out` has room for count. Throws: std::bad_alloc while `scratch` still grows.
+    std::size_t nearest(const float* query, std::size_t count, SearchScratch& scratch, Neighbor* out) const {
+        const SearchParams search{.limit = count,
+                                  .ef_search = static_cast<std::uint32_t>(std::max<std::size_t>(32, count + count / 2)),
+                                  .allowed = BitsetView(graph_.size())};
+        return graph_.search(view(), query, search, scratch, out);
+    }
+
+    template <class Sink>
+    void save(const Sink& sink) const {
+        graph_.save(sink);
+    }
+
+private:
+    static constexpr HnswParams params{.max_links = 16, .ef_construction = 100};
+
+    [[nodiscard]] static ReservedMemory rows_of(const Centroids& centroids) {
+        const std::size_t stride = View::stride_for(centroids.dim());
+        ReservedMemory memory(stride * sizeof(float) * centroids.size());
+        auto* const rows = reinterpret_cast<float*>(memory.data());
+        for (std::size_t list = 0; list < centroids.size(); ++list) {
+            View::write_row(rows + list * stride, centroids.row(list), centroids.dim());
+        }
+        return memory;
+    }
+
+    [[nodiscard]] View view() const noexcept {
+        return View(reinterpret_cast<const float*>(memory_.data()), dim_, kernels_);
+    }
+
+    std::size_t dim_;
+    ReservedMemory memory_;  // the centroids as rows
+    Kernels<float> kernels_;
+    HnswIndex<View> graph_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/ivf/fill.hpp — putting rows into lists.
+//
+// Every row's list is found first, in tiles and on all threads; then each list makes room for its own at once and is
+// filled by one thread, in the order of slots. So the lists are the same for any number of threads.
+//
+// Thread safety: one call at a time, beside any number of searches.
+
+// kith/index/ivf/model.hpp — what an inverted file has learned: where its lists lie, and the words of its codes.
+//
+// A vector x in the list of centroid c is coded by its residual r = x − c, as words r̂. Its distance from a query q is
+//
+//   ‖q − x‖² ≈ ‖q − c‖² − 2⟨q − μ, r̂⟩ + s     s = 2⟨c − μ, r̂⟩ + ‖r̂‖² + ‖r − r̂‖²
+//
+// where μ is the mean of all. The products with r̂ come from tables that do not depend on the list, so they are made
+// once a query. s belongs to the vector and is stored beside its code, in 15 bits. What the estimate leaves out is
+// 2⟨q − x̂, r − r̂⟩, so it is best where it matters, near the query. Cosine is L2 of vectors of length one. For
+// InnerProduct, −⟨q, x⟩ ≈ −⟨q, c⟩ − ⟨q, r̂⟩, and s is 0.
+//
+// Thread safety: immutable once trained.
+// Source: Jégou, Douze & Schmid, IEEE TPAMI 33(1), 2011, section IV (residuals); the split is ours.
+
+// kith/index/ivf/params.hpp — what shapes an inverted file.
+
+namespace kith::inline v0_single {
+
+/// Usable as a template argument, so that a schema can name it.
+struct IvfParams {
+    std::uint32_t lists = 0;          ///< parts the space is cut into; 0: about 2 √count when it is trained
+    std::uint32_t nprobe = 0;         ///< lists a search reads unless it says otherwise; 0: a sixteenth, at least 8
+    std::uint32_t subvectors = 0;     ///< pieces of a code of 4 bits each; 0: chosen by the dimension
+    std::uint32_t graph_from = 8192;  ///< with so many lists and more, a graph finds the nearest ones
+    std::uint64_t seed = 0x6b697468;  ///< same seed, same rows: same lists
+
+    static constexpr std::uint32_t most_lists = 1U << 20;
+    static constexpr std::uint32_t most_subvectors = 4096;
+    static constexpr std::uint32_t rows_a_list = 32;  ///< with fewer rows a list it is not trained but scans
+
+    /// The lists to make of `count` rows.
+    [[nodiscard]] std::size_t lists_for(std::size_t count) const noexcept {
+        if (lists != 0) return lists;
+        const auto wanted = static_cast<std::size_t>(2 * std::sqrt(static_cast<double>(count)));
+        return wanted < 16 ? 16 : wanted / 16 * 16;
+    }
+
+    /// Rows from which on there is something to train.
+    [[nodiscard]] std::size_t trains_from() const noexcept {
+        constexpr std::size_t scanned = 5000;  // below that comparing all is as fast
+        return lists != 0 ? std::size_t{lists} * rows_a_list : scanned;
+    }
+
+    friend constexpr bool operator==(const IvfParams&, const IvfParams&) noexcept = default;
 };
 
 }  // namespace kith::inline v0_single
@@ -9285,14 +9883,16 @@ void fill_lists(const IvfModel& model, IvfBlocks& blocks, const R& rows, Slot fi
 
 // kith/index/ivf/format.hpp — the bytes of a finished inverted file, written once and mapped.
 //
-//   image    = header centroids mean words counts records slots    each part begins at a multiple of 64 bytes,
+//   image    = header centroids mean words counts records slots graph   each part begins at a multiple of 64 bytes,
 //                                                                  zeros between
 //   header   = magic:8 version:u32 dim:u32 lists:u32 count:u32 subvectors:u32 blocks:u32 nprobe:u32 wished_lists:u32
 //              wished_subvectors:u32 offset_low:f32 offset_step:f32 metric:16 seed:u64 trained_error:f64
-//              added_error:f64 added:u64                           zeros up to 128; lists is 0 when it is not trained
+//              added_error:f64 added:u64 graph_bytes:u64 graph_from:u32   zeros up to 128; lists is 0 when it is
+//              not trained
 //   centroids = lists rows of dim f32        mean = dim f32, none without codes
 //   words    = pieces of 16 words of f32, none without codes      counts = lists u32, the vectors of each
 //   records, slots = the blocks of each list in order, see blocks.hpp; what no vector fills is zero
+//   graph    = the image of a graph over the centroids (hnsw/format.hpp), or nothing
 //
 // All of it little-endian. Blocks are mapped as they are, so a big-endian machine refuses it; the rest is copied, for
 // kernels want it in another order. Whoever stores the image adds the checksum. Sizes, counts and numbers are checked
@@ -9313,11 +9913,12 @@ struct IvfHeader {
     IvfOffsets offsets;
     double trained_error = 0, added_error = 0;
     std::uint64_t added = 0;
+    std::uint64_t graph_bytes = 0;
 };
 
 /// Where the parts of an image begin, from its start.
 struct IvfLayout {
-    std::uint64_t centroids, mean, words, counts, records, slots, end;
+    std::uint64_t centroids, mean, words, counts, records, slots, graph, end;
 
     static IvfLayout of(const IvfHeader& header) noexcept {
         const auto next = [](std::uint64_t at) { return (at + ivf_alignment - 1) / ivf_alignment * ivf_alignment; };
@@ -9333,7 +9934,8 @@ struct IvfLayout {
         layout.counts = next(layout.words + padded * FastScanLayout::words * 4);
         layout.records = next(layout.counts + std::uint64_t{4} * header.lists);
         layout.slots = next(layout.records + record * header.blocks);
-        layout.end = layout.slots + std::uint64_t{4} * IvfBlocks::vectors * header.blocks;
+        layout.graph = layout.slots + std::uint64_t{4} * IvfBlocks::vectors * header.blocks;
+        layout.end = layout.graph + header.graph_bytes;
         return layout;
     }
 };
@@ -9356,6 +9958,8 @@ inline std::string ivf_header(const IvfHeader& header, std::string_view metric) 
     writer.f64(header.trained_error);
     writer.f64(header.added_error);
     writer.u64(header.added);
+    writer.u64(header.graph_bytes);
+    writer.u32(header.params.graph_from);
     bytes.resize(ivf_header_bytes);
     return bytes;
 }
@@ -9398,8 +10002,8 @@ void each_block(const IvfBlocks& blocks, const Act& act) {
 /// Writes lists and model. `header` holds what is not theirs.
 /// Throws: Errc::unsupported_version on a big-endian machine; what the sink throws.
 template <class Sink>
-void save_ivf(const IvfModel& model, const IvfBlocks& blocks, IvfHeader header, std::string_view metric,
-              const Sink& sink) {
+void save_ivf(const IvfModel& model, const IvfBlocks& blocks, const std::string& graph, IvfHeader header,
+              std::string_view metric, const Sink& sink) {
     if constexpr (std::endian::native != std::endian::little) {
         raise(Errc::unsupported_version, "ivf image: this format is for little-endian machines");
     }
@@ -9408,6 +10012,7 @@ void save_ivf(const IvfModel& model, const IvfBlocks& blocks, IvfHeader header, 
     header.subvectors = static_cast<std::uint32_t>(model.codebooks.subvectors());
     header.offsets = model.offsets;
     header.trained_error = model.trained_error;
+    header.graph_bytes = graph.size();
     each_block(blocks, [&](std::uint32_t, std::size_t) { ++header.blocks; });
 
     IvfImage<Sink> image(sink);
@@ -9427,11 +10032,13 @@ void save_ivf(const IvfModel& model, const IvfBlocks& blocks, IvfHeader header, 
     each_block(blocks, [&](std::uint32_t block, std::size_t) {
         image.bytes(blocks.slots(block), IvfBlocks::vectors * sizeof(Slot));
     });
+    image.bytes(graph.data(), graph.size());
 }
 
 struct MappedIvf {
     IvfHeader header;
     std::optional<std::pair<IvfModel, IvfBlocks>> trained;
+    std::span<const std::byte> graph;  // empty where there is none
 };
 
 /// The floats of a part. Throws: Errc::corrupt when one is not finite.
@@ -9466,7 +10073,8 @@ inline IvfHeader mapped_ivf_header(std::span<const std::byte> image, Slot count,
     }
     whole = whole && reader.f32(header.offsets.low) && reader.f32(header.offsets.step) &&
             reader.bytes(ivf_metric_bytes, stored_metric) && reader.u64(header.params.seed) &&
-            reader.f64(header.trained_error) && reader.f64(header.added_error) && reader.u64(header.added);
+            reader.f64(header.trained_error) && reader.f64(header.added_error) && reader.u64(header.added) &&
+            reader.u64(header.graph_bytes) && reader.u32(header.params.graph_from);
     if (!whole) {
         raise(Errc::corrupt, "ivf image: ends at offset " + std::to_string(image.size()) + ", within its header");
     }
@@ -9481,9 +10089,9 @@ inline IvfHeader mapped_ivf_header(std::span<const std::byte> image, Slot count,
         header.lists <= IvfParams::most_lists && header.params.lists <= IvfParams::most_lists &&
         header.subvectors <= IvfParams::most_subvectors && header.params.subvectors <= IvfParams::most_subvectors &&
         (header.subvectors > 0) == (coded && trained) && (header.dim > 0) == trained &&
-        header.blocks <= count / IvfBlocks::vectors + header.lists && std::isfinite(header.offsets.low) &&
-        header.offsets.step >= 0 && std::isfinite(header.offsets.step) && std::isfinite(header.trained_error) &&
-        std::isfinite(header.added_error);
+        header.blocks <= count / IvfBlocks::vectors + header.lists && header.graph_bytes <= image.size() &&
+        std::isfinite(header.offsets.low) && header.offsets.step >= 0 && std::isfinite(header.offsets.step) &&
+        std::isfinite(header.trained_error) && std::isfinite(header.added_error);
     if (!possible) raise(Errc::corrupt, "ivf image: impossible numbers in the header from offset 12");
     const IvfLayout layout = IvfLayout::of(header);
     const std::uint64_t end = trained ? layout.end : ivf_header_bytes;
@@ -9496,7 +10104,7 @@ inline IvfHeader mapped_ivf_header(std::span<const std::byte> image, Slot count,
 
 /// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
 inline MappedIvf map_ivf(std::span<const std::byte> image, Slot count, std::string_view metric, bool coded) {
-    MappedIvf mapped{mapped_ivf_header(image, count, metric, coded), {}};
+    MappedIvf mapped{mapped_ivf_header(image, count, metric, coded), {}, {}};
     const IvfHeader& header = mapped.header;
     if (header.lists == 0) return mapped;
     const IvfLayout layout = IvfLayout::of(header);
@@ -9524,6 +10132,7 @@ inline MappedIvf map_ivf(std::span<const std::byte> image, Slot count, std::stri
         raise(Errc::corrupt,
               "ivf image: the counts of the lists from offset " + std::to_string(layout.counts) + " do not add up");
     }
+    mapped.graph = image.subspan(layout.graph, header.graph_bytes);
     const std::size_t record_bytes = model.record_bytes();
     mapped.trained.emplace(std::move(model), IvfBlocks(counts, record_bytes, image.data() + layout.records,
                                                        reinterpret_cast<const Slot*>(image.data() + layout.slots)));
@@ -9590,30 +10199,32 @@ class IvfQuery {
     static constexpr bool product = is_product_rows<R>;
 
 public:
-    IvfQuery(const IvfModel& model, const float* query, ScratchMemory& memory)
-        : model_(model), scratch_(IvfScratch::carve(model, memory)) {
+    /// Requires: `graph`, unless null, is over the centroids of `model`.
+    IvfQuery(const IvfModel& model, const CentroidGraph<product>* graph, const float* query, SearchScratch& scratch)
+        : model_(model), graph_(graph), search_(scratch), scratch_(IvfScratch::carve(model, scratch.lists)) {
         const std::size_t dim = model.dim();
         float scale = 1;
         if constexpr (is_cosine_rows<R>) scale = inverse_norm(query, dim);
         for (std::size_t d = 0; d < dim; ++d) scratch_.query[d] = query[d] * scale;
         for (std::size_t d = dim; d < model.codebooks.dim(); ++d) scratch_.query[d] = 0;
-        model.centroids.products(scratch_.query, scratch_.products);
-        for (std::size_t list = 0; list < model.lists(); ++list) {
-            scratch_.lists[list] = Candidate(list_distance(list), static_cast<Slot>(list));
-        }
+        if (graph_ == nullptr) compare_lists();
     }
 
-    [[nodiscard]] const IvfScratch& scratch() const noexcept { return scratch_; }
-
-    /// Puts the next nearest lists in order, up to `count` of all; returns how many are.
-    std::size_t sort_lists(std::size_t sorted, std::size_t count) noexcept {
+    /// Puts the next nearest lists in order, up to `count` of all; returns how many are. A graph is asked once.
+    /// Throws: std::bad_alloc while a graph's scratch grows.
+    std::size_t sort_lists(std::size_t sorted, std::size_t count) {
         Candidate* const lists = scratch_.lists;
         count = std::min(count, model_.lists());
         if (count <= sorted) return sorted;
-        if (count < model_.lists()) std::nth_element(lists + sorted, lists + count - 1, lists + model_.lists());
+        if (graph_ != nullptr) return sorted == 0 ? ask_graph(count) : sorted;
+        std::size_t among = model_.lists();
+        if (sorted == 0 && among >= 512 && count * 4 <= among) among = near_lists(count);
+        if (count < among) std::nth_element(lists + sorted, lists + count - 1, lists + among);
         std::sort(lists + sorted, lists + count);
         return count;
     }
+
+    [[nodiscard]] const IvfScratch& scratch() const noexcept { return scratch_; }
 
     /// Makes the tables and the unit in which estimates are counted.
     void prepare_tables() noexcept {
@@ -9659,9 +10270,9 @@ public:
         return steps > 0 ? static_cast<std::uint32_t>(std::min(steps, largest)) : 0;
     }
 
-    /// Offers the allowed vectors of the list that is number `at` in order.
-    /// Throws: std::bad_alloc while `best` grows.
-    void scan(const IvfBlocks& blocks, std::size_t at, BitsetView allowed, IvfCandidates& best) {
+    /// Offers the places of the vectors of the list that is number `at` in order, of those allowed when `allowed` is
+    /// not null. Throws: std::bad_alloc while `best` grows.
+    void scan(const IvfBlocks& blocks, std::size_t at, const BitsetView* allowed, IvfCandidates& best) {
         const std::uint32_t list = scratch_.lists[at].slot(), base = this->base(at);
         std::size_t left = blocks.count(list);
         if (left == 0) return;
@@ -9674,10 +10285,11 @@ public:
             const std::size_t found =
                 kernels_.scan(query, blocks.record(run.first), run.count, static_cast<std::uint16_t>(limit),
                               scratch_.positions, scratch_.totals);
-            const Slot* const slots = blocks.slots(run.first);
+            const std::uint32_t first = run.first * static_cast<std::uint32_t>(IvfBlocks::vectors);
             for (std::size_t i = 0; i < found; ++i) {
-                const Slot slot = slots[scratch_.positions[i]];
-                if (allowed.allows(slot)) best.add(base + scratch_.totals[i], slot);
+                const std::uint32_t place = first + scratch_.positions[i];
+                if (allowed != nullptr && !allowed->allows(*blocks.slot_at(place))) continue;
+                best.add(base + scratch_.totals[i], place);
             }
             left -= run.count;
         }
@@ -9701,11 +10313,47 @@ public:
     }
 
 private:
+    void compare_lists() noexcept {
+        model_.centroids.products(scratch_.query, scratch_.products);
+        for (std::size_t list = 0; list < model_.lists(); ++list) {
+            scratch_.lists[list] = Candidate(list_distance(list), static_cast<Slot>(list));
+        }
+    }
+
+    std::size_t ask_graph(std::size_t count) {
+        search_.coarse.resize(count);
+        const std::size_t found = graph_->nearest(scratch_.query, count, search_, search_.coarse.data());
+        for (std::size_t at = 0; at < found; ++at) {
+            scratch_.lists[at] = Candidate(search_.coarse[at].distance, search_.coarse[at].slot);
+        }
+        return found;
+    }
+
+    /// Brings at least the `count` nearest lists to the front, and not many more; returns how many. A part of them is
+    /// sorted to guess how near is near, which takes half the time of a selection among all.
+    std::size_t near_lists(std::size_t count) noexcept {
+        constexpr std::size_t step = 8;
+        std::array<Candidate, 256> part;
+        const std::size_t stride = std::max(step, (model_.lists() + part.size() - 1) / part.size());
+        std::size_t size = 0;
+        for (std::size_t list = 0; list < model_.lists(); list += stride) part[size++] = scratch_.lists[list];
+        const std::size_t at = std::min(size - 1, count / stride + count / stride / 4 + 4);
+        const auto guess = part.begin() + static_cast<std::ptrdiff_t>(at);
+        std::nth_element(part.begin(), guess, part.begin() + static_cast<std::ptrdiff_t>(size));
+        const Candidate bound = *guess;
+        Candidate* const end = scratch_.lists + model_.lists();
+        const auto near = static_cast<std::size_t>(
+            std::partition(scratch_.lists, end, [bound](Candidate list) { return list < bound; }) - scratch_.lists);
+        return near >= count ? near : model_.lists();
+    }
+
     [[nodiscard]] float list_distance(std::size_t list) const noexcept {
         return product ? -scratch_.products[list] : 2 * (model_.centroids.half_norm(list) - scratch_.products[list]);
     }
 
     const IvfModel& model_;
+    const CentroidGraph<product>* graph_;  // null where all centroids are compared
+    SearchScratch& search_;                // what the graph works in
     IvfScratch scratch_;
     FastScanKernels kernels_ = model_.scan;
     float unit_ = 1;      // of estimates, on the scale of the distance
@@ -9744,10 +10392,11 @@ public:
         detail::MappedIvf mapped = detail::map_ivf(image, count, metric, Codes::coded);
         IvfIndex index(mapped.header.params, count);
         if (mapped.trained) {
-            auto made =
-                std::make_unique<Trained>(Trained{std::move(mapped.trained->first), std::move(mapped.trained->second)});
+            auto made = std::make_unique<Trained>(
+                Trained{std::move(mapped.trained->first), std::move(mapped.trained->second), nullptr});
             made->added_error = mapped.header.added_error;
             made->added = mapped.header.added;
+            if (!mapped.graph.empty()) made->graph = std::make_unique<const Graph>(made->model.centroids, mapped.graph);
             index.adopt(std::move(made));
         }
         index.size_ = count;
@@ -9823,16 +10472,13 @@ public:
             detail::scan(rows.scorer(query, scratch.query), 0, returned, allowed, best);
             return best.sorted().size();
         }
-        const std::size_t nprobe = params.nprobe != 0 ? params.nprobe : usual_nprobe(trained->model.lists());
-        detail::IvfQuery<R> asked(trained->model, query, scratch.lists);
-        if constexpr (Codes::coded) {
-            const float rescore = params.rescore > 0 ? params.rescore : Codes::rescore;
-            search_codes(*trained, asked, allowed, limit, nprobe, rescore, scratch);
-            compare(rows.scorer(query, scratch.query), scratch, best);
-        } else {
-            search_raw(*trained, asked, allowed, limit, nprobe, rows.scorer(query, scratch.query), best);
-        }
-        return best.sorted().size();
+        const std::size_t lists = trained->model.lists();
+        const std::size_t nprobe = std::min(params.nprobe != 0 ? params.nprobe : usual_nprobe(lists), lists);
+        // A graph that has to name a large part of the lists is slower than comparing all.
+        const Graph* const graph = nprobe * 4 <= lists ? trained->graph.get() : nullptr;
+        const std::size_t found = ask(*trained, graph, rows, query, params, allowed, nprobe, scratch, {out, limit});
+        if (graph == nullptr || found == limit) return found;
+        return ask(*trained, nullptr, rows, query, params, allowed, nprobe, scratch, {out, limit});
     }
 
     /// Writes the image that map() reads. Requires: no insert runs.
@@ -9848,30 +10494,56 @@ public:
         }
         header.added_error = trained_->added_error;
         header.added = trained_->added;
-        detail::save_ivf(trained_->model, trained_->blocks, header, metric, sink);
+        std::string graph;
+        if (trained_->graph) {
+            trained_->graph->save(
+                [&](const void* data, std::size_t bytes) { graph.append(static_cast<const char*>(data), bytes); });
+        }
+        detail::save_ivf(trained_->model, trained_->blocks, graph, header, metric, sink);
     }
 
 private:
     static constexpr std::string_view metric = detail::MetricOf<R>::type::name;
 
+    using Graph = detail::CentroidGraph<detail::is_product_rows<R>>;
+
     struct Trained {
         detail::IvfModel model;
         detail::IvfBlocks blocks;
-        double added_error = 0;  // sum of squared distances of rows added since it was trained
-        std::size_t added = 0;   // rows added since
+        std::unique_ptr<const Graph> graph;  // over the centroids; null where there are few
+        double added_error = 0;              // sum of squared distances of rows added since it was trained
+        std::size_t added = 0;               // rows added since
     };
 
-    [[nodiscard]] static std::size_t usual_nprobe_of(std::size_t lists) noexcept {
-        return std::max<std::size_t>(8, lists / 16);
-    }
     [[nodiscard]] std::size_t usual_nprobe(std::size_t lists) const noexcept {
-        return params_.nprobe != 0 ? params_.nprobe : usual_nprobe_of(lists);
+        return params_.nprobe != 0 ? params_.nprobe : std::max<std::size_t>(8, lists / 16);
+    }
+
+    /// One search of the lists. With a graph, it may end with fewer than were wanted.
+    static std::size_t ask(const Trained& trained, const Graph* graph, const R& rows, const float* query,
+                           const SearchParams& params, BitsetView allowed, std::size_t nprobe, SearchScratch& scratch,
+                           std::span<Neighbor> out) {
+        TopK best(out);
+        detail::IvfQuery<R> asked(trained.model, graph, query, scratch);
+        if constexpr (Codes::coded) {
+            const float rescore = params.rescore > 0 ? params.rescore : Codes::rescore;
+            // Slots that were published beside this search are past what it may return; compare() drops them.
+            const bool all = params.allowed.all() && params.allowed.count() == allowed.count();
+            search_codes(trained, asked, all ? nullptr : &allowed, out.size(), nprobe, rescore, scratch);
+            compare(trained.blocks, rows.scorer(query, scratch.query), allowed, scratch, best);
+        } else {
+            search_raw(trained, asked, allowed, out.size(), nprobe, rows.scorer(query, scratch.query), best);
+        }
+        return best.sorted().size();
     }
 
     [[nodiscard]] std::unique_ptr<Trained> train(const R& rows, Slot count, const Training& training) const {
         detail::IvfModel model = detail::train_ivf(rows, count, params_, Codes::coded, training);
         detail::IvfBlocks blocks(model.lists(), model.record_bytes(), capacity_);
-        auto made = std::make_unique<Trained>(Trained{std::move(model), std::move(blocks)});
+        auto made = std::make_unique<Trained>(Trained{std::move(model), std::move(blocks), nullptr});
+        if (made->model.lists() >= params_.graph_from) {
+            made->graph = std::make_unique<const Graph>(made->model.centroids);
+        }
         double error = 0;
         const auto list_of = detail::lists_of(made->model, rows, 0, count, training.threads, error);
         detail::fill_lists(made->model, made->blocks, rows, 0, list_of, training.threads);
@@ -9884,8 +10556,8 @@ private:
         trained_ = std::move(made);
     }
 
-    static void search_codes(const Trained& trained, detail::IvfQuery<R>& asked, BitsetView allowed, std::size_t limit,
-                             std::size_t nprobe, float rescore, SearchScratch& scratch) {
+    static void search_codes(const Trained& trained, detail::IvfQuery<R>& asked, const BitsetView* allowed,
+                             std::size_t limit, std::size_t nprobe, float rescore, SearchScratch& scratch) {
         const auto wanted = std::max(limit, static_cast<std::size_t>(static_cast<float>(limit) * rescore));
         std::size_t read = 0, sorted = asked.sort_lists(0, nprobe);
         asked.prepare_tables();
@@ -9896,12 +10568,19 @@ private:
         }
     }
 
+    /// Compares the candidates by their vectors, nearest estimate first.
     template <Scorer S>
-    static void compare(const S& scorer, SearchScratch& scratch, TopK& best) {
+    static void compare(const detail::IvfBlocks& blocks, const S& scorer, BitsetView allowed, SearchScratch& scratch,
+                        TopK& best) {
         auto* const ordered = scratch.lists.take_array<IvfCandidate>(scratch.candidates.size());
         const std::size_t count = scratch.candidates.ordered(ordered);
+        constexpr std::size_t ahead = 16;
         detail::ScanBlock<S> block(scorer, best);
-        for (std::size_t i = 0; i < count; ++i) block.add(ordered[i].slot);
+        for (std::size_t i = 0; i < count; ++i) {
+            if (i + ahead < count) __builtin_prefetch(blocks.slot_at(ordered[i + ahead].place));
+            const Slot slot = *blocks.slot_at(ordered[i].place);
+            if (allowed.allows(slot)) block.add(slot);
+        }
         block.flush();
     }
 
@@ -9951,6 +10630,805 @@ struct Ivf {
 }  // namespace kith::inline v0_single
 
 // kith/quantize.hpp — fewer bytes a vector, and distances from those bytes.
+
+// kith/quantize/pq.hpp — product quantization as a quantizer: 4 or 8 bits for each piece of a vector.
+//
+// A query is compared with codes through tables of its distances to every word, one look-up a piece. That is the
+// codec for graphs and flat scans; inverted lists hold the same codes in another order (distance/fast_scan.hpp).
+//
+//   code  = the numbers of the words: with 8 bits one byte a piece, with 4 bits two pieces a byte, the first below;
+//           zeros up to a multiple of 4 bytes
+//   codec = subvectors:u32 bits:u32 words:f32 × subvectors × 2^bits × (dim / subvectors)
+//
+// Thread safety: a codec that is trained is only read.
+// Source: Jégou, Douze & Schmid, "Product quantization for nearest neighbor search", IEEE TPAMI 33(1), 2011.
+
+namespace kith::inline v0_single {
+
+/// Usable as a template argument, so that a schema can name it.
+struct PqParams {
+    std::uint32_t subvectors = 0;  ///< pieces of a vector, a divisor of the dimension; 0: half of the dimension
+    std::uint32_t bits = 8;        ///< for each piece: 4 or 8
+
+    friend constexpr bool operator==(const PqParams&, const PqParams&) noexcept = default;
+};
+
+namespace detail {
+
+/// 1 / ‖vector‖, and 0 for a vector of zeros.
+inline float pq_scale(const float* vector, std::size_t dim) noexcept {
+    double squares = 0;
+    for (std::size_t d = 0; d < dim; ++d) squares += static_cast<double>(vector[d]) * static_cast<double>(vector[d]);
+    return squares > 0 ? static_cast<float>(1 / std::sqrt(squares)) : 0.0F;
+}
+
+/// Looks up codes in the tables of one query.
+template <unsigned bits>
+class PqScorer {
+public:
+    /// Shape: `tables` holds 2^bits entries for each piece.
+    PqScorer(const float* tables, const std::byte* codes, std::size_t code_bytes, std::size_t subvectors,
+             float base) noexcept
+        : tables_(tables), codes_(codes), code_bytes_(code_bytes), subvectors_(subvectors), base_(base) {}
+
+    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
+        constexpr std::size_t ahead = 8;
+        for (std::size_t i = 0; i < std::min(ahead, count); ++i) prefetch(slots[i]);
+        for (std::size_t i = 0; i < count; ++i) {
+            if (i + ahead < count) prefetch(slots[i + ahead]);
+            out[i] = distance(slots[i]);
+        }
+    }
+
+    void score_block(Slot first, std::size_t count, float* out) const noexcept {
+        for (std::size_t i = 0; i < count; ++i) out[i] = distance(first + static_cast<Slot>(i));
+    }
+
+    void prefetch(Slot slot) const noexcept {
+        for (std::size_t byte = 0; byte < code_bytes_; byte += 64) __builtin_prefetch(code(slot) + byte);
+    }
+
+private:
+    [[nodiscard]] const std::uint8_t* code(Slot slot) const noexcept {
+        return reinterpret_cast<const std::uint8_t*>(codes_ + slot * code_bytes_);
+    }
+
+    [[nodiscard]] float distance(Slot slot) const noexcept {
+        const std::uint8_t* const from = code(slot);
+        const float* tables = tables_;
+        float sums[4] = {base_, 0, 0, 0};
+        if constexpr (bits == 8) {
+            std::size_t m = 0;
+            for (; m + 4 <= subvectors_; m += 4, tables += 4 * 256) {
+                for (std::size_t lane = 0; lane < 4; ++lane) sums[lane] += tables[lane * 256 + from[m + lane]];
+            }
+            for (; m < subvectors_; ++m, tables += 256) sums[0] += tables[from[m]];
+        } else {
+            std::size_t m = 0;
+            for (; m + 4 <= subvectors_; m += 4, tables += 4 * 16) {
+                const std::uint8_t first = from[m / 2], second = from[m / 2 + 1];
+                sums[0] += tables[first & 15];
+                sums[1] += tables[16 + (first >> 4)];
+                sums[2] += tables[32 + (second & 15)];
+                sums[3] += tables[48 + (second >> 4)];
+            }
+            for (; m < subvectors_; ++m, tables += 16) sums[0] += tables[(from[m / 2] >> (m % 2 * 4)) & 15];
+        }
+        return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    }
+
+    const float* tables_;
+    const std::byte* codes_;
+    std::size_t code_bytes_;
+    std::size_t subvectors_;
+    float base_;  // what every distance has
+};
+
+template <class M, PqParams P>
+class PqCodec {
+    static_assert(P.bits == 4 || P.bits == 8, "kith: Pq: bits must be 4 or 8");
+    static constexpr std::size_t words = std::size_t{1} << P.bits;
+    static constexpr bool is_cosine = std::same_as<M, Cosine>;
+    static constexpr bool is_l2 = std::same_as<M, L2>;
+
+public:
+    class View {
+    public:
+        View(const PqCodec& codec, const std::byte* codes) noexcept : codec_(&codec), codes_(codes) {}
+
+        [[nodiscard]] std::size_t dim() const noexcept { return codec_->dim(); }
+        [[nodiscard]] PqScorer<P.bits> scorer(const float* query, ScratchMemory& scratch) const {
+            const float scale = is_cosine ? pq_scale(query, dim()) : 1.0F;
+            return codec_->against(query, scale, codes_, scratch);
+        }
+        [[nodiscard]] PqScorer<P.bits> scorer_of(Slot slot, ScratchMemory& scratch) const {
+            return codec_->against_code(slot, codes_, scratch);
+        }
+
+    private:
+        const PqCodec* codec_;
+        const std::byte* codes_;
+    };
+
+    /// One row a word at least.
+    [[nodiscard]] static std::size_t fewest_vectors(std::size_t) noexcept { return words; }
+
+    /// Throws: Errc::invalid_argument for too few rows, or sub-vectors that do not divide the dimension.
+    [[nodiscard]] static PqCodec train(MatrixView sample, const Training& training) {
+        const std::size_t subvectors = subvectors_of(sample.dim);
+        if (sample.rows < words) {
+            raise(Errc::invalid_argument, "Pq needs " + std::to_string(words) + " vectors to train with, and got " +
+                                              std::to_string(sample.rows));
+        }
+        constexpr std::size_t rows_a_word = 128;
+        const std::vector<std::size_t> chosen = sample_of(sample.rows, words * rows_a_word, mix64(training.seed));
+        std::vector<float> rows(chosen.size() * sample.dim);
+        for (std::size_t i = 0; i < chosen.size(); ++i) {
+            const float* const row = sample.row(chosen[i]);
+            const float scale = is_cosine ? pq_scale(row, sample.dim) : 1.0F;
+            for (std::size_t d = 0; d < sample.dim; ++d) rows[i * sample.dim + d] = row[d] * scale;
+        }
+        return PqCodec(
+            Codebooks::train({rows.data(), chosen.size(), sample.dim, sample.dim}, subvectors, words, training));
+    }
+
+    /// Throws: Errc::corrupt, std::bad_alloc.
+    [[nodiscard]] static PqCodec load(ByteReader& reader, std::size_t dim) {
+        std::uint32_t subvectors = 0, bits = 0;
+        const std::size_t at = reader.offset();
+        if (!reader.u32(subvectors) || !reader.u32(bits)) raise(Errc::corrupt, "pq codec: ends within its header");
+        if (bits != P.bits || subvectors == 0 || dim % subvectors != 0 ||
+            (P.subvectors != 0 && subvectors != P.subvectors)) {
+            raise(Errc::corrupt, "pq codec: " + std::to_string(subvectors) + " sub-vectors of " + std::to_string(bits) +
+                                     " bits at offset " + std::to_string(at) + " are not those of dimension " +
+                                     std::to_string(dim));
+        }
+        if (reader.remaining() / sizeof(float) / words < dim) {
+            raise(Errc::corrupt, "pq codec: ends within its words");
+        }
+        std::vector<float> values(dim * words);
+        static_cast<void>(reader.f32s(values));
+        const bool finite = std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+        if (!finite) raise(Errc::corrupt, "pq codec: a word is not finite");
+        return PqCodec(Codebooks(std::move(values), subvectors, words));
+    }
+
+    void save(ByteWriter& writer) const {
+        writer.u32(static_cast<std::uint32_t>(codebooks_.subvectors()));
+        writer.u32(P.bits);
+        writer.f32s(codebooks_.values());
+    }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return codebooks_.dim(); }
+    [[nodiscard]] std::size_t code_bytes() const noexcept {
+        return (codebooks_.subvectors() * P.bits / 8 + (codebooks_.subvectors() * P.bits % 8 != 0) + 3) / 4 * 4;
+    }
+
+    /// Shape: `vector` holds dim() elements, `code` has room for code_bytes().
+    void encode(const float* vector, std::byte* code, ScratchMemory& scratch) const {
+        float* const scaled = scratch.take_array<float>(dim() + codebooks_.subvectors());
+        auto* const numbers = reinterpret_cast<std::uint8_t*>(scaled + dim());
+        const float scale = is_cosine ? pq_scale(vector, dim()) : 1.0F;
+        std::memset(code, 0, code_bytes());
+        if (scale == 0) return;
+        for (std::size_t d = 0; d < dim(); ++d) scaled[d] = vector[d] * scale;
+        codebooks_.encode(scaled, numbers);
+        for (std::size_t m = 0; m < codebooks_.subvectors(); ++m) {
+            if constexpr (P.bits == 8) {
+                code[m] = static_cast<std::byte>(numbers[m]);
+            } else {
+                code[m / 2] |= static_cast<std::byte>(numbers[m] << (m % 2 * 4));
+            }
+        }
+    }
+
+    void decode(const std::byte* code, float* out) const noexcept {
+        for (std::size_t m = 0; m < codebooks_.subvectors(); ++m) {
+            out = std::copy_n(codebooks_.word(m, number(code, m)), codebooks_.sub_dim(), out);
+        }
+    }
+
+    [[nodiscard]] View rows(const std::byte* codes) const noexcept { return View(*this, codes); }
+
+private:
+    explicit PqCodec(Codebooks codebooks) noexcept : codebooks_(std::move(codebooks)) {}
+
+    [[nodiscard]] static std::size_t subvectors_of(std::size_t dim) {
+        if (dim == 0) raise(Errc::invalid_argument, "Pq needs at least one dimension");
+        if (P.subvectors == 0) return dim % 2 == 0 ? dim / 2 : dim;
+        if (dim % P.subvectors != 0) {
+            raise(Errc::invalid_argument, "Pq: " + std::to_string(P.subvectors) +
+                                              " sub-vectors do not divide the dimension " + std::to_string(dim));
+        }
+        return P.subvectors;
+    }
+
+    [[nodiscard]] static std::size_t number(const std::byte* code, std::size_t m) noexcept {
+        if constexpr (P.bits == 8) return static_cast<std::size_t>(code[m]);
+        return (static_cast<std::size_t>(code[m / 2]) >> (m % 2 * 4)) & 15;
+    }
+
+    [[nodiscard]] float* tables_in(ScratchMemory& scratch) const {
+        return scratch.take_array<float>(codebooks_.subvectors() * words + codebooks_.dim());
+    }
+
+    [[nodiscard]] PqScorer<P.bits> against(const float* query, float scale, const std::byte* codes,
+                                           ScratchMemory& scratch) const {
+        float* const tables = tables_in(scratch);
+        float* const vector = tables + codebooks_.subvectors() * words;
+        for (std::size_t d = 0; d < dim(); ++d) vector[d] = query[d] * scale;
+        fill(vector, tables);
+        return PqScorer<P.bits>(tables, codes, code_bytes(), codebooks_.subvectors(), is_cosine ? 1.0F : 0.0F);
+    }
+
+    [[nodiscard]] PqScorer<P.bits> against_code(Slot slot, const std::byte* codes, ScratchMemory& scratch) const {
+        float* const tables = tables_in(scratch);
+        float* const vector = tables + codebooks_.subvectors() * words;
+        decode(codes + slot * code_bytes(), vector);
+        fill(vector, tables);
+        return PqScorer<P.bits>(tables, codes, code_bytes(), codebooks_.subvectors(), is_cosine ? 1.0F : 0.0F);
+    }
+
+    /// What each piece adds to the distance, for each of its words. The same both ways round to the last bit: of L2
+    /// the differences are summed themselves, and products are multiplied in one order.
+    void fill(const float* vector, float* tables) const noexcept {
+        if constexpr (!is_l2) {
+            codebooks_.products(vector, tables);
+            const std::size_t entries = codebooks_.subvectors() * words;
+            for (std::size_t i = 0; i < entries; ++i) tables[i] = -tables[i];
+        } else {
+            const std::size_t sub_dim = codebooks_.sub_dim();
+            for (std::size_t m = 0; m < codebooks_.subvectors(); ++m, vector += sub_dim) {
+                for (std::size_t k = 0; k < words; ++k) {
+                    const float* const word = codebooks_.word(m, k);
+                    float sum = 0;
+                    for (std::size_t d = 0; d < sub_dim; ++d) sum += L2::term(vector[d], word[d]);
+                    *tables++ = sum;
+                }
+            }
+        }
+    }
+
+    Codebooks codebooks_;
+};
+
+}  // namespace detail
+
+/// A few bits for each piece of a vector: 8 bits a piece of two dimensions keep most of the order, at an eighth of the
+/// bytes.
+template <PqParams P = PqParams{}>
+struct Pq {
+    static constexpr std::string_view name = P.bits == 4 ? "pq4" : "pq8";  // stored on disk: never rename
+    static constexpr float rescore = P.bits == 4 ? 10 : 4;
+    static constexpr PqParams params = P;
+
+    template <class M>
+    using Codec = detail::PqCodec<M, P>;
+};
+
+static_assert(Quantizer<Pq<>, L2>);
+static_assert(Quantizer<Pq<PqParams{.subvectors = 4, .bits = 4}>, Cosine>);
+
+}  // namespace kith::inline v0_single
+
+// kith/quantize/rabitq.hpp — 1 to 8 bits an element of a rotated vector, with an unbiased distance and its error bound.
+//
+// After a random rotation every direction is alike, so a grid of 2^bits steps an element fits all vectors, and the
+// error of an inner product is that of a random direction: small, as often up as down, and of a known size. A search
+// may leave out a vector whose lower bound lies beyond the worst it keeps.
+//
+// Thread safety: a trained codec is only read; a scorer belongs to one thread.
+// Source: Gao & Long, "RaBitQ", arXiv:2405.12497, sections 3.1 to 3.3; Gao et al., "Practical and asymptotically
+// optimal quantization of high-dimensional vectors", arXiv:2409.09913 (more bits). Here the query is always of 8 bits.
+
+// kith/quantize/centring.hpp — a vector as a code sees it: in the metric's own form and about the mean.
+//
+// About the mean of the data, vectors are short, and what a code loses is proportional to that length. Every distance
+// then has the same form, for x = μ + u and y = μ + v with μ the mean:
+//
+//   distance(x, y) = bias(x) + bias(y) − weight · ⟨u, v⟩
+//
+//   L2            bias ‖u‖²                                      weight 2
+//   Cosine        bias ½‖u‖², of x and y divided by their norms  weight 1
+//   InnerProduct  bias −⟨μ, u⟩ − ½‖μ‖²                           weight 1
+//
+// Cosine takes the form of L2 because an error of u is then weighed by how far x is from y, not by their length. A
+// vector of length zero is at 1 from everything, so its bias is ½ more.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Σ a[i]², in double.
+inline double squares(const float* a, std::size_t dim) noexcept {
+    double sum = 0;
+    for (std::size_t i = 0; i < dim; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(a[i]);
+    return sum;
+}
+
+/// Σ a[i] · b[i], in double.
+inline double product(const float* a, const float* b, std::size_t dim) noexcept {
+    double sum = 0;
+    for (std::size_t i = 0; i < dim; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    return sum;
+}
+
+/// Vectors longer than this are taken as if they were this long: squares of what is left stay finite, and their
+/// distances lie beyond those of all others as before.
+inline constexpr double longest_vector = 1e18;
+
+/// `vector`, or, when it is longer than any may be, a shorter one of its direction in `shortened`.
+inline const float* within_reach(const float* vector, std::size_t dim, float* shortened) noexcept {
+    const double length = std::sqrt(squares(vector, dim));
+    if (!(length > longest_vector)) return vector;
+    for (std::size_t i = 0; i < dim; ++i) {
+        shortened[i] = static_cast<float>(static_cast<double>(vector[i]) * (longest_vector / length));
+    }
+    return shortened;
+}
+
+/// Throws: Errc::invalid_argument.
+inline void check_quantized_dim(std::size_t dim) {
+    if (dim == 0 || dim > most_packed_elements) {
+        raise(Errc::invalid_argument, "quantizer: vectors have " + std::to_string(dim) + " dimensions, expected 1 to " +
+                                          std::to_string(most_packed_elements));
+    }
+}
+
+/// The centring of metric M: what a codec learns before its codes.
+template <class M>
+class Centring {
+public:
+    static constexpr bool is_cosine = std::same_as<M, Cosine>;
+    static constexpr bool is_product = std::same_as<M, InnerProduct>;
+    static_assert(is_cosine || is_product || std::same_as<M, L2>,
+                  "kith: quantizers serve the metrics L2, InnerProduct and Cosine");
+
+    static constexpr float weight = std::same_as<M, L2> ? 2.0F : 1.0F;
+
+    Centring() noexcept = default;
+
+    /// Throws: Errc::invalid_argument when there is nothing to learn from, Errc::cancelled.
+    static Centring train(MatrixView sample, const Training& training) {
+        check_quantized_dim(sample.dim);
+        std::vector<float> mean = mean_of(sample, is_cosine, training);
+        std::vector<float> shortened(mean.size());
+        if (within_reach(mean.data(), mean.size(), shortened.data()) != mean.data()) mean = std::move(shortened);
+        return Centring(std::move(mean));
+    }
+
+    /// mean:f32 × dim. Throws: Errc::corrupt.
+    static Centring load(ByteReader& reader, std::size_t dim) {
+        check_quantized_dim(dim);
+        std::vector<float> mean(dim);
+        if (!reader.f32s(mean)) raise(Errc::corrupt, "quantizer: the mean ends early");
+        for (const float element : mean) {
+            if (!(std::abs(element) <= longest_vector))
+                raise(Errc::corrupt, "quantizer: an element of the mean is no length");
+        }
+        return Centring(std::move(mean));
+    }
+
+    void save(ByteWriter& writer) const { writer.f32s(mean_); }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return mean_.size(); }
+
+    /// Writes u of `vector` and returns what bias adds to the form of u: see bias().
+    float centre(const float* vector, float* u) const noexcept {
+        const double factor = factor_of(vector, dim());
+        for (std::size_t i = 0; i < dim(); ++i) {
+            u[i] = static_cast<float>(factor * static_cast<double>(vector[i]) - static_cast<double>(mean_[i]));
+        }
+        if constexpr (is_product) {
+            return static_cast<float>(-product(mean_.data(), u, dim()) - squares(mean_.data(), dim()) / 2);
+        } else if constexpr (is_cosine) {
+            return factor == 0 ? 0.5F : 0.0F;
+        } else {
+            return 0;
+        }
+    }
+
+    /// bias(x) from what centre() returned and ‖u‖², or that of the vector a code stands for.
+    [[nodiscard]] static float bias(float from_centre, double u_squares) noexcept {
+        if constexpr (is_product) {
+            return from_centre;
+        } else {
+            return from_centre + static_cast<float>(u_squares * (is_cosine ? 0.5 : 1.0));
+        }
+    }
+
+    /// μ + u.
+    void restore(const float* u, float* vector) const noexcept {
+        for (std::size_t i = 0; i < dim(); ++i) vector[i] = u[i] + mean_[i];
+    }
+
+private:
+    explicit Centring(std::vector<float> mean) noexcept : mean_(std::move(mean)) {}
+
+    /// What a vector is multiplied by before all else; 0 for a vector of length zero under Cosine.
+    static double factor_of(const float* vector, std::size_t dim) noexcept {
+        const double length = std::sqrt(squares(vector, dim));
+        if constexpr (is_cosine) {
+            return length > 0 ? 1 / length : 0;
+        } else {
+            return length > longest_vector ? longest_vector / length : 1;
+        }
+    }
+
+    std::vector<float> mean_;  // μ, finite
+};
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/quantize/packed_code.hpp — elements of a few bits into the fields of a code, and a query into what meets them.
+//
+// The layout is that of distance/packed_dots.hpp. Encoding is not a loop of any search, so plain C++ does it.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Bytes from one code to the next. Long codes begin on a cache line; short ones do not where that would cost more
+/// memory than it saves time. On disk: never change.
+[[nodiscard]] constexpr std::size_t packed_stride(std::size_t head, unsigned bits, std::size_t dim) noexcept {
+    constexpr std::size_t long_code = 256;
+    const std::size_t bytes = head + packed_bytes(bits, dim);
+    const std::size_t unit = bytes >= long_code ? 64 : 4;
+    return (bytes + unit - 1) / unit * unit;
+}
+
+/// Packs `dim` elements below 2^bits, and zeros up to `end`. Requires: packed_bytes(bits, dim) fit.
+inline void pack(unsigned bits, const std::uint8_t* elements, std::size_t dim, std::byte* fields,
+                 std::byte* end) noexcept {
+    std::memset(fields, 0, static_cast<std::size_t>(end - fields));
+    for (unsigned field = 8; field > 0; field /= 2) {
+        if ((bits & field) == 0) continue;
+        const std::size_t part = part_bytes(field, dim);
+        const unsigned below = bits & (field - 1);  // bits of an element that narrower fields hold
+        const unsigned mask = (1U << field) - 1;
+        unsigned shift = 0;
+        for (std::size_t first = 0; first < dim; first += part, shift += field) {
+            const std::size_t count = std::min(part, dim - first);
+            for (std::size_t i = 0; i < count; ++i) {
+                fields[i] |= static_cast<std::byte>((unsigned{elements[first + i]} >> below & mask) << shift);
+            }
+        }
+        fields += part;
+    }
+}
+
+/// The elements of a code again.
+inline void unpack(unsigned bits, const std::byte* fields, std::size_t dim, std::uint8_t* elements) noexcept {
+    std::memset(elements, 0, dim);
+    for (unsigned field = 8; field > 0; field /= 2) {
+        if ((bits & field) == 0) continue;
+        const std::size_t part = part_bytes(field, dim);
+        const unsigned below = bits & (field - 1);
+        const unsigned mask = (1U << field) - 1;
+        unsigned shift = 0;
+        for (std::size_t first = 0; first < dim; first += part, shift += field) {
+            const std::size_t count = std::min(part, dim - first);
+            for (std::size_t i = 0; i < count; ++i) {
+                const unsigned bits_here = std::to_integer<unsigned>(fields[i]) >> shift & mask;
+                elements[first + i] = static_cast<std::uint8_t>(elements[first + i] | bits_here << below);
+            }
+        }
+        fields += part;
+    }
+}
+
+/// Lays `dim` factors out as the kernels read them. Shape: `query` has room for packed_query_bytes(bits, dim).
+inline void prepare_factors(unsigned bits, const std::int8_t* factors, std::size_t dim, std::int8_t* query) noexcept {
+    std::memset(query, 0, packed_query_bytes(bits, dim));
+    for (unsigned field = 8; field > 0; field /= 2) {
+        if ((bits & field) == 0) continue;
+        const std::size_t part = part_bytes(field, dim);
+        const std::size_t stride = query_part_bytes(field, dim);
+        for (std::size_t at = 0; at * part < dim; ++at) {
+            std::memcpy(query + at * stride, factors + at * part, std::min(part, dim - at * part));
+        }
+        query += 8 / field * stride;
+    }
+}
+
+/// A vector as bytes: element i is about step · factors[i].
+struct ByteVector {
+    float step = 0;
+    std::int32_t sum = 0;  // of the factors
+};
+
+/// Rounds `values` to multiples of a step of which the largest value is 127.
+inline ByteVector to_bytes(const float* values, std::size_t dim, std::int8_t* factors) noexcept {
+    constexpr float largest_factor = 127;
+    float largest = 0;
+    for (std::size_t i = 0; i < dim; ++i) largest = std::max(largest, std::abs(values[i]));
+    ByteVector made{largest / largest_factor, 0};
+    const float inverse = made.step > 0 ? 1.0F / made.step : 0.0F;
+    if (!(inverse <= 1e30F) || made.step == 0) {  // too small for a step; all is as good as zero
+        std::memset(factors, 0, dim);
+        return {};
+    }
+    for (std::size_t i = 0; i < dim; ++i) {
+        const float scaled = std::clamp(values[i] * inverse, -largest_factor, largest_factor);
+        factors[i] = static_cast<std::int8_t>(scaled + (scaled < 0 ? -0.5F : 0.5F));
+        made.sum += factors[i];
+    }
+    return made;
+}
+
+/// Memory in which a query against packed codes is prepared.
+struct PackedQuery {
+    /// `spare` is how many floats the caller wants besides. Throws: std::bad_alloc while `scratch` grows.
+    PackedQuery(unsigned bits_of, std::size_t dim_of, std::size_t spare_floats, ScratchMemory& scratch)
+        : bits(bits_of), dim(dim_of) {
+        const std::size_t query_bytes = packed_query_bytes(bits, dim);
+        std::byte* const memory = scratch.take(query_bytes + sizeof(float) * (dim + spare_floats) + 2 * dim);
+        query = reinterpret_cast<std::int8_t*>(memory);
+        u = reinterpret_cast<float*>(memory + query_bytes);
+        spare = u + dim;
+        factors = reinterpret_cast<std::int8_t*>(spare + spare_floats);
+        elements = reinterpret_cast<std::uint8_t*>(factors + dim);
+    }
+
+    /// Prepares what stands in `u`, rounded to bytes.
+    [[nodiscard]] ByteVector from_floats() const noexcept {
+        const ByteVector bytes = to_bytes(u, dim, factors);
+        prepare_factors(bits, factors, dim, query);
+        return bytes;
+    }
+
+    /// Prepares a code, whose elements stand for what `value_of` says, and returns the sum of those values.
+    template <class ValueOf>
+    std::int32_t from_code(const std::byte* fields, const ValueOf& value_of) const noexcept {
+        unpack(bits, fields, dim, elements);
+        std::int32_t sum = 0;
+        for (std::size_t i = 0; i < dim; ++i) {
+            factors[i] = static_cast<std::int8_t>(value_of(elements[i]));
+            sum += factors[i];
+        }
+        prepare_factors(bits, factors, dim, query);
+        return sum;
+    }
+
+    unsigned bits;
+    std::size_t dim;
+    std::int8_t* query;      // what the kernels read
+    float* u;                // dim floats for the caller to fill
+    float* spare;            // as many floats as were asked for
+    std::int8_t* factors;    // dim bytes that `query` was made of
+    std::uint8_t* elements;  // dim elements of a code
+};
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/quantize/packed_scorer.hpp — a prepared query against packed codes, whatever their distances are made of.
+//
+// The kernels give whole numbers; a Formula turns one of them and the head of its code into a distance. Whole numbers
+// are the same on every instruction set, so a code's distance is, too.
+//
+// Thread safety: as a Scorer, it belongs to one thread.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// A float or a number of 32 bits from the head of a code, little-endian as the bytes are stored.
+inline std::uint32_t load_u32(const std::byte* from) noexcept {
+    std::uint32_t value = 0;
+    for (unsigned byte = 0; byte < 4; ++byte) value |= std::to_integer<std::uint32_t>(from[byte]) << (8 * byte);
+    return value;
+}
+
+inline float load_f32(const std::byte* from) noexcept {
+    return std::bit_cast<float>(load_u32(from));
+}
+
+inline void store_u32(std::byte* to, std::uint32_t value) noexcept {
+    for (unsigned byte = 0; byte < 4; ++byte) to[byte] = static_cast<std::byte>(value >> (8 * byte));
+}
+
+inline void store_f32(std::byte* to, float value) noexcept {
+    store_u32(to, std::bit_cast<std::uint32_t>(value));
+}
+
+/// Codes in a row, and the kernels for them.
+struct PackedRows {
+    PackedDots dots;
+    PackedShape shape;
+    const std::byte* codes = nullptr;
+
+    [[nodiscard]] const std::byte* code(Slot slot) const noexcept { return codes + slot * shape.stride; }
+    [[nodiscard]] const std::byte* fields(Slot slot) const noexcept { return code(slot) + shape.head; }
+};
+
+/// A query against packed codes.
+/// Requires: Formula has `float distance(const std::byte* head, std::int32_t dot) const noexcept`.
+template <class Formula>
+class PackedScorer {
+public:
+    /// `query` is prepared as distance/packed_dots.hpp says and outlives the scorer.
+    PackedScorer(const PackedRows& rows, const std::int8_t* query, const Formula& formula) noexcept
+        : rows_(rows), query_(query), formula_(formula) {}
+
+    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
+        std::array<std::int32_t, block> dots;
+        for (std::size_t begin = 0; begin < count; begin += block) {
+            const std::size_t now = std::min(block, count - begin);
+            rows_.dots.slots(query_, rows_.codes, rows_.shape, slots + begin, now, dots.data());
+            for (std::size_t i = 0; i < now; ++i) {
+                out[begin + i] = formula_.distance(rows_.code(slots[begin + i]), dots[i]);
+            }
+        }
+    }
+
+    void score_block(Slot first, std::size_t count, float* out) const noexcept {
+        std::array<std::int32_t, block> dots;
+        for (std::size_t begin = 0; begin < count; begin += block) {
+            const std::size_t now = std::min(block, count - begin);
+            const std::byte* code = rows_.code(first) + begin * rows_.shape.stride;
+            rows_.dots.block(query_, code, rows_.shape, now, dots.data());
+            for (std::size_t i = 0; i < now; ++i, code += rows_.shape.stride) {
+                out[begin + i] = formula_.distance(code, dots[i]);
+            }
+        }
+    }
+
+    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
+        constexpr std::size_t line = 64;
+        constexpr std::size_t longest = 8 * line;  // the processor's own prefetcher follows from there
+        const std::byte* const code = rows_.code(slot);
+        const std::size_t bytes = std::min(rows_.shape.stride, longest);
+        for (std::size_t byte = 0; byte < bytes; byte += line) __builtin_prefetch(code + byte);
+    }
+
+    [[nodiscard]] const Formula& formula() const noexcept { return formula_; }
+    [[nodiscard]] const PackedRows& rows() const noexcept { return rows_; }
+
+private:
+    static constexpr std::size_t block = 64;
+
+    PackedRows rows_;
+    const std::int8_t* query_;
+    Formula formula_;
+};
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/quantize/rabitq/grid.hpp — the point of a grid whose direction is nearest to that of a vector.
+//
+// All that counts is the angle, so the vector may be stretched before it is rounded. Which stretch is best depends on
+// the vector: some are tried, and the best is improved in steps.
+//
+// Source: arXiv:2409.09913, section 4 (codes of the largest cosine); the search here is not theirs.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Of a vector u and a point v of the grid.
+struct GridFit {
+    double product = 0;  // ⟨u, v⟩
+    double squares = 0;  // ‖v‖²
+};
+
+/// Points whose elements are odd numbers from 1 − 2^bits to 2^bits − 1. Those of 8 bits would not fit a byte, so there
+/// they are all numbers from −127 to 127: so fine a grid can do without the better middle.
+template <unsigned bits>
+class RaBitQGrid {
+public:
+    static constexpr int unit = bits == 8 ? 1 : 2;
+    static constexpr int zero = bits == 8 ? 128 : (1 << bits) - 1;
+
+    /// What an element of a code stands for.
+    [[nodiscard]] static constexpr int value(std::uint8_t element) noexcept { return unit * element - zero; }
+
+    /// Finds the point nearest in direction to `u` and writes its elements as codes hold them.
+    static GridFit fit(const float* u, std::size_t dim, std::uint8_t* elements) noexcept {
+        float largest = 0;
+        for (std::size_t i = 0; i < dim; ++i) largest = std::max(largest, std::abs(u[i]));
+        if (!(largest > smallest)) {  // no direction
+            for (std::size_t i = 0; i < dim; ++i) elements[i] = static_cast<std::uint8_t>((unit + zero) / unit);
+            return {};
+        }
+        const float stretch = best_stretch(u, dim, largest);
+        GridFit found;
+        for (std::size_t i = 0; i < dim; ++i) {
+            const int level = level_of(std::abs(u[i]), stretch);
+            const int at = value_of(level);
+            found.product += static_cast<double>(std::abs(u[i])) * at;
+            found.squares += static_cast<double>(at) * at;
+            elements[i] = static_cast<std::uint8_t>(level);
+        }
+        for (std::size_t i = 0; i < dim; ++i) {
+            const int at = u[i] < 0 ? -value_of(elements[i]) : value_of(elements[i]);
+            elements[i] = static_cast<std::uint8_t>((at + zero) / unit);
+        }
+        return found;
+    }
+
+private:
+    static constexpr int top_level = bits == 8 ? 127 : (1 << (bits - 1)) - 1;
+    static constexpr float smallest = 1e-30F;  // below, squares and quotients leave the range of a float
+
+    /// What the level of an absolute value stands for.
+    static constexpr int value_of(int level) noexcept { return bits == 8 ? level : 2 * level + 1; }
+
+    static int level_of(float absolute, float stretch) noexcept {
+        const float place = absolute * stretch + (bits == 8 ? 0.5F : 0.0F);
+        return static_cast<int>(std::min(place, static_cast<float>(top_level)));
+    }
+
+    /// Of a stretched vector and the point it is rounded to.
+    struct Trial {
+        float stretch = 0;
+        float cosine = 0;        // squared, up to a factor that is the same for every stretch
+        float next_stretch = 0;  // where the point lies nearest
+    };
+
+    /// The stretch of the largest cosine: the best of some, from one that clips nothing on for as long as clipping may
+    /// pay, and then from each point to the stretch it lies nearest to, which only gains.
+    static float best_stretch(const float* u, std::size_t dim, float largest) noexcept {
+        if constexpr (bits == 1) {
+            return 0;  // one level is no choice
+        } else {
+            constexpr float first = 0.95F, ratio = bits <= 4 ? 1.12F : 1.03F;  // finer grids clip less
+            constexpr int most_worse = bits <= 4 ? 2 : 3;  // so many steps past the best, there is no second top
+            constexpr int most_rounds = 4;
+            const float whole = (static_cast<float>(top_level) + (bits == 8 ? 0.0F : 1.0F)) / largest;
+            Trial best;
+            int worse = 0;
+            for (float factor = first; worse < most_worse && factor < static_cast<float>(1 << bits); factor *= ratio) {
+                worse = take_better(best, attempt(u, dim, whole * factor, largest)) ? 0 : worse + 1;
+            }
+            for (int round = 0; round < most_rounds; ++round) {
+                if (!take_better(best, attempt(u, dim, best.next_stretch, largest))) break;
+            }
+            return best.stretch;
+        }
+    }
+
+    static bool take_better(Trial& best, const Trial& trial) noexcept {
+        if (!(trial.cosine > best.cosine)) return false;
+        best = trial;
+        return true;
+    }
+
+    static Trial attempt(const float* u, std::size_t dim, float stretch, float largest) noexcept {
+        constexpr std::size_t lanes = 16;  // sums side by side, which a compiler can turn into vectors
+        float products[lanes] = {}, squares[lanes] = {};
+        const std::size_t whole = dim - dim % lanes;
+        for (std::size_t i = 0; i < whole; i += lanes) {
+            for (std::size_t lane = 0; lane < lanes; ++lane) {
+                const float absolute = std::abs(u[i + lane]);
+                const auto at = static_cast<float>(value_of(level_of(absolute, stretch)));
+                products[lane] += absolute * at;
+                squares[lane] += at * at;
+            }
+        }
+        for (std::size_t i = whole; i < dim; ++i) {
+            const auto at = static_cast<float>(value_of(level_of(std::abs(u[i]), stretch)));
+            products[0] += std::abs(u[i]) * at;
+            squares[0] += at * at;
+        }
+        float product = 0, square = 0;
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+            product += products[lane];
+            square += squares[lane];
+        }
+        const float of_largest = product / largest;  // whose square stays within the range of a float
+        return {stretch, square > 0 ? of_largest * of_largest / square : 0, product > 0 ? square / product : stretch};
+    }
+};
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
 
 // kith/quantize/rotation.hpp — a random rotation that costs O(d log d) instead of d².
 //
@@ -10041,6 +11519,588 @@ private:
     std::size_t padded_dim_;
     std::vector<float> signs_;  // rounds times padded_dim_ of 1 and -1
 };
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+// code = bias:f32 scale:f32 error:f32 spread:f32 fields
+//
+// With u the rotated vector about the mean and v the point of the grid that its elements name, scale is ‖u‖² / ⟨u, v⟩,
+// so that scale · ⟨q, v⟩ is ⟨q, u⟩ and an error that is 0 on average; error is its size for a query of length 1, and
+// spread is ‖u‖, both divided by √(width − 1): what a random direction has of them.
+struct RaBitQHead {
+    static constexpr std::size_t bytes = 16;
+
+    explicit RaBitQHead(const std::byte* head) noexcept
+        : bias(load_f32(head)), scale(load_f32(head + 4)), error(load_f32(head + 8)), spread(load_f32(head + 12)) {}
+    RaBitQHead(float bias_of, float scale_of, float error_of, float spread_of) noexcept
+        : bias(bias_of), scale(scale_of), error(error_of), spread(spread_of) {}
+
+    void write(std::byte* head) const noexcept {
+        store_f32(head, bias);
+        store_f32(head + 4, scale);
+        store_f32(head + 8, error);
+        store_f32(head + 12, spread);
+    }
+
+    float bias;
+    float scale;
+    float error;
+    float spread;
+};
+
+/// The distance of a code from a query of bytes, or from another code.
+struct RaBitQFormula {
+    float bias;
+    float factor;         // weight · what a byte of the query stands for
+    std::int64_t unit;    // of the grid
+    std::int64_t offset;  // what the sum of unit · bytes has too much
+    float reach;          // weight · ‖query‖
+    float blur;           // weight · what the query lost when it became bytes
+
+    [[nodiscard]] float distance(const std::byte* code, std::int32_t dot) const noexcept {
+        const float product = factor * load_f32(code + 4) * static_cast<float>(unit * dot - offset);
+        return (bias + load_f32(code)) - product;
+    }
+
+    /// What the distance may err by, but for few: see RaBitQ::confidence.
+    [[nodiscard]] float error(const std::byte* code, float confidence) const noexcept {
+        const RaBitQHead head(code);
+        return confidence * (reach * head.error + blur * head.spread);
+    }
+};
+
+/// Scores codes, and says how much nearer than estimated a vector may be.
+class RaBitQScorer : public PackedScorer<RaBitQFormula> {
+public:
+    using PackedScorer<RaBitQFormula>::PackedScorer;
+
+    /// A bound that the true distance of `slot` keeps to, but for few slots, when `distance` is the estimate.
+    [[nodiscard]] float lower_bound(Slot slot, float distance, float confidence) const noexcept {
+        return distance - formula().error(rows().code(slot), confidence);
+    }
+};
+
+template <class M, unsigned bits>
+class RaBitQCodec {
+    using Grid = RaBitQGrid<bits>;
+
+public:
+    /// Codes of this codec in a row.
+    class CodeRows {
+    public:
+        CodeRows(const RaBitQCodec& codec, const std::byte* codes) noexcept
+            : codec_(&codec), packed_{codec.dots_, codec.shape(), codes} {}
+
+        [[nodiscard]] std::size_t dim() const noexcept { return codec_->dim(); }
+
+        [[nodiscard]] RaBitQScorer scorer(const float* query, ScratchMemory& scratch) const {
+            return codec_->query_scorer(packed_, query, scratch);
+        }
+        [[nodiscard]] RaBitQScorer scorer_of(Slot slot, ScratchMemory& scratch) const {
+            return codec_->pair_scorer(packed_, slot, scratch);
+        }
+
+    private:
+        const RaBitQCodec* codec_;
+        PackedRows packed_;
+    };
+
+    [[nodiscard]] static std::size_t fewest_vectors(std::size_t) noexcept { return 1; }
+
+    /// Learns the mean; the rotation comes from the seed. Throws: Errc::invalid_argument, Errc::cancelled.
+    static RaBitQCodec train(MatrixView sample, const Training& training) {
+        return RaBitQCodec(Centring<M>::train(sample, training), training.seed);
+    }
+
+    /// version:u8 = 1, seed:u64, centring. Throws: Errc::corrupt, Errc::unsupported_version.
+    static RaBitQCodec load(ByteReader& reader, std::size_t dim) {
+        std::uint8_t found = 0;
+        if (!reader.u8(found)) raise(Errc::corrupt, "rabitq: no parameters");
+        if (found != version)
+            raise(Errc::unsupported_version, "rabitq: parameters of version " + std::to_string(found));
+        std::uint64_t seed = 0;
+        if (!reader.u64(seed)) raise(Errc::corrupt, "rabitq: the seed ends early");
+        return RaBitQCodec(Centring<M>::load(reader, dim), seed);
+    }
+
+    void save(ByteWriter& writer) const {
+        writer.u8(version);
+        writer.u64(seed_);
+        centring_.save(writer);
+    }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return centring_.dim(); }
+    [[nodiscard]] std::size_t code_bytes() const noexcept { return packed_stride(RaBitQHead::bytes, bits, width()); }
+
+    void encode(const float* vector, std::byte* code, ScratchMemory& scratch) const {
+        auto* const u = scratch.take_array<float>(2 * width() + dim());
+        auto* const elements = reinterpret_cast<std::uint8_t*>(u + width());
+        const float from_centre = enter(vector, u, u + 2 * width());
+        const double u_squares = squares(u, width());
+        const GridFit fit = Grid::fit(u, width(), elements);
+        const double scale = fit.product > 0 ? u_squares / fit.product : 0;
+        const double lost = scale * scale * fit.squares - u_squares;
+        const double directions = random_directions();
+        RaBitQHead(Centring<M>::bias(from_centre, u_squares), static_cast<float>(scale),
+                   static_cast<float>(std::sqrt(std::max(0.0, lost) / directions)),
+                   static_cast<float>(std::sqrt(u_squares / directions)))
+            .write(code);
+        pack(bits, elements, width(), code + RaBitQHead::bytes, code + code_bytes());
+    }
+
+    /// The vector nearest to the true one of those in the direction of the code.
+    void decode(const std::byte* code, float* out) const noexcept {
+        std::vector<std::uint8_t> elements(width());
+        std::vector<float> u(width());
+        unpack(bits, code + RaBitQHead::bytes, width(), elements.data());
+        double grid_squares = 0;
+        for (std::size_t i = 0; i < width(); ++i) {
+            u[i] = static_cast<float>(Grid::value(elements[i]));
+            grid_squares += static_cast<double>(u[i]) * static_cast<double>(u[i]);
+        }
+        const RaBitQHead head(code);
+        const double u_squares =
+            static_cast<double>(head.spread) * static_cast<double>(head.spread) * random_directions();
+        const double product = head.scale > 0 ? u_squares / static_cast<double>(head.scale) : 0;
+        const auto scale = static_cast<float>(grid_squares > 0 ? product / grid_squares : 0);
+        for (float& element : u) element *= scale;
+        rotation_.invert(u.data(), out);
+        centring_.restore(out, out);
+    }
+
+    [[nodiscard]] CodeRows rows(const std::byte* codes) const noexcept { return CodeRows(*this, codes); }
+
+private:
+    static constexpr std::uint8_t version = 1;  // on disk
+    static constexpr float weight = Centring<M>::weight;
+
+    RaBitQCodec(Centring<M> centring, std::uint64_t seed)
+        : centring_(std::move(centring)),
+          seed_(seed),
+          rotation_(centring_.dim(), seed),
+          dots_(packed_dots(bits, best_isa())) {}
+
+    /// Writes u of `vector`, rotated, and returns what Centring::bias() needs. Shape: `spare` has room for dim().
+    float enter(const float* vector, float* u, float* spare) const noexcept {
+        const float from_centre = centring_.centre(vector, spare);
+        rotation_.apply(spare, u);
+        return from_centre;
+    }
+
+    [[nodiscard]] std::size_t width() const noexcept { return rotation_.padded_dim(); }
+    [[nodiscard]] PackedShape shape() const noexcept { return {width(), RaBitQHead::bytes, code_bytes()}; }
+
+    /// Directions at right angles to a vector.
+    [[nodiscard]] double random_directions() const noexcept {
+        return width() > 1 ? static_cast<double>(width() - 1) : 1.0;
+    }
+
+    [[nodiscard]] RaBitQScorer query_scorer(const PackedRows& rows, const float* query, ScratchMemory& scratch) const {
+        const PackedQuery prepared(bits, width(), dim(), scratch);
+        const float* const u = prepared.u;
+        const float from_centre = enter(query, prepared.u, prepared.spare);
+        const ByteVector bytes = prepared.from_floats();
+        double lost = 0;
+        for (std::size_t i = 0; i < width(); ++i) {
+            const double difference = static_cast<double>(u[i]) - static_cast<double>(bytes.step) * prepared.factors[i];
+            lost += difference * difference;
+        }
+        const double u_squares = squares(u, width());
+        return {rows, prepared.query,
+                RaBitQFormula{.bias = Centring<M>::bias(from_centre, u_squares),
+                              .factor = weight * bytes.step,
+                              .unit = Grid::unit,
+                              .offset = std::int64_t{Grid::zero} * bytes.sum,
+                              .reach = weight * static_cast<float>(std::sqrt(u_squares)),
+                              .blur = weight * static_cast<float>(std::sqrt(lost))}};
+    }
+
+    [[nodiscard]] RaBitQScorer pair_scorer(const PackedRows& rows, Slot slot, ScratchMemory& scratch) const {
+        const PackedQuery prepared(bits, width(), 0, scratch);
+        const std::int64_t sum = prepared.from_code(rows.fields(slot), Grid::value);
+        double grid_squares = 0;
+        for (std::size_t i = 0; i < width(); ++i) {
+            grid_squares += static_cast<double>(prepared.factors[i] * prepared.factors[i]);
+        }
+        const RaBitQHead head(rows.code(slot));
+        const auto directions = static_cast<float>(std::sqrt(random_directions()));
+        return {rows, prepared.query,
+                RaBitQFormula{.bias = head.bias,
+                              .factor = weight * head.scale,
+                              .unit = Grid::unit,
+                              .offset = Grid::zero * sum,
+                              .reach = weight * head.scale * static_cast<float>(std::sqrt(grid_squares)),
+                              .blur = weight * head.error * directions}};
+    }
+
+    Centring<M> centring_;
+    std::uint64_t seed_;  // of rotation_
+    Rotation rotation_;
+    PackedDots dots_;
+};
+
+}  // namespace detail
+
+/// `bits` bits an element of the rotated vector. One bit is for a first look at very many vectors; 4 or 5 keep most of
+/// the recall of floats, 7 or 8 all of it.
+template <unsigned bits>
+struct RaBitQ {
+    static_assert(bits >= 1 && bits <= 8, "kith: RaBitQ: an element has 1 to 8 bits");
+
+    static constexpr std::string_view name =
+        std::string_view("rabitq1rabitq2rabitq3rabitq4rabitq5rabitq6rabitq7rabitq8")
+            .substr(7 * (bits - 1), 7);  // stored on disk: never rename
+    static constexpr float rescore = bits == 1 ? 10.0F : bits == 2 ? 6.0F : bits <= 4 ? 3.0F : 2.0F;
+
+    /// ε₀ of the paper: with 1.9 a true distance is below its lower bound for about 3 of 100 vectors at worst.
+    static constexpr float confidence = 1.9F;
+
+    template <class M>
+    using Codec = detail::RaBitQCodec<M, bits>;
+};
+
+static_assert(Quantizer<RaBitQ<1>, L2>);
+static_assert(Quantizer<RaBitQ<8>, InnerProduct>);
+
+}  // namespace kith::inline v0_single
+
+// kith/quantize/rotated.hpp — any quantizer behind a random rotation.
+//
+// A rotation spreads what a few elements say over all of them, so that steps or codebooks fit each part of a vector
+// alike. It changes no distance, so the codec inside need not know.
+//
+// Thread safety: a trained codec is only read; a scorer belongs to one thread.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Codec C over rotated vectors.
+template <class C>
+class RotatedCodec {
+public:
+    /// Codes of this codec in a row.
+    class Rows {
+    public:
+        Rows(const RotatedCodec& codec, const std::byte* codes) noexcept
+            : codec_(&codec), inner_(codec.inner_.rows(codes)) {}
+
+        [[nodiscard]] std::size_t dim() const noexcept { return codec_->dim(); }
+
+        [[nodiscard]] auto scorer(const float* query, ScratchMemory& scratch) const {
+            return inner_.scorer(codec_->rotated(query, scratch), scratch.nested());
+        }
+        [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory& scratch) const {
+            return inner_.scorer_of(slot, scratch);
+        }
+
+    private:
+        const RotatedCodec* codec_;
+        decltype(std::declval<const C&>().rows(nullptr)) inner_;
+    };
+
+    [[nodiscard]] static std::size_t fewest_vectors(std::size_t dim) noexcept { return C::fewest_vectors(dim); }
+
+    /// Throws: as C::train does. Cost: besides that, a rotated copy of the sample.
+    [[nodiscard]] static RotatedCodec train(MatrixView sample, const Training& training) {
+        if (sample.dim == 0) raise(Errc::invalid_argument, "training: vectors have 0 elements, expected at least 1");
+        const Rotation rotation(sample.dim, training.seed);
+        const std::size_t width = rotation.padded_dim();
+        std::vector<float> copy(sample.rows * width);
+        std::vector<float> shortened(sample.dim);
+        for (std::size_t row = 0; row < sample.rows; ++row) {
+            rotation.apply(within_reach(sample.row(row), sample.dim, shortened.data()), &copy[row * width]);
+        }
+        return RotatedCodec(sample.dim, training.seed, C::train({copy.data(), sample.rows, width, width}, training));
+    }
+
+    /// seed:u64, then what C saved. Throws: Errc::corrupt, what C::load throws.
+    [[nodiscard]] static RotatedCodec load(ByteReader& reader, std::size_t dim) {
+        std::uint64_t seed = 0;
+        if (!reader.u64(seed)) raise(Errc::corrupt, "rotated codec: the seed ends early");
+        return RotatedCodec(dim, seed, C::load(reader, Rotation(dim, seed).padded_dim()));
+    }
+
+    void save(ByteWriter& writer) const {
+        writer.u64(seed_);
+        inner_.save(writer);
+    }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return rotation_.dim(); }
+    [[nodiscard]] std::size_t code_bytes() const noexcept { return inner_.code_bytes(); }
+
+    void encode(const float* vector, std::byte* code, ScratchMemory& scratch) const {
+        inner_.encode(rotated(vector, scratch), code, scratch.nested());
+    }
+
+    void decode(const std::byte* code, float* out) const noexcept {
+        std::vector<float> turned(rotation_.padded_dim());
+        inner_.decode(code, turned.data());
+        rotation_.invert(turned.data(), out);
+    }
+
+    [[nodiscard]] Rows rows(const std::byte* codes) const noexcept { return Rows(*this, codes); }
+
+private:
+    RotatedCodec(std::size_t dim, std::uint64_t seed, C inner)
+        : rotation_(dim, seed), seed_(seed), inner_(std::move(inner)) {}
+
+    [[nodiscard]] const float* rotated(const float* vector, ScratchMemory& scratch) const {
+        auto* const turned = scratch.take_array<float>(rotation_.padded_dim() + dim());
+        auto* const shortened = turned + rotation_.padded_dim();
+        rotation_.apply(within_reach(vector, dim(), shortened), turned);
+        return turned;
+    }
+
+    Rotation rotation_;
+    std::uint64_t seed_;  // of rotation_
+    C inner_;
+};
+
+/// The two names one behind the other; `size` is that of both.
+template <std::size_t size>
+consteval std::array<char, size> joined(std::string_view first, std::string_view second) {
+    std::array<char, size> both{};
+    for (std::size_t i = 0; i < size; ++i) both[i] = i < first.size() ? first[i] : second[i - first.size()];
+    return both;
+}
+
+template <class Q>
+struct RotatedName {
+    static constexpr std::string_view prefix = "rotated_";  // on disk: never change
+    static constexpr auto text = joined<prefix.size() + std::string_view(Q::name).size()>(prefix, Q::name);
+};
+
+}  // namespace detail
+
+/// Quantizer Q over vectors that are rotated at random first: better codes where a few dimensions outweigh the others,
+/// for some microseconds a query.
+template <class Q>
+struct Rotated {
+    static constexpr std::string_view name{detail::RotatedName<Q>::text.data(), detail::RotatedName<Q>::text.size()};
+    static constexpr float rescore = Q::rescore;
+
+    template <class M>
+    using Codec = detail::RotatedCodec<typename Q::template Codec<M>>;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/quantize/uniform.hpp — 4 or 8 bits an element, in steps that are the same for all vectors.
+//
+// One step for all leaves a code four bytes besides its elements. It is learned: of the ranges that hold a certain
+// share of the sample's elements, about their mean, the one whose steps err least is taken, and what lies outside is
+// clipped. It suits vectors whose elements are alike, such as rotated ones; others are better off with Sq8 or Sq4.
+//
+// Thread safety: a trained codec is only read; a scorer belongs to one thread.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Steps of one size about zero, from −2^(bits − 1) to 2^(bits − 1) − 1 of them.
+template <unsigned bits>
+struct UniformSteps {
+    static constexpr int zero = 1 << (bits - 1);
+
+    [[nodiscard]] static int nearest(float value, float inverse) noexcept {
+        const float steps = std::clamp(value * inverse, static_cast<float>(-zero), static_cast<float>(zero - 1));
+        return static_cast<int>(steps + (steps < 0 ? -0.5F : 0.5F));
+    }
+
+    /// The step that errs least over `values`, absolute ones in rising order; 0 when all are zero.
+    [[nodiscard]] static float learn(const std::vector<float>& values) noexcept {
+        constexpr double shares[] = {0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9999, 1.0};
+        float best = 0;
+        double least = std::numeric_limits<double>::infinity();
+        for (const double share : shares) {
+            const double place = std::ceil(share * static_cast<double>(values.size())) - 1;
+            const float step = values[static_cast<std::size_t>(std::max(place, 0.0))] / static_cast<float>(zero - 1);
+            if (!(step > smallest_step)) continue;
+            double error = 0;
+            for (const float value : values) {
+                const double lost = static_cast<double>(value) - static_cast<double>(step) * nearest(value, 1 / step);
+                error += lost * lost;
+            }
+            if (error < least) {
+                least = error;
+                best = step;
+            }
+        }
+        return best;
+    }
+
+    static constexpr float smallest_step = 1e-30F;  // the inverse of a smaller one may leave the range of a float
+};
+
+/// The distance of a code from a query of bytes, or from another code. Head: bias:f32.
+struct UniformFormula {
+    float bias;
+    float factor;  // weight · step · what a byte of the query stands for
+    std::int32_t offset;
+
+    [[nodiscard]] float distance(const std::byte* code, std::int32_t dot) const noexcept {
+        const std::int64_t product = std::int64_t{dot} - offset;
+        return (bias + load_f32(code)) - factor * static_cast<float>(product);
+    }
+};
+
+// code = bias:f32 fields
+//
+// Element i of the centred vector is about step · (cᵢ − 2^(bits − 1)).
+template <class M, unsigned bits>
+class UniformCodec {
+    using Steps = UniformSteps<bits>;
+
+public:
+    /// Codes of this codec in a row.
+    class Rows {
+    public:
+        Rows(const UniformCodec& codec, const std::byte* codes) noexcept
+            : codec_(&codec), packed_{codec.dots_, codec.shape(), codes} {}
+
+        [[nodiscard]] std::size_t dim() const noexcept { return codec_->dim(); }
+
+        [[nodiscard]] PackedScorer<UniformFormula> scorer(const float* query, ScratchMemory& scratch) const {
+            return codec_->query_scorer(packed_, query, scratch);
+        }
+        [[nodiscard]] PackedScorer<UniformFormula> scorer_of(Slot slot, ScratchMemory& scratch) const {
+            return codec_->pair_scorer(packed_, slot, scratch);
+        }
+
+    private:
+        const UniformCodec* codec_;
+        PackedRows packed_;
+    };
+
+    [[nodiscard]] static std::size_t fewest_vectors(std::size_t) noexcept { return 16; }
+
+    /// Learns the mean and the step. Throws: Errc::invalid_argument, Errc::cancelled, std::bad_alloc.
+    [[nodiscard]] static UniformCodec train(MatrixView sample, const Training& training) {
+        if (sample.rows < fewest_vectors(sample.dim)) {
+            raise(Errc::invalid_argument, "uniform codec: there are " + std::to_string(sample.rows) +
+                                              " vectors to train with, expected at least " +
+                                              std::to_string(fewest_vectors(sample.dim)));
+        }
+        Centring<M> centring = Centring<M>::train(sample, training);
+        // Some rows, evenly spread, are enough to know how the elements lie.
+        constexpr std::size_t most_elements = std::size_t{1} << 18;
+        const std::size_t rows = std::min(sample.rows, std::max<std::size_t>(most_elements / sample.dim, 16));
+        std::vector<float> elements(rows * sample.dim);
+        for (std::size_t row = 0; row < rows; ++row) {
+            centring.centre(sample.row(row * sample.rows / rows), &elements[row * sample.dim]);
+        }
+        for (float& element : elements) element = std::abs(element);
+        std::sort(elements.begin(), elements.end());
+        return UniformCodec(std::move(centring), Steps::learn(elements));
+    }
+
+    /// version:u8 = 1, step:f32, centring. Throws: Errc::corrupt, Errc::unsupported_version.
+    [[nodiscard]] static UniformCodec load(ByteReader& reader, std::size_t dim) {
+        std::uint8_t found = 0;
+        float step = 0;
+        if (!reader.u8(found)) raise(Errc::corrupt, "uniform codec: no parameters");
+        if (found != version) {
+            raise(Errc::unsupported_version, "uniform codec: parameters of version " + std::to_string(found));
+        }
+        const bool whole = reader.f32(step);
+        if (!whole || !(step == 0 || (step > Steps::smallest_step && step <= static_cast<float>(longest_vector)))) {
+            raise(Errc::corrupt, "uniform codec: the step is no step");
+        }
+        return UniformCodec(Centring<M>::load(reader, dim), step);
+    }
+
+    void save(ByteWriter& writer) const {
+        writer.u8(version);
+        writer.f32(step_);
+        centring_.save(writer);
+    }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return centring_.dim(); }
+    [[nodiscard]] std::size_t code_bytes() const noexcept { return packed_stride(head_bytes, bits, dim()); }
+
+    void encode(const float* vector, std::byte* code, ScratchMemory& scratch) const {
+        auto* const u = scratch.take_array<float>(2 * dim());
+        auto* const elements = reinterpret_cast<std::uint8_t*>(u + dim());
+        const float from_centre = centring_.centre(vector, u);
+        const float inverse = step_ > 0 ? 1 / step_ : 0;
+        double decoded_squares = 0;
+        for (std::size_t i = 0; i < dim(); ++i) {
+            const int steps = Steps::nearest(u[i], inverse);
+            elements[i] = static_cast<std::uint8_t>(steps + Steps::zero);
+            decoded_squares += static_cast<double>(steps) * steps;
+        }
+        decoded_squares *= static_cast<double>(step_) * static_cast<double>(step_);
+        store_f32(code, Centring<M>::bias(from_centre, decoded_squares));
+        pack(bits, elements, dim(), code + head_bytes, code + code_bytes());
+    }
+
+    void decode(const std::byte* code, float* out) const noexcept {
+        std::vector<std::uint8_t> elements(dim());
+        unpack(bits, code + head_bytes, dim(), elements.data());
+        for (std::size_t i = 0; i < dim(); ++i) out[i] = step_ * static_cast<float>(elements[i] - Steps::zero);
+        centring_.restore(out, out);
+    }
+
+    [[nodiscard]] Rows rows(const std::byte* codes) const noexcept { return Rows(*this, codes); }
+
+private:
+    static constexpr std::uint8_t version = 1;  // on disk
+    static constexpr std::size_t head_bytes = 4;
+    static constexpr float weight = Centring<M>::weight;
+
+    UniformCodec(Centring<M> centring, float step)
+        : centring_(std::move(centring)), step_(step), dots_(packed_dots(bits, best_isa())) {}
+
+    [[nodiscard]] PackedShape shape() const noexcept { return {dim(), head_bytes, code_bytes()}; }
+
+    [[nodiscard]] PackedScorer<UniformFormula> query_scorer(const PackedRows& rows, const float* query,
+                                                            ScratchMemory& scratch) const {
+        const PackedQuery prepared(bits, dim(), 0, scratch);
+        const float from_centre = centring_.centre(query, prepared.u);
+        const ByteVector bytes = prepared.from_floats();
+        return {rows, prepared.query,
+                UniformFormula{.bias = Centring<M>::bias(from_centre, squares(prepared.u, dim())),
+                               .factor = weight * step_ * bytes.step,
+                               .offset = Steps::zero * bytes.sum}};
+    }
+
+    [[nodiscard]] PackedScorer<UniformFormula> pair_scorer(const PackedRows& rows, Slot slot,
+                                                           ScratchMemory& scratch) const {
+        const PackedQuery prepared(bits, dim(), 0, scratch);
+        const std::int32_t sum =
+            prepared.from_code(rows.fields(slot), [](std::uint8_t element) { return element - Steps::zero; });
+        return {
+            rows, prepared.query,
+            UniformFormula{
+                .bias = load_f32(rows.code(slot)), .factor = weight * (step_ * step_), .offset = Steps::zero * sum}};
+    }
+
+    Centring<M> centring_;
+    float step_;  // 0 when all vectors of the sample were the same
+    PackedDots dots_;
+};
+
+}  // namespace detail
+
+/// `bits` bits an element in steps that all vectors share: the fewest bytes besides the elements.
+template <unsigned bits>
+struct SqUniform {
+    static_assert(bits == 4 || bits == 8, "kith: SqUniform: an element has 4 or 8 bits");
+
+    static constexpr std::string_view name = bits == 4 ? "uniform4" : "uniform8";  // stored on disk: never rename
+    static constexpr float rescore = bits == 4 ? 4 : 2;
+
+    template <class M>
+    using Codec = detail::UniformCodec<M, bits>;
+};
+
+static_assert(Quantizer<SqUniform<4>, L2>);
+static_assert(Quantizer<SqUniform<8>, Cosine>);
 
 }  // namespace kith::inline v0_single
 

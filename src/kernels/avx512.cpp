@@ -1,9 +1,10 @@
 // src/kernels/avx512.cpp — the kernels for AVX-512, in a source of their own because of its flags.
 #include "kernels/codes.hpp"
+#include "kernels/elements.hpp"
 #include "kernels/fast_scan.hpp"
 #include "kernels/kernels.hpp"
-#include "kernels/products.hpp"
 #include "kernels/packed.hpp"
+#include "kernels/products.hpp"
 #include "kernels/table.hpp"
 #include "kith/distance/portable.hpp"
 
@@ -16,6 +17,7 @@ KernelTable avx512_kernels() noexcept {
             .inner_product = make_kernels<InnerProductTerms<Avx512>>(),
             .codes8 = make_code_kernels<8, ThisBuild>(),
             .codes4 = make_code_kernels<4, ThisBuild>(),
+            .elements = make_element_kernels<Avx512, ThisBuild>(),
             .products = make_product_kernels<Avx512>(),
             .fast_scan = make_fast_scan_kernels<Avx512>()};
 }

@@ -76,4 +76,54 @@ FastScanKernels fast_scan_kernels(Isa isa) noexcept {
     return detail::table_of(isa).fast_scan;
 }
 
+template <>
+Kernels<Half> kernels<L2, Half>(Isa isa) noexcept {
+    return detail::table_of(isa).elements.half.l2;
+}
+
+template <>
+Kernels<Half> kernels<InnerProduct, Half>(Isa isa) noexcept {
+    return detail::table_of(isa).elements.half.inner_product;
+}
+
+template <>
+Kernels<Bfloat16> kernels<L2, Bfloat16>(Isa isa) noexcept {
+    return detail::table_of(isa).elements.bfloat16.l2;
+}
+
+template <>
+Kernels<Bfloat16> kernels<InnerProduct, Bfloat16>(Isa isa) noexcept {
+    return detail::table_of(isa).elements.bfloat16.inner_product;
+}
+
+template <>
+Kernels<std::int8_t> kernels<L2, std::int8_t>(Isa isa) noexcept {
+    return detail::table_of(isa).elements.int8.l2;
+}
+
+template <>
+Kernels<std::int8_t> kernels<InnerProduct, std::int8_t>(Isa isa) noexcept {
+    return detail::table_of(isa).elements.int8.inner_product;
+}
+
+template <>
+Kernels<std::uint8_t> kernels<L2, std::uint8_t>(Isa isa) noexcept {
+    return detail::table_of(isa).elements.uint8.l2;
+}
+
+template <>
+Kernels<std::uint8_t> kernels<InnerProduct, std::uint8_t>(Isa isa) noexcept {
+    return detail::table_of(isa).elements.uint8.inner_product;
+}
+
+template <>
+Kernels<Bits8> kernels<Hamming, Bits8>(Isa isa) noexcept {
+    return detail::table_of(isa).elements.hamming;
+}
+
+template <>
+Kernels<Bits8> kernels<Jaccard, Bits8>(Isa isa) noexcept {
+    return detail::table_of(isa).elements.jaccard;
+}
+
 }  // namespace kith::inline v0

@@ -1,9 +1,10 @@
 // src/kernels/neon.cpp — the kernels for AArch64, in a source of their own because of its flags.
 #include "kernels/codes.hpp"
+#include "kernels/elements.hpp"
 #include "kernels/fast_scan.hpp"
 #include "kernels/kernels.hpp"
-#include "kernels/products.hpp"
 #include "kernels/packed.hpp"
+#include "kernels/products.hpp"
 #include "kernels/table.hpp"
 #include "kith/distance/portable.hpp"
 
@@ -16,6 +17,7 @@ KernelTable neon_kernels() noexcept {
             .inner_product = make_kernels<InnerProductTerms<Neon>>(),
             .codes8 = make_code_kernels<8, ThisBuild>(),
             .codes4 = make_code_kernels<4, ThisBuild>(),
+            .elements = make_element_kernels<Neon, ThisBuild>(),
             .products = make_product_kernels<Neon>(),
             .fast_scan = make_fast_scan_kernels<Neon>()};
 }

@@ -1,6 +1,7 @@
 // src/kernels/neon_dot.cpp — the kernels for NEON with the dot product of bytes, in a source of their own because of
 // its flags.
 #include "kernels/codes.hpp"
+#include "kernels/elements.hpp"
 #include "kernels/packed.hpp"
 #include "kernels/table.hpp"
 #include "kith/distance/portable.hpp"
@@ -10,9 +11,10 @@ namespace kith::inline v0 {
 namespace detail {
 
 KernelTable neon_dot_kernels() noexcept {
-    KernelTable table = neon_kernels();  // floats gain nothing
+    KernelTable table = neon_kernels();  // floats of any size gain nothing
     table.codes8 = make_code_kernels<8, ThisBuild>();
     table.codes4 = make_code_kernels<4, ThisBuild>();
+    add_integer_kernels<ThisBuild>(table.elements);
     return table;
 }
 

@@ -10,6 +10,7 @@
 #include <xsimd/xsimd.hpp>
 
 #include <cstddef>
+#include <cstdint>
 
 namespace kith::inline v0 {
 
@@ -57,6 +58,27 @@ struct Simd<Avx2> {
         // Lane i is read when i < count.
         const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
         return _mm256_maskload_ps(from, _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lanes));
+    }
+
+    /// The first `bytes` bytes, then zeros; nothing past them is read. Requires: bytes is between 1 and 15.
+    [[gnu::always_inline]] static __m128i load_first_bytes(const void* from, std::size_t bytes) noexcept {
+        // Two loads that overlap, for there is no masked load of bytes.
+        const auto* const first = static_cast<const unsigned char*>(from);
+        std::uint64_t low = 0, high = 0;
+        if (bytes >= 8) {
+            __builtin_memcpy(&low, first, 8);
+            __builtin_memcpy(&high, first + bytes - 8, 8);
+            high = (high >> 1) >> (8 * (16 - bytes) - 1);  // in two steps, for all 64 bits may have to go
+        } else if (bytes >= 4) {
+            std::uint32_t begin = 0, end = 0;
+            __builtin_memcpy(&begin, first, 4);
+            __builtin_memcpy(&end, first + bytes - 4, 4);
+            low = begin | std::uint64_t{end} << (8 * (bytes - 4));
+        } else {
+            low = first[0] | std::uint64_t{first[bytes / 2]} << (8 * (bytes / 2)) |
+                  std::uint64_t{first[bytes - 1]} << (8 * (bytes - 1));
+        }
+        return _mm_set_epi64x(static_cast<long long>(high), static_cast<long long>(low));
     }
 
     [[gnu::always_inline]] static void sum_four(const Floats<Avx2>* registers, float* out) noexcept {

@@ -4,14 +4,34 @@
 // supports(isa) said that this processor has it.
 #pragma once
 
+#include "kith/core/element.hpp"
 #include "kith/distance/code_kernels.hpp"
 #include "kith/distance/fast_scan.hpp"
 #include "kith/distance/kernels.hpp"
 #include "kith/distance/products.hpp"
 
+#include <cstdint>
+
 namespace kith::inline v0 {
 
 namespace detail {
+
+/// The kernels of the metrics that sum a term for each number.
+template <class T>
+struct SumKernels {
+    Kernels<T> l2;
+    Kernels<T> inner_product;
+};
+
+/// The kernels of every element but float.
+struct ElementKernels {
+    SumKernels<Half> half;
+    SumKernels<Bfloat16> bfloat16;
+    SumKernels<std::int8_t> int8;
+    SumKernels<std::uint8_t> uint8;
+    Kernels<Bits8> hamming;
+    Kernels<Bits8> jaccard;
+};
 
 /// Every kernel of one instruction set.
 struct KernelTable {
@@ -19,6 +39,7 @@ struct KernelTable {
     Kernels<float> inner_product;
     CodeKernels codes8;
     CodeKernels codes4;
+    ElementKernels elements;
     ProductKernels products;
     FastScanKernels fast_scan;
 };

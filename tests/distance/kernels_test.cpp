@@ -2,9 +2,11 @@
 #include "kith/distance/kernels.hpp"
 
 #include "distance/wider_build.hpp"
-#include "kith/core/random.hpp"
-#include "kith/distance/cpu.hpp"
-#include "kith/distance/dispatch.hpp"
+#include "kith/distance/hamming.hpp"
+#include "kith/distance/inner_product.hpp"
+#include "kith/distance/jaccard.hpp"
+#include "kith/distance/l2.hpp"
+#include "laws/kernel_laws.hpp"
 #include "laws/metric_laws.hpp"
 #include "support/catch.hpp"
 
@@ -14,201 +16,166 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
-#include <new>
+#include <cstdint>
+#include <cstring>
 #include <vector>
+
+// Every metric and element that kernels are written for.
+#define KERNEL_PAIRS                                                                                     \
+    (Pair<L2, float>), (Pair<InnerProduct, float>), (Pair<L2, Half>), (Pair<InnerProduct, Half>),        \
+        (Pair<L2, Bfloat16>), (Pair<InnerProduct, Bfloat16>), (Pair<L2, std::int8_t>),                   \
+        (Pair<InnerProduct, std::int8_t>), (Pair<L2, std::uint8_t>), (Pair<InnerProduct, std::uint8_t>), \
+        (Pair<Hamming, Bits8>), (Pair<Jaccard, Bits8>)
+
+using kith::Bfloat16;
+using kith::Bits8;
+using kith::Half;
+using kith::Hamming;
+using kith::InnerProduct;
+using kith::Isa;
+using kith::Jaccard;
+using kith::L2;
+using kith::Slot;
+using kith_test::available_isas;
+using kith_test::check_against_truth;
+using kith_test::Pair;
+using kith_test::Poisoned;
 
 namespace {
 
-using kith::InnerProduct;
-using kith::Isa;
-using kith::L2;
-using kith::Slot;
-
-constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
-
-std::vector<Isa> available() {
-    std::vector<Isa> sets;
-    for (const Isa isa : kith::all_isas) {
-        if (kith::supports(isa)) sets.push_back(isa);
-    }
-    return sets;
-}
-
 std::vector<std::size_t> dimensions() {
-    std::vector<std::size_t> dims = {384, 768, 784, 1536, 4096};
+    std::vector<std::size_t> dims = {384, 768, 784, 1000, 1536, 4096};
     for (std::size_t dim = 1; dim <= 130; ++dim) dims.push_back(dim);
     return dims;
 }
 
-struct Shape {
-    std::size_t dim, stride, count;
-    std::size_t offset = 0;  // of the first element from a 64-byte boundary
-    double scale = 1;        // of the elements
-};
-
-/// Random rows and a query, with NaN wherever no kernel may look.
-class Poisoned : public Shape {
-public:
-    explicit Poisoned(const Shape& shape) : Shape(shape) {
-        kith::SplitMix64 random(dim * 1000 + stride * 10 + offset);
-        query_ = place(random, 1);
-        rows_ = place(random, count);
-        query = query_.data() + start(query_);
-        rows = rows_.data() + start(rows_);
-    }
-
-    [[nodiscard]] const float* row(std::size_t slot) const { return rows + slot * stride; }
-
-    const float* query = nullptr;
-    const float* rows = nullptr;
-
-private:
-    static constexpr std::size_t line = 64 / sizeof(float);
-
-    [[nodiscard]] std::size_t start(const std::vector<float>& memory) const {
-        const auto address = reinterpret_cast<std::size_t>(memory.data());
-        return (64 - address % 64) % 64 / sizeof(float) + offset;
-    }
-
-    [[nodiscard]] std::vector<float> place(kith::SplitMix64& random, std::size_t vectors) const {
-        std::vector<float> memory(vectors * stride + 2 * line + offset, not_a_number);
-        for (std::size_t i = 0; i < vectors; ++i) {
-            const auto vector = kith_test::random_floats(random, dim, scale);
-            std::copy(vector.begin(), vector.end(), &memory[start(memory) + i * stride]);
-        }
-        return memory;
-    }
-
-    std::vector<float> query_, rows_;
-};
-
-/// What a distance summed in float, in any order of at least eight sums, may differ from the truth.
-template <class M>
-double tolerance(const float* a, const float* b, std::size_t dim) {
-    double magnitude = 0;
-    for (std::size_t i = 0; i < dim; ++i) {
-        magnitude += std::abs(M::term(static_cast<double>(a[i]), static_cast<double>(b[i])));
-    }
-    return magnitude * 0x1p-24 * (static_cast<double>(dim) / 8 + 16);
-}
-
-template <class M>
-void check_against_truth(const Poisoned& data, const float* found, const std::vector<Slot>& slots) {
-    std::size_t wrong = 0;
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-        const double truth = M::distance(data.query, data.row(slots[i]), data.dim);
-        const double error = std::abs(static_cast<double>(found[i]) - truth);
-        if (!(error <= tolerance<M>(data.query, data.row(slots[i]), data.dim))) ++wrong;  // NaN is wrong
-    }
-    CHECK(wrong == 0);
-}
-
-/// Both shapes over the same rows: each against the truth, both alike, nothing written past the end.
-template <class M>
-void check_shapes(Isa isa, const Poisoned& data) {
-    const kith::Kernels<float> kernels = kith::kernels<M, float>(isa);
-    constexpr float untouched = -123456;
-
-    std::vector<Slot> in_order(data.count);
-    for (std::size_t i = 0; i < data.count; ++i) in_order[i] = static_cast<Slot>(i);
-    std::vector<float> block(data.count + 1, untouched);
-    kernels.block(data.query, data.rows, data.stride, data.dim, data.count, block.data());
-    check_against_truth<M>(data, block.data(), in_order);
-    CHECK(block.back() == untouched);
-
-    std::vector<Slot> slots;  // back to front, the first one again and again in between
-    for (std::size_t i = data.count; i-- > 0;) slots.insert(slots.end(), {static_cast<Slot>(i), 0});
-    std::vector<float> gathered(slots.size() + 1, untouched);
-    kernels.slots(data.query, data.rows, data.stride, data.dim, slots.data(), slots.size(), gathered.data());
-    CHECK(gathered.back() == untouched);
-    std::size_t different = 0;
-    for (std::size_t i = 0; i < slots.size(); ++i) different += gathered[i] != block[slots[i]];
-    CHECK(different == 0);
-
-    std::size_t asymmetric = 0;
-    for (std::size_t slot = 0; slot < data.count; ++slot) {
-        float turned = 0;
-        kernels.block(data.row(slot), data.query, data.stride, data.dim, 1, &turned);
-        asymmetric += turned != block[slot];
-    }
-    CHECK(asymmetric == 0);
-}
-
 }  // namespace
 
-TEMPLATE_TEST_CASE("kernels of every set, dimension and alignment give the true distances", "", L2, InnerProduct) {
-    for (const Isa isa : available()) {
+TEMPLATE_TEST_CASE("kernels of every set, dimension and alignment give the true distances", "", KERNEL_PAIRS) {
+    using M = typename TestType::Metric;
+    using T = typename TestType::Element;
+    for (const Isa isa : available_isas()) {
         for (const std::size_t dim : dimensions()) {
             const std::size_t count = dim < 200 ? 11 : 6;
-            const std::size_t aligned = (dim + 15) / 16 * 16;
-            INFO(TestType::name << "/f32/" << kith::name(isa) << '/' << dim);
-            check_shapes<TestType>(isa, Poisoned({dim, aligned, count}));
-            check_shapes<TestType>(isa, Poisoned({dim, dim, count}));
-            check_shapes<TestType>(isa, Poisoned({dim, dim + 3, count, 1}));
+            const std::size_t aligned = (dim + 63) / 64 * 64;
+            INFO(M::name << '/' << kith::element_name<T> << '/' << kith::name(isa) << '/' << dim);
+            kith_test::check_shapes<M>(isa, Poisoned<T>({dim, aligned, count}));
+            kith_test::check_shapes<M>(isa, Poisoned<T>({dim, dim, count}));
+            kith_test::check_shapes<M>(isa, Poisoned<T>({dim, dim + 3, count, 1}));
         }
     }
 }
 
-TEMPLATE_TEST_CASE("a row's distance does not depend on how many rows are asked about", "", L2, InnerProduct) {
-    for (const Isa isa : available()) {
-        const auto kernels = kith::kernels<TestType, float>(isa);
+TEMPLATE_TEST_CASE("a row's distance does not depend on how many rows are asked about", "", KERNEL_PAIRS) {
+    using M = typename TestType::Metric;
+    using T = typename TestType::Element;
+    for (const Isa isa : available_isas()) {
         for (const std::size_t dim : {1U, 7U, 31U, 100U, 128U, 785U}) {
-            const Poisoned data({dim, dim + 1, 40});
-            std::vector<float> all(data.count);
-            kernels.block(data.query, data.rows, data.stride, dim, data.count, all.data());
-            for (std::size_t count = 0; count <= data.count; ++count) {
-                INFO(kith::name(isa) << ", dim " << dim << ", count " << count);
-                std::vector<float> some(count + 1, not_a_number);
-                std::vector<Slot> slots;
-                for (std::size_t i = 0; i < count; ++i) slots.push_back(static_cast<Slot>(i));
-                kernels.block(data.query, data.rows, data.stride, dim, count, some.data());
-                CHECK(std::equal(some.begin(), some.end() - 1, all.begin()));
-                CHECK(std::isnan(some.back()));
-                kernels.slots(data.query, data.rows, data.stride, dim, slots.data(), count, some.data());
-                CHECK(std::equal(some.begin(), some.end() - 1, all.begin()));
-                CHECK(std::isnan(some.back()));
+            INFO(M::name << '/' << kith::element_name<T> << '/' << kith::name(isa) << '/' << dim);
+            kith_test::check_grouping<M>(isa, Poisoned<T>({dim, dim + 1, 40}));
+        }
+    }
+}
+
+TEMPLATE_TEST_CASE("integers and bits are summed exactly up to the longest row and the ends of their range", "",
+                   (Pair<L2, std::int8_t>), (Pair<InnerProduct, std::int8_t>), (Pair<L2, std::uint8_t>),
+                   (Pair<InnerProduct, std::uint8_t>), (Pair<Hamming, Bits8>), (Pair<Jaccard, Bits8>)) {
+    using M = typename TestType::Metric;
+    using T = typename TestType::Element;
+    for (const std::size_t dim : {std::size_t{97}, kith::longest_integer_row - 1, kith::longest_integer_row}) {
+        Poisoned<T> data({dim, dim, 5});
+        for (const Isa isa : available_isas()) kith_test::check_shapes<M>(isa, data);
+        for (const T in_query : kith_test::extreme_elements<T>()) {
+            for (const T in_rows : kith_test::extreme_elements<T>()) {
+                data.fill(in_query, in_rows);
+                for (const Isa isa : available_isas()) {
+                    INFO(M::name << '/' << kith::element_name<T> << '/' << kith::name(isa) << '/' << dim);
+                    float found = 0;
+                    kith::kernels<M, T>(isa).block(data.query, data.rows, data.stride, dim, 1, &found);
+                    CHECK(found == M::distance(data.query, data.rows, dim));
+                }
             }
         }
     }
 }
 
-TEMPLATE_TEST_CASE("kernels stay finite from tiny to large elements", "", L2, InnerProduct) {
-    for (const Isa isa : available()) {
+TEMPLATE_TEST_CASE("subnormal and largest halves are worth what they are worth", "", (Pair<L2, Half>),
+                   (Pair<InnerProduct, Half>)) {
+    using M = typename TestType::Metric;
+    Poisoned<Half> data({100, 100, 5});
+    for (const Half in_query : kith_test::extreme_elements<Half>()) {
+        for (const Half in_rows : kith_test::extreme_elements<Half>()) {
+            data.fill(in_query, in_rows);
+            for (const Isa isa : available_isas()) kith_test::check_shapes<M>(isa, data);
+        }
+    }
+}
+
+TEMPLATE_TEST_CASE("a query of floats is not rounded to the rows' two bytes", "", (Pair<L2, Half>),
+                   (Pair<InnerProduct, Half>), (Pair<L2, Bfloat16>), (Pair<InnerProduct, Bfloat16>)) {
+    using M = typename TestType::Metric;
+    using T = typename TestType::Element;
+    kith::SplitMix64 random(5);
+    for (const std::size_t dim : {3U, 100U, 768U}) {
+        const std::vector<float> query = kith_test::random_floats(random, dim);
+        const std::vector<T> row = kith_test::random_elements<T>(random, dim);
+        const double truth = kith_test::true_distance<M>(query.data(), row.data(), dim);
+        for (const Isa isa : available_isas()) {
+            float found = 0;
+            kith::kernels<M, T>(isa).block(query.data(), row.data(), dim, dim, 1, &found);
+            CHECK(std::abs(static_cast<double>(found) - truth) <=
+                  kith_test::tolerance<M>(query.data(), row.data(), dim));
+        }
+    }
+}
+
+TEMPLATE_TEST_CASE("kernels stay finite from tiny to large elements", "", (Pair<L2, float>),
+                   (Pair<InnerProduct, float>), (Pair<L2, Bfloat16>), (Pair<InnerProduct, Bfloat16>)) {
+    using T = typename TestType::Element;
+    for (const Isa isa : available_isas()) {
         for (const double scale : {1e-30, 1e-12, 1e12, 1e17}) {
-            const Poisoned data({1536, 1536, 5, 0, scale});
+            const Poisoned<T> data({1536, 1536, 5, 0, scale});
             std::vector<float> out(data.count);
-            kith::kernels<TestType, float>(isa).block(data.query, data.rows, data.stride, data.dim, data.count,
-                                                      out.data());
+            kith::kernels<typename TestType::Metric, T>(isa).block(data.query, data.rows, data.stride, data.dim,
+                                                                   data.count, out.data());
             INFO(kith::name(isa) << ", elements near " << scale);
             CHECK(std::all_of(out.begin(), out.end(), [](float distance) { return std::isfinite(distance); }));
         }
     }
 }
 
-TEMPLATE_TEST_CASE("kernels read nothing past a vector, not even at the end of memory", "", L2, InnerProduct) {
+TEMPLATE_TEST_CASE("kernels read nothing past a vector, not even at the end of memory", "", KERNEL_PAIRS) {
+    using M = typename TestType::Metric;
+    using T = typename TestType::Element;
+    using Query = kith::QueryElement<T>;
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    const std::size_t floats = page / sizeof(float);
     void* mapped = ::mmap(nullptr, 4 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     REQUIRE(mapped != MAP_FAILED);
-    // Two pages of numbers, each with a page behind it that must not be touched.
-    float* const query_end = static_cast<float*>(mapped) + floats;
-    float* const rows_end = query_end + 2 * floats;
-    REQUIRE(::mprotect(query_end, page, PROT_NONE) == 0);
-    REQUIRE(::mprotect(rows_end, page, PROT_NONE) == 0);
-    std::fill(query_end - floats, query_end, 1.0F);
-    std::fill(rows_end - floats, rows_end, 2.0F);
-    const auto expected = TestType::distance(query_end - 1, rows_end - 1, 1);
+    // Two pages of elements, each with a page behind it that must not be touched.
+    char* const memory = static_cast<char*>(mapped);
+    Query* const query_end = reinterpret_cast<Query*>(memory + page);
+    T* const rows_end = reinterpret_cast<T*>(memory + 3 * page);
+    kith::SplitMix64 random(3);
+    const std::vector<T> elements = kith_test::random_elements<T>(random, page / sizeof(T));
+    const std::vector<Query> query = kith_test::query_of(elements.data(), page / sizeof(Query));
+    std::memcpy(memory, query.data(), page);
+    std::memcpy(memory + 2 * page, elements.data(), page);
+    REQUIRE(::mprotect(memory + page, page, PROT_NONE) == 0);
+    REQUIRE(::mprotect(memory + 3 * page, page, PROT_NONE) == 0);
 
-    for (const Isa isa : available()) {
-        const auto kernels = kith::kernels<TestType, float>(isa);
+    for (const Isa isa : available_isas()) {
+        const auto kernels = kith::kernels<M, T>(isa);
         for (std::size_t dim = 1; dim <= 130; ++dim) {
+            INFO(kith::name(isa) << ", dim " << dim);
+            const T* const last = rows_end - dim;
+            const double truth = kith_test::true_distance<M>(query_end - dim, last, dim);
+            const double allowed = kith_test::tolerance<M>(query_end - dim, last, dim);
             const Slot slots[] = {0, 1, 2, 3, 4};
             float out[5];
             kernels.block(query_end - dim, rows_end - 5 * dim, dim, dim, 5, out);
-            CHECK(out[4] == expected * static_cast<float>(dim));
+            CHECK(std::abs(static_cast<double>(out[4]) - truth) <= allowed);
             kernels.slots(query_end - dim, rows_end - 5 * dim, dim, dim, slots, 5, out);
-            CHECK(out[4] == expected * static_cast<float>(dim));
+            CHECK(std::abs(static_cast<double>(out[4]) - truth) <= allowed);
         }
     }
     ::munmap(mapped, 4 * page);
@@ -221,7 +188,7 @@ TEST_CASE("portable kernels of sources built with different flags are different 
     CHECK((here.slots == wider.slots) == same_flags);
     CHECK((here.block == wider.block) == same_flags);
 
-    const Poisoned data({100, 100, 9});  // and this one runs on the processor at hand
+    const Poisoned<float> data({100, 100, 9});  // and this one runs on the processor at hand
     std::vector<float> out(data.count);
     here.block(data.query, data.rows, data.stride, data.dim, data.count, out.data());
     std::vector<Slot> slots(data.count);

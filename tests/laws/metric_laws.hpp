@@ -1,45 +1,46 @@
-// tests/laws/metric_laws.hpp — what every metric promises, whichever it is.
+// tests/laws/metric_laws.hpp — what every metric promises, whichever it is and whatever it compares.
 #pragma once
 
 #include "kith/core/random.hpp"
 #include "kith/distance/metric.hpp"
+#include "laws/elements.hpp"
 #include "support/catch.hpp"
 
 #include <cmath>
 #include <cstddef>
-#include <limits>
+#include <type_traits>
 #include <vector>
 
 namespace kith_test {
 
-/// `count` numbers, about as many below as above zero, with magnitudes near `scale`.
-inline std::vector<float> random_floats(kith::SplitMix64& random, std::size_t count, double scale = 1) {
-    std::vector<float> made(count);
-    for (float& element : made) element = static_cast<float>((random.uniform() * 2 - 1) * scale);
-    return made;
-}
+/// A metric and the elements it is asked about, for typed tests.
+template <class M, class T>
+struct Pair {
+    using Metric = M;
+    using Element = T;
+};
 
-template <class M>
-    requires kith::Metric<M, float>
+template <class M, class T>
+    requires kith::Metric<M, T>
 void check_metric_laws() {
+    INFO(M::name << '/' << kith::element_name<T>);
     kith::SplitMix64 random(1);
     for (std::size_t dim = 1; dim <= 130; ++dim) {
-        INFO(M::name << ", dim " << dim);
-        const std::vector<float> a = random_floats(random, dim);
-        const std::vector<float> b = random_floats(random, dim);
-        CHECK(M::distance(a.data(), b.data(), dim) == M::distance(b.data(), a.data(), dim));
+        INFO("dim " << dim);
+        const std::vector<T> a = random_elements<T>(random, dim);
+        const std::vector<T> b = random_elements<T>(random, dim);
+        const float distance = M::distance(a.data(), b.data(), dim);
+        CHECK(distance == M::distance(b.data(), a.data(), dim));
+        CHECK_FALSE(std::isnan(distance));
     }
 
     constexpr std::size_t dim = 64;
-    constexpr float largest = std::numeric_limits<float>::max();
-    constexpr float smallest = std::numeric_limits<float>::denorm_min();
-    for (const float x : {0.0F, smallest, 1.0F, largest}) {
-        for (const float y : {-largest, -1.0F, -smallest, 0.0F, smallest, 1.0F, largest}) {
-            INFO(M::name << " of " << x << " and " << y);
-            std::vector<float> a(dim, x);
-            std::vector<float> b(dim, y);
+    for (const T x : extreme_elements<T>()) {
+        for (const T y : extreme_elements<T>()) {
+            std::vector<T> a(dim, x);
+            std::vector<T> b(dim, y);
             CHECK_FALSE(std::isnan(M::distance(a.data(), b.data(), dim)));
-            b[0] = -b[0];  // so that terms of both signs meet
+            b[0] = extreme_elements<T>().back();  // so that terms of both signs meet
             CHECK_FALSE(std::isnan(M::distance(a.data(), b.data(), dim)));
         }
     }

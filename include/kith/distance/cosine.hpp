@@ -3,6 +3,7 @@
 // There is no kernel of its own: rows keep their inverse norm, and the inner product does the rest.
 #pragma once
 
+#include "kith/core/element.hpp"
 #include "kith/distance/metric.hpp"
 
 #include <cmath>
@@ -18,10 +19,11 @@ struct Cosine {
     static constexpr std::string_view name = "cosine";  // on disk: never rename
 
     /// The truth that kernels are measured against: summed in double, rounded once.
-    static float distance(const float* a, const float* b, std::size_t dim) noexcept {
+    template <Number T>
+    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
         double product = 0, squares_a = 0, squares_b = 0;
         for (std::size_t i = 0; i < dim; ++i) {
-            const double x = a[i], y = b[i];
+            const auto x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
             product += x * y;
             squares_a += x * x;
             squares_b += y * y;
@@ -37,10 +39,12 @@ static_assert(Metric<Cosine, float>);
 
 namespace detail {
 
-/// 1 / ‖vector‖, finite for every finite vector.
-inline float inverse_norm(const float* vector, std::size_t dim) noexcept {
+/// 1 / ‖vector‖, finite for every finite vector; 0 for a vector of length zero, which puts it at 1 from everything.
+template <Number T>
+float inverse_norm(const T* vector, std::size_t dim) noexcept {
     double squares = 0;
     for (std::size_t i = 0; i < dim; ++i) squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+    if (!(squares > 0)) return 0;
     constexpr double largest = std::numeric_limits<float>::max();
     const double inverse = 1.0 / std::sqrt(squares);
     return static_cast<float>(inverse < largest ? inverse : largest);

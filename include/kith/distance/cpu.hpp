@@ -47,15 +47,15 @@ inline std::uint32_t saved_registers() noexcept {
 }
 
 inline bool has_x86(Isa isa) noexcept {
-    constexpr std::uint32_t fma = 1U << 12, osxsave = 1U << 27, avx = 1U << 28;             // leaf 1, ecx
-    constexpr std::uint32_t avx2 = 1U << 5;                                                 // leaf 7, ebx
-    constexpr std::uint32_t avx512 = 1U << 16 | 1U << 17 | 1U << 28 | 1U << 30 | 1U << 31;  // F, DQ, CD, BW, VL
+    constexpr std::uint32_t fma = 1U << 12, osxsave = 1U << 27, avx = 1U << 28, f16c = 1U << 29;  // leaf 1, ecx
+    constexpr std::uint32_t avx2 = 1U << 5;                                                       // leaf 7, ebx
+    constexpr std::uint32_t avx512 = 1U << 16 | 1U << 17 | 1U << 28 | 1U << 30 | 1U << 31;        // F, DQ, CD, BW, VL
     constexpr std::uint32_t newer =
         1U << 1 | 1U << 11 | 1U << 12 | 1U << 14;  // leaf 7, ecx: VBMI, VNNI, BITALG, VPOPCNTDQ
     constexpr std::uint32_t xmm = 1U << 1, ymm = 1U << 2, masks = 1U << 5, zmm = 1U << 6 | 1U << 7;  // XCR0
     const auto has = [](std::uint32_t word, std::uint32_t bits) { return (word & bits) == bits; };
 
-    if (cpuid(0, 0).eax < 7 || !has(cpuid(1, 0).ecx, fma | osxsave | avx)) return false;
+    if (cpuid(0, 0).eax < 7 || !has(cpuid(1, 0).ecx, fma | osxsave | avx | f16c)) return false;
     const std::uint32_t saved = saved_registers();
     const CpuidAnswer features = cpuid(7, 0);
     if (!has(saved, xmm | ymm) || !has(features.ebx, avx2)) return false;

@@ -1,6 +1,7 @@
 // kith/distance/inner_product.hpp — the inner product, turned round so that smaller is nearer.
 #pragma once
 
+#include "kith/core/element.hpp"
 #include "kith/distance/metric.hpp"
 
 #include <cstddef>
@@ -17,10 +18,11 @@ struct InnerProduct {
         return -(a * b);
     }
 
-    /// The truth that kernels are measured against: summed in double, rounded once.
-    static float distance(const float* a, const float* b, std::size_t dim) noexcept {
+    /// The truth that kernels are measured against: summed in double, which is exact for integers, rounded once.
+    template <Number T>
+    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
         double sum = 0;
-        for (std::size_t i = 0; i < dim; ++i) sum += term<double>(a[i], b[i]);
+        for (std::size_t i = 0; i < dim; ++i) sum += term(static_cast<double>(a[i]), static_cast<double>(b[i]));
         return static_cast<float>(sum);
     }
 

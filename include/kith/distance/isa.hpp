@@ -9,7 +9,7 @@ namespace kith::inline v0 {
 /// An instruction set. Later ones of one processor family include earlier ones, and every processor has `scalar`.
 enum class Isa : std::uint8_t {
     scalar,       ///< plain C++, as good as the compiler's flags allow
-    avx2,         ///< x86-64 with AVX2 and FMA
+    avx2,         ///< x86-64 with AVX2, FMA and F16C
     avx512,       ///< x86-64 with AVX-512 F, BW, CD, DQ and VL
     avx512_vnni,  ///< with VNNI, VPOPCNTDQ, BITALG and VBMI too: Ice Lake, Zen 4 and later
     neon,         ///< AArch64, which always has it

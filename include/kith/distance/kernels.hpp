@@ -1,30 +1,36 @@
 // kith/distance/kernels.hpp — the two shapes of a kernel: one query against gathered rows, or against a block of them.
 //
-// This header stays free of everything but types: the sources that are built for one instruction set include it, and
-// any function in it could come out of them with instructions an older processor lacks.
+// This header stays free of everything but types and what is always inline: the sources that are built for one
+// instruction set include it, and any other function in it could come out of them with instructions an older processor
+// lacks.
 #pragma once
 
+#include "kith/core/element.hpp"
 #include "kith/core/slot.hpp"
 
 #include <cstddef>
 
 namespace kith::inline v0 {
 
+/// The longest row, in elements, whose integer sums fit the 32 bits kernels sum in: 255² a term. Longer rows of
+/// integers and bits are for whoever refuses them.
+inline constexpr std::size_t longest_integer_row = 65536;
+
 /// The kernels of one metric, one element type and one instruction set.
-/// Requires: dim is at least 1, stride at least dim.
+/// Requires: dim is at least 1, and at most longest_integer_row for integers and bits; stride is at least dim.
 /// Shape:  `query` holds dim elements; row s begins at rows + s · stride, in elements; nothing past its dim elements is
-///         read. Neither needs to be aligned. `out` has room for `count` distances.
+///         read. Neither needs to be aligned beyond what its type asks for. `out` has room for `count` distances.
 /// Laws:   a row's distance is the same to the last bit in both shapes and whatever rows stand beside it; symmetric to
-/// the
-///         last bit in query and row.
+///         the last bit in query and row, where the query is the row's elements as floats when it is made of those.
+///         Over integers and bits the sum is exact and rounded once, so it is the same on every instruction set too.
 template <class T>
 struct Kernels {
     /// Scores rows[slots[0]], …, rows[slots[count - 1]], prefetching ahead.
-    using Slots = void (*)(const T* query, const T* rows, std::size_t stride, std::size_t dim, const Slot* slots,
-                           std::size_t count, float* out) noexcept;
+    using Slots = void (*)(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim,
+                           const Slot* slots, std::size_t count, float* out) noexcept;
     /// Scores rows 0 to count - 1.
-    using Block = void (*)(const T* query, const T* rows, std::size_t stride, std::size_t dim, std::size_t count,
-                           float* out) noexcept;
+    using Block = void (*)(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim,
+                           std::size_t count, float* out) noexcept;
 
     Slots slots = nullptr;
     Block block = nullptr;
