@@ -7,10 +7,13 @@
 #pragma once
 
 #include "kith/core/bitset_view.hpp"
+#include "kith/core/error.hpp"
 #include "kith/core/neighbor.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/core/top_k.hpp"
+#include "kith/index/calibrate.hpp"
 #include "kith/index/flat.hpp"
+#include "kith/index/recall_curve.hpp"
 #include "kith/index/row_memory.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/index/search_scratch.hpp"
@@ -22,7 +25,12 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace kith::inline v0 {
 
@@ -37,7 +45,15 @@ public:
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     TypedVectorIndex(std::size_t dim, Slot count, std::span<const std::byte> rows, std::span<const std::byte> graph)
-        : rows_(dim, count, rows), index_(Tag::template map<View>(graph, count)), offered_(count) {}
+        : rows_(dim, count, rows), index_(Tag::template map<View>(index_image(graph), count)), offered_(count) {
+        if constexpr (!ladder.empty()) {
+            const std::string_view bytes(reinterpret_cast<const char*>(graph.data()), RecallCurve::image_bytes);
+            RecallCurve curve = RecallCurve::from_image(bytes);
+            if (curve.empty()) return;
+            curves_.push_back(std::make_unique<Calibration>(Calibration{count, std::move(curve)}));
+            newest_.store(curves_.back().get(), std::memory_order_release);
+        }
+    }
 
     [[nodiscard]] std::size_t dim() const noexcept override { return rows_.dim(); }
     [[nodiscard]] Slot rows() const noexcept override { return rows_.size(); }
@@ -61,7 +77,9 @@ public:
         const Slot allowed = params.allowed.count_allowed();
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (limit == 0) return 0;
-        if (scan_is_cheaper(allowed, count, std::max<std::size_t>(limit, params.ef_search))) {
+        // A walk that ends by distance expands a hundred nodes or two, whatever it might keep.
+        const std::size_t ef = params.stretch > 0 ? std::min<std::size_t>(params.ef_search, 100) : params.ef_search;
+        if (scan_is_cheaper(allowed, count, std::max(limit, ef))) {
             return search_exact(query, params, scratch, out);
         }
         const Slot indexed = std::min(index_.size(), count);
@@ -86,12 +104,81 @@ public:
         return best.sorted().size();
     }
 
+    void calibrate() override {
+        const Slot count = index_.size();
+        if constexpr (!ladder.empty()) {
+            if (count == 0 || count == calibrated()) return;
+            SearchScratch scratch;
+            const auto exact = [&](Slot slot, std::size_t limit, Neighbor* out) {
+                return search_exact(rows_.view().row(slot), {limit, 1, BitsetView(count)}, scratch, out);
+            };
+            const auto walk = [&](Slot slot, Slot absent, std::size_t limit, float effort, Neighbor* out) {
+                SearchParams params{limit, 1, BitsetView(count)};
+                Tag::template try_as_hard<M>(effort, params);
+                params.absent = absent;
+                return index_.search(rows_.view(), rows_.view().row(slot), params, scratch, out);
+            };
+            auto curve =
+                std::make_unique<Calibration>(Calibration{count, detail::calibrate(count, ladder, exact, walk)});
+            curves_.push_back(std::move(curve));
+            newest_.store(curves_.back().get(), std::memory_order_release);
+        }
+    }
+
+    [[nodiscard]] Slot calibrated() const noexcept override {
+        const Calibration* const newest = newest_.load(std::memory_order_acquire);
+        return newest == nullptr ? 0 : newest->count;
+    }
+
+    [[nodiscard]] std::optional<SearchParams> tuned(double recall, SearchParams params) const noexcept override {
+        if constexpr (ladder.empty()) {
+            return params;
+        } else {
+            const Calibration* const newest = newest_.load(std::memory_order_acquire);
+            if (newest == nullptr) {
+                Tag::template try_as_hard<M>(ladder[ladder.size() - 3], params);
+                return params;
+            }
+            const std::optional<float> effort = newest->curve.effort_for(1 - kept_misses * (1 - recall), params.limit);
+            if (!effort.has_value()) return std::nullopt;
+            Tag::template try_as_hard<M>(*effort, params);
+            return params;
+        }
+    }
+
     [[nodiscard]] float score(float distance) const noexcept override { return M::score(distance); }
 
     void save_rows(const ByteSink& sink) const override { rows_.save(sink); }
-    void save_graph(const ByteSink& sink) const override { index_.save(sink); }
+    /// The image of the index, behind that of its recall curve where it has one.
+    void save_graph(const ByteSink& sink) const override {
+        if constexpr (!ladder.empty()) {
+            const Calibration* const newest = newest_.load(std::memory_order_acquire);
+            const std::string image = (newest == nullptr ? RecallCurve() : newest->curve).image();
+            sink(image.data(), image.size());
+        }
+        index_.save(sink);
+    }
 
 private:
+    static constexpr auto ladder = Tag::template ladder<M>;
+
+    /// The share of the misses one may make that is counted on: the curve is measured with a sample of questions.
+    static constexpr double kept_misses = 0.75;
+
+    struct Calibration {
+        Slot count;  // slots the index had
+        RecallCurve curve;
+    };
+
+    /// The part of a graph image that belongs to the index itself.
+    static std::span<const std::byte> index_image(std::span<const std::byte> image) {
+        if constexpr (ladder.empty()) return image;
+        if (image.size() < RecallCurve::image_bytes) {
+            raise(Errc::corrupt, "recall curve: ends at offset " + std::to_string(image.size()));
+        }
+        return image.subspan(RecallCurve::image_bytes);
+    }
+
     /// A walk expands about ef / (share of allowed) nodes. Each costs as much as `rows_a_node` rows read in order.
     static bool scan_is_cheaper(Slot allowed, Slot count, std::size_t ef) noexcept {
         constexpr double rows_a_node = 16;  // between 7 and 30 for 784 to 100 dimensions, at the pass rates in question
@@ -102,6 +189,8 @@ private:
     detail::RowMemory<float, M> rows_;
     typename Tag::template Index<View> index_;
     std::atomic<Slot> offered_ = 0;  // at least index_.size(): an index may wait for more vectors to learn from
+    std::vector<std::unique_ptr<const Calibration>> curves_;  // kept, for a search may be reading any of them
+    std::atomic<const Calibration*> newest_ = nullptr;        // the last of curves_
 };
 
 /// An empty index in memory for up to `capacity` vectors of `dim` elements.

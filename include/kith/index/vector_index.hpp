@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 
 namespace kith::inline v0 {
 
@@ -65,6 +66,17 @@ public:
     /// As search, with every allowed slot compared.
     virtual std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch& scratch,
                                      Neighbor* out) const = 0;
+
+    /// Measures what recall each effort gives, for tuned(). Cost: 200 exact searches and some 5000 indexed ones.
+    /// Thread safety: as index_up_to, and not beside it. Throws: std::bad_alloc.
+    virtual void calibrate() = 0;
+
+    /// Slots that were in the index when it was last calibrated; 0 before, and always where every search is exact.
+    [[nodiscard]] virtual Slot calibrated() const noexcept = 0;
+
+    /// `params` with the effort that finds the share `recall` of the nearest params.limit; nothing where only an exact
+    /// search does. Before the first calibration it is a cautious guess.
+    [[nodiscard]] virtual std::optional<SearchParams> tuned(double recall, SearchParams params) const noexcept = 0;
 
     /// A distance in the convention the metric shows to users.
     [[nodiscard]] virtual float score(float distance) const noexcept = 0;
