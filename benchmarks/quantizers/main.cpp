@@ -81,7 +81,7 @@ void measure(const ann::Dataset& set) {
         const auto found = nearest(rows.scorer(vector, scratch), set.base.rows(), k * factors.back());
         scanning += seconds_since(start);
         std::vector<bool> near;
-        const double reach = static_cast<double>(set.reach[query]) * (1 + 1e-5) + 1e-9;
+        const double reach = static_cast<double>(set.reach(query, k)) * (1 + 1e-5) + 1e-9;
         for (const kith::Neighbor& neighbor : found) {
             near.push_back(ann::true_distance(set, vector, set.base.row(neighbor.slot)) <= reach);
         }
@@ -100,12 +100,17 @@ void measure(const ann::Dataset& set) {
 
 template <class M>
 void measure_all(const ann::Dataset& set) {
+    measure<kith::Fp16, M>(set);
+    measure<kith::Bf16, M>(set);
     measure<kith::Sq8, M>(set);
     measure<kith::Sq4, M>(set);
     measure<kith::Rotated<kith::Sq4>, M>(set);
     measure<kith::SqUniform<8>, M>(set);
     measure<kith::SqUniform<4>, M>(set);
     measure<kith::Rotated<kith::SqUniform<4>>, M>(set);
+    measure<kith::Pq<kith::PqParams{.bits = 8}>, M>(set);
+    measure<kith::Pq<kith::PqParams{.bits = 4}>, M>(set);
+    measure<kith::Rotated<kith::Pq<kith::PqParams{.bits = 4}>>, M>(set);
     measure<kith::RaBitQ<8>, M>(set);
     measure<kith::RaBitQ<7>, M>(set);
     measure<kith::RaBitQ<6>, M>(set);

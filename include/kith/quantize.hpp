@@ -4,6 +4,7 @@
 #include "kith/quantize/centroids.hpp"
 #include "kith/quantize/codebooks.hpp"
 #include "kith/quantize/codec.hpp"
+#include "kith/quantize/float16.hpp"
 #include "kith/quantize/kmeans.hpp"
 #include "kith/quantize/mean.hpp"
 #include "kith/quantize/pq.hpp"

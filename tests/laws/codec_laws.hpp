@@ -288,7 +288,8 @@ void check_damaged_parameters() {
         }
     }
     CHECK(refused > 0);
-    std::string endless = saved;  // every float a NaN
+    if (saved.size() == 1) return;  // a version and nothing else
+    std::string endless = saved;    // every float a NaN
     std::fill(endless.begin() + 1, endless.end(), '\xff');
     kith::ByteReader reader(endless);
     const Raised answer = raised([&] { static_cast<void>(C::load(reader, dim)); });

@@ -6,7 +6,9 @@
 #include "laws/codec_laws.hpp"
 #include "support/catch.hpp"
 
+using kith::Bf16;
 using kith::Cosine;
+using kith::Fp16;
 using kith::InnerProduct;
 using kith::L2;
 using kith::Rotated;
@@ -19,6 +21,10 @@ namespace {
 /// The share of what is left about the mean that codes of Q may lose, in vectors of the test.
 template <class Q>
 constexpr double loss = 0;
+template <>
+constexpr double loss<Fp16> = 0.001;
+template <>
+constexpr double loss<Bf16> = 0.006;
 template <>
 constexpr double loss<Sq8> = 0.02;
 template <>
@@ -36,6 +42,13 @@ void check_every_metric() {
 }
 
 }  // namespace
+
+TEST_CASE("floats of two bytes keep the laws of codecs") {
+    kith_test::check_codec_laws<Fp16, L2>(loss<Fp16>);
+    kith_test::check_codec_laws<Fp16, Cosine>(loss<Fp16>);
+    kith_test::check_codec_laws<Bf16, InnerProduct>(loss<Bf16>);
+    kith_test::check_codec_laws<Bf16, Cosine>(loss<Bf16>);
+}
 
 TEST_CASE("uniform codes keep the laws of codecs") {
     kith_test::check_codec_laws<SqUniform<8>, L2>(loss<SqUniform<8>>);

@@ -62,6 +62,17 @@ inline const float* within_reach(const float* vector, std::size_t dim, float* sh
     return shortened;
 }
 
+/// What a vector is multiplied by to be as metric M compares it; 0 for a vector of length zero under Cosine.
+template <class M>
+double compared_factor(const float* vector, std::size_t dim) noexcept {
+    const double length = std::sqrt(squares(vector, dim));
+    if constexpr (std::same_as<M, Cosine>) {
+        return length > 0 ? 1 / length : 0;
+    } else {
+        return length > longest_vector ? longest_vector / length : 1;
+    }
+}
+
 /// Throws: Errc::invalid_argument.
 inline void check_quantized_dim(std::size_t dim) {
     if (dim == 0 || dim > most_packed_elements) {
@@ -110,7 +121,7 @@ public:
 
     /// Writes u of `vector` and returns what bias adds to the form of u: see bias().
     float centre(const float* vector, float* u) const noexcept {
-        const double factor = factor_of(vector, dim());
+        const double factor = compared_factor<M>(vector, dim());
         for (std::size_t i = 0; i < dim(); ++i) {
             u[i] = static_cast<float>(factor * static_cast<double>(vector[i]) - static_cast<double>(mean_[i]));
         }
@@ -139,16 +150,6 @@ public:
 
 private:
     explicit Centring(std::vector<float> mean) noexcept : mean_(std::move(mean)) {}
-
-    /// What a vector is multiplied by before all else; 0 for a vector of length zero under Cosine.
-    static double factor_of(const float* vector, std::size_t dim) noexcept {
-        const double length = std::sqrt(squares(vector, dim));
-        if constexpr (is_cosine) {
-            return length > 0 ? 1 / length : 0;
-        } else {
-            return length > longest_vector ? longest_vector / length : 1;
-        }
-    }
 
     std::vector<float> mean_;  // μ, finite
 };
