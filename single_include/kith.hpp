@@ -11013,6 +11013,317 @@ struct Ivf {
 
 // kith/quantize.hpp — fewer bytes a vector, and distances from those bytes.
 
+// kith/quantize/float16.hpp — two bytes an element: half precision, or the upper half of a float.
+//
+// Nothing is learned, the query keeps its floats, and what rounding loses is seldom worth comparing anything again.
+//
+// Thread safety: a codec is only read; a scorer belongs to one thread.
+
+// kith/quantize/centring.hpp — a vector as a code sees it: in the metric's own form and about the mean.
+//
+// About the mean of the data, vectors are short, and what a code loses is proportional to that length. Every distance
+// then has the same form, for x = μ + u and y = μ + v with μ the mean:
+//
+//   distance(x, y) = bias(x) + bias(y) − weight · ⟨u, v⟩
+//
+//   L2            bias ‖u‖²                                      weight 2
+//   Cosine        bias ½‖u‖², of x and y divided by their norms  weight 1
+//   InnerProduct  bias −⟨μ, u⟩ − ½‖μ‖²                           weight 1
+//
+// Cosine takes the form of L2 because an error of u is then weighed by how far x is from y, not by their length. A
+// vector of length zero is at 1 from everything, so its bias is ½ more.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Σ a[i]², in double.
+inline double squares(const float* a, std::size_t dim) noexcept {
+    double sum = 0;
+    for (std::size_t i = 0; i < dim; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(a[i]);
+    return sum;
+}
+
+/// Σ a[i] · b[i], in double.
+inline double product(const float* a, const float* b, std::size_t dim) noexcept {
+    double sum = 0;
+    for (std::size_t i = 0; i < dim; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    return sum;
+}
+
+/// Vectors longer than this are taken as if they were this long: squares of what is left stay finite, and their
+/// distances lie beyond those of all others as before.
+inline constexpr double longest_vector = 1e18;
+
+/// `vector`, or, when it is longer than any may be, a shorter one of its direction in `shortened`.
+inline const float* within_reach(const float* vector, std::size_t dim, float* shortened) noexcept {
+    const double length = std::sqrt(squares(vector, dim));
+    if (!(length > longest_vector)) return vector;
+    for (std::size_t i = 0; i < dim; ++i) {
+        shortened[i] = static_cast<float>(static_cast<double>(vector[i]) * (longest_vector / length));
+    }
+    return shortened;
+}
+
+/// What a vector is multiplied by to be as metric M compares it; 0 for a vector of length zero under Cosine.
+template <class M>
+double compared_factor(const float* vector, std::size_t dim) noexcept {
+    const double length = std::sqrt(squares(vector, dim));
+    if constexpr (std::same_as<M, Cosine>) {
+        return length > 0 ? 1 / length : 0;
+    } else {
+        return length > longest_vector ? longest_vector / length : 1;
+    }
+}
+
+/// Throws: Errc::invalid_argument.
+inline void check_quantized_dim(std::size_t dim) {
+    if (dim == 0 || dim > most_packed_elements) {
+        raise(Errc::invalid_argument, "quantizer: vectors have " + std::to_string(dim) + " dimensions, expected 1 to " +
+                                          std::to_string(most_packed_elements));
+    }
+}
+
+/// The centring of metric M: what a codec learns before its codes.
+template <class M>
+class Centring {
+public:
+    static constexpr bool is_cosine = std::same_as<M, Cosine>;
+    static constexpr bool is_product = std::same_as<M, InnerProduct>;
+    static_assert(is_cosine || is_product || std::same_as<M, L2>,
+                  "kith: quantizers serve the metrics L2, InnerProduct and Cosine");
+
+    static constexpr float weight = std::same_as<M, L2> ? 2.0F : 1.0F;
+
+    Centring() noexcept = default;
+
+    /// Throws: Errc::invalid_argument when there is nothing to learn from, Errc::cancelled.
+    static Centring train(MatrixView sample, const Training& training) {
+        check_quantized_dim(sample.dim);
+        std::vector<float> mean = mean_of(sample, is_cosine, training);
+        std::vector<float> shortened(mean.size());
+        if (within_reach(mean.data(), mean.size(), shortened.data()) != mean.data()) mean = std::move(shortened);
+        return Centring(std::move(mean));
+    }
+
+    /// mean:f32 × dim. Throws: Errc::corrupt.
+    static Centring load(ByteReader& reader, std::size_t dim) {
+        check_quantized_dim(dim);
+        std::vector<float> mean(dim);
+        if (!reader.f32s(mean)) raise(Errc::corrupt, "quantizer: the mean ends early");
+        for (const float element : mean) {
+            if (!(std::abs(element) <= longest_vector))
+                raise(Errc::corrupt, "quantizer: an element of the mean is no length");
+        }
+        return Centring(std::move(mean));
+    }
+
+    void save(ByteWriter& writer) const { writer.f32s(mean_); }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return mean_.size(); }
+
+    /// Writes u of `vector` and returns what bias adds to the form of u: see bias().
+    float centre(const float* vector, float* u) const noexcept {
+        const double factor = compared_factor<M>(vector, dim());
+        for (std::size_t i = 0; i < dim(); ++i) {
+            u[i] = static_cast<float>(factor * static_cast<double>(vector[i]) - static_cast<double>(mean_[i]));
+        }
+        if constexpr (is_product) {
+            return static_cast<float>(-product(mean_.data(), u, dim()) - squares(mean_.data(), dim()) / 2);
+        } else if constexpr (is_cosine) {
+            return factor == 0 ? 0.5F : 0.0F;
+        } else {
+            return 0;
+        }
+    }
+
+    /// bias(x) from what centre() returned and ‖u‖², or that of the vector a code stands for.
+    [[nodiscard]] static float bias(float from_centre, double u_squares) noexcept {
+        if constexpr (is_product) {
+            return from_centre;
+        } else {
+            return from_centre + static_cast<float>(u_squares * (is_cosine ? 0.5 : 1.0));
+        }
+    }
+
+    /// μ + u.
+    void restore(const float* u, float* vector) const noexcept {
+        for (std::size_t i = 0; i < dim(); ++i) vector[i] = u[i] + mean_[i];
+    }
+
+private:
+    explicit Centring(std::vector<float> mean) noexcept : mean_(std::move(mean)) {}
+
+    std::vector<float> mean_;  // μ, finite
+};
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// A query of floats against rows of T; `offset` is added to each distance.
+template <Element T>
+class Float16Scorer {
+public:
+    Float16Scorer(const Kernels<T>& kernels, const float* query, const T* rows, std::size_t stride, std::size_t dim,
+                  float offset) noexcept
+        : kernels_(kernels), query_(query), rows_(rows), stride_(stride), dim_(dim), offset_(offset) {}
+
+    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
+        kernels_.slots(query_, rows_, stride_, dim_, slots, count, out);
+        for (std::size_t i = 0; i < count; ++i) out[i] += offset_;
+    }
+
+    void score_block(Slot first, std::size_t count, float* out) const noexcept {
+        kernels_.block(query_, rows_ + first * stride_, stride_, dim_, count, out);
+        for (std::size_t i = 0; i < count; ++i) out[i] += offset_;
+    }
+
+    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
+        constexpr std::size_t line = 64;
+        constexpr std::size_t longest = 8 * line;  // the processor's own prefetcher follows from there
+        const auto* const bytes = reinterpret_cast<const char*>(rows_ + slot * stride_);
+        const std::size_t row_bytes = std::min(dim_ * sizeof(T), longest);
+        for (std::size_t byte = 0; byte < row_bytes; byte += line) __builtin_prefetch(bytes + byte);
+    }
+
+private:
+    Kernels<T> kernels_;
+    const float* query_;  // in the scratch of the search
+    const T* rows_;
+    std::size_t stride_;  // in elements
+    std::size_t dim_;
+    float offset_;
+};
+
+// code = element:16 bits × dim, zeros up to code_bytes(); Cosine: of the vector divided by its length.
+template <class M, Element T>
+class Float16Codec {
+    static constexpr bool is_cosine = std::same_as<M, Cosine>;
+    using ProductMetric = std::conditional_t<is_cosine, InnerProduct, M>;
+
+public:
+    /// Codes of this codec in a row.
+    class Rows {
+    public:
+        Rows(const Float16Codec& codec, const std::byte* codes) noexcept
+            : codec_(&codec), rows_(reinterpret_cast<const T*>(codes)) {}
+
+        [[nodiscard]] std::size_t dim() const noexcept { return codec_->dim(); }
+
+        [[nodiscard]] Float16Scorer<T> scorer(const float* query, ScratchMemory& scratch) const {
+            auto* const prepared = scratch.take_array<float>(dim());
+            codec_->prepare(query, prepared);
+            return scorer_for(prepared);
+        }
+
+        [[nodiscard]] Float16Scorer<T> scorer_of(Slot slot, ScratchMemory& scratch) const {
+            auto* const prepared = scratch.take_array<float>(dim());
+            decode_elements(rows_ + slot * stride(), dim(), prepared);
+            return scorer_for(prepared);
+        }
+
+    private:
+        [[nodiscard]] std::size_t stride() const noexcept { return codec_->code_bytes() / sizeof(T); }
+
+        [[nodiscard]] Float16Scorer<T> scorer_for(const float* prepared) const noexcept {
+            return {codec_->kernels_, prepared, rows_, stride(), dim(), is_cosine ? 1.0F : 0.0F};
+        }
+
+        const Float16Codec* codec_;
+        const T* rows_;
+    };
+
+    [[nodiscard]] static std::size_t fewest_vectors(std::size_t) noexcept { return 1; }
+
+    /// Throws: Errc::invalid_argument, Errc::cancelled.
+    [[nodiscard]] static Float16Codec train(MatrixView sample, const Training& training) {
+        if (sample.rows == 0) raise(Errc::invalid_argument, "training: there are 0 vectors, expected at least 1");
+        check_quantized_dim(sample.dim);
+        training.report(1);
+        return Float16Codec(sample.dim);
+    }
+
+    /// version:u8 = 1. Throws: Errc::corrupt, Errc::unsupported_version.
+    [[nodiscard]] static Float16Codec load(ByteReader& reader, std::size_t dim) {
+        std::uint8_t found = 0;
+        if (!reader.u8(found)) raise(Errc::corrupt, "16-bit floats: no parameters");
+        if (found != version) {
+            raise(Errc::unsupported_version, "16-bit floats: parameters of version " + std::to_string(found));
+        }
+        check_quantized_dim(dim);
+        return Float16Codec(dim);
+    }
+
+    void save(ByteWriter& writer) const { writer.u8(version); }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
+
+    /// Long rows begin on a cache line. Short ones do not where that would cost more memory than it saves time.
+    [[nodiscard]] std::size_t code_bytes() const noexcept {
+        constexpr std::size_t long_row = 256;
+        const std::size_t bytes = dim_ * sizeof(T);
+        const std::size_t unit = bytes >= long_row ? 64 : 4;
+        return (bytes + unit - 1) / unit * unit;
+    }
+
+    void encode(const float* vector, std::byte* code, ScratchMemory& scratch) const {
+        auto* const prepared = scratch.take_array<float>(dim_);
+        prepare(vector, prepared);
+        std::memset(code, 0, code_bytes());
+        encode_elements(prepared, dim_, reinterpret_cast<T*>(code));
+    }
+
+    void decode(const std::byte* code, float* out) const noexcept {
+        decode_elements(reinterpret_cast<const T*>(code), dim_, out);
+    }
+
+    [[nodiscard]] Rows rows(const std::byte* codes) const noexcept { return Rows(*this, codes); }
+
+private:
+    static constexpr std::uint8_t version = 1;  // on disk
+
+    explicit Float16Codec(std::size_t dim) : dim_(dim), kernels_(kernels<ProductMetric, T>(best_isa())) {}
+
+    /// The vector as the metric compares it.
+    void prepare(const float* vector, float* out) const noexcept {
+        const double factor = compared_factor<M>(vector, dim_);
+        for (std::size_t i = 0; i < dim_; ++i) out[i] = static_cast<float>(factor * static_cast<double>(vector[i]));
+    }
+
+    std::size_t dim_;
+    Kernels<T> kernels_;
+};
+
+}  // namespace detail
+
+/// Half precision: 11 bits of each element count. Elements beyond ±65504 are taken as that.
+struct Fp16 {
+    static constexpr std::string_view name = "fp16";  // stored on disk: never rename
+    static constexpr float rescore = 1;
+
+    template <class M>
+    using Codec = detail::Float16Codec<M, Half>;
+};
+
+/// The upper half of a float: the same range, and 8 bits of each element count.
+struct Bf16 {
+    static constexpr std::string_view name = "bf16";  // stored on disk: never rename
+    static constexpr float rescore = 2;
+
+    template <class M>
+    using Codec = detail::Float16Codec<M, Bfloat16>;
+};
+
+static_assert(Quantizer<Fp16, L2>);
+static_assert(Quantizer<Bf16, Cosine>);
+
+}  // namespace kith::inline v0_single
+
 // kith/quantize/pq.hpp — product quantization as a quantizer: 4 or 8 bits for each piece of a vector.
 //
 // A query is compared with codes through tables of its distances to every word, one look-up a piece. That is the
@@ -11302,147 +11613,6 @@ static_assert(Quantizer<Pq<PqParams{.subvectors = 4, .bits = 4}>, Cosine>);
 // Thread safety: a trained codec is only read; a scorer belongs to one thread.
 // Source: Gao & Long, "RaBitQ", arXiv:2405.12497, sections 3.1 to 3.3; Gao et al., "Practical and asymptotically
 // optimal quantization of high-dimensional vectors", arXiv:2409.09913 (more bits). Here the query is always of 8 bits.
-
-// kith/quantize/centring.hpp — a vector as a code sees it: in the metric's own form and about the mean.
-//
-// About the mean of the data, vectors are short, and what a code loses is proportional to that length. Every distance
-// then has the same form, for x = μ + u and y = μ + v with μ the mean:
-//
-//   distance(x, y) = bias(x) + bias(y) − weight · ⟨u, v⟩
-//
-//   L2            bias ‖u‖²                                      weight 2
-//   Cosine        bias ½‖u‖², of x and y divided by their norms  weight 1
-//   InnerProduct  bias −⟨μ, u⟩ − ½‖μ‖²                           weight 1
-//
-// Cosine takes the form of L2 because an error of u is then weighed by how far x is from y, not by their length. A
-// vector of length zero is at 1 from everything, so its bias is ½ more.
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-/// Σ a[i]², in double.
-inline double squares(const float* a, std::size_t dim) noexcept {
-    double sum = 0;
-    for (std::size_t i = 0; i < dim; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(a[i]);
-    return sum;
-}
-
-/// Σ a[i] · b[i], in double.
-inline double product(const float* a, const float* b, std::size_t dim) noexcept {
-    double sum = 0;
-    for (std::size_t i = 0; i < dim; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-    return sum;
-}
-
-/// Vectors longer than this are taken as if they were this long: squares of what is left stay finite, and their
-/// distances lie beyond those of all others as before.
-inline constexpr double longest_vector = 1e18;
-
-/// `vector`, or, when it is longer than any may be, a shorter one of its direction in `shortened`.
-inline const float* within_reach(const float* vector, std::size_t dim, float* shortened) noexcept {
-    const double length = std::sqrt(squares(vector, dim));
-    if (!(length > longest_vector)) return vector;
-    for (std::size_t i = 0; i < dim; ++i) {
-        shortened[i] = static_cast<float>(static_cast<double>(vector[i]) * (longest_vector / length));
-    }
-    return shortened;
-}
-
-/// Throws: Errc::invalid_argument.
-inline void check_quantized_dim(std::size_t dim) {
-    if (dim == 0 || dim > most_packed_elements) {
-        raise(Errc::invalid_argument, "quantizer: vectors have " + std::to_string(dim) + " dimensions, expected 1 to " +
-                                          std::to_string(most_packed_elements));
-    }
-}
-
-/// The centring of metric M: what a codec learns before its codes.
-template <class M>
-class Centring {
-public:
-    static constexpr bool is_cosine = std::same_as<M, Cosine>;
-    static constexpr bool is_product = std::same_as<M, InnerProduct>;
-    static_assert(is_cosine || is_product || std::same_as<M, L2>,
-                  "kith: quantizers serve the metrics L2, InnerProduct and Cosine");
-
-    static constexpr float weight = std::same_as<M, L2> ? 2.0F : 1.0F;
-
-    Centring() noexcept = default;
-
-    /// Throws: Errc::invalid_argument when there is nothing to learn from, Errc::cancelled.
-    static Centring train(MatrixView sample, const Training& training) {
-        check_quantized_dim(sample.dim);
-        std::vector<float> mean = mean_of(sample, is_cosine, training);
-        std::vector<float> shortened(mean.size());
-        if (within_reach(mean.data(), mean.size(), shortened.data()) != mean.data()) mean = std::move(shortened);
-        return Centring(std::move(mean));
-    }
-
-    /// mean:f32 × dim. Throws: Errc::corrupt.
-    static Centring load(ByteReader& reader, std::size_t dim) {
-        check_quantized_dim(dim);
-        std::vector<float> mean(dim);
-        if (!reader.f32s(mean)) raise(Errc::corrupt, "quantizer: the mean ends early");
-        for (const float element : mean) {
-            if (!(std::abs(element) <= longest_vector))
-                raise(Errc::corrupt, "quantizer: an element of the mean is no length");
-        }
-        return Centring(std::move(mean));
-    }
-
-    void save(ByteWriter& writer) const { writer.f32s(mean_); }
-
-    [[nodiscard]] std::size_t dim() const noexcept { return mean_.size(); }
-
-    /// Writes u of `vector` and returns what bias adds to the form of u: see bias().
-    float centre(const float* vector, float* u) const noexcept {
-        const double factor = factor_of(vector, dim());
-        for (std::size_t i = 0; i < dim(); ++i) {
-            u[i] = static_cast<float>(factor * static_cast<double>(vector[i]) - static_cast<double>(mean_[i]));
-        }
-        if constexpr (is_product) {
-            return static_cast<float>(-product(mean_.data(), u, dim()) - squares(mean_.data(), dim()) / 2);
-        } else if constexpr (is_cosine) {
-            return factor == 0 ? 0.5F : 0.0F;
-        } else {
-            return 0;
-        }
-    }
-
-    /// bias(x) from what centre() returned and ‖u‖², or that of the vector a code stands for.
-    [[nodiscard]] static float bias(float from_centre, double u_squares) noexcept {
-        if constexpr (is_product) {
-            return from_centre;
-        } else {
-            return from_centre + static_cast<float>(u_squares * (is_cosine ? 0.5 : 1.0));
-        }
-    }
-
-    /// μ + u.
-    void restore(const float* u, float* vector) const noexcept {
-        for (std::size_t i = 0; i < dim(); ++i) vector[i] = u[i] + mean_[i];
-    }
-
-private:
-    explicit Centring(std::vector<float> mean) noexcept : mean_(std::move(mean)) {}
-
-    /// What a vector is multiplied by before all else; 0 for a vector of length zero under Cosine.
-    static double factor_of(const float* vector, std::size_t dim) noexcept {
-        const double length = std::sqrt(squares(vector, dim));
-        if constexpr (is_cosine) {
-            return length > 0 ? 1 / length : 0;
-        } else {
-            return length > longest_vector ? longest_vector / length : 1;
-        }
-    }
-
-    std::vector<float> mean_;  // μ, finite
-};
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
 
 // kith/quantize/packed_code.hpp — elements of a few bits into the fields of a code, and a query into what meets them.
 //
