@@ -1,4 +1,4 @@
-// kith/index/typed_vector_index.hpp — a VectorIndex of one metric and one index, and the functions that make it.
+// kith/index/typed_vector_index.hpp — a VectorIndex of one metric, index and element, and the functions that make it.
 //
 // What is behind the virtual call is all known to the compiler. What is decided here is how an index and a scan share
 // a search: the scan takes what the index does not hold yet, and everything where walking would cost more.
@@ -23,7 +23,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -34,9 +33,9 @@
 
 namespace kith::inline v0 {
 
-template <class M, class Tag>
+template <class M, class Tag, class T = float>
 class TypedVectorIndex final : public VectorIndex {
-    using View = RawRows<float, M>;
+    using View = RawRows<T, M>;
 
 public:
     /// Throws: Errc::out_of_memory, Errc::limit_exceeded.
@@ -67,9 +66,7 @@ public:
         offered_.store(count, std::memory_order_release);
     }
 
-    void vector(Slot slot, float* out) const noexcept override {
-        std::memcpy(out, rows_.view().row(slot), rows_.dim() * sizeof(float));
-    }
+    void vector(Slot slot, float* out) const noexcept override { rows_.view().decode(slot, out); }
 
     std::size_t search(const float* query, const SearchParams& params, SearchScratch& scratch,
                        Neighbor* out) const override {
@@ -186,28 +183,28 @@ private:
         return static_cast<double>(allowed) <= rows_a_node * expanded;
     }
 
-    detail::RowMemory<float, M> rows_;
+    detail::RowMemory<T, M> rows_;
     typename Tag::template Index<View> index_;
     std::atomic<Slot> offered_ = 0;  // at least index_.size(): an index may wait for more vectors to learn from
     std::vector<std::unique_ptr<const Calibration>> curves_;  // kept, for a search may be reading any of them
     std::atomic<const Calibration*> newest_ = nullptr;        // the last of curves_
 };
 
-/// An empty index in memory for up to `capacity` vectors of `dim` elements.
+/// An empty index in memory for up to `capacity` vectors of `dim` dimensions, kept as elements T.
 /// Throws: Errc::out_of_memory, Errc::limit_exceeded.
-template <class M, class Tag>
+template <class M, class Tag, class T = float>
 [[nodiscard]] std::unique_ptr<VectorIndex> make_vector_index(std::size_t dim, Slot capacity) {
-    return std::make_unique<TypedVectorIndex<M, Tag>>(dim, capacity);
+    return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, capacity);
 }
 
 /// An index of `count` vectors over the images that save_rows and save_graph wrote; nothing is copied.
 /// Requires: the bytes outlive the index, begin at multiples of 64, and were checked against their checksums.
 /// Throws: Errc::corrupt, Errc::unsupported_version; the text names image and offset.
-template <class M, class Tag>
+template <class M, class Tag, class T = float>
 [[nodiscard]] std::unique_ptr<VectorIndex> map_vector_index(std::size_t dim, Slot count,
                                                             std::span<const std::byte> rows,
                                                             std::span<const std::byte> graph) {
-    return std::make_unique<TypedVectorIndex<M, Tag>>(dim, count, rows, graph);
+    return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, count, rows, graph);
 }
 
 }  // namespace kith::inline v0

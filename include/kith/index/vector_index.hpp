@@ -29,7 +29,7 @@ public:
     VectorIndex& operator=(const VectorIndex&) = delete;
     virtual ~VectorIndex() = default;
 
-    /// Elements of each vector.
+    /// Floats of each vector and query, whatever elements the rows are made of.
     [[nodiscard]] virtual std::size_t dim() const noexcept = 0;
 
     /// Rows appended so far: the slot the next one gets.
@@ -38,7 +38,7 @@ public:
     /// The first so many slots are in the index, or wait for it to learn from more; what is not in it is scanned.
     [[nodiscard]] virtual Slot indexed() const noexcept = 0;
 
-    /// Copies a vector into the next row.
+    /// Copies a vector into the next row, each float rounded to the nearest element within the range of the rows' type.
     /// Requires: rows() is below the capacity; the index is not mapped.
     /// Shape: `vector` holds dim() elements, finite, and not all zero under Cosine.
     virtual void append(const float* vector) noexcept = 0;
@@ -52,7 +52,8 @@ public:
     /// Throws: std::bad_alloc; indexed() then says how far it came, and a later call goes on from there.
     virtual void index_up_to(Slot count, unsigned threads) = 0;
 
-    /// Copies the vector of a slot, bit for bit as it was appended. Shape: `out` has room for dim() elements.
+    /// Copies the vector of a slot, bit for bit as it was appended to rows of floats, and exactly what is kept of it in
+    /// others. Shape: `out` has room for dim() elements.
     virtual void vector(Slot slot, float* out) const noexcept = 0;
 
     /// The nearest allowed slots: the index is asked for those it holds, the rest up to params.allowed.count() is
