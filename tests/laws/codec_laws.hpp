@@ -315,9 +315,9 @@ void check_training_refuses() {
     CHECK((stopped.code == kith::Errc::cancelled));
 }
 
-/// The laws that hold for vectors as they usually are. `share`: see check_errors_are_bounded.
+/// Every law, for the codec of one metric. `share`: see check_errors_are_bounded.
 template <class Q, class M>
-void check_everyday_laws(double share) {
+void check_codec_laws(double share) {
     using Codec = typename Q::template Codec<M>;
     INFO(Q::name << ", " << M::name);
     check_encode_is_deterministic<Codec>();
@@ -325,14 +325,6 @@ void check_everyday_laws(double share) {
     check_scorers<Codec>();
     check_errors_are_bounded<M, Codec>(share);
     check_training_refuses<Codec>();
-}
-
-/// Every law, for the codec of one metric.
-template <class Q, class M>
-void check_codec_laws(double share) {
-    using Codec = typename Q::template Codec<M>;
-    check_everyday_laws<Q, M>(share);
-    INFO(Q::name << ", " << M::name);
     check_extreme_vectors<Codec>();
     check_damaged_parameters<Codec>();
 }

@@ -58,12 +58,12 @@ TEST_CASE("uniform codes keep the laws of codecs") {
 TEST_CASE("rotated codes keep the laws of codecs") {
     CHECK(Rotated<SqUniform<4>>::name == "rotated_uniform4");
     kith_test::check_codec_laws<Rotated<SqUniform<4>>, Cosine>(loss<SqUniform<4>>);
-    kith_test::check_everyday_laws<Rotated<Sq8>, InnerProduct>(loss<Sq8>);
+    kith_test::check_codec_laws<Rotated<Sq8>, InnerProduct>(loss<Sq8>);
 }
 
 TEST_CASE("codes with a scale for each vector keep the laws of codecs") {
-    kith_test::check_everyday_laws<Sq8, L2>(loss<Sq8>);
-    kith_test::check_everyday_laws<Sq8, Cosine>(loss<Sq8>);
-    kith_test::check_everyday_laws<Sq4, InnerProduct>(loss<Sq4>);
-    kith_test::check_everyday_laws<Sq4, Cosine>(loss<Sq4>);
+    kith_test::check_codec_laws<Sq8, L2>(loss<Sq8>);
+    kith_test::check_codec_laws<Sq8, Cosine>(loss<Sq8>);
+    kith_test::check_codec_laws<Sq4, InnerProduct>(loss<Sq4>);
+    kith_test::check_codec_laws<Sq4, Cosine>(loss<Sq4>);
 }

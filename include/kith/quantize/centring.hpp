@@ -81,6 +81,23 @@ inline void check_quantized_dim(std::size_t dim) {
     }
 }
 
+/// The mean of vectors of which none is longer than longest_vector. Throws: as mean_of does.
+inline std::vector<float> mean_within_reach(MatrixView sample, bool normalise, const Training& training) {
+    std::vector<float> mean = mean_of(sample, normalise, training);
+    std::vector<float> shortened(mean.size());
+    if (within_reach(mean.data(), mean.size(), shortened.data()) != mean.data()) mean = std::move(shortened);
+    return mean;
+}
+
+/// Refuses a mean no training gives. Throws: Errc::corrupt.
+inline void check_mean(const std::vector<float>& mean) {
+    for (const float element : mean) {
+        if (!(std::abs(static_cast<double>(element)) <= longest_vector)) {
+            raise(Errc::corrupt, "quantizer: an element of the mean is out of range");
+        }
+    }
+}
+
 /// The centring of metric M: what a codec learns before its codes.
 template <class M>
 class Centring {
@@ -97,10 +114,7 @@ public:
     /// Throws: Errc::invalid_argument when there is nothing to learn from, Errc::cancelled.
     static Centring train(MatrixView sample, const Training& training) {
         check_quantized_dim(sample.dim);
-        std::vector<float> mean = mean_of(sample, is_cosine, training);
-        std::vector<float> shortened(mean.size());
-        if (within_reach(mean.data(), mean.size(), shortened.data()) != mean.data()) mean = std::move(shortened);
-        return Centring(std::move(mean));
+        return Centring(mean_within_reach(sample, is_cosine, training));
     }
 
     /// mean:f32 × dim. Throws: Errc::corrupt.

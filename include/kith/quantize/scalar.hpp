@@ -21,8 +21,8 @@
 #include "kith/distance/dispatch.hpp"
 #include "kith/distance/l2.hpp"
 #include "kith/distance/scorer.hpp"
+#include "kith/quantize/centring.hpp"
 #include "kith/quantize/codec.hpp"
-#include "kith/quantize/mean.hpp"
 #include "kith/quantize/training.hpp"
 
 #include <concepts>
@@ -77,7 +77,7 @@ public:
     /// Cost: reads the sample once.
     [[nodiscard]] static ScalarCodec train(MatrixView sample, const Training& training) {
         check_dim(sample.dim);
-        return ScalarCodec(mean_of(sample, std::same_as<M, Cosine>, training));
+        return ScalarCodec(mean_within_reach(sample, std::same_as<M, Cosine>, training));
     }
 
     /// Throws: Errc::corrupt.
@@ -85,6 +85,7 @@ public:
         check_dim(dim);
         std::vector<float> mean(dim);
         if (!reader.f32s(mean)) raise(Errc::corrupt, "scalar codec: the mean ends early");
+        check_mean(mean);
         return ScalarCodec(std::move(mean));
     }
     void save(ByteWriter& writer) const { writer.f32s(mean_); }
@@ -157,7 +158,12 @@ private:
     /// Writes a vector in steps of its own scale, and returns what stands behind them.
     CodeTail quantize(const float* vector, std::int32_t largest, std::int8_t* steps) const noexcept {
         const float factor = std::same_as<M, Cosine> ? inverse_norm(vector, dim()) : 1.0F;
-        const float scale = kernels_.encode(vector, factor, mean_.data(), dim(), static_cast<float>(largest), steps);
+        const auto top = static_cast<float>(largest);
+        float scale = kernels_.encode(vector, factor, mean_.data(), dim(), top, steps);
+        if (!(scale * top <= static_cast<float>(longest_vector))) {  // squares of such elements could be infinite
+            const auto shorter = static_cast<float>(compared_factor<M>(vector, dim()));
+            scale = kernels_.encode(vector, shorter, mean_.data(), dim(), top, steps);
+        }
         return {scale, offset_of(steps, scale)};
     }
 
