@@ -1337,7 +1337,7 @@ public:
     VectorIndex& operator=(const VectorIndex&) = delete;
     virtual ~VectorIndex() = default;
 
-    /// Elements of each vector.
+    /// Floats of each vector and query, whatever elements the rows are made of.
     [[nodiscard]] virtual std::size_t dim() const noexcept = 0;
 
     /// Rows appended so far: the slot the next one gets.
@@ -1346,7 +1346,7 @@ public:
     /// The first so many slots are in the index, or wait for it to learn from more; what is not in it is scanned.
     [[nodiscard]] virtual Slot indexed() const noexcept = 0;
 
-    /// Copies a vector into the next row.
+    /// Copies a vector into the next row, each float rounded to the nearest element within the range of the rows' type.
     /// Requires: rows() is below the capacity; the index is not mapped.
     /// Shape: `vector` holds dim() elements, finite, and not all zero under Cosine.
     virtual void append(const float* vector) noexcept = 0;
@@ -1360,7 +1360,8 @@ public:
     /// Throws: std::bad_alloc; indexed() then says how far it came, and a later call goes on from there.
     virtual void index_up_to(Slot count, unsigned threads) = 0;
 
-    /// Copies the vector of a slot, bit for bit as it was appended. Shape: `out` has room for dim() elements.
+    /// Copies the vector of a slot, bit for bit as it was appended to rows of floats, and exactly what is kept of it in
+    /// others. Shape: `out` has room for dim() elements.
     virtual void vector(Slot slot, float* out) const noexcept = 0;
 
     /// The nearest allowed slots: the index is asked for those it holds, the rest up to params.allowed.count() is
@@ -6986,6 +6987,98 @@ template <class Flags = detail::ThisBuild>
 
 }  // namespace kith::inline v0_single
 
+// kith/quantize/centring.hpp — a vector as a code sees it: in the metric's own form and about the mean.
+//
+// About the mean of the data, vectors are short, and what a code loses is proportional to that length. Every distance
+// then has the same form, for x = μ + u and y = μ + v with μ the mean:
+//
+//   distance(x, y) = bias(x) + bias(y) − weight · ⟨u, v⟩
+//
+//   L2            bias ‖u‖²                                      weight 2
+//   Cosine        bias ½‖u‖², of x and y divided by their norms  weight 1
+//   InnerProduct  bias −⟨μ, u⟩ − ½‖μ‖²                           weight 1
+//
+// Cosine takes the form of L2 because an error of u is then weighed by how far x is from y, not by their length. A
+// vector of length zero is at 1 from everything, so its bias is ½ more.
+
+// kith/distance/packed_dots.hpp — inner products of a query of bytes with codes of a few bits an element.
+//
+// Codes of every width from 1 to 8 bits are stored in fields of 8, 4, 2 and 1 bits, whose inner products are sums of
+// products of bytes once the fields are unpacked. The layout makes unpacking a shift and a mask, whatever the width of
+// a register, and wastes at most three bytes a field.
+//
+// This header stays free of functions that could be left in the library: the sources built for one instruction set
+// include it.
+
+namespace kith::inline v0_single {
+
+// An element of b bits is cut, from its highest bit down, into fields whose widths are the powers of two that b is a
+// sum of: 7 bits are a field of 4, one of 2 and one of 1. On disk: never change.
+//
+//   code    = head, then for each field width f, widest first: part_bytes(f) bytes
+//   byte j of width f holds in its bits p·f to p·f + f − 1 the field of element p · part_bytes(f) + j, or zero when
+//           there is no such element
+//
+// A prepared query holds for each f, widest first, 8 / f parts of query_part_bytes(f) bytes: byte j of part p is what
+// the field in bits p·f of byte j is multiplied by, zero where there is no element.
+
+/// Where codes lie. Shape: code s begins at codes + s · stride and holds `head` bytes before its fields of `dim`
+/// elements.
+struct PackedShape {
+    std::size_t dim = 0;
+    std::size_t head = 0;
+    std::size_t stride = 0;
+};
+
+/// The kernels for elements of one number of bits and one instruction set.
+/// Shape:  `query` is prepared as above; codes are as above, head and stride multiples of 4. Nothing past a code is
+///         read.
+/// Laws:   out[i] is Σ query[j] · code[j], exactly: the same on every instruction set, by either call.
+struct PackedDots {
+    using Slots = void (*)(const std::int8_t* query, const std::byte* codes, const PackedShape& shape,
+                           const Slot* slots, std::size_t count, std::int32_t* out) noexcept;
+    using Block = void (*)(const std::int8_t* query, const std::byte* codes, const PackedShape& shape,
+                           std::size_t count, std::int32_t* out) noexcept;
+
+    Slots slots = nullptr;
+    Block block = nullptr;
+};
+
+/// More elements could overflow the sum of 32 bits.
+inline constexpr std::size_t most_packed_elements = 65536;
+
+namespace detail {
+
+/// Bytes of the fields of `field` bits.
+[[gnu::always_inline]] constexpr std::size_t part_bytes(unsigned field, std::size_t dim) noexcept {
+    return (dim * field + 31) / 32 * 4;
+}
+
+/// Bytes from one part of a prepared query to the next: a whole number of the largest registers.
+[[gnu::always_inline]] constexpr std::size_t query_part_bytes(unsigned field, std::size_t dim) noexcept {
+    return (part_bytes(field, dim) + 63) / 64 * 64;
+}
+
+/// Bytes of the fields of all widths.
+[[gnu::always_inline]] constexpr std::size_t packed_bytes(unsigned bits, std::size_t dim) noexcept {
+    std::size_t bytes = 0;
+    for (unsigned field = 8; field > 0; field /= 2) bytes += (bits & field) != 0 ? part_bytes(field, dim) : 0;
+    return bytes;
+}
+
+/// Bytes of a prepared query.
+[[gnu::always_inline]] constexpr std::size_t packed_query_bytes(unsigned bits, std::size_t dim) noexcept {
+    std::size_t bytes = 0;
+    for (unsigned field = 8; field > 0; field /= 2) {
+        bytes += (bits & field) != 0 ? 8 / field * query_part_bytes(field, dim) : 0;
+    }
+    return bytes;
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
 // kith/quantize/mean.hpp — the middle of a sample: what codecs take off before they encode.
 
 namespace kith::inline v0_single::detail {
@@ -7012,6 +7105,148 @@ inline std::vector<float> mean_of(MatrixView sample, bool normalise, const Train
 }
 
 }  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Σ a[i]², in double.
+inline double squares(const float* a, std::size_t dim) noexcept {
+    double sum = 0;
+    for (std::size_t i = 0; i < dim; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(a[i]);
+    return sum;
+}
+
+/// Σ a[i] · b[i], in double.
+inline double product(const float* a, const float* b, std::size_t dim) noexcept {
+    double sum = 0;
+    for (std::size_t i = 0; i < dim; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    return sum;
+}
+
+/// Vectors longer than this are taken as if they were this long: squares of what is left stay finite, and their
+/// distances lie beyond those of all others as before.
+inline constexpr double longest_vector = 1e18;
+
+/// `vector`, or, when it is longer than any may be, a shorter one of its direction in `shortened`.
+inline const float* within_reach(const float* vector, std::size_t dim, float* shortened) noexcept {
+    const double length = std::sqrt(squares(vector, dim));
+    if (!(length > longest_vector)) return vector;
+    for (std::size_t i = 0; i < dim; ++i) {
+        shortened[i] = static_cast<float>(static_cast<double>(vector[i]) * (longest_vector / length));
+    }
+    return shortened;
+}
+
+/// What a vector is multiplied by to be as metric M compares it; 0 for a vector of length zero under Cosine.
+template <class M>
+double compared_factor(const float* vector, std::size_t dim) noexcept {
+    const double length = std::sqrt(squares(vector, dim));
+    if constexpr (std::same_as<M, Cosine>) {
+        return length > 0 ? 1 / length : 0;
+    } else {
+        return length > longest_vector ? longest_vector / length : 1;
+    }
+}
+
+/// Throws: Errc::invalid_argument.
+inline void check_quantized_dim(std::size_t dim) {
+    if (dim == 0 || dim > most_packed_elements) {
+        raise(Errc::invalid_argument, "quantizer: vectors have " + std::to_string(dim) + " dimensions, expected 1 to " +
+                                          std::to_string(most_packed_elements));
+    }
+}
+
+/// The mean of vectors of which none is longer than longest_vector. Throws: as mean_of does.
+inline std::vector<float> mean_within_reach(MatrixView sample, bool normalise, const Training& training) {
+    std::vector<float> mean = mean_of(sample, normalise, training);
+    std::vector<float> shortened(mean.size());
+    if (within_reach(mean.data(), mean.size(), shortened.data()) != mean.data()) mean = std::move(shortened);
+    return mean;
+}
+
+/// Refuses a mean no training gives. Throws: Errc::corrupt.
+inline void check_mean(const std::vector<float>& mean) {
+    for (const float element : mean) {
+        if (!(std::abs(static_cast<double>(element)) <= longest_vector)) {
+            raise(Errc::corrupt, "quantizer: an element of the mean is out of range");
+        }
+    }
+}
+
+/// The centring of metric M: what a codec learns before its codes.
+template <class M>
+class Centring {
+public:
+    static constexpr bool is_cosine = std::same_as<M, Cosine>;
+    static constexpr bool is_product = std::same_as<M, InnerProduct>;
+    static_assert(is_cosine || is_product || std::same_as<M, L2>,
+                  "kith: quantizers serve the metrics L2, InnerProduct and Cosine");
+
+    static constexpr float weight = std::same_as<M, L2> ? 2.0F : 1.0F;
+
+    Centring() noexcept = default;
+
+    /// Throws: Errc::invalid_argument when there is nothing to learn from, Errc::cancelled.
+    static Centring train(MatrixView sample, const Training& training) {
+        check_quantized_dim(sample.dim);
+        return Centring(mean_within_reach(sample, is_cosine, training));
+    }
+
+    /// mean:f32 × dim. Throws: Errc::corrupt.
+    static Centring load(ByteReader& reader, std::size_t dim) {
+        check_quantized_dim(dim);
+        std::vector<float> mean(dim);
+        if (!reader.f32s(mean)) raise(Errc::corrupt, "quantizer: the mean ends early");
+        for (const float element : mean) {
+            if (!(std::abs(element) <= longest_vector))
+                raise(Errc::corrupt, "quantizer: an element of the mean is no length");
+        }
+        return Centring(std::move(mean));
+    }
+
+    void save(ByteWriter& writer) const { writer.f32s(mean_); }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return mean_.size(); }
+
+    /// Writes u of `vector` and returns what bias adds to the form of u: see bias().
+    float centre(const float* vector, float* u) const noexcept {
+        const double factor = compared_factor<M>(vector, dim());
+        for (std::size_t i = 0; i < dim(); ++i) {
+            u[i] = static_cast<float>(factor * static_cast<double>(vector[i]) - static_cast<double>(mean_[i]));
+        }
+        if constexpr (is_product) {
+            return static_cast<float>(-product(mean_.data(), u, dim()) - squares(mean_.data(), dim()) / 2);
+        } else if constexpr (is_cosine) {
+            return factor == 0 ? 0.5F : 0.0F;
+        } else {
+            return 0;
+        }
+    }
+
+    /// bias(x) from what centre() returned and ‖u‖², or that of the vector a code stands for.
+    [[nodiscard]] static float bias(float from_centre, double u_squares) noexcept {
+        if constexpr (is_product) {
+            return from_centre;
+        } else {
+            return from_centre + static_cast<float>(u_squares * (is_cosine ? 0.5 : 1.0));
+        }
+    }
+
+    /// μ + u.
+    void restore(const float* u, float* vector) const noexcept {
+        for (std::size_t i = 0; i < dim(); ++i) vector[i] = u[i] + mean_[i];
+    }
+
+private:
+    explicit Centring(std::vector<float> mean) noexcept : mean_(std::move(mean)) {}
+
+    std::vector<float> mean_;  // μ, finite
+};
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
 
 namespace kith::inline v0_single {
 
@@ -7056,7 +7291,7 @@ public:
     /// Cost: reads the sample once.
     [[nodiscard]] static ScalarCodec train(MatrixView sample, const Training& training) {
         check_dim(sample.dim);
-        return ScalarCodec(mean_of(sample, std::same_as<M, Cosine>, training));
+        return ScalarCodec(mean_within_reach(sample, std::same_as<M, Cosine>, training));
     }
 
     /// Throws: Errc::corrupt.
@@ -7064,6 +7299,7 @@ public:
         check_dim(dim);
         std::vector<float> mean(dim);
         if (!reader.f32s(mean)) raise(Errc::corrupt, "scalar codec: the mean ends early");
+        check_mean(mean);
         return ScalarCodec(std::move(mean));
     }
     void save(ByteWriter& writer) const { writer.f32s(mean_); }
@@ -7136,7 +7372,12 @@ private:
     /// Writes a vector in steps of its own scale, and returns what stands behind them.
     CodeTail quantize(const float* vector, std::int32_t largest, std::int8_t* steps) const noexcept {
         const float factor = std::same_as<M, Cosine> ? inverse_norm(vector, dim()) : 1.0F;
-        const float scale = kernels_.encode(vector, factor, mean_.data(), dim(), static_cast<float>(largest), steps);
+        const auto top = static_cast<float>(largest);
+        float scale = kernels_.encode(vector, factor, mean_.data(), dim(), top, steps);
+        if (!(scale * top <= static_cast<float>(longest_vector))) {  // squares of such elements could be infinite
+            const auto shorter = static_cast<float>(compared_factor<M>(vector, dim()));
+            scale = kernels_.encode(vector, shorter, mean_.data(), dim(), top, steps);
+        }
         return {scale, offset_of(steps, scale)};
     }
 
@@ -7380,7 +7621,7 @@ struct Hnsw : detail::HnswBase<P, Q> {};
 
 }  // namespace kith::inline v0_single
 
-// kith/index/typed_vector_index.hpp — a VectorIndex of one metric and one index, and the functions that make it.
+// kith/index/typed_vector_index.hpp — a VectorIndex of one metric, index and element, and the functions that make it.
 //
 // What is behind the virtual call is all known to the compiler. What is decided here is how an index and a scan share
 // a search: the scan takes what the index does not hold yet, and everything where walking would cost more.
@@ -7582,18 +7823,22 @@ RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& ex
 // kith/index/row_memory.hpp — the rows of one vector field: appended in memory, or mapped from their image.
 //
 //   image  = header rows
-//   header = magic:8 version:u32 dim:u32 stride:u32 count:u32   stride in elements; zeros up to 64 bytes
+//   header = magic:8 version:u32 dim:u32 stride:u32 count:u32 element:u32
+//            dim in dimensions, stride in elements, element a number for their type; zeros up to 64 bytes
 //   rows   = count rows of stride elements, as RawRows lays them out
 //
 // All of it little-endian, mapped as it is. Whoever stores the image adds the checksum.
 //
 // Thread safety: one writer appends; rows that were appended before may be read by any thread.
 
-// kith/index/raw_rows.hpp — vectors as they were given, one row a slot, ready for the kernels.
+// kith/index/raw_rows.hpp — vectors of any element, as they were given, one row a slot, ready for the kernels.
 //
 // A search reads rows at random, so a row begins where no cache line is read in vain: long rows on a cache line, short
 // ones on 16 bytes, because there the padding would cost more than the line it saves. Cosine keeps the vector itself,
 // bit for bit, and its inverse norm right behind it, where the last line read brings it along.
+//
+// Queries come as floats. Rows of floats, of two bytes or four, take them as they are; integers and bits are compared
+// with a query that was made one of their kind.
 //
 // Thread safety: a view; rows that exist are only read.
 
@@ -7601,11 +7846,14 @@ namespace kith::inline v0_single {
 
 namespace detail {
 
-/// A query against rows, scored by one pair of kernels.
+/// A query against rows, scored by one pair of kernels. Shape: `dim` counts elements.
 template <class T>
 class KernelScorer {
 public:
-    KernelScorer(const Kernels<T>& kernels, const T* query, const T* rows, std::size_t stride, std::size_t dim) noexcept
+    using Query = QueryElement<T>;
+
+    KernelScorer(const Kernels<T>& kernels, const Query* query, const T* rows, std::size_t stride,
+                 std::size_t dim) noexcept
         : kernels_(kernels), query_(query), rows_(rows), stride_(stride), dim_(dim) {}
 
     void score(const Slot* slots, std::size_t count, float* out) const noexcept {
@@ -7626,9 +7874,12 @@ public:
 
     [[nodiscard]] const T* row(Slot slot) const noexcept { return rows_ + slot * stride_; }
 
+    /// What stands behind the elements of a row.
+    [[nodiscard]] const T* row_end(Slot slot) const noexcept { return row(slot) + dim_; }
+
 private:
     Kernels<T> kernels_;
-    const T* query_;      // dim_ elements, alive as long as the scorer
+    const Query* query_;  // dim_ elements, alive as long as the scorer
     const T* rows_;       // row s begins at rows_ + s * stride_
     std::size_t stride_;  // in elements
     std::size_t dim_;
@@ -7638,10 +7889,12 @@ private:
 template <class T>
 class CosineScorer {
 public:
-    CosineScorer(const KernelScorer<T>& products, std::size_t dim, float query_inverse_norm) noexcept
-        : products_(products), dim_(dim), query_inverse_norm_(query_inverse_norm) {}
+    CosineScorer(const KernelScorer<T>& products, float query_inverse_norm) noexcept
+        : products_(products), query_inverse_norm_(query_inverse_norm) {}
 
     void score(const Slot* slots, std::size_t count, float* out) const noexcept {
+        // Where a row ends with its line, the norm is on another, which the kernel does not fetch.
+        for (std::size_t i = 0; i < count; ++i) __builtin_prefetch(products_.row_end(slots[i]));
         products_.score(slots, count, out);
         for (std::size_t i = 0; i < count; ++i) out[i] = distance(out[i], slots[i]);
     }
@@ -7656,30 +7909,34 @@ public:
 private:
     [[nodiscard]] float distance(float negative_product, Slot slot) const noexcept {
         float inverse_norm = 0;
-        std::memcpy(&inverse_norm, products_.row(slot) + dim_, sizeof(inverse_norm));
-        // The norms first: their product is the same both ways round, and so is the distance.
-        return 1.0F + negative_product * (query_inverse_norm_ * inverse_norm);
+        std::memcpy(&inverse_norm, products_.row_end(slot), sizeof(inverse_norm));
+        // The norms first: their product is the same both ways round, and so is the distance. That of two vectors
+        // which are nearly nothing is kept finite, for their own product may be 0.
+        const float inverse_norms = std::min(query_inverse_norm_ * inverse_norm, std::numeric_limits<float>::max());
+        return 1.0F + negative_product * inverse_norms;
     }
 
     KernelScorer<T> products_;  // gives −⟨query, row⟩
-    std::size_t dim_;
     float query_inverse_norm_;
 };
 
 }  // namespace detail
 
-/// The Rows of plain vectors under metric M.
+/// The Rows of plain vectors of T under metric M.
 template <class T, class M>
 class RawRows {
-    static_assert(std::same_as<T, float>, "kith: raw rows hold float so far");
+    static_assert(kith::Metric<M, T>, "kith: this metric does not compare vectors of these elements");
     static constexpr bool is_cosine = std::same_as<M, Cosine>;
     using ProductMetric = std::conditional_t<is_cosine, InnerProduct, M>;
+    using Query = QueryElement<T>;
+    static constexpr bool takes_floats = std::same_as<Query, float>;
 
 public:
     using Element = T;
     using Metric = M;
 
     /// A view of rows that write_row wrote. Shape: row s begins at data + s * stride_for(dim).
+    /// Requires: integers and bits have at most longest_integer_row elements a row.
     RawRows(const T* data, std::size_t dim, const Kernels<T>& kernels) noexcept
         : data_(data), dim_(dim), stride_(stride_for(dim)), kernels_(kernels) {}
 
@@ -7689,48 +7946,88 @@ public:
     /// Elements from one row to the next. On disk: never change.
     [[nodiscard]] static constexpr std::size_t stride_for(std::size_t dim) noexcept {
         constexpr std::size_t long_row = 256;
-        const std::size_t bytes = dim * sizeof(T) + (is_cosine ? sizeof(float) : 0);
+        const std::size_t bytes = elements_for<T>(dim) * sizeof(T) + (is_cosine ? sizeof(float) : 0);
         const std::size_t unit = bytes >= long_row ? 64 : 16;
         return (bytes + unit - 1) / unit * unit / sizeof(T);
     }
 
-    /// Writes `vector` as a row. Shape: `row` has room for stride_for(dim) elements.
+    /// Writes `dim` floats as a row: rounded, within the range of T. Shape: `row` has room for stride_for(dim).
     static void write_row(T* row, const float* vector, std::size_t dim) noexcept {
-        std::memcpy(row, vector, dim * sizeof(T));
-        std::memset(row + dim, 0, (stride_for(dim) - dim) * sizeof(T));
-        if constexpr (is_cosine) {
-            const float inverse = detail::inverse_norm(vector, dim);
-            std::memcpy(row + dim, &inverse, sizeof(inverse));
-        }
+        encode_elements(vector, dim, row);
+        finish_row(row, dim);
     }
 
+    /// Writes elements as a row, as they are. Shape: `elements` holds elements_for<T>(dim), `row` as above.
+    static void write_elements(T* row, const T* elements, std::size_t dim) noexcept {
+        std::memcpy(row, elements, elements_for<T>(dim) * sizeof(T));
+        if constexpr (std::same_as<T, Bits8>) {  // nothing is set past the last dimension
+            if (dim % 8 != 0) row[dim / 8].bits &= static_cast<std::uint8_t>((1U << (dim % 8)) - 1);
+        }
+        finish_row(row, dim);
+    }
+
+    /// Dimensions: the floats of a query.
     [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
     [[nodiscard]] std::size_t stride() const noexcept { return stride_; }
     [[nodiscard]] const T* row(Slot slot) const noexcept { return data_ + slot * stride_; }
 
+    /// Writes the vector of a slot as floats, exactly. Shape: `out` has room for dim().
+    void decode(Slot slot, float* out) const noexcept { decode_elements(row(slot), dim_, out); }
+
     /// Scores rows against `query`, which must live as long as the scorer.
-    [[nodiscard]] auto scorer(const float* query, ScratchMemory&) const noexcept {
-        if constexpr (is_cosine) {
-            return detail::CosineScorer<T>(products(query), dim_, detail::inverse_norm(query, dim_));
+    [[nodiscard]] auto scorer(const float* query, ScratchMemory& scratch) const noexcept(takes_floats) {
+        if constexpr (takes_floats) {
+            static_cast<void>(scratch);
+            return scorer_with(query, norm_of(query));
         } else {
-            return products(query);
+            T* const elements = scratch.take_array<T>(elements_for<T>(dim_));
+            encode_elements(query, dim_, elements);
+            return scorer_with(elements, norm_of(elements));
         }
     }
 
     /// Scores rows against the row of `slot`.
-    [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory&) const noexcept {
-        if constexpr (is_cosine) {
-            float inverse = 0;
-            std::memcpy(&inverse, row(slot) + dim_, sizeof(inverse));
-            return detail::CosineScorer<T>(products(row(slot)), dim_, inverse);
+    [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory& scratch) const noexcept(std::same_as<Query, T>) {
+        float inverse_norm = 0;
+        if constexpr (is_cosine) std::memcpy(&inverse_norm, row(slot) + elements_for<T>(dim_), sizeof(inverse_norm));
+        if constexpr (std::same_as<Query, T>) {
+            static_cast<void>(scratch);
+            return scorer_with(row(slot), inverse_norm);
         } else {
-            return products(row(slot));
+            auto* const floats = scratch.take_array<float>(dim_);
+            decode(slot, floats);
+            return scorer_with(floats, inverse_norm);
         }
     }
 
 private:
-    [[nodiscard]] detail::KernelScorer<T> products(const T* query) const noexcept {
-        return {kernels_, query, data_, stride_, dim_};
+    /// Zeros behind the elements, and among them what the metric keeps of a row.
+    static void finish_row(T* row, std::size_t dim) noexcept {
+        const std::size_t elements = elements_for<T>(dim);
+        std::memset(static_cast<void*>(row + elements), 0, (stride_for(dim) - elements) * sizeof(T));
+        if constexpr (is_cosine) {
+            const float inverse = detail::inverse_norm(row, dim);
+            std::memcpy(static_cast<void*>(row + elements), &inverse, sizeof(inverse));
+        }
+    }
+
+    [[nodiscard]] float norm_of(const Query* query) const noexcept {
+        if constexpr (is_cosine) {
+            return detail::inverse_norm(query, dim_);
+        } else {
+            static_cast<void>(query);
+            return 0;
+        }
+    }
+
+    [[nodiscard]] auto scorer_with(const Query* query, float inverse_norm) const noexcept {
+        const detail::KernelScorer<T> products(kernels_, query, data_, stride_, elements_for<T>(dim_));
+        if constexpr (is_cosine) {
+            return detail::CosineScorer<T>(products, inverse_norm);
+        } else {
+            static_cast<void>(inverse_norm);
+            return products;
+        }
     }
 
     const T* data_;
@@ -7740,6 +8037,9 @@ private:
 };
 
 static_assert(Rows<RawRows<float, Cosine>>);
+static_assert(Rows<RawRows<Half, L2>>);
+static_assert(Rows<RawRows<std::int8_t, Cosine>>);
+static_assert(Rows<RawRows<Bits8, Hamming>>);
 
 }  // namespace kith::inline v0_single
 
@@ -7777,8 +8077,14 @@ public:
     /// Requires: size() is below the capacity; the rows are not mapped.
     void append(const float* vector) noexcept {
         const Slot slot = size();
-        KITH_ASSERT(slot < capacity_ && memory_.data() != nullptr);
-        View::write_row(reinterpret_cast<T*>(memory_.data()) + slot * stride_, vector, dim_);
+        View::write_row(next_row(slot), vector, dim_);
+        size_.store(slot + 1, std::memory_order_release);
+    }
+
+    /// The same for a vector that is made of T already.
+    void append_elements(const T* elements) noexcept {
+        const Slot slot = size();
+        View::write_elements(next_row(slot), elements, dim_);
         size_.store(slot + 1, std::memory_order_release);
     }
 
@@ -7803,6 +8109,19 @@ private:
     static constexpr std::uint32_t version = 1;            // on disk
     static constexpr std::size_t header_bytes = 64;        // on disk
 
+    // On disk: never change.
+    static constexpr std::uint32_t element_number = std::same_as<T, float>          ? 0
+                                                    : std::same_as<T, Half>         ? 1
+                                                    : std::same_as<T, Bfloat16>     ? 2
+                                                    : std::same_as<T, std::int8_t>  ? 3
+                                                    : std::same_as<T, std::uint8_t> ? 4
+                                                                                    : 5;
+
+    [[nodiscard]] T* next_row(Slot slot) noexcept {
+        KITH_ASSERT(slot < capacity_ && memory_.data() != nullptr);
+        return reinterpret_cast<T*>(memory_.data()) + slot * stride_;
+    }
+
     [[nodiscard]] std::string header_of(Slot count) const {
         std::string header;
         ByteWriter writer(header);
@@ -7811,6 +8130,7 @@ private:
         writer.u32(static_cast<std::uint32_t>(dim_));
         writer.u32(static_cast<std::uint32_t>(stride_));
         writer.u32(count);
+        writer.u32(element_number);
         header.resize(header_bytes);
         return header;
     }
@@ -7826,7 +8146,8 @@ private:
         }
         if (bytes.substr(0, header_bytes) != expected) {
             raise(Errc::corrupt, "row image: the header from offset 12 is not that of " + std::to_string(capacity_) +
-                                     " rows of " + std::to_string(dim_) + " elements");
+                                     " rows of " + std::to_string(dim_) + " elements of type " +
+                                     std::string(element_name<T>));
         }
         const std::size_t whole = header_bytes + stride_ * sizeof(T) * capacity_;
         if (bytes.size() != whole) {
@@ -7849,9 +8170,9 @@ private:
 
 namespace kith::inline v0_single {
 
-template <class M, class Tag>
+template <class M, class Tag, class T = float>
 class TypedVectorIndex final : public VectorIndex {
-    using View = RawRows<float, M>;
+    using View = RawRows<T, M>;
 
 public:
     /// Throws: Errc::out_of_memory, Errc::limit_exceeded.
@@ -7882,9 +8203,7 @@ public:
         offered_.store(count, std::memory_order_release);
     }
 
-    void vector(Slot slot, float* out) const noexcept override {
-        std::memcpy(out, rows_.view().row(slot), rows_.dim() * sizeof(float));
-    }
+    void vector(Slot slot, float* out) const noexcept override { rows_.view().decode(slot, out); }
 
     std::size_t search(const float* query, const SearchParams& params, SearchScratch& scratch,
                        Neighbor* out) const override {
@@ -7924,14 +8243,17 @@ public:
         if constexpr (!ladder.empty()) {
             if (count == 0 || count == calibrated()) return;
             SearchScratch scratch;
+            std::vector<float> question(rows_.dim());
             const auto exact = [&](Slot slot, std::size_t limit, Neighbor* out) {
-                return search_exact(rows_.view().row(slot), {limit, 1, BitsetView(count)}, scratch, out);
+                vector(slot, question.data());
+                return search_exact(question.data(), {limit, 1, BitsetView(count)}, scratch, out);
             };
             const auto walk = [&](Slot slot, Slot absent, std::size_t limit, float effort, Neighbor* out) {
                 SearchParams params{limit, 1, BitsetView(count)};
                 Tag::template try_as_hard<M>(effort, params);
                 params.absent = absent;
-                return index_.search(rows_.view(), rows_.view().row(slot), params, scratch, out);
+                vector(slot, question.data());
+                return index_.search(rows_.view(), question.data(), params, scratch, out);
             };
             auto curve =
                 std::make_unique<Calibration>(Calibration{count, detail::calibrate(count, ladder, exact, walk)});
@@ -8001,28 +8323,28 @@ private:
         return static_cast<double>(allowed) <= rows_a_node * expanded;
     }
 
-    detail::RowMemory<float, M> rows_;
+    detail::RowMemory<T, M> rows_;
     typename Tag::template Index<View> index_;
     std::atomic<Slot> offered_ = 0;  // at least index_.size(): an index may wait for more vectors to learn from
     std::vector<std::unique_ptr<const Calibration>> curves_;  // kept, for a search may be reading any of them
     std::atomic<const Calibration*> newest_ = nullptr;        // the last of curves_
 };
 
-/// An empty index in memory for up to `capacity` vectors of `dim` elements.
+/// An empty index in memory for up to `capacity` vectors of `dim` dimensions, kept as elements T.
 /// Throws: Errc::out_of_memory, Errc::limit_exceeded.
-template <class M, class Tag>
+template <class M, class Tag, class T = float>
 [[nodiscard]] std::unique_ptr<VectorIndex> make_vector_index(std::size_t dim, Slot capacity) {
-    return std::make_unique<TypedVectorIndex<M, Tag>>(dim, capacity);
+    return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, capacity);
 }
 
 /// An index of `count` vectors over the images that save_rows and save_graph wrote; nothing is copied.
 /// Requires: the bytes outlive the index, begin at multiples of 64, and were checked against their checksums.
 /// Throws: Errc::corrupt, Errc::unsupported_version; the text names image and offset.
-template <class M, class Tag>
+template <class M, class Tag, class T = float>
 [[nodiscard]] std::unique_ptr<VectorIndex> map_vector_index(std::size_t dim, Slot count,
                                                             std::span<const std::byte> rows,
                                                             std::span<const std::byte> graph) {
-    return std::make_unique<TypedVectorIndex<M, Tag>>(dim, count, rows, graph);
+    return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, count, rows, graph);
 }
 
 }  // namespace kith::inline v0_single
@@ -9153,84 +9475,6 @@ void share_work(unsigned threads, std::size_t pieces, const Work& work) {
 // kith/distance.hpp — how far apart two vectors are.
 
 // kith/distance/packed_dispatch.hpp — the kernels over packed codes, chosen once an index.
-
-// kith/distance/packed_dots.hpp — inner products of a query of bytes with codes of a few bits an element.
-//
-// Codes of every width from 1 to 8 bits are stored in fields of 8, 4, 2 and 1 bits, whose inner products are sums of
-// products of bytes once the fields are unpacked. The layout makes unpacking a shift and a mask, whatever the width of
-// a register, and wastes at most three bytes a field.
-//
-// This header stays free of functions that could be left in the library: the sources built for one instruction set
-// include it.
-
-namespace kith::inline v0_single {
-
-// An element of b bits is cut, from its highest bit down, into fields whose widths are the powers of two that b is a
-// sum of: 7 bits are a field of 4, one of 2 and one of 1. On disk: never change.
-//
-//   code    = head, then for each field width f, widest first: part_bytes(f) bytes
-//   byte j of width f holds in its bits p·f to p·f + f − 1 the field of element p · part_bytes(f) + j, or zero when
-//           there is no such element
-//
-// A prepared query holds for each f, widest first, 8 / f parts of query_part_bytes(f) bytes: byte j of part p is what
-// the field in bits p·f of byte j is multiplied by, zero where there is no element.
-
-/// Where codes lie. Shape: code s begins at codes + s · stride and holds `head` bytes before its fields of `dim`
-/// elements.
-struct PackedShape {
-    std::size_t dim = 0;
-    std::size_t head = 0;
-    std::size_t stride = 0;
-};
-
-/// The kernels for elements of one number of bits and one instruction set.
-/// Shape:  `query` is prepared as above; codes are as above, head and stride multiples of 4. Nothing past a code is
-///         read.
-/// Laws:   out[i] is Σ query[j] · code[j], exactly: the same on every instruction set, by either call.
-struct PackedDots {
-    using Slots = void (*)(const std::int8_t* query, const std::byte* codes, const PackedShape& shape,
-                           const Slot* slots, std::size_t count, std::int32_t* out) noexcept;
-    using Block = void (*)(const std::int8_t* query, const std::byte* codes, const PackedShape& shape,
-                           std::size_t count, std::int32_t* out) noexcept;
-
-    Slots slots = nullptr;
-    Block block = nullptr;
-};
-
-/// More elements could overflow the sum of 32 bits.
-inline constexpr std::size_t most_packed_elements = 65536;
-
-namespace detail {
-
-/// Bytes of the fields of `field` bits.
-[[gnu::always_inline]] constexpr std::size_t part_bytes(unsigned field, std::size_t dim) noexcept {
-    return (dim * field + 31) / 32 * 4;
-}
-
-/// Bytes from one part of a prepared query to the next: a whole number of the largest registers.
-[[gnu::always_inline]] constexpr std::size_t query_part_bytes(unsigned field, std::size_t dim) noexcept {
-    return (part_bytes(field, dim) + 63) / 64 * 64;
-}
-
-/// Bytes of the fields of all widths.
-[[gnu::always_inline]] constexpr std::size_t packed_bytes(unsigned bits, std::size_t dim) noexcept {
-    std::size_t bytes = 0;
-    for (unsigned field = 8; field > 0; field /= 2) bytes += (bits & field) != 0 ? part_bytes(field, dim) : 0;
-    return bytes;
-}
-
-/// Bytes of a prepared query.
-[[gnu::always_inline]] constexpr std::size_t packed_query_bytes(unsigned bits, std::size_t dim) noexcept {
-    std::size_t bytes = 0;
-    for (unsigned field = 8; field > 0; field /= 2) {
-        bytes += (bits & field) != 0 ? 8 / field * query_part_bytes(field, dim) : 0;
-    }
-    return bytes;
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
 
 // kith/distance/portable_packed.hpp — inner products with packed codes in plain C++, the truth for all others.
 //
@@ -11018,148 +11262,6 @@ struct Ivf {
 // Nothing is learned, the query keeps its floats, and what rounding loses is seldom worth comparing anything again.
 //
 // Thread safety: a codec is only read; a scorer belongs to one thread.
-
-// kith/quantize/centring.hpp — a vector as a code sees it: in the metric's own form and about the mean.
-//
-// About the mean of the data, vectors are short, and what a code loses is proportional to that length. Every distance
-// then has the same form, for x = μ + u and y = μ + v with μ the mean:
-//
-//   distance(x, y) = bias(x) + bias(y) − weight · ⟨u, v⟩
-//
-//   L2            bias ‖u‖²                                      weight 2
-//   Cosine        bias ½‖u‖², of x and y divided by their norms  weight 1
-//   InnerProduct  bias −⟨μ, u⟩ − ½‖μ‖²                           weight 1
-//
-// Cosine takes the form of L2 because an error of u is then weighed by how far x is from y, not by their length. A
-// vector of length zero is at 1 from everything, so its bias is ½ more.
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-/// Σ a[i]², in double.
-inline double squares(const float* a, std::size_t dim) noexcept {
-    double sum = 0;
-    for (std::size_t i = 0; i < dim; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(a[i]);
-    return sum;
-}
-
-/// Σ a[i] · b[i], in double.
-inline double product(const float* a, const float* b, std::size_t dim) noexcept {
-    double sum = 0;
-    for (std::size_t i = 0; i < dim; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-    return sum;
-}
-
-/// Vectors longer than this are taken as if they were this long: squares of what is left stay finite, and their
-/// distances lie beyond those of all others as before.
-inline constexpr double longest_vector = 1e18;
-
-/// `vector`, or, when it is longer than any may be, a shorter one of its direction in `shortened`.
-inline const float* within_reach(const float* vector, std::size_t dim, float* shortened) noexcept {
-    const double length = std::sqrt(squares(vector, dim));
-    if (!(length > longest_vector)) return vector;
-    for (std::size_t i = 0; i < dim; ++i) {
-        shortened[i] = static_cast<float>(static_cast<double>(vector[i]) * (longest_vector / length));
-    }
-    return shortened;
-}
-
-/// What a vector is multiplied by to be as metric M compares it; 0 for a vector of length zero under Cosine.
-template <class M>
-double compared_factor(const float* vector, std::size_t dim) noexcept {
-    const double length = std::sqrt(squares(vector, dim));
-    if constexpr (std::same_as<M, Cosine>) {
-        return length > 0 ? 1 / length : 0;
-    } else {
-        return length > longest_vector ? longest_vector / length : 1;
-    }
-}
-
-/// Throws: Errc::invalid_argument.
-inline void check_quantized_dim(std::size_t dim) {
-    if (dim == 0 || dim > most_packed_elements) {
-        raise(Errc::invalid_argument, "quantizer: vectors have " + std::to_string(dim) + " dimensions, expected 1 to " +
-                                          std::to_string(most_packed_elements));
-    }
-}
-
-/// The centring of metric M: what a codec learns before its codes.
-template <class M>
-class Centring {
-public:
-    static constexpr bool is_cosine = std::same_as<M, Cosine>;
-    static constexpr bool is_product = std::same_as<M, InnerProduct>;
-    static_assert(is_cosine || is_product || std::same_as<M, L2>,
-                  "kith: quantizers serve the metrics L2, InnerProduct and Cosine");
-
-    static constexpr float weight = std::same_as<M, L2> ? 2.0F : 1.0F;
-
-    Centring() noexcept = default;
-
-    /// Throws: Errc::invalid_argument when there is nothing to learn from, Errc::cancelled.
-    static Centring train(MatrixView sample, const Training& training) {
-        check_quantized_dim(sample.dim);
-        std::vector<float> mean = mean_of(sample, is_cosine, training);
-        std::vector<float> shortened(mean.size());
-        if (within_reach(mean.data(), mean.size(), shortened.data()) != mean.data()) mean = std::move(shortened);
-        return Centring(std::move(mean));
-    }
-
-    /// mean:f32 × dim. Throws: Errc::corrupt.
-    static Centring load(ByteReader& reader, std::size_t dim) {
-        check_quantized_dim(dim);
-        std::vector<float> mean(dim);
-        if (!reader.f32s(mean)) raise(Errc::corrupt, "quantizer: the mean ends early");
-        for (const float element : mean) {
-            if (!(std::abs(element) <= longest_vector))
-                raise(Errc::corrupt, "quantizer: an element of the mean is no length");
-        }
-        return Centring(std::move(mean));
-    }
-
-    void save(ByteWriter& writer) const { writer.f32s(mean_); }
-
-    [[nodiscard]] std::size_t dim() const noexcept { return mean_.size(); }
-
-    /// Writes u of `vector` and returns what bias adds to the form of u: see bias().
-    float centre(const float* vector, float* u) const noexcept {
-        const double factor = compared_factor<M>(vector, dim());
-        for (std::size_t i = 0; i < dim(); ++i) {
-            u[i] = static_cast<float>(factor * static_cast<double>(vector[i]) - static_cast<double>(mean_[i]));
-        }
-        if constexpr (is_product) {
-            return static_cast<float>(-product(mean_.data(), u, dim()) - squares(mean_.data(), dim()) / 2);
-        } else if constexpr (is_cosine) {
-            return factor == 0 ? 0.5F : 0.0F;
-        } else {
-            return 0;
-        }
-    }
-
-    /// bias(x) from what centre() returned and ‖u‖², or that of the vector a code stands for.
-    [[nodiscard]] static float bias(float from_centre, double u_squares) noexcept {
-        if constexpr (is_product) {
-            return from_centre;
-        } else {
-            return from_centre + static_cast<float>(u_squares * (is_cosine ? 0.5 : 1.0));
-        }
-    }
-
-    /// μ + u.
-    void restore(const float* u, float* vector) const noexcept {
-        for (std::size_t i = 0; i < dim(); ++i) vector[i] = u[i] + mean_[i];
-    }
-
-private:
-    explicit Centring(std::vector<float> mean) noexcept : mean_(std::move(mean)) {}
-
-    std::vector<float> mean_;  // μ, finite
-};
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
 
 namespace kith::inline v0_single {
 
