@@ -13,6 +13,7 @@
 #include "kith/index/recall_curve.hpp"
 #include "kith/index/row_memory.hpp"
 #include "kith/index/search_params.hpp"
+#include "kith/index/search_plan.hpp"
 #include "kith/index/search_scratch.hpp"
 #include "kith/index/tags.hpp"
 #include "kith/index/typed_vector_index.hpp"

@@ -36,8 +36,8 @@ EngineSchema engine_schema() {
     const auto add = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
         using Attribute = typename S::template VectorAttribute<I>;
         using Metric = typename Attribute::Metric;
-        using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>, Hnsw<>,
-                                         typename Attribute::Index>;
+        using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>,
+                                         AutoIndex<Attribute::dim>, typename Attribute::Index>;
         schema.vectors.push_back(
             {Attribute::name, Attribute::dim, &make_vector_index<Metric, Index>, &map_vector_index<Metric, Index>});
     };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kith/collection/engine.hpp"
+#include "kith/collection/explanation.hpp"
 #include "kith/collection/hit.hpp"
 #include "kith/collection/record_codec.hpp"
 #include "kith/query/condition.hpp"
@@ -75,13 +76,7 @@ public:
             detail::decode_row<S>(*engine_, view, slot, candidate);
             return evaluate(*condition_, candidate);
         };
-        detail::SearchRequest request;
-        request.vector_field = VectorField;
-        request.query = query_.data();
-        request.limit = limit_;
-        request.ef_search = ef_search_;
-        request.recall = recall_.value_or(request.recall);
-        request.exact = exact_ || recall_ == 1.0;
+        detail::SearchRequest request = unconditional();
         request.accept = condition_.has_value() ? &accept : nullptr;
         std::vector<Hit<Record>> hits;
         for (const detail::Found& found : engine_->search(*snapshot, request)) {
@@ -92,7 +87,38 @@ public:
         return hits;
     }
 
+    /// What run() would do in each segment, and why.
+    /// Throws: as run().
+    [[nodiscard]] Explanation explain() const {
+        check();
+        const auto open = engine_->enter();
+        const auto snapshot = engine_->snapshot();
+        const detail::SearchRequest request = unconditional();
+        Explanation explanation{std::string(Attribute::name),
+                                ef_search_.has_value() ? 0 : request.recall,
+                                request.exact,
+                                condition_.has_value(),
+                                {}};
+        SearchScratch scratch;
+        for (const detail::SegmentView& view : snapshot->segments) {
+            explanation.segments.push_back({view.segment->id(), view.segment->sealed(), view.live(),
+                                            detail::SegmentSearch(request, view, scratch).plan()});
+        }
+        return explanation;
+    }
+
 private:
+    [[nodiscard]] detail::SearchRequest unconditional() const {
+        detail::SearchRequest request;
+        request.vector_field = VectorField;
+        request.query = query_.data();
+        request.limit = limit_;
+        request.ef_search = ef_search_;
+        request.recall = recall_.value_or(request.recall);
+        request.exact = exact_ || recall_ == 1.0;
+        return request;
+    }
+
     void check() const {
         if (limit_ == 0) raise(Errc::invalid_argument, "limit is 0; ask for at least 1 record");
         if (recall_.has_value() && ef_search_.has_value()) {

@@ -105,6 +105,16 @@ public:
         }
     }
 
+    /// What run() would do, before any condition.
+    [[nodiscard]] SearchPlan plan() const {
+        const std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
+        const std::optional<SearchParams> params = params_for(limit, view_.allowed());
+        if (params.has_value()) return index_.plan(*params);
+        SearchPlan plan = index_.plan({limit, 1, view_.allowed()});
+        plan.way = SearchWay::compare_all;
+        return plan;
+    }
+
 private:
     /// Fills neighbors_ with the nearest `limit` allowed slots: all of them where fewer exist.
     void nearest(std::size_t limit, BitsetView allowed) {

@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace kith::inline v0 {
 
@@ -146,5 +147,19 @@ struct HnswBase<P, void> : HnswOverRows<P> {};
 /// best are compared again by their full vectors: Hnsw<HnswParams{.max_links = 16}, Sq8>.
 template <HnswParams P = HnswParams{}, class Q = void>
 struct Hnsw : detail::HnswBase<P, Q> {};
+
+namespace detail {
+
+/// Below so many elements codes save little and lose much.
+inline constexpr std::size_t coded_from_dim = 32;
+
+}  // namespace detail
+
+/// The index that a vector of `dim` elements gets when its schema names none: a graph, over codes of 4 bits an element
+/// where the vectors are long enough for them. On the sets that docs/benchmarks.md names it answers most queries a
+/// second of all that take at most 1.2 times the bytes of a float graph. Few vectors are compared one by one, whatever
+/// the index.
+template <std::size_t dim>
+using AutoIndex = std::conditional_t<(dim < detail::coded_from_dim), Hnsw<>, Hnsw<HnswParams{}, Sq4>>;
 
 }  // namespace kith::inline v0

@@ -16,6 +16,7 @@
 #include "kith/index/recall_curve.hpp"
 #include "kith/index/row_memory.hpp"
 #include "kith/index/search_params.hpp"
+#include "kith/index/search_plan.hpp"
 #include "kith/index/search_scratch.hpp"
 #include "kith/index/tags.hpp"
 #include "kith/index/vector_index.hpp"
@@ -74,11 +75,8 @@ public:
         const Slot allowed = params.allowed.count_allowed();
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (limit == 0) return 0;
-        // A walk that ends by distance expands a hundred nodes or two, whatever it might keep.
-        const std::size_t ef = params.stretch > 0 ? std::min<std::size_t>(params.ef_search, 100) : params.ef_search;
-        if (scan_is_cheaper(allowed, count, std::max(limit, ef))) {
-            return search_exact(query, params, scratch, out);
-        }
+        const SearchWay way = way_of(params, allowed);
+        if (way != SearchWay::indexed) return search_exact(query, params, scratch, out);
         const Slot indexed = std::min(index_.size(), count);
         SearchParams walk = params;
         walk.limit = limit;
@@ -92,6 +90,11 @@ public:
         // What the walk could not reach from where it began is found the long way.
         if (best.size() < limit) return search_exact(query, params, scratch, out);
         return best.sorted().size();
+    }
+
+    [[nodiscard]] SearchPlan plan(const SearchParams& params) const noexcept override {
+        return {Tag::name, way_of(params, params.allowed.count_allowed()),
+                std::min(index_.size(), params.allowed.count()), calibrated(), params};
     }
 
     std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch& scratch,
@@ -177,6 +180,15 @@ private:
             raise(Errc::corrupt, "recall curve: ends at offset " + std::to_string(image.size()));
         }
         return image.subspan(RecallCurve::image_bytes);
+    }
+
+    [[nodiscard]] SearchWay way_of(const SearchParams& params, Slot allowed) const noexcept {
+        if constexpr (ladder.empty()) return SearchWay::compare_all;
+        // A walk that ends by distance expands a hundred nodes or two, whatever it might keep.
+        const std::size_t ef = params.stretch > 0 ? std::min<std::size_t>(params.ef_search, 100) : params.ef_search;
+        const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
+        if (scan_is_cheaper(allowed, params.allowed.count(), std::max(limit, ef))) return SearchWay::scan_cheaper;
+        return index_.size() == 0 ? SearchWay::not_indexed : SearchWay::indexed;
     }
 
     /// A walk expands about ef / (share of allowed) nodes. Each costs as much as `rows_a_node` rows read in order.

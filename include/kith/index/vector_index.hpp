@@ -11,6 +11,7 @@
 #include "kith/core/neighbor.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/index/search_params.hpp"
+#include "kith/index/search_plan.hpp"
 #include "kith/index/search_scratch.hpp"
 
 #include <cstddef>
@@ -63,6 +64,9 @@ public:
     /// Throws: std::bad_alloc while `scratch` still grows; after that nothing is allocated.
     virtual std::size_t search(const float* query, const SearchParams& params, SearchScratch& scratch,
                                Neighbor* out) const = 0;
+
+    /// How search() would go about it with these parameters.
+    [[nodiscard]] virtual SearchPlan plan(const SearchParams& params) const noexcept = 0;
 
     /// As search, with every allowed slot compared.
     virtual std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch& scratch,

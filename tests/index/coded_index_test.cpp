@@ -1,0 +1,150 @@
+// tests/index/coded_index_test.cpp — graphs over codes meet what no benchmark has: equal, constant and odd vectors.
+#include "kith/index/coded_index.hpp"
+
+#include "index/points.hpp"
+#include "support/catch.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <string>
+#include <vector>
+
+using kith::BitsetView;
+using kith::Neighbor;
+using kith::SearchParams;
+using kith::SearchScratch;
+using kith::Slot;
+using kith::VectorIndex;
+using kith_test::Clusters;
+
+namespace {
+
+using Bytes = kith::Hnsw<kith::HnswParams{8, 60}, kith::Sq8>;
+using Halves = kith::Hnsw<kith::HnswParams{8, 60}, kith::Sq4>;
+using FlatBytes = kith::Coded<kith::Flat, kith::Sq8>;
+
+template <class M, class Tag>
+std::unique_ptr<VectorIndex> index_of(std::size_t dim, const std::vector<float>& vectors) {
+    const auto count = static_cast<Slot>(vectors.size() / dim);
+    auto index = kith::make_vector_index<M, Tag>(dim, count);
+    for (Slot slot = 0; slot < count; ++slot) index->append(&vectors[slot * dim]);
+    index->index_up_to(count, 1);
+    return index;
+}
+
+std::vector<Neighbor> ask(const VectorIndex& index, const float* query, std::size_t limit, std::uint32_t ef) {
+    SearchScratch scratch;
+    std::vector<Neighbor> found(limit);
+    found.resize(index.search(query, {limit, ef, BitsetView(index.rows())}, scratch, found.data()));
+    return found;
+}
+
+std::vector<Neighbor> ask_exactly(const VectorIndex& index, const float* query, std::size_t limit) {
+    SearchScratch scratch;
+    std::vector<Neighbor> found(limit);
+    found.resize(index.search_exact(query, {limit, 1, BitsetView(index.rows())}, scratch, found.data()));
+    return found;
+}
+
+template <class M, class Tag>
+double recall(const VectorIndex& index, std::size_t dim, const std::vector<float>& queries) {
+    std::size_t hits = 0;
+    for (std::size_t at = 0; at < queries.size(); at += dim) {
+        hits += kith_test::hits(ask(index, &queries[at], 10, 200), ask_exactly(index, &queries[at], 10));
+    }
+    return static_cast<double>(hits) / static_cast<double>(10 * (queries.size() / dim));
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("Codes serve vectors of every length", "", Bytes, Halves, FlatBytes) {
+    for (const std::size_t dim :
+         {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{130}, std::size_t{4096}}) {
+        CAPTURE(dim);
+        Clusters clusters(dim, 3, 40);
+        const std::vector<float> vectors = clusters.make(dim == 4096 ? 400 : 4000);
+        const auto index = index_of<kith::L2, TestType>(dim, vectors);
+        CHECK(recall<kith::L2, TestType>(*index, dim, clusters.make(30)) >= 0.95);
+    }
+}
+
+TEMPLATE_TEST_CASE("A thousand equal vectors leave the rest as easy to find", "", Bytes, Halves) {
+    constexpr std::size_t dim = 16;
+    Clusters clusters(dim);
+    std::vector<float> vectors = clusters.make(5000);
+    const std::vector<float> queries = clusters.make(40);
+    const double before = recall<kith::L2, TestType>(*index_of<kith::L2, TestType>(dim, vectors), dim, queries);
+    const std::vector<float> repeated(vectors.begin() + 160, vectors.begin() + 160 + dim);
+    for (int copy = 0; copy < 1000; ++copy) vectors.insert(vectors.begin() + 320, repeated.begin(), repeated.end());
+    const auto index = index_of<kith::L2, TestType>(dim, vectors);
+    CHECK(recall<kith::L2, TestType>(*index, dim, queries) >= before - 0.02);
+    const auto copies = ask(*index, repeated.data(), 1001, 1200);
+    CHECK(std::count_if(copies.begin(), copies.end(), [](const Neighbor& at) { return at.distance == 0; }) == 1001);
+}
+
+TEMPLATE_TEST_CASE("Vectors that are all equal, constant in places, or near the end of float are found", "", Bytes,
+                   Halves, FlatBytes) {
+    constexpr std::size_t dim = 20;
+    Clusters clusters(dim);
+    SECTION("all equal") {
+        const std::vector<float> vectors(dim * 3000, 0.25F);
+        const auto found = ask(*index_of<kith::Cosine, TestType>(dim, vectors), vectors.data(), 50, 60);
+        REQUIRE(found.size() == 50);
+        for (const Neighbor& at : found) CHECK(std::abs(at.distance) < 1e-6F);
+    }
+    SECTION("elements without variance") {
+        std::vector<float> vectors = clusters.make(3000), queries = clusters.make(30);
+        for (auto* both : {&vectors, &queries}) {
+            for (std::size_t at = 0; at < both->size(); at += dim)
+                std::fill_n(both->begin() + static_cast<long>(at), 10, 7.0F);
+        }
+        CHECK(recall<kith::L2, TestType>(*index_of<kith::L2, TestType>(dim, vectors), dim, queries) >= 0.97);
+    }
+    SECTION("huge and tiny") {
+        std::vector<float> vectors = clusters.make(3000);
+        for (std::size_t i = 0; i < dim; ++i) {
+            vectors[i] = (i % 2 == 0 ? 1 : -1) * std::numeric_limits<float>::max();
+            vectors[dim + i] = std::numeric_limits<float>::denorm_min();
+        }
+        const auto index = index_of<kith::L2, TestType>(dim, vectors);
+        CHECK(ask(*index, &vectors[2 * dim], 10, 100).size() == 10);
+        CHECK(ask(*index, &vectors[2 * dim], 1, 100)[0].slot == 2);
+    }
+}
+
+TEMPLATE_TEST_CASE("The same vectors give the same bytes, and the same answers", "", Bytes, Halves) {
+    constexpr std::size_t dim = 48;
+    Clusters clusters(dim);
+    const std::vector<float> vectors = clusters.make(3000);
+    const auto first = index_of<kith::Cosine, TestType>(dim, vectors),
+               second = index_of<kith::Cosine, TestType>(dim, vectors);
+    const auto image = [](const VectorIndex& index) {
+        return kith_test::bytes_of([&](const auto& sink) { index.save_graph(sink); });
+    };
+    CHECK(image(*first) == image(*second));
+}
+
+TEST_CASE("A damaged image of codes is refused") {
+    constexpr std::size_t dim = 30;
+    Clusters clusters(dim);
+    const std::vector<float> vectors = clusters.make(500);
+    const auto index = index_of<kith::L2, Halves>(dim, vectors);
+    const kith_test::AlignedBytes rows(kith_test::bytes_of([&](const auto& sink) { index->save_rows(sink); }));
+    const std::string graph = kith_test::bytes_of([&](const auto& sink) { index->save_graph(sink); });
+    const std::size_t codes = kith::RecallCurve::image_bytes;
+    const auto map = [&](const std::string& bytes) {
+        const kith_test::AlignedBytes image(bytes);
+        (void)kith::map_vector_index<kith::L2, Halves>(dim, 500, rows.view(), image.view());
+    };
+    CHECK_NOTHROW(map(graph));
+    for (const int number : {0, 8, 12, 16, 20, 24, 30, 33, 34}) {  // every number of the header
+        std::string garbled = graph;
+        char& byte = garbled[codes + static_cast<std::size_t>(number)];
+        byte = static_cast<char>(byte ^ 0x40);
+        CHECK_THROWS_AS(map(garbled), kith::Error);
+    }
+    for (std::size_t size = 0; size < graph.size(); size += size < 1000 ? 7 : 4001) {
+        CHECK_THROWS_AS(map(graph.substr(0, size)), kith::Error);
+    }
+}
