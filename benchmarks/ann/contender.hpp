@@ -29,6 +29,7 @@ struct BuildParams {
 struct Setting {
     std::uint32_t ef = 0;      // candidates a graph search keeps
     std::uint32_t nprobe = 0;  // lists read
+    float stretch = 0;         // a graph search ends so many times as far as its last neighbour; 0: by ef alone
     float rescore = 0;         // k times this many are compared again by their full vectors; 0: what the index likes
 };
 
@@ -36,6 +37,7 @@ struct Setting {
 struct Sweep {
     std::vector<std::uint32_t> ef = {0};
     std::vector<std::uint32_t> nprobe = {0};
+    std::vector<float> stretch = {0};
     std::vector<float> rescore = {0};
 };
 

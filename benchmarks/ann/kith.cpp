@@ -94,6 +94,7 @@ public:
     void use(const Setting& setting) override {
         params_.ef_search = setting.ef;
         params_.nprobe = setting.nprobe;
+        params_.stretch = setting.stretch;
         params_.rescore = setting.rescore;
     }
 
@@ -127,16 +128,38 @@ std::unique_ptr<Contender> make_sealed(const BuildParams& params) {
                                   kith::map_vector_index<kith::L2, Tag>);
 }
 
+/// Lists of 4-bit codes, as many as the other inverted files get.
+std::unique_ptr<Contender> make_ivf(const BuildParams& params) {
+    switch (params.lists) {
+        case 256:
+            return make<kith::Ivf<kith::IvfParams{.lists = 256}>>(params);
+        case 512:
+            return make<kith::Ivf<kith::IvfParams{.lists = 512}>>(params);
+        case 1024:
+            return make<kith::Ivf<kith::IvfParams{.lists = 1024}>>(params);
+        default:
+            return make<kith::Ivf<>>(params);
+    }
+}
+
 }  // namespace
 
 std::vector<Variant> kith_variants() {
     using Hnsw = kith::Hnsw<>;
     using HnswSq8 = kith::Hnsw<kith::HnswParams{}, kith::Sq8>;
+    using HnswSq4 = kith::Hnsw<kith::HnswParams{}, kith::Sq4>;
+    const Sweep stretched{.ef = {2000},
+                          .stretch = {0.9F, 0.95F, 1, 1.02F, 1.05F, 1.1F, 1.15F, 1.2F, 1.25F, 1.3F, 1.4F, 1.6F}};
     return {
-        {"kith", Kind::graph, graph_sweep, make<Hnsw>},
-        {"kith-sq8", Kind::graph, graph_sweep, make<HnswSq8>},
-        {"kith-sq8-sealed", Kind::graph, graph_sweep, make_sealed<HnswSq8>},
-        {"kith-sq4", Kind::graph, graph_sweep, make<kith::Hnsw<kith::HnswParams{}, kith::Sq4>>},
+        {"kith", Kind::graph, stretched, make<Hnsw>},
+        {"kith-sq8", Kind::graph, stretched, make<HnswSq8>},
+        {"kith-sq4", Kind::graph, stretched, make<HnswSq4>},
+        {"kith-sq4-ef", Kind::graph, graph_sweep, make<HnswSq4>},
+        {"kith-sq4-sealed", Kind::graph, stretched, make_sealed<HnswSq4>},
+        {"kith-ivf",
+         Kind::trained,
+         {.nprobe = {1, 2, 4, 8, 12, 16, 24, 32, 64, 128}, .rescore = {10, 20, 40}},
+         make_ivf},
         {"kith-flat", Kind::scan, {}, make<kith::Flat>},
         {"kith-flat-sq8", Kind::scan, {.rescore = {1, 2, 4}}, make<kith::Coded<kith::Flat, kith::Sq8>>},
     };

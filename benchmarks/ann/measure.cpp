@@ -136,10 +136,13 @@ void measure_threads(Field& field, const std::vector<Trial>& trials, const Plan&
         }
         if (chosen == nullptr) continue;
         field.contenders[i]->use(chosen->point.setting);
+        // Long enough that starting and ending together does not count.
+        const auto asked =
+            std::max(fewest_queries_a_pass, static_cast<std::size_t>(chosen->point.qps * most_seconds_a_pass));
         std::vector<double> ratios;
         for (std::size_t round = 0; round < plan.rounds; ++round) {
-            const double one = qps_of_threads(field, i, plan.ks.front(), chosen->queries, 1);
-            ratios.push_back(qps_of_threads(field, i, plan.ks.front(), chosen->queries, plan.search_threads) / one);
+            const double one = qps_of_threads(field, i, plan.ks.front(), asked, 1);
+            ratios.push_back(qps_of_threads(field, i, plan.ks.front(), asked, plan.search_threads) / one);
         }
         results[i].search_many = median(std::move(ratios));
     }

@@ -102,18 +102,20 @@ std::string machine() {
 }
 
 void write_csv(std::ostream& out, std::span<const Result> results) {
-    out << "set,rows,dim,contender,k,ef,nprobe,rescore,recall,qps,p50_us,build_s,build_wall_s,build_many_s,index_bytes,"
+    out << "set,rows,dim,contender,k,ef,nprobe,stretch,rescore,recall,qps,p50_us,build_s,build_wall_s,build_many_s,"
+           "index_bytes,"
            "vector_bytes,peak_bytes,search_many\n";
     for (const Result& result : results) {
         for (const Curve& curve : result.curves) {
             for (const Point& point : curve.points) {
                 out << result.set << ',' << result.rows << ',' << result.dim << ',' << result.contender << ','
                     << curve.k << ',' << unless_zero(point.setting.ef, 0) << ',' << unless_zero(point.setting.nprobe, 0)
-                    << ',' << unless_zero(point.setting.rescore, 1) << ',' << fixed(point.recall, 5) << ','
-                    << fixed(point.qps, 1) << ',' << fixed(point.p50_us, 1) << ',' << fixed(result.build_s, 3) << ','
-                    << fixed(result.build_wall_s, 3) << ',' << unless_zero(result.build_many_s, 3) << ','
-                    << fixed(result.bytes.index, 1) << ',' << fixed(result.bytes.vectors, 1) << ','
-                    << unless_zero(result.peak_bytes, 1) << ',' << unless_zero(result.search_many, 3) << '\n';
+                    << ',' << unless_zero(point.setting.stretch, 2) << ',' << unless_zero(point.setting.rescore, 1)
+                    << ',' << fixed(point.recall, 5) << ',' << fixed(point.qps, 1) << ',' << fixed(point.p50_us, 1)
+                    << ',' << fixed(result.build_s, 3) << ',' << fixed(result.build_wall_s, 3) << ','
+                    << unless_zero(result.build_many_s, 3) << ',' << fixed(result.bytes.index, 1) << ','
+                    << fixed(result.bytes.vectors, 1) << ',' << unless_zero(result.peak_bytes, 1) << ','
+                    << unless_zero(result.search_many, 3) << '\n';
             }
         }
     }

@@ -8,7 +8,7 @@ namespace {
 
 /// Whether `a` asks for no more work than `b`.
 bool is_less_work(const Setting& a, const Setting& b) {
-    return a.ef <= b.ef && a.nprobe <= b.nprobe && a.rescore <= b.rescore;
+    return a.ef <= b.ef && a.nprobe <= b.nprobe && a.stretch <= b.stretch && a.rescore <= b.rescore;
 }
 
 }  // namespace
@@ -20,8 +20,10 @@ std::vector<Setting> settings_of(const Variant& variant, const Plan& plan, std::
     std::vector<Setting> settings;
     for (const float rescore : choose(variant.sweep.rescore, plan.rescore)) {
         for (const std::uint32_t nprobe : choose(variant.sweep.nprobe, plan.nprobe)) {
-            for (const std::uint32_t ef : choose(variant.sweep.ef, plan.ef)) {
-                if (ef == 0 || ef >= k) settings.push_back({ef, nprobe, rescore});
+            for (const float stretch : variant.sweep.stretch) {
+                for (const std::uint32_t ef : choose(variant.sweep.ef, plan.ef)) {
+                    if (ef == 0 || ef >= k) settings.push_back({ef, nprobe, stretch, rescore});
+                }
             }
         }
     }

@@ -202,6 +202,15 @@ TEST_CASE("A limit beyond the count returns every record, and a limit of zero is
               Errc::invalid_argument);
         CHECK(raised([&] { (void)collection.nearest<&Article::embedding>(probe.embedding).ef_search(0).run(); }).code ==
               Errc::invalid_argument);
+        const auto ask = [&] { return collection.nearest<&Article::embedding>(probe.embedding); };
+        CHECK(ask().recall(0.9).run().size() == 10);
+        CHECK(ask().recall(1).run().size() == 10);
+        for (const double recall : {0.0, -0.5, 1.01, std::numeric_limits<double>::quiet_NaN()}) {
+            const auto refused = raised([&] { (void)ask().recall(recall).run(); });
+            CHECK(refused.code == Errc::invalid_argument);
+            CHECK(refused.text.find("above 0 and at most 1") != std::string::npos);
+        }
+        CHECK(raised([&] { (void)ask().recall(0.9).ef_search(50).run(); }).code == Errc::invalid_argument);
     });
 }
 

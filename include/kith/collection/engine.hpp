@@ -108,6 +108,7 @@ private:
     void run_in_background();
     void run_sync_timer();
     bool link_some(const Snapshot& present);
+    static void calibrate(const Snapshot& present);
     void link_all(const Snapshot& present);
     void seal_all();
 

@@ -36,8 +36,16 @@ public:
         return *this;
     }
 
-    /// How many candidates the graph search keeps (the paper's ef): more finds more of the true neighbours and takes
-    /// longer. Default: 64, and never less than the limit.
+    /// The share of the true nearest neighbours to find, above 0 and at most 1; 1 compares every record. Default: 0.95.
+    /// Each segment knows from its own exact search how hard it must try (see index/recall_curve.hpp); before it does,
+    /// it tries harder than it probably must.
+    NearestQuery& recall(double share) noexcept {
+        recall_ = share;
+        return *this;
+    }
+
+    /// How many candidates the graph search keeps (the paper's ef), instead of a recall: more finds more of the true
+    /// neighbours and takes longer. Never less than the limit.
     NearestQuery& ef_search(std::size_t count) noexcept {
         ef_search_ = count;
         return *this;
@@ -57,7 +65,7 @@ public:
 
     /// The nearest records of one moment, nearest first; equal distances order by age, oldest first.
     /// Throws: Errc::invalid_argument for a query of another dimension, with an element that is not finite, of zero
-    /// length under Cosine, or for a limit or ef_search of 0; closed, forked, corrupt.
+    /// length under Cosine, for a limit or ef_search of 0, or a recall that is none; closed, forked, corrupt.
     [[nodiscard]] std::vector<Hit<Record>> run() const {
         check();
         const auto open = engine_->enter();
@@ -67,8 +75,14 @@ public:
             detail::decode_row<S>(*engine_, view, slot, candidate);
             return evaluate(*condition_, candidate);
         };
-        const detail::SearchRequest request{VectorField, query_.data(), limit_,
-                                            ef_search_,  exact_,        condition_.has_value() ? &accept : nullptr};
+        detail::SearchRequest request;
+        request.vector_field = VectorField;
+        request.query = query_.data();
+        request.limit = limit_;
+        request.ef_search = ef_search_;
+        request.recall = recall_.value_or(request.recall);
+        request.exact = exact_ || recall_ == 1.0;
+        request.accept = condition_.has_value() ? &accept : nullptr;
         std::vector<Hit<Record>> hits;
         for (const detail::Found& found : engine_->search(*snapshot, request)) {
             const detail::SegmentView* view = snapshot->find(found.id);
@@ -81,6 +95,13 @@ public:
 private:
     void check() const {
         if (limit_ == 0) raise(Errc::invalid_argument, "limit is 0; ask for at least 1 record");
+        if (recall_.has_value() && ef_search_.has_value()) {
+            raise(Errc::invalid_argument, "recall and ef_search both say how hard to search; ask for one of them");
+        }
+        if (recall_.has_value() && !(*recall_ > 0 && *recall_ <= 1)) {
+            raise(Errc::invalid_argument,
+                  "recall is " + std::to_string(*recall_) + "; it must be above 0 and at most 1");
+        }
         if (ef_search_ == 0) raise(Errc::invalid_argument, "ef_search is 0; it must be at least 1");
         if (const auto problem = vector_problem(query_, vector_rules<typename Attribute::Metric>(Attribute::dim))) {
             raise(Errc::invalid_argument, "query for field '" + std::string(Attribute::name) + "': " + *problem);
@@ -90,7 +111,8 @@ private:
     const detail::Engine* engine_;  // the collection's
     std::vector<float> query_;      // a copy: the caller's may be gone when the query runs
     std::size_t limit_ = 10;
-    std::size_t ef_search_ = 64;
+    std::optional<double> recall_;
+    std::optional<std::size_t> ef_search_;
     bool exact_ = false;
     std::optional<Condition<Record>> condition_;
 };

@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -30,7 +31,8 @@ struct SearchRequest {
     std::size_t vector_field = 0;
     const float* query = nullptr;
     std::size_t limit = 10;
-    std::size_t ef_search = 64;
+    std::optional<std::size_t> ef_search;  ///< where it is given, it is tried instead of `recall`
+    double recall = 0.95;
     bool exact = false;
     const Accept* accept = nullptr;
 };
@@ -107,13 +109,21 @@ private:
     /// Fills neighbors_ with the nearest `limit` allowed slots: all of them where fewer exist.
     void nearest(std::size_t limit, BitsetView allowed) {
         const std::size_t expected = std::min<std::size_t>(limit, view_.live());
-        const std::size_t effort = std::min<std::size_t>(std::max(request_.ef_search, expected), view_.count);
-        const SearchParams params{expected, static_cast<std::uint32_t>(effort), allowed};
         neighbors_.resize(expected);
-        const std::size_t found = request_.exact
-                                      ? index_.search_exact(request_.query, params, scratch_, neighbors_.data())
-                                      : index_.search(request_.query, params, scratch_, neighbors_.data());
+        const std::optional<SearchParams> params = params_for(expected, allowed);
+        const std::size_t found =
+            params.has_value()
+                ? index_.search(request_.query, *params, scratch_, neighbors_.data())
+                : index_.search_exact(request_.query, {expected, 1, allowed}, scratch_, neighbors_.data());
         neighbors_.resize(found);
+    }
+
+    /// How the index is asked; nothing where only comparing every vector is good enough.
+    [[nodiscard]] std::optional<SearchParams> params_for(std::size_t limit, BitsetView allowed) const {
+        if (request_.exact) return std::nullopt;
+        const std::size_t kept = std::min<std::size_t>(std::max(request_.ef_search.value_or(1), limit), view_.count);
+        const SearchParams params{limit, static_cast<std::uint32_t>(kept), allowed};
+        return request_.ef_search.has_value() ? params : index_.tuned(request_.recall, params);
     }
 
     /// Checks the condition on ever more candidates; false when checking every record is the better plan.

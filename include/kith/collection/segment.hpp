@@ -90,6 +90,16 @@ public:
         }
     }
 
+    /// Measures the recall of those indexes that have grown to twice what they were when it was measured last.
+    /// Concurrent calls, and calls of link_up_to, take turns.
+    void calibrate() {
+        constexpr Slot fewest = 1000;  // fewer are scanned
+        const std::lock_guard lock(link_mutex_);
+        for (const auto& index : indexes_) {
+            if (index->indexed() >= fewest && index->indexed() / 2 >= index->calibrated()) index->calibrate();
+        }
+    }
+
 private:
     std::uint32_t id_;
     Slot capacity_;

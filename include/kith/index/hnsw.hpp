@@ -88,6 +88,7 @@ public:
         if (limit == 0 || entry == no_slot) return 0;
         const std::size_t wanted = std::min<std::size_t>(std::max<std::size_t>(params.ef_search, limit), bound);
         scratch.visited.clear(bound);
+        if (params.absent < bound) scratch.visited.insert(params.absent);
 
         const auto scorer = rows.scorer(query, scratch.query);
         const Candidate start = detail::descend_to(graph_, scorer, entry, 0, bound);

@@ -33,6 +33,7 @@
 #include "kith/quantize/training.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <memory>
@@ -293,6 +294,16 @@ struct Ivf {
 
     template <class R>
     using Index = IvfIndex<R, Codes>;
+
+    /// How many lists are read.
+    template <class M>
+    static constexpr std::array ladder{1.0F,  2.0F,  4.0F,  8.0F,   12.0F,  16.0F,  24.0F, 32.0F,
+                                       48.0F, 64.0F, 96.0F, 128.0F, 192.0F, 256.0F, 512.0F};
+
+    template <class M>
+    static void try_as_hard(float effort, SearchParams& params) noexcept {
+        params.nprobe = static_cast<std::uint32_t>(effort + 0.5F);
+    }
 
     template <class R>
     [[nodiscard]] static IvfIndex<R, Codes> make(Slot capacity) {

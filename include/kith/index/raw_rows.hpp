@@ -1,22 +1,30 @@
-// kith/index/raw_rows.hpp — vectors as they were given, one row a slot, ready for the kernels.
+// kith/index/raw_rows.hpp — vectors of any element, as they were given, one row a slot, ready for the kernels.
 //
 // A search reads rows at random, so a row begins where no cache line is read in vain: long rows on a cache line, short
 // ones on 16 bytes, because there the padding would cost more than the line it saves. Cosine keeps the vector itself,
 // bit for bit, and its inverse norm right behind it, where the last line read brings it along.
 //
+// Queries come as floats. Rows of floats, of two bytes or four, take them as they are; integers and bits are compared
+// with a query that was made one of their kind.
+//
 // Thread safety: a view; rows that exist are only read.
 #pragma once
 
+#include "kith/core/element.hpp"
+#include "kith/core/scratch_memory.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/cosine.hpp"
 #include "kith/distance/cpu.hpp"
 #include "kith/distance/dispatch.hpp"
+#include "kith/distance/hamming.hpp"
 #include "kith/distance/inner_product.hpp"
+#include "kith/distance/kernels.hpp"
 #include "kith/distance/scorer.hpp"
 
-#include <cmath>
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <type_traits>
@@ -25,11 +33,14 @@ namespace kith::inline v0 {
 
 namespace detail {
 
-/// A query against rows, scored by one pair of kernels.
+/// A query against rows, scored by one pair of kernels. Shape: `dim` counts elements.
 template <class T>
 class KernelScorer {
 public:
-    KernelScorer(const Kernels<T>& kernels, const T* query, const T* rows, std::size_t stride, std::size_t dim) noexcept
+    using Query = QueryElement<T>;
+
+    KernelScorer(const Kernels<T>& kernels, const Query* query, const T* rows, std::size_t stride,
+                 std::size_t dim) noexcept
         : kernels_(kernels), query_(query), rows_(rows), stride_(stride), dim_(dim) {}
 
     void score(const Slot* slots, std::size_t count, float* out) const noexcept {
@@ -50,9 +61,12 @@ public:
 
     [[nodiscard]] const T* row(Slot slot) const noexcept { return rows_ + slot * stride_; }
 
+    /// What stands behind the elements of a row.
+    [[nodiscard]] const T* row_end(Slot slot) const noexcept { return row(slot) + dim_; }
+
 private:
     Kernels<T> kernels_;
-    const T* query_;      // dim_ elements, alive as long as the scorer
+    const Query* query_;  // dim_ elements, alive as long as the scorer
     const T* rows_;       // row s begins at rows_ + s * stride_
     std::size_t stride_;  // in elements
     std::size_t dim_;
@@ -62,10 +76,12 @@ private:
 template <class T>
 class CosineScorer {
 public:
-    CosineScorer(const KernelScorer<T>& products, std::size_t dim, float query_inverse_norm) noexcept
-        : products_(products), dim_(dim), query_inverse_norm_(query_inverse_norm) {}
+    CosineScorer(const KernelScorer<T>& products, float query_inverse_norm) noexcept
+        : products_(products), query_inverse_norm_(query_inverse_norm) {}
 
     void score(const Slot* slots, std::size_t count, float* out) const noexcept {
+        // Where a row ends with its line, the norm is on another, which the kernel does not fetch.
+        for (std::size_t i = 0; i < count; ++i) __builtin_prefetch(products_.row_end(slots[i]));
         products_.score(slots, count, out);
         for (std::size_t i = 0; i < count; ++i) out[i] = distance(out[i], slots[i]);
     }
@@ -80,30 +96,34 @@ public:
 private:
     [[nodiscard]] float distance(float negative_product, Slot slot) const noexcept {
         float inverse_norm = 0;
-        std::memcpy(&inverse_norm, products_.row(slot) + dim_, sizeof(inverse_norm));
-        // The norms first: their product is the same both ways round, and so is the distance.
-        return 1.0F + negative_product * (query_inverse_norm_ * inverse_norm);
+        std::memcpy(&inverse_norm, products_.row_end(slot), sizeof(inverse_norm));
+        // The norms first: their product is the same both ways round, and so is the distance. That of two vectors
+        // which are nearly nothing is kept finite, for their own product may be 0.
+        const float inverse_norms = std::min(query_inverse_norm_ * inverse_norm, std::numeric_limits<float>::max());
+        return 1.0F + negative_product * inverse_norms;
     }
 
     KernelScorer<T> products_;  // gives −⟨query, row⟩
-    std::size_t dim_;
     float query_inverse_norm_;
 };
 
 }  // namespace detail
 
-/// The Rows of plain vectors under metric M.
+/// The Rows of plain vectors of T under metric M.
 template <class T, class M>
 class RawRows {
-    static_assert(std::same_as<T, float>, "kith: raw rows hold float so far");
+    static_assert(kith::Metric<M, T>, "kith: this metric does not compare vectors of these elements");
     static constexpr bool is_cosine = std::same_as<M, Cosine>;
     using ProductMetric = std::conditional_t<is_cosine, InnerProduct, M>;
+    using Query = QueryElement<T>;
+    static constexpr bool takes_floats = std::same_as<Query, float>;
 
 public:
     using Element = T;
     using Metric = M;
 
     /// A view of rows that write_row wrote. Shape: row s begins at data + s * stride_for(dim).
+    /// Requires: integers and bits have at most longest_integer_row elements a row.
     RawRows(const T* data, std::size_t dim, const Kernels<T>& kernels) noexcept
         : data_(data), dim_(dim), stride_(stride_for(dim)), kernels_(kernels) {}
 
@@ -113,48 +133,88 @@ public:
     /// Elements from one row to the next. On disk: never change.
     [[nodiscard]] static constexpr std::size_t stride_for(std::size_t dim) noexcept {
         constexpr std::size_t long_row = 256;
-        const std::size_t bytes = dim * sizeof(T) + (is_cosine ? sizeof(float) : 0);
+        const std::size_t bytes = elements_for<T>(dim) * sizeof(T) + (is_cosine ? sizeof(float) : 0);
         const std::size_t unit = bytes >= long_row ? 64 : 16;
         return (bytes + unit - 1) / unit * unit / sizeof(T);
     }
 
-    /// Writes `vector` as a row. Shape: `row` has room for stride_for(dim) elements.
+    /// Writes `dim` floats as a row: rounded, within the range of T. Shape: `row` has room for stride_for(dim).
     static void write_row(T* row, const float* vector, std::size_t dim) noexcept {
-        std::memcpy(row, vector, dim * sizeof(T));
-        std::memset(row + dim, 0, (stride_for(dim) - dim) * sizeof(T));
-        if constexpr (is_cosine) {
-            const float inverse = detail::inverse_norm(vector, dim);
-            std::memcpy(row + dim, &inverse, sizeof(inverse));
-        }
+        encode_elements(vector, dim, row);
+        finish_row(row, dim);
     }
 
+    /// Writes elements as a row, as they are. Shape: `elements` holds elements_for<T>(dim), `row` as above.
+    static void write_elements(T* row, const T* elements, std::size_t dim) noexcept {
+        std::memcpy(row, elements, elements_for<T>(dim) * sizeof(T));
+        if constexpr (std::same_as<T, Bits8>) {  // nothing is set past the last dimension
+            if (dim % 8 != 0) row[dim / 8].bits &= static_cast<std::uint8_t>((1U << (dim % 8)) - 1);
+        }
+        finish_row(row, dim);
+    }
+
+    /// Dimensions: the floats of a query.
     [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
     [[nodiscard]] std::size_t stride() const noexcept { return stride_; }
     [[nodiscard]] const T* row(Slot slot) const noexcept { return data_ + slot * stride_; }
 
+    /// Writes the vector of a slot as floats, exactly. Shape: `out` has room for dim().
+    void decode(Slot slot, float* out) const noexcept { decode_elements(row(slot), dim_, out); }
+
     /// Scores rows against `query`, which must live as long as the scorer.
-    [[nodiscard]] auto scorer(const float* query, ScratchMemory&) const noexcept {
-        if constexpr (is_cosine) {
-            return detail::CosineScorer<T>(products(query), dim_, detail::inverse_norm(query, dim_));
+    [[nodiscard]] auto scorer(const float* query, ScratchMemory& scratch) const noexcept(takes_floats) {
+        if constexpr (takes_floats) {
+            static_cast<void>(scratch);
+            return scorer_with(query, norm_of(query));
         } else {
-            return products(query);
+            T* const elements = scratch.take_array<T>(elements_for<T>(dim_));
+            encode_elements(query, dim_, elements);
+            return scorer_with(elements, norm_of(elements));
         }
     }
 
     /// Scores rows against the row of `slot`.
-    [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory&) const noexcept {
-        if constexpr (is_cosine) {
-            float inverse = 0;
-            std::memcpy(&inverse, row(slot) + dim_, sizeof(inverse));
-            return detail::CosineScorer<T>(products(row(slot)), dim_, inverse);
+    [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory& scratch) const noexcept(std::same_as<Query, T>) {
+        float inverse_norm = 0;
+        if constexpr (is_cosine) std::memcpy(&inverse_norm, row(slot) + elements_for<T>(dim_), sizeof(inverse_norm));
+        if constexpr (std::same_as<Query, T>) {
+            static_cast<void>(scratch);
+            return scorer_with(row(slot), inverse_norm);
         } else {
-            return products(row(slot));
+            auto* const floats = scratch.take_array<float>(dim_);
+            decode(slot, floats);
+            return scorer_with(floats, inverse_norm);
         }
     }
 
 private:
-    [[nodiscard]] detail::KernelScorer<T> products(const T* query) const noexcept {
-        return {kernels_, query, data_, stride_, dim_};
+    /// Zeros behind the elements, and among them what the metric keeps of a row.
+    static void finish_row(T* row, std::size_t dim) noexcept {
+        const std::size_t elements = elements_for<T>(dim);
+        std::memset(static_cast<void*>(row + elements), 0, (stride_for(dim) - elements) * sizeof(T));
+        if constexpr (is_cosine) {
+            const float inverse = detail::inverse_norm(row, dim);
+            std::memcpy(static_cast<void*>(row + elements), &inverse, sizeof(inverse));
+        }
+    }
+
+    [[nodiscard]] float norm_of(const Query* query) const noexcept {
+        if constexpr (is_cosine) {
+            return detail::inverse_norm(query, dim_);
+        } else {
+            static_cast<void>(query);
+            return 0;
+        }
+    }
+
+    [[nodiscard]] auto scorer_with(const Query* query, float inverse_norm) const noexcept {
+        const detail::KernelScorer<T> products(kernels_, query, data_, stride_, elements_for<T>(dim_));
+        if constexpr (is_cosine) {
+            return detail::CosineScorer<T>(products, inverse_norm);
+        } else {
+            static_cast<void>(inverse_norm);
+            return products;
+        }
     }
 
     const T* data_;
@@ -164,5 +224,8 @@ private:
 };
 
 static_assert(Rows<RawRows<float, Cosine>>);
+static_assert(Rows<RawRows<Half, L2>>);
+static_assert(Rows<RawRows<std::int8_t, Cosine>>);
+static_assert(Rows<RawRows<Bits8, Hamming>>);
 
 }  // namespace kith::inline v0

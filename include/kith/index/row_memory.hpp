@@ -1,7 +1,8 @@
 // kith/index/row_memory.hpp — the rows of one vector field: appended in memory, or mapped from their image.
 //
 //   image  = header rows
-//   header = magic:8 version:u32 dim:u32 stride:u32 count:u32   stride in elements; zeros up to 64 bytes
+//   header = magic:8 version:u32 dim:u32 stride:u32 count:u32 element:u32
+//            dim in dimensions, stride in elements, element a number for their type; zeros up to 64 bytes
 //   rows   = count rows of stride elements, as RawRows lays them out
 //
 // All of it little-endian, mapped as it is. Whoever stores the image adds the checksum.
@@ -11,6 +12,7 @@
 
 #include "kith/core/assert.hpp"
 #include "kith/core/bytes.hpp"
+#include "kith/core/element.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/reserved_memory.hpp"
 #include "kith/core/slot.hpp"
@@ -18,6 +20,7 @@
 
 #include <atomic>
 #include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -58,8 +61,14 @@ public:
     /// Requires: size() is below the capacity; the rows are not mapped.
     void append(const float* vector) noexcept {
         const Slot slot = size();
-        KITH_ASSERT(slot < capacity_ && memory_.data() != nullptr);
-        View::write_row(reinterpret_cast<T*>(memory_.data()) + slot * stride_, vector, dim_);
+        View::write_row(next_row(slot), vector, dim_);
+        size_.store(slot + 1, std::memory_order_release);
+    }
+
+    /// The same for a vector that is made of T already.
+    void append_elements(const T* elements) noexcept {
+        const Slot slot = size();
+        View::write_elements(next_row(slot), elements, dim_);
         size_.store(slot + 1, std::memory_order_release);
     }
 
@@ -84,6 +93,19 @@ private:
     static constexpr std::uint32_t version = 1;            // on disk
     static constexpr std::size_t header_bytes = 64;        // on disk
 
+    // On disk: never change.
+    static constexpr std::uint32_t element_number = std::same_as<T, float>          ? 0
+                                                    : std::same_as<T, Half>         ? 1
+                                                    : std::same_as<T, Bfloat16>     ? 2
+                                                    : std::same_as<T, std::int8_t>  ? 3
+                                                    : std::same_as<T, std::uint8_t> ? 4
+                                                                                    : 5;
+
+    [[nodiscard]] T* next_row(Slot slot) noexcept {
+        KITH_ASSERT(slot < capacity_ && memory_.data() != nullptr);
+        return reinterpret_cast<T*>(memory_.data()) + slot * stride_;
+    }
+
     [[nodiscard]] std::string header_of(Slot count) const {
         std::string header;
         ByteWriter writer(header);
@@ -92,6 +114,7 @@ private:
         writer.u32(static_cast<std::uint32_t>(dim_));
         writer.u32(static_cast<std::uint32_t>(stride_));
         writer.u32(count);
+        writer.u32(element_number);
         header.resize(header_bytes);
         return header;
     }
@@ -107,7 +130,8 @@ private:
         }
         if (bytes.substr(0, header_bytes) != expected) {
             raise(Errc::corrupt, "row image: the header from offset 12 is not that of " + std::to_string(capacity_) +
-                                     " rows of " + std::to_string(dim_) + " elements");
+                                     " rows of " + std::to_string(dim_) + " elements of type " +
+                                     std::string(element_name<T>));
         }
         const std::size_t whole = header_bytes + stride_ * sizeof(T) * capacity_;
         if (bytes.size() != whole) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kith/core/bitset_view.hpp"
+#include "kith/core/slot.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,7 @@ struct SearchParams {
     /// more. 0: only ef_search ends a search. Not for InnerProduct, whose distances have no zero.
     float stretch = 0;
     std::size_t stretched = 0;  ///< it is the distance of this neighbour that is stretched; 0: of the last wanted
+    Slot absent = no_slot;      ///< a graph search goes around this slot, as if it were not there
     float rescore = 0;          ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
 };
 

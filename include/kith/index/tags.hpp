@@ -5,22 +5,35 @@
 
 #include "kith/core/error.hpp"
 #include "kith/core/slot.hpp"
+#include "kith/distance/inner_product.hpp"
 #include "kith/index/coded_index.hpp"
 #include "kith/index/flat.hpp"
 #include "kith/index/hnsw.hpp"
+#include "kith/index/search_params.hpp"
 #include "kith/quantize/scalar.hpp"
 
 #include <array>
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace kith::inline v0 {
 
+// Besides its index, a tag says what effort means to it (see recall_curve.hpp): `ladder<M>` is what to try, rising, and
+// try_as_hard<M>(effort, params) sets it for a search. An empty ladder stands for an index that is exact.
+
 /// Compares every vector: exact, and fast enough up to some ten thousand.
 struct Flat {
     static constexpr std::string_view name = "flat";  // stored on disk: never rename
+
+    template <class M>
+    static constexpr std::array<float, 0> ladder{};
+
+    template <class M>
+    static void try_as_hard(float, SearchParams&) noexcept {}
 
     template <class R>
     using Index = FlatIndex<R>;
@@ -54,6 +67,14 @@ private:
 public:
     static constexpr std::string_view name{letters.data(), letters.size()};  // stored on disk: never rename
 
+    template <class M>
+    static constexpr auto ladder = Tag::template ladder<M>;
+
+    template <class M>
+    static void try_as_hard(float effort, SearchParams& params) noexcept {
+        Tag::template try_as_hard<M>(effort, params);
+    }
+
     template <class R>
     using Index = CodedIndex<Tag, Q, R>;
 
@@ -79,6 +100,23 @@ struct HnswOverRows {
     static_assert(P.max_links >= HnswParams::fewest_links && P.max_links <= HnswParams::most_links,
                   "kith: Hnsw: max_links must be between 4 and 64");
     static_assert(P.ef_construction > 0, "kith: Hnsw: ef_construction must be positive");
+
+    /// Where no distance is below zero, how far a walk stretches; else how many candidates it keeps.
+    template <class M>
+    static constexpr bool stretches = !std::same_as<M, InnerProduct>;
+
+    template <class M>
+    static constexpr auto ladder =
+        stretches<M> ? std::array{1.0F, 1.02F, 1.05F, 1.1F, 1.15F, 1.2F, 1.25F, 1.3F, 1.35F, 1.4F, 1.5F, 1.7F, 2.0F}
+                     : std::array{10.0F,  16.0F,  24.0F,  32.0F,  48.0F,  64.0F,  96.0F,
+                                  128.0F, 192.0F, 256.0F, 400.0F, 700.0F, 1500.0F};
+
+    template <class M>
+    static void try_as_hard(float effort, SearchParams& params) noexcept {
+        constexpr std::uint32_t most_kept = 2000;  // a walk that is not near its end by then had better be given up
+        params.stretch = stretches<M> ? effort : 0;
+        params.ef_search = stretches<M> ? most_kept : static_cast<std::uint32_t>(effort);
+    }
 
     template <class R>
     using Index = HnswIndex<R>;

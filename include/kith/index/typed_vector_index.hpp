@@ -1,4 +1,4 @@
-// kith/index/typed_vector_index.hpp — a VectorIndex of one metric and one index, and the functions that make it.
+// kith/index/typed_vector_index.hpp — a VectorIndex of one metric, index and element, and the functions that make it.
 //
 // What is behind the virtual call is all known to the compiler. What is decided here is how an index and a scan share
 // a search: the scan takes what the index does not hold yet, and everything where walking would cost more.
@@ -7,10 +7,13 @@
 #pragma once
 
 #include "kith/core/bitset_view.hpp"
+#include "kith/core/error.hpp"
 #include "kith/core/neighbor.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/core/top_k.hpp"
+#include "kith/index/calibrate.hpp"
 #include "kith/index/flat.hpp"
+#include "kith/index/recall_curve.hpp"
 #include "kith/index/row_memory.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/index/search_scratch.hpp"
@@ -20,15 +23,19 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace kith::inline v0 {
 
-template <class M, class Tag>
+template <class M, class Tag, class T = float>
 class TypedVectorIndex final : public VectorIndex {
-    using View = RawRows<float, M>;
+    using View = RawRows<T, M>;
 
 public:
     /// Throws: Errc::out_of_memory, Errc::limit_exceeded.
@@ -37,7 +44,15 @@ public:
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     TypedVectorIndex(std::size_t dim, Slot count, std::span<const std::byte> rows, std::span<const std::byte> graph)
-        : rows_(dim, count, rows), index_(Tag::template map<View>(graph, count)), offered_(count) {}
+        : rows_(dim, count, rows), index_(Tag::template map<View>(index_image(graph), count)), offered_(count) {
+        if constexpr (!ladder.empty()) {
+            const std::string_view bytes(reinterpret_cast<const char*>(graph.data()), RecallCurve::image_bytes);
+            RecallCurve curve = RecallCurve::from_image(bytes);
+            if (curve.empty()) return;
+            curves_.push_back(std::make_unique<Calibration>(Calibration{count, std::move(curve)}));
+            newest_.store(curves_.back().get(), std::memory_order_release);
+        }
+    }
 
     [[nodiscard]] std::size_t dim() const noexcept override { return rows_.dim(); }
     [[nodiscard]] Slot rows() const noexcept override { return rows_.size(); }
@@ -51,9 +66,7 @@ public:
         offered_.store(count, std::memory_order_release);
     }
 
-    void vector(Slot slot, float* out) const noexcept override {
-        std::memcpy(out, rows_.view().row(slot), rows_.dim() * sizeof(float));
-    }
+    void vector(Slot slot, float* out) const noexcept override { rows_.view().decode(slot, out); }
 
     std::size_t search(const float* query, const SearchParams& params, SearchScratch& scratch,
                        Neighbor* out) const override {
@@ -61,7 +74,9 @@ public:
         const Slot allowed = params.allowed.count_allowed();
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (limit == 0) return 0;
-        if (scan_is_cheaper(allowed, count, std::max<std::size_t>(limit, params.ef_search))) {
+        // A walk that ends by distance expands a hundred nodes or two, whatever it might keep.
+        const std::size_t ef = params.stretch > 0 ? std::min<std::size_t>(params.ef_search, 100) : params.ef_search;
+        if (scan_is_cheaper(allowed, count, std::max(limit, ef))) {
             return search_exact(query, params, scratch, out);
         }
         const Slot indexed = std::min(index_.size(), count);
@@ -86,12 +101,81 @@ public:
         return best.sorted().size();
     }
 
+    void calibrate() override {
+        const Slot count = index_.size();
+        if constexpr (!ladder.empty()) {
+            if (count == 0 || count == calibrated()) return;
+            SearchScratch scratch;
+            const auto exact = [&](Slot slot, std::size_t limit, Neighbor* out) {
+                return search_exact(rows_.view().row(slot), {limit, 1, BitsetView(count)}, scratch, out);
+            };
+            const auto walk = [&](Slot slot, Slot absent, std::size_t limit, float effort, Neighbor* out) {
+                SearchParams params{limit, 1, BitsetView(count)};
+                Tag::template try_as_hard<M>(effort, params);
+                params.absent = absent;
+                return index_.search(rows_.view(), rows_.view().row(slot), params, scratch, out);
+            };
+            auto curve =
+                std::make_unique<Calibration>(Calibration{count, detail::calibrate(count, ladder, exact, walk)});
+            curves_.push_back(std::move(curve));
+            newest_.store(curves_.back().get(), std::memory_order_release);
+        }
+    }
+
+    [[nodiscard]] Slot calibrated() const noexcept override {
+        const Calibration* const newest = newest_.load(std::memory_order_acquire);
+        return newest == nullptr ? 0 : newest->count;
+    }
+
+    [[nodiscard]] std::optional<SearchParams> tuned(double recall, SearchParams params) const noexcept override {
+        if constexpr (ladder.empty()) {
+            return params;
+        } else {
+            const Calibration* const newest = newest_.load(std::memory_order_acquire);
+            if (newest == nullptr) {
+                Tag::template try_as_hard<M>(ladder[ladder.size() - 3], params);
+                return params;
+            }
+            const std::optional<float> effort = newest->curve.effort_for(1 - kept_misses * (1 - recall), params.limit);
+            if (!effort.has_value()) return std::nullopt;
+            Tag::template try_as_hard<M>(*effort, params);
+            return params;
+        }
+    }
+
     [[nodiscard]] float score(float distance) const noexcept override { return M::score(distance); }
 
     void save_rows(const ByteSink& sink) const override { rows_.save(sink); }
-    void save_graph(const ByteSink& sink) const override { index_.save(sink); }
+    /// The image of the index, behind that of its recall curve where it has one.
+    void save_graph(const ByteSink& sink) const override {
+        if constexpr (!ladder.empty()) {
+            const Calibration* const newest = newest_.load(std::memory_order_acquire);
+            const std::string image = (newest == nullptr ? RecallCurve() : newest->curve).image();
+            sink(image.data(), image.size());
+        }
+        index_.save(sink);
+    }
 
 private:
+    static constexpr auto ladder = Tag::template ladder<M>;
+
+    /// The share of the misses one may make that is counted on: the curve is measured with a sample of questions.
+    static constexpr double kept_misses = 0.75;
+
+    struct Calibration {
+        Slot count;  // slots the index had
+        RecallCurve curve;
+    };
+
+    /// The part of a graph image that belongs to the index itself.
+    static std::span<const std::byte> index_image(std::span<const std::byte> image) {
+        if constexpr (ladder.empty()) return image;
+        if (image.size() < RecallCurve::image_bytes) {
+            raise(Errc::corrupt, "recall curve: ends at offset " + std::to_string(image.size()));
+        }
+        return image.subspan(RecallCurve::image_bytes);
+    }
+
     /// A walk expands about ef / (share of allowed) nodes. Each costs as much as `rows_a_node` rows read in order.
     static bool scan_is_cheaper(Slot allowed, Slot count, std::size_t ef) noexcept {
         constexpr double rows_a_node = 16;  // between 7 and 30 for 784 to 100 dimensions, at the pass rates in question
@@ -99,26 +183,28 @@ private:
         return static_cast<double>(allowed) <= rows_a_node * expanded;
     }
 
-    detail::RowMemory<float, M> rows_;
+    detail::RowMemory<T, M> rows_;
     typename Tag::template Index<View> index_;
     std::atomic<Slot> offered_ = 0;  // at least index_.size(): an index may wait for more vectors to learn from
+    std::vector<std::unique_ptr<const Calibration>> curves_;  // kept, for a search may be reading any of them
+    std::atomic<const Calibration*> newest_ = nullptr;        // the last of curves_
 };
 
-/// An empty index in memory for up to `capacity` vectors of `dim` elements.
+/// An empty index in memory for up to `capacity` vectors of `dim` dimensions, kept as elements T.
 /// Throws: Errc::out_of_memory, Errc::limit_exceeded.
-template <class M, class Tag>
+template <class M, class Tag, class T = float>
 [[nodiscard]] std::unique_ptr<VectorIndex> make_vector_index(std::size_t dim, Slot capacity) {
-    return std::make_unique<TypedVectorIndex<M, Tag>>(dim, capacity);
+    return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, capacity);
 }
 
 /// An index of `count` vectors over the images that save_rows and save_graph wrote; nothing is copied.
 /// Requires: the bytes outlive the index, begin at multiples of 64, and were checked against their checksums.
 /// Throws: Errc::corrupt, Errc::unsupported_version; the text names image and offset.
-template <class M, class Tag>
+template <class M, class Tag, class T = float>
 [[nodiscard]] std::unique_ptr<VectorIndex> map_vector_index(std::size_t dim, Slot count,
                                                             std::span<const std::byte> rows,
                                                             std::span<const std::byte> graph) {
-    return std::make_unique<TypedVectorIndex<M, Tag>>(dim, count, rows, graph);
+    return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, count, rows, graph);
 }
 
 }  // namespace kith::inline v0

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 
 namespace kith::inline v0 {
 
@@ -28,7 +29,7 @@ public:
     VectorIndex& operator=(const VectorIndex&) = delete;
     virtual ~VectorIndex() = default;
 
-    /// Elements of each vector.
+    /// Floats of each vector and query, whatever elements the rows are made of.
     [[nodiscard]] virtual std::size_t dim() const noexcept = 0;
 
     /// Rows appended so far: the slot the next one gets.
@@ -37,7 +38,7 @@ public:
     /// The first so many slots are in the index, or wait for it to learn from more; what is not in it is scanned.
     [[nodiscard]] virtual Slot indexed() const noexcept = 0;
 
-    /// Copies a vector into the next row.
+    /// Copies a vector into the next row, each float rounded to the nearest element within the range of the rows' type.
     /// Requires: rows() is below the capacity; the index is not mapped.
     /// Shape: `vector` holds dim() elements, finite, and not all zero under Cosine.
     virtual void append(const float* vector) noexcept = 0;
@@ -51,7 +52,8 @@ public:
     /// Throws: std::bad_alloc; indexed() then says how far it came, and a later call goes on from there.
     virtual void index_up_to(Slot count, unsigned threads) = 0;
 
-    /// Copies the vector of a slot, bit for bit as it was appended. Shape: `out` has room for dim() elements.
+    /// Copies the vector of a slot, bit for bit as it was appended to rows of floats, and exactly what is kept of it in
+    /// others. Shape: `out` has room for dim() elements.
     virtual void vector(Slot slot, float* out) const noexcept = 0;
 
     /// The nearest allowed slots: the index is asked for those it holds, the rest up to params.allowed.count() is
@@ -65,6 +67,17 @@ public:
     /// As search, with every allowed slot compared.
     virtual std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch& scratch,
                                      Neighbor* out) const = 0;
+
+    /// Measures what recall each effort gives, for tuned(). Cost: 200 exact searches and some 5000 indexed ones.
+    /// Thread safety: as index_up_to, and not beside it. Throws: std::bad_alloc.
+    virtual void calibrate() = 0;
+
+    /// Slots that were in the index when it was last calibrated; 0 before, and always where every search is exact.
+    [[nodiscard]] virtual Slot calibrated() const noexcept = 0;
+
+    /// `params` with the effort that finds the share `recall` of the nearest params.limit; nothing where only an exact
+    /// search does. Before the first calibration it is a cautious guess.
+    [[nodiscard]] virtual std::optional<SearchParams> tuned(double recall, SearchParams params) const noexcept = 0;
 
     /// A distance in the convention the metric shows to users.
     [[nodiscard]] virtual float score(float distance) const noexcept = 0;

@@ -41,6 +41,7 @@ inline void Engine::run_in_background() {
         // Trouble here loses nothing: unlinked records are scanned, and the next checkpoint() call raises it.
         const std::exception_ptr failed = attempt([&] {
             more = link_some(*snapshot());
+            if (!more) calibrate(*snapshot());
             const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only && !poisoned_.load();
             if (more || !writable || log_length_.load() <= seal_from) return;
             seal_from = log_length_.load() + options_.log_bytes;  // if it fails, not again at each write
@@ -73,6 +74,13 @@ inline bool Engine::link_some(const Snapshot& present) {
     return false;
 }
 
+/// Measures recall where it is due; segments that are sealed had it measured before.
+inline void Engine::calibrate(const Snapshot& present) {
+    for (const SegmentView& view : present.segments) {
+        if (!view.segment->sealed()) view.segment->calibrate();
+    }
+}
+
 /// Links the records of `present` and none that come later, so that writers cannot keep it busy for good.
 inline void Engine::link_all(const Snapshot& present) {
     while (link_some(present)) {
@@ -88,6 +96,7 @@ inline void Engine::checkpoint() {
     const auto open = enter();
     require_writable();
     link_all(*snapshot());
+    calibrate(*snapshot());  // here as far as possible, so that writers do not wait for it
     if (store_ != nullptr) seal_all();
 }
 
@@ -98,6 +107,7 @@ inline void Engine::seal_all() {
         sync_log();
         const std::shared_ptr<const Snapshot> before = snapshot();
         link_all(*before);
+        calibrate(*before);
         std::vector<std::shared_ptr<Segment>> segments;
         segments.reserve(before->segments.size());  // nothing may raise between the commit and the exchange below
         std::shared_ptr<const Snapshot> sealed = store_->seal(*before, keys_, stage_.next_segment());
