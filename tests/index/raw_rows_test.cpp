@@ -281,6 +281,32 @@ TEMPLATE_TEST_CASE("an index over any element finds what a naive search finds, i
     CHECK(kith_test::allocation_count() == before);
 }
 
+TEMPLATE_TEST_CASE("codes and lists are made of rows of any numbers", "", (Pair<L2, Half>), (Pair<Cosine, Bfloat16>),
+                   (Pair<InnerProduct, std::int8_t>), (Pair<Cosine, std::uint8_t>)) {
+    using M = typename TestType::Metric;
+    using T = typename TestType::Element;
+    const std::size_t dim = 20;
+    Vectors<T> vectors(dim);
+    const std::vector<float> floats = vectors.make(3000), queries = vectors.make(20);
+    const auto check = [&](const auto& index) {
+        for (std::size_t at = 0; at < floats.size(); at += dim) index->append(&floats[at]);
+        index->index_up_to(3000, 1);
+        SearchScratch scratch;
+        std::size_t hits = 0;
+        for (std::size_t at = 0; at < queries.size(); at += dim) {
+            std::vector<Neighbor> truth(10), found(10);
+            const BitsetView all(3000);
+            index->search_exact(&queries[at], {10, 100, all}, scratch, truth.data());
+            kith::SearchParams params{10, 100, all};
+            REQUIRE(index->search(&queries[at], params, scratch, found.data()) == 10);
+            for (const Neighbor& neighbor : found) hits += !(truth.back() < neighbor);
+        }
+        CHECK(hits >= 180);
+    };
+    check(kith::make_vector_index<M, kith::Hnsw<kith::HnswParams{8, 60}, kith::Sq8>, T>(dim, 3000));
+    check(kith::make_vector_index<M, kith::Ivf<>, T>(dim, 3000));
+}
+
 TEST_CASE("An image of rows is refused by an index of another element") {
     kith::detail::RowMemory<std::int8_t, L2> rows(16, 3);
     const std::int8_t row[16] = {1, -2, 3};

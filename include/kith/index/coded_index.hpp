@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace kith::inline v0 {
 
@@ -86,10 +87,12 @@ public:
             const std::size_t sample = std::min<std::size_t>(count, largest_sample);
             Training training;
             training.threads = threads;
-            codes_.train({rows.row(0), sample, rows.dim(), rows.stride()}, training);
+            std::vector<float> floats;
+            codes_.train(rows.matrix(sample, floats), training);
         }
         ScratchMemory scratch;
-        while (codes_.size() < count) codes_.append(rows.row(codes_.size()), scratch);
+        std::vector<float> floats(rows.dim());
+        while (codes_.size() < count) codes_.append(rows.floats(codes_.size(), floats.data()), scratch);
         inner_.insert(codes_.view(), count, threads);
     }
 

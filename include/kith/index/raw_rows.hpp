@@ -11,6 +11,7 @@
 #pragma once
 
 #include "kith/core/element.hpp"
+#include "kith/core/matrix_view.hpp"
 #include "kith/core/scratch_memory.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/cosine.hpp"
@@ -28,6 +29,7 @@
 #include <cstring>
 #include <limits>
 #include <type_traits>
+#include <vector>
 
 namespace kith::inline v0 {
 
@@ -161,6 +163,37 @@ public:
     /// Writes the vector of a slot as floats, exactly. Shape: `out` has room for dim().
     void decode(Slot slot, float* out) const noexcept { decode_elements(row(slot), dim_, out); }
 
+    /// The vector of a slot as floats: in place where rows are made of those, else in `buffer`, which has room for
+    /// dim().
+    [[nodiscard]] const float* floats(Slot slot, float* buffer) const noexcept {
+        if constexpr (std::same_as<T, float>) {
+            static_cast<void>(buffer);
+            return row(slot);
+        } else {
+            decode(slot, buffer);
+            return buffer;
+        }
+    }
+
+    /// The first `count` vectors as floats: in place, or in `buffer`. Throws: std::bad_alloc.
+    [[nodiscard]] MatrixView matrix(std::size_t count, std::vector<float>& buffer) const {
+        if constexpr (std::same_as<T, float>) {
+            static_cast<void>(buffer);
+            return {data_, count, dim_, stride_};
+        } else {
+            buffer.resize(count * dim_);
+            for (std::size_t at = 0; at < count; ++at) decode(static_cast<Slot>(at), &buffer[at * dim_]);
+            return {buffer.data(), count, dim_, dim_};
+        }
+    }
+
+    /// 1 / ‖row‖, as write_row found it. Requires: the metric is Cosine.
+    [[nodiscard]] float inverse_norm(Slot slot) const noexcept {
+        float inverse = 0;
+        std::memcpy(&inverse, row(slot) + elements_for<T>(dim_), sizeof(inverse));
+        return inverse;
+    }
+
     /// Scores rows against `query`, which must live as long as the scorer.
     [[nodiscard]] auto scorer(const float* query, ScratchMemory& scratch) const noexcept(takes_floats) {
         if constexpr (takes_floats) {
@@ -175,15 +208,13 @@ public:
 
     /// Scores rows against the row of `slot`.
     [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory& scratch) const noexcept(std::same_as<Query, T>) {
-        float inverse_norm = 0;
-        if constexpr (is_cosine) std::memcpy(&inverse_norm, row(slot) + elements_for<T>(dim_), sizeof(inverse_norm));
+        float norm = 0;
+        if constexpr (is_cosine) norm = inverse_norm(slot);
         if constexpr (std::same_as<Query, T>) {
             static_cast<void>(scratch);
-            return scorer_with(row(slot), inverse_norm);
+            return scorer_with(row(slot), norm);
         } else {
-            auto* const floats = scratch.take_array<float>(dim_);
-            decode(slot, floats);
-            return scorer_with(floats, inverse_norm);
+            return scorer_with(floats(slot, scratch.take_array<float>(dim_)), norm);
         }
     }
 

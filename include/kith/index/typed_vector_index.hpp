@@ -109,17 +109,16 @@ public:
         if constexpr (!ladder.empty()) {
             if (count == 0 || count == calibrated()) return;
             SearchScratch scratch;
-            std::vector<float> question(rows_.dim());
+            std::vector<float> floats(dim());
             const auto exact = [&](Slot slot, std::size_t limit, Neighbor* out) {
-                vector(slot, question.data());
-                return search_exact(question.data(), {limit, 1, BitsetView(count)}, scratch, out);
+                return search_exact(rows_.view().floats(slot, floats.data()), {limit, 1, BitsetView(count)}, scratch,
+                                    out);
             };
             const auto walk = [&](Slot slot, Slot absent, std::size_t limit, float effort, Neighbor* out) {
                 SearchParams params{limit, 1, BitsetView(count)};
                 Tag::template try_as_hard<M>(effort, params);
                 params.absent = absent;
-                vector(slot, question.data());
-                return index_.search(rows_.view(), question.data(), params, scratch, out);
+                return index_.search(rows_.view(), rows_.view().floats(slot, floats.data()), params, scratch, out);
             };
             auto curve =
                 std::make_unique<Calibration>(Calibration{count, detail::calibrate(count, ladder, exact, walk)});

@@ -122,10 +122,7 @@ public:
         check_quantized_dim(dim);
         std::vector<float> mean(dim);
         if (!reader.f32s(mean)) raise(Errc::corrupt, "quantizer: the mean ends early");
-        for (const float element : mean) {
-            if (!(std::abs(element) <= longest_vector))
-                raise(Errc::corrupt, "quantizer: an element of the mean is no length");
-        }
+        check_mean(mean);
         return Centring(std::move(mean));
     }
 

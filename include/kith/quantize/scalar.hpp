@@ -25,6 +25,7 @@
 #include "kith/quantize/codec.hpp"
 #include "kith/quantize/training.hpp"
 
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -160,7 +161,8 @@ private:
         const float factor = std::same_as<M, Cosine> ? inverse_norm(vector, dim()) : 1.0F;
         const auto top = static_cast<float>(largest);
         float scale = kernels_.encode(vector, factor, mean_.data(), dim(), top, steps);
-        if (!(scale * top <= static_cast<float>(longest_vector))) {  // squares of such elements could be infinite
+        // The sum of the squares of such elements could be infinite.
+        if (!(scale * top * std::sqrt(static_cast<float>(dim())) <= static_cast<float>(longest_vector))) {
             const auto shorter = static_cast<float>(compared_factor<M>(vector, dim()));
             scale = kernels_.encode(vector, shorter, mean_.data(), dim(), top, steps);
         }

@@ -34,7 +34,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -55,10 +54,11 @@ inline constexpr bool is_product_rows = std::same_as<typename MetricOf<R>::type,
 /// Writes the vector of a row as lists see it: of length one under Cosine, as it is otherwise.
 template <class R>
 void prepare_row(const R& rows, Slot slot, float* out) noexcept {
-    const float* const row = rows.row(slot);
-    float scale = 1;
-    if constexpr (is_cosine_rows<R>) std::memcpy(&scale, row + rows.dim(), sizeof(scale));
-    for (std::size_t d = 0; d < rows.dim(); ++d) out[d] = row[d] * scale;
+    rows.decode(slot, out);
+    if constexpr (is_cosine_rows<R>) {
+        const float scale = rows.inverse_norm(slot);
+        for (std::size_t d = 0; d < rows.dim(); ++d) out[d] *= scale;
+    }
 }
 
 /// The numbers beside each code of a block, before they are rounded.
