@@ -8120,7 +8120,7 @@ public:
 
     /// Elements from one row to the next. On disk: never change.
     [[nodiscard]] static constexpr std::size_t stride_for(std::size_t dim) noexcept {
-        constexpr std::size_t long_row = 256;
+        constexpr std::size_t long_row = 512;
         const std::size_t bytes = elements_for<T>(dim) * sizeof(T) + (is_cosine ? sizeof(float) : 0);
         const std::size_t unit = bytes >= long_row ? 64 : 16;
         return (bytes + unit - 1) / unit * unit / sizeof(T);
@@ -11483,7 +11483,7 @@ namespace kith::inline v0_single {
 namespace detail {
 
 /// A query of floats against rows of T; `offset` is added to each distance.
-template <Element T>
+template <v0::Element T>
 class Float16Scorer {
 public:
     Float16Scorer(const Kernels<T>& kernels, const float* query, const T* rows, std::size_t stride, std::size_t dim,
@@ -11518,7 +11518,7 @@ private:
 };
 
 // code = element:16 bits × dim, zeros up to code_bytes(); Cosine: of the vector divided by its length.
-template <class M, Element T>
+template <class M, v0::Element T>
 class Float16Codec {
     static constexpr bool is_cosine = std::same_as<M, Cosine>;
     using ProductMetric = std::conditional_t<is_cosine, InnerProduct, M>;
