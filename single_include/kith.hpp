@@ -1015,6 +1015,27 @@ struct SearchParams {
 
 }  // namespace kith::inline v0_single
 
+// kith/index/search_plan.hpp — how an index would go about a search, before it does.
+
+namespace kith::inline v0_single {
+
+enum class SearchWay : std::uint8_t {
+    compare_all,   ///< the index compares everything, always
+    scan_cheaper,  ///< so few vectors may be returned that comparing them costs less than finding a way to them
+    not_indexed,   ///< nothing is in the index yet
+    indexed,       ///< the index is asked; what it does not hold yet is compared
+};
+
+struct SearchPlan {
+    std::string_view index;  ///< the stored name, as "hnsw/sq4"
+    SearchWay way = SearchWay::compare_all;
+    Slot indexed = 0;     ///< slots in the index; the rest is compared
+    Slot calibrated = 0;  ///< slots it had when its recall was measured; 0: never
+    SearchParams params;  ///< what the index is asked for
+};
+
+}  // namespace kith::inline v0_single
+
 // kith/index/search_scratch.hpp — the memory one search works in, kept from search to search.
 //
 // A search marks the slots it met, keeps its best candidates, and scores a block of neighbours at a time. All of that
@@ -1371,6 +1392,9 @@ public:
     /// Throws: std::bad_alloc while `scratch` still grows; after that nothing is allocated.
     virtual std::size_t search(const float* query, const SearchParams& params, SearchScratch& scratch,
                                Neighbor* out) const = 0;
+
+    /// How search() would go about it with these parameters.
+    [[nodiscard]] virtual SearchPlan plan(const SearchParams& params) const noexcept = 0;
 
     /// As search, with every allowed slot compared.
     virtual std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch& scratch,
@@ -2185,6 +2209,16 @@ public:
         }
     }
 
+    /// What run() would do, before any condition.
+    [[nodiscard]] SearchPlan plan() const {
+        const std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
+        const std::optional<SearchParams> params = params_for(limit, view_.allowed());
+        if (params.has_value()) return index_.plan(*params);
+        SearchPlan plan = index_.plan({limit, 1, view_.allowed()});
+        plan.way = SearchWay::compare_all;
+        return plan;
+    }
+
 private:
     /// Fills neighbors_ with the nearest `limit` allowed slots: all of them where fewer exist.
     void nearest(std::size_t limit, BitsetView allowed) {
@@ -2956,6 +2990,89 @@ struct Hit {
 // kith/collection/nearest_query.hpp — the question "which records are nearest", built one setting at a time.
 //
 // Thread safety: none for a query; each thread asks its own. A query refers to its collection, which must outlive it.
+
+// kith/collection/explanation.hpp — what a query does in each segment, and why, in numbers and in words.
+
+namespace kith::inline v0_single {
+
+/// One segment of an Explanation.
+struct SegmentExplanation {
+    std::uint32_t segment = 0;
+    bool sealed = false;        ///< on disk, mapped; else still written to
+    std::uint64_t records = 0;  ///< those that may be returned
+    SearchPlan plan;
+};
+
+/// What NearestQuery::explain() returns.
+struct Explanation {
+    std::string field;
+    double recall = 0;   ///< asked for; 0 where the query names an ef_search instead
+    bool exact = false;  ///< every record is compared, as was asked
+    bool condition =
+        false;  ///< a condition is checked on candidates, nearest first, or on every record where few match
+    std::vector<SegmentExplanation> segments;
+
+    /// A line for the query and one for each segment.
+    [[nodiscard]] std::string text() const;
+};
+
+namespace detail {
+
+inline std::string rounded(double value) {
+    std::string digits = std::to_string(value);
+    digits.resize(digits.find_last_not_of('0') + 1);
+    if (!digits.empty() && digits.back() == '.') digits.pop_back();
+    return digits;
+}
+
+/// What a plan tells the index to do.
+inline std::string effort_text(const SearchPlan& plan) {
+    const SearchParams& params = plan.params;
+    if (params.nprobe > 0) return "reads the nearest " + std::to_string(params.nprobe) + " lists";
+    if (params.stretch > 0) {
+        return "walks on up to " + rounded(static_cast<double>(params.stretch)) + " times the distance of neighbour " +
+               std::to_string(params.limit);
+    }
+    return "walks with " + std::to_string(params.ef_search) + " candidates";
+}
+
+inline std::string way_text(const SegmentExplanation& segment) {
+    const SearchPlan& plan = segment.plan;
+    const std::string all = "compares all " + std::to_string(segment.records) + " records";
+    switch (plan.way) {
+        case SearchWay::compare_all:
+            return all;
+        case SearchWay::scan_cheaper:
+            return all + ": so few cost less than a walk";
+        case SearchWay::not_indexed:
+            return all + ": none is in the index yet";
+        case SearchWay::indexed:
+            break;
+    }
+    std::string text = effort_text(plan);
+    if (plan.calibrated > 0) text += ", as measured over " + std::to_string(plan.calibrated) + " records";
+    if (plan.calibrated == 0 && plan.params.stretch > 0) text += ", a cautious guess until it is measured";
+    return text + "; " + std::to_string(plan.indexed) + " are in the index";
+}
+
+}  // namespace detail
+
+inline std::string Explanation::text() const {
+    std::string lines = "nearest by '" + field + "'";
+    if (exact) {
+        lines += ", exact";
+    } else if (recall > 0) {
+        lines += ", recall " + detail::rounded(recall);
+    }
+    if (condition) lines += ", with a condition";
+    for (const SegmentExplanation& segment : segments) {
+        lines += "\n  segment " + std::to_string(segment.segment) + (segment.sealed ? " (sealed, " : " (writing, ") +
+                 std::string(segment.plan.index) + "): " + detail::way_text(segment);
+    }
+    return lines;
+}
+
+}  // namespace kith::inline v0_single
 
 // kith/collection/record_codec.hpp — typed records to the engine's bytes and back.
 
@@ -4084,13 +4201,7 @@ public:
             detail::decode_row<S>(*engine_, view, slot, candidate);
             return evaluate(*condition_, candidate);
         };
-        detail::SearchRequest request;
-        request.vector_field = VectorField;
-        request.query = query_.data();
-        request.limit = limit_;
-        request.ef_search = ef_search_;
-        request.recall = recall_.value_or(request.recall);
-        request.exact = exact_ || recall_ == 1.0;
+        detail::SearchRequest request = unconditional();
         request.accept = condition_.has_value() ? &accept : nullptr;
         std::vector<Hit<Record>> hits;
         for (const detail::Found& found : engine_->search(*snapshot, request)) {
@@ -4101,7 +4212,38 @@ public:
         return hits;
     }
 
+    /// What run() would do in each segment, and why.
+    /// Throws: as run().
+    [[nodiscard]] Explanation explain() const {
+        check();
+        const auto open = engine_->enter();
+        const auto snapshot = engine_->snapshot();
+        const detail::SearchRequest request = unconditional();
+        Explanation explanation{std::string(Attribute::name),
+                                ef_search_.has_value() ? 0 : request.recall,
+                                request.exact,
+                                condition_.has_value(),
+                                {}};
+        SearchScratch scratch;
+        for (const detail::SegmentView& view : snapshot->segments) {
+            explanation.segments.push_back({view.segment->id(), view.segment->sealed(), view.live(),
+                                            detail::SegmentSearch(request, view, scratch).plan()});
+        }
+        return explanation;
+    }
+
 private:
+    [[nodiscard]] detail::SearchRequest unconditional() const {
+        detail::SearchRequest request;
+        request.vector_field = VectorField;
+        request.query = query_.data();
+        request.limit = limit_;
+        request.ef_search = ef_search_;
+        request.recall = recall_.value_or(request.recall);
+        request.exact = exact_ || recall_ == 1.0;
+        return request;
+    }
+
     void check() const {
         if (limit_ == 0) raise(Errc::invalid_argument, "limit is 0; ask for at least 1 record");
         if (recall_.has_value() && ef_search_.has_value()) {
@@ -4866,10 +5008,12 @@ public:
             const std::size_t sample = std::min<std::size_t>(count, largest_sample);
             Training training;
             training.threads = threads;
-            codes_.train({rows.row(0), sample, rows.dim(), rows.stride()}, training);
+            std::vector<float> floats;
+            codes_.train(rows.matrix(sample, floats), training);
         }
         ScratchMemory scratch;
-        while (codes_.size() < count) codes_.append(rows.row(codes_.size()), scratch);
+        std::vector<float> floats(rows.dim());
+        while (codes_.size() < count) codes_.append(rows.floats(codes_.size(), floats.data()), scratch);
         inner_.insert(codes_.view(), count, threads);
     }
 
@@ -6415,6 +6559,20 @@ struct Kernels {
     Block block = nullptr;
 };
 
+namespace detail {
+
+/// How many gathered rows are fetched ahead of the one being scored: a row comes from memory in the time it takes to
+/// score a few long ones or many short ones. Measured at 64 to 256 bytes a row: a fifth to a third more than 8 rows
+/// ahead; 192 lines bring no more, and from 256 bytes on less.
+[[gnu::always_inline]] constexpr std::size_t rows_ahead(std::size_t row_bytes) noexcept {
+    constexpr std::size_t lines_ahead = 96;
+    constexpr std::size_t fewest = 8;
+    const std::size_t rows = lines_ahead / ((row_bytes + 63) / 64);
+    return rows < fewest ? fewest : rows;
+}
+
+}  // namespace detail
+
 }  // namespace kith::inline v0_single
 
 // kith/distance/l2.hpp — the squared Euclidean distance.
@@ -6515,41 +6673,46 @@ consteval unsigned build_features() noexcept {
 
 using ThisBuild = BuildFlags<build_features()>;
 
-/// What portable kernels sum the terms of T in. One of 16 sums of integers fits 32 bits, all of them need 64.
-template <Number T>
-using PortableTerm = std::conditional_t<std::integral<T>, std::int32_t, float>;
-template <Number T>
-using PortableTotal = std::conditional_t<std::integral<T>, std::int64_t, float>;
-
-/// The distance of one row.
+/// The distance of one row of floats, of four bytes or two.
 template <class M, class T, class Flags>
-    requires SumMetric<M, T>
-float portable_distance(const QueryElement<T>* a, const T* b, std::size_t dim) noexcept {
-    using Term = PortableTerm<T>;
-    using Total = PortableTotal<T>;
-    const auto term = [&](std::size_t i) { return M::term(static_cast<Term>(a[i]), static_cast<Term>(b[i])); };
+    requires SumMetric<M, T> && std::same_as<QueryElement<T>, float>
+float portable_distance(const float* a, const T* b, std::size_t dim) noexcept {
+    const auto term = [&](std::size_t i) { return M::term(a[i], static_cast<float>(b[i])); };
     // Four registers of SSE. With 32 lanes g++ 12 is 2 to 4 times slower below 128 elements.
     constexpr std::size_t lanes = 16;
     constexpr std::size_t short_lanes = 4;
-    Term sums[lanes] = {};
+    float sums[lanes] = {};
     std::size_t i = 0;
     for (; i + lanes <= dim; i += lanes) {
         for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += term(i + lane);
     }
-    Term short_sums[short_lanes] = {};
+    float short_sums[short_lanes] = {};
     for (; i + short_lanes <= dim; i += short_lanes) {
         for (std::size_t lane = 0; lane < short_lanes; ++lane) short_sums[lane] += term(i + lane);
     }
-    Total rest = 0;
+    float rest = 0;
     for (; i < dim; ++i) rest += term(i);
 
-    Total totals[lanes];
-    for (std::size_t lane = 0; lane < lanes; ++lane) totals[lane] = sums[lane];
     for (std::size_t half = lanes / 2; half >= short_lanes; half /= 2) {
-        for (std::size_t lane = 0; lane < half; ++lane) totals[lane] += totals[lane + half];
+        for (std::size_t lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
     }
-    for (std::size_t lane = 0; lane < short_lanes; ++lane) totals[lane] += short_sums[lane];
-    return static_cast<float>(((totals[0] + totals[2]) + (totals[1] + totals[3])) + rest);
+    for (std::size_t lane = 0; lane < short_lanes; ++lane) sums[lane] += short_sums[lane];
+    return ((sums[0] + sums[2]) + (sums[1] + sums[3])) + rest;
+}
+
+/// The distance of one row of integers. Their sum may be reordered, so the compiler needs no help.
+template <class M, class T, class Flags>
+    requires SumMetric<M, T> && std::integral<T>
+float portable_distance(const T* a, const T* b, std::size_t dim) noexcept {
+    constexpr std::size_t longest = 32768;  // terms that a sum of 32 bits holds
+    std::int64_t total = 0;
+    for (std::size_t begin = 0; begin < dim; begin += longest) {
+        const std::size_t end = begin + longest < dim ? begin + longest : dim;
+        std::int32_t sum = 0;
+        for (std::size_t i = begin; i < end; ++i) sum += M::term(std::int32_t{a[i]}, std::int32_t{b[i]});
+        total += sum;
+    }
+    return static_cast<float>(total);
 }
 
 /// The bits set in a word, by the processor's instruction where the build has one.
@@ -6587,7 +6750,7 @@ float portable_distance(const T* a, const T* b, std::size_t dim) noexcept {
 template <class M, class T, class Flags>
 void portable_slots(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim, const Slot* slots,
                     std::size_t count, float* out) noexcept {
-    constexpr std::size_t ahead = 8;
+    const std::size_t ahead = rows_ahead(dim * sizeof(T));
     constexpr std::size_t elements_a_line = 64 / sizeof(T);
     constexpr std::size_t longest = 16 * elements_a_line;  // the processor's own prefetcher follows from there
     const std::size_t fetched = dim < longest ? dim : longest;
@@ -7198,10 +7361,7 @@ public:
         check_quantized_dim(dim);
         std::vector<float> mean(dim);
         if (!reader.f32s(mean)) raise(Errc::corrupt, "quantizer: the mean ends early");
-        for (const float element : mean) {
-            if (!(std::abs(element) <= longest_vector))
-                raise(Errc::corrupt, "quantizer: an element of the mean is no length");
-        }
+        check_mean(mean);
         return Centring(std::move(mean));
     }
 
@@ -7374,7 +7534,8 @@ private:
         const float factor = std::same_as<M, Cosine> ? inverse_norm(vector, dim()) : 1.0F;
         const auto top = static_cast<float>(largest);
         float scale = kernels_.encode(vector, factor, mean_.data(), dim(), top, steps);
-        if (!(scale * top <= static_cast<float>(longest_vector))) {  // squares of such elements could be infinite
+        // The sum of the squares of such elements could be infinite.
+        if (!(scale * top * std::sqrt(static_cast<float>(dim())) <= static_cast<float>(longest_vector))) {
             const auto shorter = static_cast<float>(compared_factor<M>(vector, dim()));
             scale = kernels_.encode(vector, shorter, mean_.data(), dim(), top, steps);
         }
@@ -7618,6 +7779,20 @@ struct HnswBase<P, void> : HnswOverRows<P> {};
 /// best are compared again by their full vectors: Hnsw<HnswParams{.max_links = 16}, Sq8>.
 template <HnswParams P = HnswParams{}, class Q = void>
 struct Hnsw : detail::HnswBase<P, Q> {};
+
+namespace detail {
+
+/// Below so many elements codes save little and lose much.
+inline constexpr std::size_t coded_from_dim = 32;
+
+}  // namespace detail
+
+/// The index that a vector of `dim` elements gets when its schema names none: a graph, over codes of 4 bits an element
+/// where the vectors are long enough for them. On the sets that docs/benchmarks.md names it answers most queries a
+/// second of all that take at most 1.2 times the bytes of a float graph. Few vectors are compared one by one, whatever
+/// the index.
+template <std::size_t dim>
+using AutoIndex = std::conditional_t<(dim < detail::coded_from_dim), Hnsw<>, Hnsw<HnswParams{}, Sq4>>;
 
 }  // namespace kith::inline v0_single
 
@@ -7945,7 +8120,7 @@ public:
 
     /// Elements from one row to the next. On disk: never change.
     [[nodiscard]] static constexpr std::size_t stride_for(std::size_t dim) noexcept {
-        constexpr std::size_t long_row = 256;
+        constexpr std::size_t long_row = 512;
         const std::size_t bytes = elements_for<T>(dim) * sizeof(T) + (is_cosine ? sizeof(float) : 0);
         const std::size_t unit = bytes >= long_row ? 64 : 16;
         return (bytes + unit - 1) / unit * unit / sizeof(T);
@@ -7974,6 +8149,37 @@ public:
     /// Writes the vector of a slot as floats, exactly. Shape: `out` has room for dim().
     void decode(Slot slot, float* out) const noexcept { decode_elements(row(slot), dim_, out); }
 
+    /// The vector of a slot as floats: in place where rows are made of those, else in `buffer`, which has room for
+    /// dim().
+    [[nodiscard]] const float* floats(Slot slot, float* buffer) const noexcept {
+        if constexpr (std::same_as<T, float>) {
+            static_cast<void>(buffer);
+            return row(slot);
+        } else {
+            decode(slot, buffer);
+            return buffer;
+        }
+    }
+
+    /// The first `count` vectors as floats: in place, or in `buffer`. Throws: std::bad_alloc.
+    [[nodiscard]] MatrixView matrix(std::size_t count, std::vector<float>& buffer) const {
+        if constexpr (std::same_as<T, float>) {
+            static_cast<void>(buffer);
+            return {data_, count, dim_, stride_};
+        } else {
+            buffer.resize(count * dim_);
+            for (std::size_t at = 0; at < count; ++at) decode(static_cast<Slot>(at), &buffer[at * dim_]);
+            return {buffer.data(), count, dim_, dim_};
+        }
+    }
+
+    /// 1 / ‖row‖, as write_row found it. Requires: the metric is Cosine.
+    [[nodiscard]] float inverse_norm(Slot slot) const noexcept {
+        float inverse = 0;
+        std::memcpy(&inverse, row(slot) + elements_for<T>(dim_), sizeof(inverse));
+        return inverse;
+    }
+
     /// Scores rows against `query`, which must live as long as the scorer.
     [[nodiscard]] auto scorer(const float* query, ScratchMemory& scratch) const noexcept(takes_floats) {
         if constexpr (takes_floats) {
@@ -7988,15 +8194,13 @@ public:
 
     /// Scores rows against the row of `slot`.
     [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory& scratch) const noexcept(std::same_as<Query, T>) {
-        float inverse_norm = 0;
-        if constexpr (is_cosine) std::memcpy(&inverse_norm, row(slot) + elements_for<T>(dim_), sizeof(inverse_norm));
+        float norm = 0;
+        if constexpr (is_cosine) norm = inverse_norm(slot);
         if constexpr (std::same_as<Query, T>) {
             static_cast<void>(scratch);
-            return scorer_with(row(slot), inverse_norm);
+            return scorer_with(row(slot), norm);
         } else {
-            auto* const floats = scratch.take_array<float>(dim_);
-            decode(slot, floats);
-            return scorer_with(floats, inverse_norm);
+            return scorer_with(floats(slot, scratch.take_array<float>(dim_)), norm);
         }
     }
 
@@ -8211,11 +8415,8 @@ public:
         const Slot allowed = params.allowed.count_allowed();
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (limit == 0) return 0;
-        // A walk that ends by distance expands a hundred nodes or two, whatever it might keep.
-        const std::size_t ef = params.stretch > 0 ? std::min<std::size_t>(params.ef_search, 100) : params.ef_search;
-        if (scan_is_cheaper(allowed, count, std::max(limit, ef))) {
-            return search_exact(query, params, scratch, out);
-        }
+        const SearchWay way = way_of(params, allowed);
+        if (way != SearchWay::indexed) return search_exact(query, params, scratch, out);
         const Slot indexed = std::min(index_.size(), count);
         SearchParams walk = params;
         walk.limit = limit;
@@ -8231,6 +8432,11 @@ public:
         return best.sorted().size();
     }
 
+    [[nodiscard]] SearchPlan plan(const SearchParams& params) const noexcept override {
+        return {Tag::name, way_of(params, params.allowed.count_allowed()),
+                std::min(index_.size(), params.allowed.count()), calibrated(), params};
+    }
+
     std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch& scratch,
                              Neighbor* out) const override {
         TopK best(std::span(out, std::min<std::size_t>(params.limit, params.allowed.count())));
@@ -8243,17 +8449,16 @@ public:
         if constexpr (!ladder.empty()) {
             if (count == 0 || count == calibrated()) return;
             SearchScratch scratch;
-            std::vector<float> question(rows_.dim());
+            std::vector<float> floats(dim());
             const auto exact = [&](Slot slot, std::size_t limit, Neighbor* out) {
-                vector(slot, question.data());
-                return search_exact(question.data(), {limit, 1, BitsetView(count)}, scratch, out);
+                return search_exact(rows_.view().floats(slot, floats.data()), {limit, 1, BitsetView(count)}, scratch,
+                                    out);
             };
             const auto walk = [&](Slot slot, Slot absent, std::size_t limit, float effort, Neighbor* out) {
                 SearchParams params{limit, 1, BitsetView(count)};
                 Tag::template try_as_hard<M>(effort, params);
                 params.absent = absent;
-                vector(slot, question.data());
-                return index_.search(rows_.view(), question.data(), params, scratch, out);
+                return index_.search(rows_.view(), rows_.view().floats(slot, floats.data()), params, scratch, out);
             };
             auto curve =
                 std::make_unique<Calibration>(Calibration{count, detail::calibrate(count, ladder, exact, walk)});
@@ -8314,6 +8519,15 @@ private:
             raise(Errc::corrupt, "recall curve: ends at offset " + std::to_string(image.size()));
         }
         return image.subspan(RecallCurve::image_bytes);
+    }
+
+    [[nodiscard]] SearchWay way_of(const SearchParams& params, Slot allowed) const noexcept {
+        if constexpr (ladder.empty()) return SearchWay::compare_all;
+        // A walk that ends by distance expands a hundred nodes or two, whatever it might keep.
+        const std::size_t ef = params.stretch > 0 ? std::min<std::size_t>(params.ef_search, 100) : params.ef_search;
+        const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
+        if (scan_is_cheaper(allowed, params.allowed.count(), std::max(limit, ef))) return SearchWay::scan_cheaper;
+        return index_.size() == 0 ? SearchWay::not_indexed : SearchWay::indexed;
     }
 
     /// A walk expands about ef / (share of allowed) nodes. Each costs as much as `rows_a_node` rows read in order.
@@ -9205,8 +9419,8 @@ EngineSchema engine_schema() {
     const auto add = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
         using Attribute = typename S::template VectorAttribute<I>;
         using Metric = typename Attribute::Metric;
-        using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>, Hnsw<>,
-                                         typename Attribute::Index>;
+        using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>,
+                                         AutoIndex<Attribute::dim>, typename Attribute::Index>;
         schema.vectors.push_back(
             {Attribute::name, Attribute::dim, &make_vector_index<Metric, Index>, &map_vector_index<Metric, Index>});
     };
@@ -10264,10 +10478,11 @@ inline constexpr bool is_product_rows = std::same_as<typename MetricOf<R>::type,
 /// Writes the vector of a row as lists see it: of length one under Cosine, as it is otherwise.
 template <class R>
 void prepare_row(const R& rows, Slot slot, float* out) noexcept {
-    const float* const row = rows.row(slot);
-    float scale = 1;
-    if constexpr (is_cosine_rows<R>) std::memcpy(&scale, row + rows.dim(), sizeof(scale));
-    for (std::size_t d = 0; d < rows.dim(); ++d) out[d] = row[d] * scale;
+    rows.decode(slot, out);
+    if constexpr (is_cosine_rows<R>) {
+        const float scale = rows.inverse_norm(slot);
+        for (std::size_t d = 0; d < rows.dim(); ++d) out[d] *= scale;
+    }
 }
 
 /// The numbers beside each code of a block, before they are rounded.
@@ -11268,7 +11483,7 @@ namespace kith::inline v0_single {
 namespace detail {
 
 /// A query of floats against rows of T; `offset` is added to each distance.
-template <Element T>
+template <v0::Element T>
 class Float16Scorer {
 public:
     Float16Scorer(const Kernels<T>& kernels, const float* query, const T* rows, std::size_t stride, std::size_t dim,
@@ -11303,7 +11518,7 @@ private:
 };
 
 // code = element:16 bits × dim, zeros up to code_bytes(); Cosine: of the vector divided by its length.
-template <class M, Element T>
+template <class M, v0::Element T>
 class Float16Codec {
     static constexpr bool is_cosine = std::same_as<M, Cosine>;
     using ProductMetric = std::conditional_t<is_cosine, InnerProduct, M>;

@@ -137,9 +137,20 @@ template <class Terms>
 void score_block(const typename Terms::Query* query, const typename Terms::Element* rows, std::size_t stride,
                  std::size_t dim, std::size_t count, float* out) noexcept {
     // One row after the other is one stream, which the processor's prefetcher follows as fast as memory goes: 34 to 41
-    // GB/s measured from 100 to 768 dimensions, against 20 to 38 for four rows at once.
-    for (std::size_t i = 0; i < count; ++i) {
-        const typename Terms::Element* row = rows + i * stride;
+    // GB/s measured from 100 to 768 dimensions, against 20 to 38 for four rows at once. Four rows of two lines at most
+    // are hardly more than one, and summing four registers at once doubles the rate in the caches.
+    using Element = typename Terms::Element;
+    constexpr std::size_t short_row = 128;
+    std::size_t i = 0;
+    if (dim * sizeof(Element) <= short_row) {
+        for (; i + 4 <= count; i += 4) {
+            const Element* const first = rows + i * stride;
+            const Element* const group[4] = {first, first + stride, first + 2 * stride, first + 3 * stride};
+            score_group<Terms, 4>(query, group, dim, out + i);
+        }
+    }
+    for (; i < count; ++i) {
+        const Element* const row = rows + i * stride;
         score_group<Terms, 1>(query, &row, dim, out + i);
     }
 }

@@ -134,7 +134,7 @@ public:
 
     /// Elements from one row to the next. On disk: never change.
     [[nodiscard]] static constexpr std::size_t stride_for(std::size_t dim) noexcept {
-        constexpr std::size_t long_row = 256;
+        constexpr std::size_t long_row = 512;
         const std::size_t bytes = elements_for<T>(dim) * sizeof(T) + (is_cosine ? sizeof(float) : 0);
         const std::size_t unit = bytes >= long_row ? 64 : 16;
         return (bytes + unit - 1) / unit * unit / sizeof(T);
