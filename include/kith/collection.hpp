@@ -5,6 +5,7 @@
 #include "kith/collection/collection.hpp"
 #include "kith/collection/explanation.hpp"
 #include "kith/collection/hit.hpp"
+#include "kith/collection/nearest_many_query.hpp"
 #include "kith/collection/nearest_query.hpp"
 #include "kith/collection/options.hpp"
 #include "kith/collection/record_range.hpp"

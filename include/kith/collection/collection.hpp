@@ -4,6 +4,7 @@
 #include "kith/collection/assign.hpp"
 #include "kith/collection/engine.hpp"
 #include "kith/collection/hit.hpp"
+#include "kith/collection/nearest_many_query.hpp"
 #include "kith/collection/nearest_query.hpp"
 #include "kith/collection/options.hpp"
 #include "kith/collection/record_codec.hpp"
@@ -161,6 +162,14 @@ public:
     template <auto Member>
     [[nodiscard]] auto nearest(std::span<const float> query) const {
         return NearestQuery<S, S::template vector_index<Member>>(*engine_, query);
+    }
+
+    /// Asks the same of many vectors at once: of a range of vectors of floats, or of a span of floats that holds whole
+    /// vectors one after the other; see NearestManyQuery.
+    /// Throws: Errc::invalid_argument for a vector of another dimension.
+    template <auto Member, class Queries>
+    [[nodiscard]] auto nearest_many(const Queries& queries) const {
+        return NearestManyQuery<S, S::template vector_index<Member>>(*engine_, queries);
     }
 
     /// Every record of this moment, for a range-based for loop.

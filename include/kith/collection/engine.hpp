@@ -66,11 +66,14 @@ public:
     /// Throws: Errc::closed, Errc::forked.
     [[nodiscard]] std::shared_lock<std::shared_mutex> enter() const;
 
-    /// Requires, for the four below: an enter() is held.
+    /// Requires, for the five below: an enter() is held.
     [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
     [[nodiscard]] std::optional<Located> locate(std::string_view key) const;
     [[nodiscard]] std::string row(const SegmentView& view, Slot slot) const;
     [[nodiscard]] std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request) const;
+    [[nodiscard]] std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, const SearchRequest& request,
+                                                              MatrixView queries, std::span<const Accept> accepts,
+                                                              unsigned threads) const;
 
     /// Links the records that are published when it is called into their graphs.
     void link();

@@ -78,13 +78,7 @@ public:
         };
         detail::SearchRequest request = unconditional();
         request.accept = condition_.has_value() ? &accept : nullptr;
-        std::vector<Hit<Record>> hits;
-        for (const detail::Found& found : engine_->search(*snapshot, request)) {
-            const detail::SegmentView* view = snapshot->find(found.id);
-            hits.push_back({detail::decode_record<S>(*engine_, *view, found.id.slot),
-                            Attribute::Metric::score(found.distance), found.distance});
-        }
-        return hits;
+        return hits_of(*snapshot, engine_->search(*snapshot, request));
     }
 
     /// What run() would do in each segment, and why.
@@ -108,6 +102,20 @@ public:
     }
 
 private:
+    template <class, std::size_t>
+    friend class NearestManyQuery;
+
+    [[nodiscard]] std::vector<Hit<Record>> hits_of(const detail::Snapshot& snapshot,
+                                                   const std::vector<detail::Found>& found) const {
+        std::vector<Hit<Record>> hits;
+        for (const detail::Found& one : found) {
+            const detail::SegmentView* view = snapshot.find(one.id);
+            hits.push_back({detail::decode_record<S>(*engine_, *view, one.id.slot),
+                            Attribute::Metric::score(one.distance), one.distance});
+        }
+        return hits;
+    }
+
     [[nodiscard]] detail::SearchRequest unconditional() const {
         detail::SearchRequest request;
         request.vector_field = VectorField;
@@ -120,6 +128,13 @@ private:
     }
 
     void check() const {
+        check_settings();
+        if (const auto problem = vector_problem(query_, vector_rules<typename Attribute::Metric>(Attribute::dim))) {
+            raise(Errc::invalid_argument, "query for field '" + std::string(Attribute::name) + "': " + *problem);
+        }
+    }
+
+    void check_settings() const {
         if (limit_ == 0) raise(Errc::invalid_argument, "limit is 0; ask for at least 1 record");
         if (recall_.has_value() && ef_search_.has_value()) {
             raise(Errc::invalid_argument, "recall and ef_search both say how hard to search; ask for one of them");
@@ -129,9 +144,6 @@ private:
                   "recall is " + std::to_string(*recall_) + "; it must be above 0 and at most 1");
         }
         if (ef_search_ == 0) raise(Errc::invalid_argument, "ef_search is 0; it must be at least 1");
-        if (const auto problem = vector_problem(query_, vector_rules<typename Attribute::Metric>(Attribute::dim))) {
-            raise(Errc::invalid_argument, "query for field '" + std::string(Attribute::name) + "': " + *problem);
-        }
     }
 
     const detail::Engine* engine_;  // the collection's

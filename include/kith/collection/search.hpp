@@ -9,7 +9,9 @@
 
 #include "kith/collection/record_id.hpp"
 #include "kith/collection/snapshot.hpp"
+#include "kith/core/matrix_view.hpp"
 #include "kith/core/neighbor.hpp"
+#include "kith/core/parallel.hpp"
 #include "kith/index/vector_index.hpp"
 
 #include <algorithm>
@@ -19,6 +21,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -105,6 +108,28 @@ public:
         }
     }
 
+    /// For each query, adds to out[i] what run() adds for it.
+    /// Requires: the request is exact, or accepts every record.
+    void run_many(MatrixView queries, std::span<SearchScratch* const> scratches, std::vector<std::vector<Found>>& out) {
+        BitsetView allowed = view_.allowed();
+        std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
+        if (request_.accept != nullptr) {
+            limit = std::min(limit, find_matches());
+            allowed = BitsetView(excluded_.data(), view_.count);
+        }
+        neighbors_.resize(queries.rows * limit);
+        std::vector<std::size_t> found(queries.rows);
+        if (const std::optional<SearchParams> params = params_for(limit, allowed)) {
+            index_.search_many(queries.data, queries.rows, *params, scratches, neighbors_.data(), found.data());
+        } else {
+            index_.search_exact_many(queries.data, queries.rows, {limit, 1, allowed}, scratches, neighbors_.data(),
+                                     found.data());
+        }
+        for (std::size_t at = 0; at < queries.rows; ++at) {
+            keep(std::span(neighbors_).subspan(at * limit, found[at]), out[at]);
+        }
+    }
+
     /// What run() would do, before any condition.
     [[nodiscard]] SearchPlan plan() const {
         const std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
@@ -154,25 +179,34 @@ private:
 
     /// Checks the condition on every record and scans those that match.
     void scan_matches(std::vector<Found>& out) {
-        std::vector<std::uint64_t> excluded((std::size_t{view_.count} + 63) / 64);
+        neighbors_.resize(std::min(request_.limit, find_matches()));
+        const SearchParams params{neighbors_.size(), 1, BitsetView(excluded_.data(), view_.count)};
+        neighbors_.resize(index_.search_exact(request_.query, params, scratch_, neighbors_.data()));
+        keep_first(neighbors_.size(), out);
+    }
+
+    /// Checks the condition on every record and excludes those that do not match; returns how many do.
+    std::size_t find_matches() {
+        excluded_.assign((std::size_t{view_.count} + 63) / 64, 0);
         const BitsetView allowed = view_.allowed();
         std::size_t matches = 0;
         for (Slot slot = 0; slot < view_.count; ++slot) {
             if (allowed.allows(slot) && (*request_.accept)(view_, slot)) {
                 ++matches;
             } else {
-                excluded[slot / 64] |= std::uint64_t{1} << (slot % 64);
+                excluded_[slot / 64] |= std::uint64_t{1} << (slot % 64);
             }
         }
-        neighbors_.resize(std::min(request_.limit, matches));
-        const SearchParams params{neighbors_.size(), 1, BitsetView(excluded.data(), view_.count)};
-        neighbors_.resize(index_.search_exact(request_.query, params, scratch_, neighbors_.data()));
-        keep_first(neighbors_.size(), out);
+        return matches;
     }
 
     void keep_first(std::size_t count, std::vector<Found>& out) {
-        for (std::size_t i = 0; i < std::min(count, neighbors_.size()); ++i) {
-            out.push_back({RecordId{view_.segment->id(), neighbors_[i].slot}, neighbors_[i].distance});
+        keep(std::span(neighbors_).first(std::min(count, neighbors_.size())), out);
+    }
+
+    void keep(std::span<const Neighbor> neighbors, std::vector<Found>& out) const {
+        for (const Neighbor& neighbor : neighbors) {
+            out.push_back({RecordId{view_.segment->id(), neighbor.slot}, neighbor.distance});
         }
     }
 
@@ -181,14 +215,44 @@ private:
     const VectorIndex& index_;
     SearchScratch& scratch_;
     std::vector<Neighbor> neighbors_;
+    std::vector<std::uint64_t> excluded_;  // by the condition, once find_matches() ran
 };
+
+/// Puts what the segments found in order, and keeps the first `limit`.
+inline void merge(std::vector<Found>& found, std::size_t limit) {
+    std::sort(found.begin(), found.end());
+    if (found.size() > limit) found.resize(limit);
+}
 
 /// The nearest `limit` records of the snapshot that the request accepts, nearest first; all where fewer exist.
 inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request, SearchScratch& scratch) {
     std::vector<Found> found;
     for (const SegmentView& view : snapshot.segments) SegmentSearch(request, view, scratch).run(found);
-    std::sort(found.begin(), found.end());
-    if (found.size() > request.limit) found.resize(request.limit);
+    merge(found, request.limit);
+    return found;
+}
+
+/// For each query what search() finds, by as many threads as there are scratches.
+/// Requires: the rows of `queries` follow one another. `accepts` is empty or holds the condition once a thread.
+inline std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, SearchRequest request, MatrixView queries,
+                                                   std::span<const Accept> accepts,
+                                                   std::span<SearchScratch* const> scratches) {
+    std::vector<std::vector<Found>> found(queries.rows);
+    if (accepts.empty() || request.exact) {
+        request.accept = accepts.empty() ? nullptr : &accepts[0];
+        for (const SegmentView& view : snapshot.segments) {
+            SegmentSearch(request, view, *scratches[0]).run_many(queries, scratches, found);
+        }
+        for (std::vector<Found>& one : found) merge(one, request.limit);
+    } else {
+        // How many candidates pass differs from query to query.
+        share_work(static_cast<unsigned>(scratches.size()), queries.rows, [&](std::size_t at, unsigned thread) {
+            SearchRequest one = request;
+            one.query = queries.row(at);
+            one.accept = &accepts[thread];
+            found[at] = search(snapshot, one, *scratches[thread]);
+        });
+    }
     return found;
 }
 

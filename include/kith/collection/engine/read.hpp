@@ -3,6 +3,8 @@
 
 #include "kith/collection/engine.hpp"
 
+#include <deque>
+
 namespace kith::inline v0::detail {
 
 inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore opened)
@@ -82,6 +84,15 @@ inline std::string Engine::row(const SegmentView& view, Slot slot) const {
 inline std::vector<Found> Engine::search(const Snapshot& snapshot, const SearchRequest& request) const {
     const ScratchPool::Lease scratch(scratch_);
     return detail::search(snapshot, request, *scratch);
+}
+
+inline std::vector<std::vector<Found>> Engine::search_many(const Snapshot& snapshot, const SearchRequest& request,
+                                                           MatrixView queries, std::span<const Accept> accepts,
+                                                           unsigned threads) const {
+    std::deque<ScratchPool::Lease> leases;
+    std::vector<SearchScratch*> scratches;
+    for (unsigned thread = 0; thread < threads; ++thread) scratches.push_back(&*leases.emplace_back(scratch_));
+    return detail::search_many(snapshot, request, queries, accepts, scratches);
 }
 
 }  // namespace kith::inline v0::detail

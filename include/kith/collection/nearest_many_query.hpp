@@ -1,0 +1,146 @@
+// kith/collection/nearest_many_query.hpp — "which records are nearest", asked of many vectors at one moment.
+//
+// Each answer is the one NearestQuery gives. Together they cost less: they share threads, and where every record is
+// compared, the records are read once for many queries.
+//
+// Thread safety: none for a query; each thread asks its own. A query refers to its collection, which must outlive it.
+#pragma once
+
+#include "kith/collection/nearest_query.hpp"
+#include "kith/core/matrix_view.hpp"
+#include "kith/core/parallel.hpp"
+
+#include <concepts>
+#include <cstddef>
+#include <iterator>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kith::inline v0 {
+
+namespace detail {
+
+/// A range of vectors of floats.
+template <class V>
+concept VectorRange = requires(const V& vectors) {
+    { *std::begin(vectors) } -> std::convertible_to<std::span<const float>>;
+    std::end(vectors);
+};
+
+}  // namespace detail
+
+/// What Collection::nearest_many returns; nothing is searched before run(). The settings are those of NearestQuery.
+template <class S, std::size_t VectorField>
+class NearestManyQuery {
+    using Attribute = typename S::template VectorAttribute<VectorField>;
+    using One = NearestQuery<S, VectorField>;
+
+public:
+    using Record = typename S::Record;
+
+    /// Shape: `queries` holds whole vectors, one after the other.
+    NearestManyQuery(const detail::Engine& engine, std::span<const float> queries)
+        : one_(engine, {}), queries_(queries.begin(), queries.end()) {
+        if (queries.size() % Attribute::dim != 0) {
+            raise(Errc::invalid_argument, about("queries") + std::to_string(queries.size()) +
+                                              " elements are no number of vectors of " +
+                                              std::to_string(Attribute::dim));
+        }
+    }
+
+    NearestManyQuery(const detail::Engine& engine, const detail::VectorRange auto& queries) : one_(engine, {}) {
+        for (const std::span<const float> query : queries) {
+            if (query.size() != Attribute::dim) {
+                raise(Errc::invalid_argument, about_query(queries_.size() / Attribute::dim) + "has " +
+                                                  std::to_string(query.size()) + " elements; expected " +
+                                                  std::to_string(Attribute::dim));
+            }
+            queries_.insert(queries_.end(), query.begin(), query.end());
+        }
+    }
+
+    NearestManyQuery& limit(std::size_t count) noexcept {
+        one_.limit(count);
+        return *this;
+    }
+    NearestManyQuery& recall(double share) noexcept {
+        one_.recall(share);
+        return *this;
+    }
+    NearestManyQuery& ef_search(std::size_t count) noexcept {
+        one_.ef_search(count);
+        return *this;
+    }
+    NearestManyQuery& exact() noexcept {
+        one_.exact();
+        return *this;
+    }
+    NearestManyQuery& where(Condition<Record> condition) {
+        one_.where(std::move(condition));
+        return *this;
+    }
+
+    /// How many threads search, the caller's among them. Default: 1.
+    NearestManyQuery& threads(unsigned count) noexcept {
+        threads_ = count;
+        return *this;
+    }
+
+    /// For each query, in their order, what NearestQuery::run returns; all of one moment.
+    /// Throws: as NearestQuery::run, and Errc::invalid_argument for 0 threads or more than 1024.
+    [[nodiscard]] std::vector<std::vector<Hit<Record>>> run() const {
+        check();
+        const detail::Engine& engine = *one_.engine_;
+        const auto open = engine.enter();
+        const auto snapshot = engine.snapshot();
+        std::vector<Record> candidates(threads_);
+        std::vector<detail::Accept> accepts;
+        if (one_.condition_.has_value()) {
+            for (Record& candidate : candidates) {
+                accepts.emplace_back([&, decoded = &candidate](const detail::SegmentView& view, Slot slot) {
+                    detail::decode_row<S>(engine, view, slot, *decoded);
+                    return evaluate(*one_.condition_, *decoded);
+                });
+            }
+        }
+        const MatrixView queries{queries_.data(), count(), Attribute::dim, Attribute::dim};
+        const auto found = engine.search_many(*snapshot, one_.unconditional(), queries, accepts, threads_);
+        std::vector<std::vector<Hit<Record>>> hits(found.size());
+        share_work(threads_, found.size(),
+                   [&](std::size_t at, unsigned) { hits[at] = one_.hits_of(*snapshot, found[at]); });
+        return hits;
+    }
+
+private:
+    static constexpr unsigned most_threads = 1024;
+
+    [[nodiscard]] std::size_t count() const noexcept { return queries_.size() / Attribute::dim; }
+
+    static std::string about(const std::string& what) {
+        return what + " for field '" + std::string(Attribute::name) + "': ";
+    }
+    static std::string about_query(std::size_t number) { return about("query " + std::to_string(number)); }
+
+    void check() const {
+        one_.check_settings();
+        if (threads_ == 0 || threads_ > most_threads) {
+            raise(Errc::invalid_argument, "threads is " + std::to_string(threads_) + "; it must be between 1 and " +
+                                              std::to_string(most_threads));
+        }
+        const auto rules = vector_rules<typename Attribute::Metric>(Attribute::dim);
+        for (std::size_t at = 0; at < count(); ++at) {
+            const std::span<const float> query = std::span(queries_).subspan(at * Attribute::dim, Attribute::dim);
+            if (const auto problem = vector_problem(query, rules)) {
+                raise(Errc::invalid_argument, about_query(at) + *problem);
+            }
+        }
+    }
+
+    One one_;                     // the settings
+    std::vector<float> queries_;  // copies: the caller's may be gone when the query runs
+    unsigned threads_ = 1;
+};
+
+}  // namespace kith::inline v0
