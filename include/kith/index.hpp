@@ -1,6 +1,7 @@
 // kith/index.hpp — from a query to the nearest slots without reading them all.
 #pragma once
 
+#include "kith/index/batch_query.hpp"
 #include "kith/index/calibrate.hpp"
 #include "kith/index/candidate.hpp"
 #include "kith/index/code_memory.hpp"
@@ -10,6 +11,7 @@
 #include "kith/index/hnsw.hpp"
 #include "kith/index/ivf.hpp"
 #include "kith/index/ivf_candidates.hpp"
+#include "kith/index/product_batch.hpp"
 #include "kith/index/raw_rows.hpp"
 #include "kith/index/recall_curve.hpp"
 #include "kith/index/row_memory.hpp"
