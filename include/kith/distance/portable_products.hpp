@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace kith::inline v0 {
 
@@ -15,21 +16,40 @@ namespace detail {
 
 inline constexpr std::size_t portable_panel = 16;
 
+/// Four floats in a register of every processor that has any. Left to find them in loops over arrays of sums, g++ 12
+/// puts the sums in memory, at a fifth of the speed.
+using FourFloats [[gnu::vector_size(16)]] = float;
+
 /// `rows` rows against one panel.
 template <class Flags, std::size_t rows>
 void portable_product_tile(const float* from, std::size_t stride, const float* panel, std::size_t dim, float* out,
                            std::size_t out_stride) noexcept {
-    float sums[rows][portable_panel] = {};
+    constexpr std::size_t parts = portable_panel / 4;
+    FourFloats sums[rows][parts];
+#pragma GCC unroll 8
+    for (std::size_t row = 0; row < rows; ++row) {
+#pragma GCC unroll 8
+        for (std::size_t part = 0; part < parts; ++part) sums[row][part] = FourFloats{};
+    }
     for (std::size_t d = 0; d < dim; ++d) {
+        FourFloats elements[parts];
+#pragma GCC unroll 8
+        for (std::size_t part = 0; part < parts; ++part) {
+            std::memcpy(&elements[part], panel + d * portable_panel + part * 4, sizeof(FourFloats));
+        }
+#pragma GCC unroll 8
         for (std::size_t row = 0; row < rows; ++row) {
             const float element = from[row * stride + d];
-            for (std::size_t lane = 0; lane < portable_panel; ++lane) {
-                sums[row][lane] += element * panel[d * portable_panel + lane];
-            }
+#pragma GCC unroll 8
+            for (std::size_t part = 0; part < parts; ++part) sums[row][part] += element * elements[part];
         }
     }
+#pragma GCC unroll 8
     for (std::size_t row = 0; row < rows; ++row) {
-        for (std::size_t lane = 0; lane < portable_panel; ++lane) out[row * out_stride + lane] = sums[row][lane];
+#pragma GCC unroll 8
+        for (std::size_t part = 0; part < parts; ++part) {
+            std::memcpy(out + row * out_stride + part * 4, &sums[row][part], sizeof(FourFloats));
+        }
     }
 }
 

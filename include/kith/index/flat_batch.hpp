@@ -31,9 +31,6 @@ namespace detail {
 /// Queries that meet the rows together; more bring no more, and less of them is near.
 inline constexpr std::size_t widest_batch = 256;
 
-/// Fewer queries than these are scored pair by pair: the kernels of products work on a whole panel of queries.
-inline constexpr std::size_t fewest_for_products = 4;
-
 /// The next allowed slots from `begin` on, which is moved behind them; returns how many.
 /// Shape: `slots` has room for batch_rows.
 inline std::size_t next_slots(BitsetView allowed, Slot& begin, Slot* slots) noexcept {
@@ -77,7 +74,7 @@ void search_batch(const R& rows, const float* queries, std::size_t count, std::s
         }
         const std::span<BatchQuery<S>> asked(std::launder(memory), size);
         if constexpr (ProductRows<R>) {
-            if (size >= fewest_for_products) {
+            if (size >= ProductBatch<R, S>::fewest(isa)) {
                 meet_all(ProductBatch<R, S>(rows, floats, asked, scratch.lists, isa));
             } else {
                 meet_all(PairBatch<S>(asked));
