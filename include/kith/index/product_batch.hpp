@@ -52,9 +52,9 @@ class ProductBatch {
     static_assert(is_l2 || is_cosine || std::same_as<typename R::Metric, InnerProduct>);
 
 public:
-    /// Fewer queries than these are faster scored pair by pair: the kernels of products work on whole panels. Measured:
-    /// 7 where a panel is 32 queries, 4 where it is 16.
-    [[nodiscard]] static std::size_t fewest(Isa isa) noexcept { return (product_kernels(isa).panel + 3) / 4; }
+    /// Fewer queries than these are faster scored pair by pair, for the kernels of products work on whole panels.
+    /// Measured where a panel is 32 queries: seven pair by pair take 0.7 of the time, and the two ways meet near ten.
+    [[nodiscard]] static std::size_t fewest(Isa isa) noexcept { return product_kernels(isa).panel / 4; }
 
     /// Shape: `floats` holds the queries one after the other. Throws: std::bad_alloc while `scratch` grows.
     ProductBatch(const R& rows, const float* floats, std::span<BatchQuery<S>> queries, ScratchMemory& scratch, Isa isa)
