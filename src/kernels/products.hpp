@@ -174,8 +174,29 @@ void nearest_words(const float* vector, const float* codebooks, const float* hal
 }
 
 template <class A>
+std::size_t reached(const float* products, std::size_t stride, std::size_t rows, const float* scales,
+                    const float* shifts, const float* least, std::size_t count, std::uint32_t* at) noexcept {
+    constexpr std::size_t width = Floats<A>::size;
+    std::size_t found = 0;
+    for (std::size_t row = 0; row < rows; ++row) {
+        const float* const row_products = products + row * stride;
+        const Floats<A> scale(scales[row]), shift(shifts[row]);
+        for (std::size_t first = 0; first < count; first += width) {
+            const auto below = load<A>(row_products + first) * scale - shift < load<A>(least + first);
+            if (xsimd::all(below)) continue;
+            bool is_below[width];
+            below.store_unaligned(is_below);
+            for (std::size_t lane = 0; lane < width; ++lane) {
+                if (!is_below[lane]) at[found++] = static_cast<std::uint32_t>(row * stride + first + lane);
+            }
+        }
+    }
+    return found;
+}
+
+template <class A>
 ProductKernels make_product_kernels() noexcept {
-    return {2 * Floats<A>::size, products<A>, nearest<A>, words<A>, nearest_words<A>};
+    return {2 * Floats<A>::size, products<A>, nearest<A>, words<A>, nearest_words<A>, reached<A>};
 }
 
 }  // namespace detail

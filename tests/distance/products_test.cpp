@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -63,6 +64,38 @@ TEST_CASE("products of rows and panels are the true ones, and the same in any co
             CHECK(wrong == 0);
             CHECK(moved == 0);
         }
+    }
+}
+
+TEST_CASE("what products reach is found in order, and what is no number is below nothing") {
+    kith::SplitMix64 random(3);
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    for (const Isa isa : kith_test::available_isas()) {
+        const kith::ProductKernels kernels = kith::product_kernels(isa);
+        const std::size_t count = 3 * kernels.panel, stride = count + 5, rows = 13;
+        std::vector<float> products = random_floats(random, rows * stride);
+        for (float& value : products) value = std::round(value * 4);  // so that many are equal
+        const std::vector<float> scales = {1, 1, 2, 1, 0.5F, 1, 1, 1, 0, 0, 1, 1, 1};
+        const std::vector<float> shifts = {0, 1, 0, -1, 0, 0, 2, 0, -infinity, -infinity, 0, infinity, 0};
+        products[9 * stride + 4] = infinity;
+        products[10 * stride + 4] = std::numeric_limits<float>::quiet_NaN();
+        std::vector<float> least(count);
+        for (std::size_t v = 0; v < count; ++v) least[v] = static_cast<float>(v % 7) - 3;
+        least[0] = -infinity;
+        least[count - 1] = infinity;
+        std::vector<std::uint32_t> truth;
+        for (std::size_t row = 0; row < rows; ++row) {
+            for (std::size_t v = 0; v < count; ++v) {
+                if (!(products[row * stride + v] * scales[row] - shifts[row] < least[v])) {
+                    truth.push_back(static_cast<std::uint32_t>(row * stride + v));
+                }
+            }
+        }
+        std::vector<std::uint32_t> found(rows * count);
+        found.resize(kernels.reached(products.data(), stride, rows, scales.data(), shifts.data(), least.data(), count,
+                                     found.data()));
+        INFO(kith::name(isa));
+        CHECK(found == truth);
     }
 }
 

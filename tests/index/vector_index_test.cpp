@@ -76,6 +76,50 @@ TEMPLATE_TEST_CASE("An exact search is the naive search", "", kith::L2, kith::Co
     }
 }
 
+TEMPLATE_TEST_CASE("Many queries are answered as each of them alone, by any number of threads", "[threads]", kith::Flat,
+                   SmallHnsw, (kith::Hnsw<kith::HnswParams{8, 60}, kith::Sq4>)) {
+    Clusters clusters(dim);
+    const Points<kith::L2> points(dim, clusters.make(3000));
+    const auto index = index_of<kith::L2, TestType>(points);
+    index->index_up_to(2800, 1);  // the others are scanned
+    Exclusions few(points.count()), most(points.count());
+    for (Slot slot = 0; slot < points.count(); ++slot) {
+        if (slot % 7 == 3) few.exclude(slot);
+        if (slot % 50 != 3) most.exclude(slot);
+    }
+    const std::vector<float> queries = clusters.make(70);
+    const auto check = [&](std::size_t count, std::size_t threads, const SearchParams& params) {
+        std::vector<SearchScratch> scratches(threads);
+        std::vector<SearchScratch*> each;
+        for (SearchScratch& scratch : scratches) each.push_back(&scratch);
+        const std::size_t width = std::min<std::size_t>(params.limit, params.allowed.count());
+        std::vector<Neighbor> together(count * width), exactly(count * width);
+        std::vector<std::size_t> found(count), found_exactly(count);
+        index->search_many(queries.data(), count, params, each, together.data(), found.data());
+        index->search_exact_many(queries.data(), count, params, each, exactly.data(), found_exactly.data());
+        std::size_t wrong = 0;
+        for (std::size_t at = 0; at < count; ++at) {
+            const auto answer_in = [&](const std::vector<Neighbor>& all, std::size_t size) {
+                const auto begin = all.begin() + static_cast<std::ptrdiff_t>(at * width);
+                return std::vector<Neighbor>(begin, begin + static_cast<std::ptrdiff_t>(size));
+            };
+            wrong += answer_in(together, found[at]) != ask(*index, &queries[at * dim], params);
+            wrong += answer_in(exactly, found_exactly[at]) != ask_exactly(*index, &queries[at * dim], params);
+        }
+        CHECK(wrong == 0);
+    };
+    for (const BitsetView allowed :
+         {BitsetView(points.count()), few.view(), most.view(), BitsetView(100), BitsetView()}) {
+        for (const std::size_t threads : {1U, 3U}) {
+            check(70, threads, {10, 40, allowed});
+            check(2, threads, {10, 40, allowed});  // rows are shared among three
+            check(0, threads, {10, 40, allowed});
+        }
+        check(20, 2, {500, 40, allowed});
+        check(20, 2, {0, 40, allowed});
+    }
+}
+
 TEST_CASE("An exact search asks of its rows what the concept says and no more") {
     const kith_test::ArchetypeRows rows(0);
     kith::FlatIndex<kith_test::ArchetypeRows> index;

@@ -97,9 +97,29 @@ void portable_nearest_words(const float* vector, const float* codebooks, const f
 }
 
 template <class Flags>
+std::size_t portable_reached(const float* products, std::size_t stride, std::size_t rows, const float* scales,
+                             const float* shifts, const float* least, std::size_t count, std::uint32_t* at) noexcept {
+    constexpr std::size_t lanes = portable_panel;
+    std::size_t found = 0;
+    for (std::size_t row = 0; row < rows; ++row) {
+        for (std::size_t first = 0; first < count; first += lanes) {
+            const float* product = products + row * stride + first;
+            std::uint32_t reached = 0;
+            for (std::size_t lane = 0; lane < lanes; ++lane) {
+                reached |= product[lane] * scales[row] - shifts[row] < least[first + lane] ? 0U : 1U << lane;
+            }
+            for (std::size_t lane = 0; reached != 0; ++lane, reached >>= 1) {
+                if ((reached & 1U) != 0) at[found++] = static_cast<std::uint32_t>(row * stride + first + lane);
+            }
+        }
+    }
+    return found;
+}
+
+template <class Flags>
 constexpr ProductKernels portable_product_kernels() noexcept {
-    return {portable_panel, portable_products<Flags>, portable_nearest<Flags>, portable_words<Flags>,
-            portable_nearest_words<Flags>};
+    return {portable_panel,        portable_products<Flags>,      portable_nearest<Flags>,
+            portable_words<Flags>, portable_nearest_words<Flags>, portable_reached<Flags>};
 }
 
 }  // namespace detail

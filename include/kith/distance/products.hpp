@@ -36,11 +36,19 @@ struct ProductKernels {
                                   std::size_t subvectors, std::size_t sub_dim, std::size_t words,
                                   std::uint8_t* out) noexcept;
 
+    /// Writes where products[r · stride + v] · scales[r] − shifts[r] is not below least[v]: the numbers r · stride + v,
+    /// rising; returns how many. What is no number is not below anything.
+    /// Requires: count is a multiple of `panel`. Shape: `at` has room for rows · count.
+    using Reached = std::size_t (*)(const float* products, std::size_t stride, std::size_t rows, const float* scales,
+                                    const float* shifts, const float* least, std::size_t count,
+                                    std::uint32_t* at) noexcept;
+
     std::size_t panel = 0;
     Products products = nullptr;
     Nearest nearest = nullptr;
     Words words = nullptr;
     NearestWords nearest_words = nullptr;
+    Reached reached = nullptr;
 };
 
 }  // namespace kith::inline v0

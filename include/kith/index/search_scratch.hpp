@@ -20,12 +20,13 @@ namespace kith::inline v0 {
 struct SearchScratch {
     ScratchMemory query;  // the prepared query
     VisitedSet visited;
-    CandidatePool pool;               // the beam
-    std::vector<Candidate> frontier;  // with exclusions: what is still to expand, a heap with the nearest on top
-    std::vector<Neighbor> neighbors;  // answers of the graph, before those of the scan join them
-    ScratchMemory lists;              // IVF: distances of the lists, tables, blocks
-    IvfCandidates candidates;         // IVF: the best by their codes
-    std::vector<Neighbor> coarse;     // answers by codes, before they are compared by their vectors
+    CandidatePool pool;                // the beam
+    std::vector<Candidate> frontier;   // with exclusions: what is still to expand, a heap with the nearest on top
+    std::vector<Neighbor> neighbors;   // answers of the graph, before those of the scan join them
+    ScratchMemory lists;               // IVF: distances of the lists, tables, blocks
+    IvfCandidates candidates;          // IVF: the best by their codes
+    std::vector<Neighbor> coarse;      // answers by codes, before they are compared by their vectors
+    std::vector<ScratchMemory> batch;  // the prepared queries of a batch
 };
 
 }  // namespace kith::inline v0

@@ -9,12 +9,14 @@
 #include "kith/core/bitset_view.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/neighbor.hpp"
+#include "kith/core/parallel.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/core/top_k.hpp"
 #include "kith/index/calibrate.hpp"
 #include "kith/index/flat.hpp"
 #include "kith/index/recall_curve.hpp"
 #include "kith/index/row_memory.hpp"
+#include "kith/index/search_many.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/index/search_plan.hpp"
 #include "kith/index/search_scratch.hpp"
@@ -102,6 +104,25 @@ public:
         TopK best(std::span(out, std::min<std::size_t>(params.limit, params.allowed.count())));
         detail::scan(rows_.view().scorer(query, scratch.query), 0, params.allowed.count(), params.allowed, best);
         return best.sorted().size();
+    }
+
+    void search_many(const float* queries, std::size_t count, const SearchParams& params,
+                     std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const override {
+        if (way_of(params, params.allowed.count_allowed()) != SearchWay::indexed) {
+            search_exact_many(queries, count, params, scratches, out, found);
+            return;
+        }
+        const std::size_t width = std::min<std::size_t>(params.limit, params.allowed.count());
+        share_work(static_cast<unsigned>(scratches.size()), count, [&](std::size_t at, unsigned thread) {
+            found[at] = search(queries + at * dim(), params, *scratches[thread], out + at * width);
+        });
+    }
+
+    void search_exact_many(const float* queries, std::size_t count, const SearchParams& params,
+                           std::span<SearchScratch* const> scratches, Neighbor* out,
+                           std::size_t* found) const override {
+        const std::size_t width = std::min<std::size_t>(params.limit, params.allowed.count());
+        detail::search_batch_in_threads(rows_.view(), queries, count, width, params.allowed, scratches, out, found);
     }
 
     void calibrate() override {

@@ -4,7 +4,7 @@
 // them all through this seam, which costs one virtual call a query or a batch, never one a distance.
 //
 // Thread safety: append, truncate and rows belong to one writer. index_up_to may run beside it, one call at a time.
-// indexed, vector, search, search_exact and score may be called by any number of threads beside both, for slots
+// indexed, vector, score and the searches may be called by any number of threads beside both, for slots
 // whose append happened before the call. No search waits for anyone.
 #pragma once
 
@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <span>
 
 namespace kith::inline v0 {
 
@@ -71,6 +72,22 @@ public:
     /// As search, with every allowed slot compared.
     virtual std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch& scratch,
                                      Neighbor* out) const = 0;
+
+    /// What search() answers to each of `count` queries, the same to the last bit, by as many threads as there are
+    /// scratches. found[i] is what it returns for query i.
+    /// Requires: there is a scratch.
+    /// Shape: `queries` holds count · dim() elements; the answers to query i begin at out + i · width, where width is
+    ///        min(params.limit, params.allowed.count()) and `out` has room for count · width.
+    /// Throws: std::bad_alloc.
+    /// Cost: where every row is compared, the rows are read once for 256 queries.
+    virtual void search_many(const float* queries, std::size_t count, const SearchParams& params,
+                             std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const = 0;
+
+    /// As search_many, with every allowed slot compared. Fewer queries than threads are answered one after the other,
+    /// each by all threads.
+    virtual void search_exact_many(const float* queries, std::size_t count, const SearchParams& params,
+                                   std::span<SearchScratch* const> scratches, Neighbor* out,
+                                   std::size_t* found) const = 0;
 
     /// Measures what recall each effort gives, for tuned(). Cost: 200 exact searches and some 5000 indexed ones.
     /// Thread safety: as index_up_to, and not beside it. Throws: std::bad_alloc.
