@@ -915,7 +915,7 @@ inline constexpr Slot no_slot = 0xffffffff;
 // them all through this seam, which costs one virtual call a query or a batch, never one a distance.
 //
 // Thread safety: append, truncate and rows belong to one writer. index_up_to may run beside it, one call at a time.
-// indexed, vector, search, search_exact and score may be called by any number of threads beside both, for slots
+// indexed, vector, score and the searches may be called by any number of threads beside both, for slots
 // whose append happened before the call. No search waits for anyone.
 
 // kith/core/neighbor.hpp — a slot and how far it is from the query.
@@ -1336,12 +1336,13 @@ namespace kith::inline v0_single {
 struct SearchScratch {
     ScratchMemory query;  // the prepared query
     VisitedSet visited;
-    CandidatePool pool;               // the beam
-    std::vector<Candidate> frontier;  // with exclusions: what is still to expand, a heap with the nearest on top
-    std::vector<Neighbor> neighbors;  // answers of the graph, before those of the scan join them
-    ScratchMemory lists;              // IVF: distances of the lists, tables, blocks
-    IvfCandidates candidates;         // IVF: the best by their codes
-    std::vector<Neighbor> coarse;     // answers by codes, before they are compared by their vectors
+    CandidatePool pool;                // the beam
+    std::vector<Candidate> frontier;   // with exclusions: what is still to expand, a heap with the nearest on top
+    std::vector<Neighbor> neighbors;   // answers of the graph, before those of the scan join them
+    ScratchMemory lists;               // IVF: distances of the lists, tables, blocks
+    IvfCandidates candidates;          // IVF: the best by their codes
+    std::vector<Neighbor> coarse;      // answers by codes, before they are compared by their vectors
+    std::vector<ScratchMemory> batch;  // the prepared queries of a batch
 };
 
 }  // namespace kith::inline v0_single
@@ -1399,6 +1400,22 @@ public:
     /// As search, with every allowed slot compared.
     virtual std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch& scratch,
                                      Neighbor* out) const = 0;
+
+    /// What search() answers to each of `count` queries, the same to the last bit, by as many threads as there are
+    /// scratches. found[i] is what it returns for query i.
+    /// Requires: there is a scratch.
+    /// Shape: `queries` holds count · dim() elements; the answers to query i begin at out + i · width, where width is
+    ///        min(params.limit, params.allowed.count()) and `out` has room for count · width.
+    /// Throws: std::bad_alloc.
+    /// Cost: where every row is compared, the rows are read once for 256 queries.
+    virtual void search_many(const float* queries, std::size_t count, const SearchParams& params,
+                             std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const = 0;
+
+    /// As search_many, with every allowed slot compared. Fewer queries than threads are answered one after the other,
+    /// each by all threads.
+    virtual void search_exact_many(const float* queries, std::size_t count, const SearchParams& params,
+                                   std::span<SearchScratch* const> scratches, Neighbor* out,
+                                   std::size_t* found) const = 0;
 
     /// Measures what recall each effort gives, for tuned(). Cost: 200 exact searches and some 5000 indexed ones.
     /// Thread safety: as index_up_to, and not beside it. Throws: std::bad_alloc.
@@ -3357,11 +3374,11 @@ using Present = typename WithoutOptional<T>::Type;
 
 /// The scalar inside std::optional and std::vector, or T itself.
 template <class T>
-using Element = typename WithoutList<Present<T>>::Type;
+using ScalarOf = typename WithoutList<Present<T>>::Type;
 
 /// Every type a member of a record may have.
 template <class T>
-concept Storable = StoredVector<T> || StoredScalar<Element<T>>;
+concept Storable = StoredVector<T> || StoredScalar<ScalarOf<T>>;
 
 template <class T>
 struct Underlying {
@@ -3398,7 +3415,7 @@ consteval FieldInfo describe_member(std::string_view name) {
         info.kind = FieldKind::vector;
         info.dim = static_cast<std::uint32_t>(array_dim<T>);
     } else {
-        info.kind = scalar_kind<Element<T>>();
+        info.kind = scalar_kind<ScalarOf<T>>();
         info.nullable = is_optional<T>;
         info.list = is_list<Present<T>>;
     }
@@ -3996,7 +4013,7 @@ template <class T, Form Wanted>
 struct FormCheck {
     static constexpr bool vector = is_float_array<T>;
     static constexpr bool list = is_list<Present<T>>;
-    static constexpr bool storable = vector || StoredScalar<Element<T>>;
+    static constexpr bool storable = vector || StoredScalar<ScalarOf<T>>;
     static constexpr bool of_list = Wanted == Form::content;
 
     static_assert(storable, "kith: a member of this type is no field; see the sentence about its Schema");
@@ -4007,11 +4024,11 @@ struct FormCheck {
         "{...}) or compare it");
     static_assert(!list || of_list,
                   "kith: this field is a list; write kith::contains(kith::field<&Record::member>, value)");
-    static_assert(list || Wanted != Form::order || !std::is_same_v<Element<T>, bool>,
+    static_assert(list || Wanted != Form::order || !std::is_same_v<ScalarOf<T>, bool>,
                   "kith: a bool field is not ordered; compare it with == or !=");
 
     static constexpr bool ok =
-        storable && !vector && list == of_list && !(Wanted == Form::order && std::is_same_v<Element<T>, bool>);
+        storable && !vector && list == of_list && !(Wanted == Form::order && std::is_same_v<ScalarOf<T>, bool>);
 };
 
 template <auto Member>
@@ -4024,7 +4041,7 @@ Expression leaf_of_one(Op op, const L& literal) {
     using T = TypeOf<Member>;
     Expression leaf{.op = op, .field = member_index<Member>};
     if constexpr (FormCheck<T, Wanted>::ok) {
-        leaf.values.push_back(literal_value<Element<T>>(field_name<Member>(), literal));
+        leaf.values.push_back(literal_value<ScalarOf<T>>(field_name<Member>(), literal));
     }
     return leaf;
 }
@@ -4036,7 +4053,7 @@ Expression leaf_of_many(Op op, const Literals& literals) {
     Expression leaf{.op = op, .field = member_index<Member>};
     if constexpr (FormCheck<T, Wanted>::ok) {
         for (const auto& literal : literals) {
-            leaf.values.push_back(literal_value<Element<T>>(field_name<Member>(), literal));
+            leaf.values.push_back(literal_value<ScalarOf<T>>(field_name<Member>(), literal));
         }
         std::sort(leaf.values.begin(), leaf.values.end());
         leaf.values.erase(std::unique(leaf.values.begin(), leaf.values.end()), leaf.values.end());
@@ -4713,6 +4730,48 @@ private:
 //
 // Thread safety: one writer trains, then appends; rows that were appended before may be read by any thread.
 
+// kith/core/parallel.hpp — pieces of work, shared by a few threads.
+//
+// Threads take the next piece when they have done one, so it does not matter which of them does which. What each piece
+// computes must depend on its number alone; then the outcome is the same for any number of threads.
+//
+// Thread safety: a call owns the threads it starts and ends them before it returns.
+
+namespace kith::inline v0_single {
+
+/// Calls work(piece, thread) once for each piece below `pieces`; thread 0 is the caller, the others are below
+/// `threads`. A thread that cannot be had is missed only in speed.
+/// Throws: what `work` throws first, after every thread has stopped; some pieces are then not done.
+template <class Work>
+void share_work(unsigned threads, std::size_t pieces, const Work& work) {
+    std::atomic<std::size_t> next = 0;
+    std::exception_ptr failure;
+    std::mutex failing;
+    const auto run = [&](unsigned thread) noexcept {
+        const std::exception_ptr failed = attempt([&] {
+            for (std::size_t piece = next.fetch_add(1); piece < pieces; piece = next.fetch_add(1)) work(piece, thread);
+        });
+        if (!failed) return;
+        next.store(pieces);  // nobody begins another
+        const std::lock_guard lock(failing);
+        if (!failure) failure = failed;
+    };
+    std::vector<std::thread> others;
+    if (threads > 1 && pieces > 1) {
+        static_cast<void>(attempt([&] {
+            others.reserve(threads - 1);
+            for (unsigned thread = 1; thread < threads; ++thread) others.emplace_back(run, thread);
+        }));
+    }
+    run(0);
+    for (std::thread& other : others) other.join();
+#ifdef __cpp_exceptions
+    if (failure) std::rethrow_exception(failure);
+#endif
+}
+
+}  // namespace kith::inline v0_single
+
 // kith/quantize/codec.hpp — what a quantizer is: a tag a schema can name, and the codec it trains for a metric.
 //
 // A codec turns a vector into a code of a fixed number of bytes, and codes in a row into Rows that any index searches.
@@ -4853,11 +4912,29 @@ public:
         codec_.emplace(std::move(codec));
     }
 
-    /// Encodes the next vector. Requires: trained(), not mapped, size() below the capacity.
-    void append(const float* vector, ScratchMemory& scratch) {
-        KITH_ASSERT(size_ < capacity_ && memory_.data() != nullptr);
-        codec_->encode(vector, memory_.data() + codec_->code_bytes() * size_, scratch);
-        ++size_;
+    /// Encodes the vectors of `rows` from size() up to `count`; the same codes with any number of threads.
+    /// Requires: trained(), not mapped, count is at most the capacity.
+    /// Throws: std::bad_alloc; size() is then as before.
+    template <class R>
+    void append(const R& rows, Slot count, unsigned threads) {
+        if (count <= size_) return;
+        KITH_ASSERT(count <= capacity_ && memory_.data() != nullptr);
+        struct Bench {
+            ScratchMemory scratch;
+            std::vector<float> floats;
+        };
+        std::vector<Bench> benches(std::max(threads, 1U));
+        constexpr Slot piece = 512;
+        share_work(threads, (std::size_t{count} - size_ + piece - 1) / piece, [&](std::size_t at, unsigned thread) {
+            Bench& bench = benches[thread];
+            bench.floats.resize(rows.dim());
+            const Slot first = size_ + static_cast<Slot>(at) * piece;
+            for (Slot slot = first; slot < std::min(count, first + piece); ++slot) {
+                std::byte* const code = memory_.data() + codec_->code_bytes() * slot;
+                codec_->encode(rows.floats(slot, bench.floats.data()), code, bench.scratch);
+            }
+        });
+        size_ = count;
     }
 
     /// Bytes of the image. Requires: trained().
@@ -5011,9 +5088,7 @@ public:
             std::vector<float> floats;
             codes_.train(rows.matrix(sample, floats), training);
         }
-        ScratchMemory scratch;
-        std::vector<float> floats(rows.dim());
-        while (codes_.size() < count) codes_.append(rows.floats(codes_.size(), floats.data()), scratch);
+        codes_.append(rows, count, threads);
         inner_.insert(codes_.view(), count, threads);
     }
 
@@ -7015,11 +7090,19 @@ struct ProductKernels {
                                   std::size_t subvectors, std::size_t sub_dim, std::size_t words,
                                   std::uint8_t* out) noexcept;
 
+    /// Writes where products[r · stride + v] · scales[r] − shifts[r] is not below least[v]: the numbers r · stride + v,
+    /// rising; returns how many. What is no number is not below anything.
+    /// Requires: count is a multiple of `panel`. Shape: `at` has room for rows · count.
+    using Reached = std::size_t (*)(const float* products, std::size_t stride, std::size_t rows, const float* scales,
+                                    const float* shifts, const float* least, std::size_t count,
+                                    std::uint32_t* at) noexcept;
+
     std::size_t panel = 0;
     Products products = nullptr;
     Nearest nearest = nullptr;
     Words words = nullptr;
     NearestWords nearest_words = nullptr;
+    Reached reached = nullptr;
 };
 
 }  // namespace kith::inline v0_single
@@ -7112,9 +7195,29 @@ void portable_nearest_words(const float* vector, const float* codebooks, const f
 }
 
 template <class Flags>
+std::size_t portable_reached(const float* products, std::size_t stride, std::size_t rows, const float* scales,
+                             const float* shifts, const float* least, std::size_t count, std::uint32_t* at) noexcept {
+    constexpr std::size_t lanes = portable_panel;
+    std::size_t found = 0;
+    for (std::size_t row = 0; row < rows; ++row) {
+        for (std::size_t first = 0; first < count; first += lanes) {
+            const float* product = products + row * stride + first;
+            std::uint32_t reached = 0;
+            for (std::size_t lane = 0; lane < lanes; ++lane) {
+                reached |= product[lane] * scales[row] - shifts[row] < least[first + lane] ? 0U : 1U << lane;
+            }
+            for (std::size_t lane = 0; reached != 0; ++lane, reached >>= 1) {
+                if ((reached & 1U) != 0) at[found++] = static_cast<std::uint32_t>(row * stride + first + lane);
+            }
+        }
+    }
+    return found;
+}
+
+template <class Flags>
 constexpr ProductKernels portable_product_kernels() noexcept {
-    return {portable_panel, portable_products<Flags>, portable_nearest<Flags>, portable_words<Flags>,
-            portable_nearest_words<Flags>};
+    return {portable_panel,        portable_products<Flags>,      portable_nearest<Flags>,
+            portable_words<Flags>, portable_nearest_words<Flags>, portable_reached<Flags>};
 }
 
 }  // namespace detail
@@ -8372,6 +8475,355 @@ private:
 
 }  // namespace kith::inline v0_single::detail
 
+// kith/index/search_many.hpp — exact answers by several threads: many queries shared among them, or the rows of one.
+//
+// Enough queries keep every thread busy with its own, and each of them passes over the rows once. Fewer queries than
+// threads are answered one after the other, and then it is the rows that are shared.
+//
+// Thread safety: reads only; each thread works in a scratch of its own.
+
+// kith/index/flat_batch.hpp — the exact answers to many queries, from one pass over the rows.
+//
+// One query alone is as fast as the memory brings rows. For a batch a block of rows is brought near once and met by
+// every query. Where rows are floats of any width the meeting is a product of two matrices, and ‖q − r‖² follows from
+// it, ‖q‖² and ‖r‖². That is not the distance to the last bit, so it only tells which rows cannot be among the nearest;
+// the few others are scored as for one query. So a batch answers just what its queries would, asked one by one.
+//
+// What a product may be wrong by: a sum of n terms in floats, in any order, is within n · 2⁻²⁴ / (1 − n · 2⁻²⁴) of
+// Σ |qᵢ rᵢ| ≤ ‖q‖ ‖r‖. That and the error of the score itself are allowed for; a row or a query whose square comes near
+// the ends of what floats hold is never ruled out.
+//
+// Thread safety: reads only; each thread brings its own scratch.
+// Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, section 3.1 (the bound).
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Queries that meet the rows together; more bring no more, and less of them is near.
+inline constexpr std::size_t widest_batch = 256;
+
+/// Rows that are met at once: whole tiles of every kernel, and near with the products beside them.
+inline constexpr std::size_t batch_rows = 96;
+
+/// Fewer queries than these are scored pair by pair: the kernels of products work on a whole panel of queries.
+inline constexpr std::size_t fewest_for_products = 4;
+
+/// One query of a batch.
+template <Scorer S>
+struct BatchQuery {
+    S scorer;
+    TopK best;
+    float length = 0;  // ‖query‖ where products are made; infinite where they may rule out nothing
+};
+
+/// The next allowed slots from `begin` on, which is moved behind them; returns how many.
+/// Shape: `slots` has room for batch_rows.
+inline std::size_t next_slots(BitsetView allowed, Slot& begin, Slot* slots) noexcept {
+    std::size_t count = 0;
+    for (; begin < allowed.count() && count < batch_rows; begin += 64 - begin % 64) {
+        std::uint64_t bits = allowed.allowed_word(begin / 64) & (~std::uint64_t{0} << (begin % 64));
+        for (; bits != 0; bits &= bits - 1) {
+            if (count == batch_rows) {
+                begin += static_cast<Slot>(std::countr_zero(bits)) - begin % 64;
+                return count;
+            }
+            slots[count++] = begin - begin % 64 + static_cast<Slot>(std::countr_zero(bits));
+        }
+    }
+    return count;
+}
+
+/// True when the slots, which rise, have none between them.
+inline bool in_a_row(const Slot* slots, std::size_t count) noexcept {
+    return slots[count - 1] - slots[0] == count - 1;
+}
+
+/// Meets rows with queries by scoring every pair: what any Rows can do.
+template <Scorer S>
+class PairBatch {
+public:
+    explicit PairBatch(std::span<BatchQuery<S>> queries) noexcept : queries_(queries) {}
+
+    /// Offers `count` rows, at most batch_rows, to each query. Shape: `slots` rises.
+    void meet(const Slot* slots, std::size_t count) noexcept {
+        float distances[batch_rows];
+        for (BatchQuery<S>& query : queries_) {
+            if (in_a_row(slots, count)) {
+                query.scorer.score_block(slots[0], count, distances);
+            } else {
+                query.scorer.score(slots, count, distances);
+            }
+            for (std::size_t i = 0; i < count; ++i) {
+                if (!(distances[i] > query.best.worst_distance())) query.best.offer({distances[i], slots[i]});
+            }
+        }
+    }
+
+private:
+    std::span<BatchQuery<S>> queries_;
+};
+
+/// Rows whose metric follows from inner products of floats.
+template <class R>
+concept ProductRows = Rows<R> && requires {
+    typename R::Element;
+    typename R::Metric;
+    requires std::same_as<R, RawRows<typename R::Element, typename R::Metric>>;
+    requires std::same_as<QueryElement<typename R::Element>, float>;
+};
+
+/// Meets rows with queries by products, and scores the pairs that these do not rule out.
+template <ProductRows R, Scorer S>
+class ProductBatch {
+    static constexpr bool is_l2 = std::same_as<typename R::Metric, L2>;
+    static constexpr bool is_cosine = std::same_as<typename R::Metric, Cosine>;
+    static_assert(is_l2 || is_cosine || std::same_as<typename R::Metric, InnerProduct>);
+
+public:
+    /// Shape: `floats` holds the queries one after the other. Throws: std::bad_alloc while `scratch` grows.
+    ProductBatch(const R& rows, const float* floats, std::span<BatchQuery<S>> queries, ScratchMemory& scratch, Isa isa)
+        : rows_(rows),
+          queries_(queries),
+          kernels_(product_kernels(isa)),
+          lengths_(kernels<InnerProduct, float>(isa)),
+          width_((queries.size() + kernels_.panel - 1) / kernels_.panel * kernels_.panel),
+          unit_(static_cast<double>(rows.dim() + rounded_besides) * 0x1p-24) {
+        const std::size_t dim = rows.dim();
+        std::size_t end = 0;
+        const auto part = [&](std::size_t floats_wanted) {
+            return std::exchange(end, end + (floats_wanted + 15) / 16 * 16);  // parts begin on cache lines
+        };
+        const std::size_t panels = part(width_ * dim), least = part(width_), products = part(batch_rows * width_),
+                          reached = part(batch_rows * width_), copy = part(batch_rows * dim);
+        auto* const memory = scratch.take_array<float>(end);
+        panels_ = memory + panels;
+        least_ = memory + least;
+        products_ = memory + products;
+        reached_ = reinterpret_cast<std::uint32_t*>(memory + reached);
+        copy_ = memory + copy;
+        std::memset(panels_, 0, width_ * dim * sizeof(float));
+        std::fill_n(least_, width_, std::numeric_limits<float>::infinity());
+        for (std::size_t at = 0; at < queries.size(); ++at) {
+            const float* const query = floats + at * dim;
+            float* const to = panels_ + at / kernels_.panel * kernels_.panel * dim + at % kernels_.panel;
+            for (std::size_t d = 0; d < dim; ++d) to[d * kernels_.panel] = query[d];
+            queries_[at].length = length(query);
+        }
+    }
+
+    /// Offers `count` rows, at most batch_rows, to each query, those that products rule out excepted.
+    /// Shape: `slots` rises.
+    void meet(const Slot* slots, std::size_t count) noexcept {
+        const std::size_t dim = rows_.dim();
+        const float* from = copy_;
+        std::size_t stride = dim;
+        if (const float* const in_place = rows_in_place(slots, count)) {
+            from = in_place;
+            stride = rows_.stride();
+        } else {
+            for (std::size_t i = 0; i < count; ++i) rows_.decode(slots[i], copy_ + i * dim);
+        }
+        float scales[batch_rows], shifts[batch_rows];
+        const double longest = prepare(from, stride, slots, count, scales, shifts);
+        for (std::size_t at = 0; at < queries_.size(); ++at) least_[at] = least_product(queries_[at], longest);
+        kernels_.products(from, stride, count, panels_, width_ / kernels_.panel, dim, products_, width_);
+        const std::size_t reached =
+            kernels_.reached(products_, width_, count, scales, shifts, least_, width_, reached_);
+        for (std::size_t i = 0; i < reached; ++i) {
+            const std::size_t row = reached_[i] / width_, at = reached_[i] % width_;
+            if (at >= queries_.size()) continue;  // a filler of the last panel
+            BatchQuery<S>& query = queries_[at];
+            float distance = 0;
+            query.scorer.score_block(slots[row], 1, &distance);
+            if (!(distance > query.best.worst_distance())) query.best.offer({distance, slots[row]});
+        }
+    }
+
+private:
+    /// Roundings that are no term of a product's sum: of norms, of the metric's formula, of what is compared here.
+    static constexpr std::size_t rounded_besides = 32;
+
+    /// Lengths within which squares and products of two are neither infinite nor of fewer digits. Others rule out
+    /// nothing.
+    static constexpr double least_length = 1e-15, most_length = 1e15;
+
+    [[nodiscard]] const float* rows_in_place(const Slot* slots, std::size_t count) const noexcept {
+        if constexpr (std::same_as<typename R::Element, float>) {
+            if (in_a_row(slots, count)) return rows_.row(slots[0]);
+        }
+        return nullptr;
+    }
+
+    [[nodiscard]] float square(const float* vector) const noexcept {
+        float negative = 0;
+        lengths_.block(vector, vector, rows_.dim(), rows_.dim(), 1, &negative);
+        return -negative;
+    }
+
+    /// ‖query‖, or infinity when products with it may rule out nothing.
+    [[nodiscard]] float length(const float* query) const noexcept {
+        const double length = std::sqrt(static_cast<double>(square(query)));
+        const bool ordinary = length < most_length && (!is_cosine || length > least_length) && unit_ < 1.0 / 16;
+        return ordinary ? static_cast<float>(length) : std::numeric_limits<float>::infinity();
+    }
+
+    /// What products with each row are multiplied with and lessened by, to be compared with least_product. Returns the
+    /// length of the longest row that may be ruled out.
+    double prepare(const float* from, std::size_t stride, [[maybe_unused]] const Slot* slots, std::size_t count,
+                   float* scales, float* shifts) const noexcept {
+        double longest = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            bool ordinary = false;
+            if constexpr (is_cosine) {
+                scales[i] = rows_.inverse_norm(slots[i]);
+                shifts[i] = 0;
+                ordinary = scales[i] > 1 / most_length && scales[i] < 1 / least_length;
+            } else {
+                const float squared = square(from + i * stride);
+                scales[i] = 1;
+                shifts[i] = is_l2 ? squared / 2 : 0;
+                ordinary = squared < most_length * most_length;
+                if (ordinary) longest = std::max(longest, static_cast<double>(squared));
+            }
+            if (!ordinary) {  // infinite, or no number: not below anything
+                scales[i] = 0;
+                shifts[i] = -std::numeric_limits<float>::infinity();
+            }
+        }
+        return std::sqrt(longest);
+    }
+
+    /// What the product of this query and a row, so prepared, is surely below when the row is farther than the worst
+    /// kept. Each term is counted twice, and what is added here in double costs the rest.
+    [[nodiscard]] float least_product(const BatchQuery<S>& query, double longest) const noexcept {
+        constexpr double smallest = std::numeric_limits<float>::min();  // what underflow may take off each term
+        const double length = static_cast<double>(query.length),
+                     worst = static_cast<double>(query.best.worst_distance());
+        if (!(length < most_length) || !(worst < std::numeric_limits<double>::infinity())) {
+            return -std::numeric_limits<float>::infinity();
+        }
+        double least = 0, magnitudes = 0;
+        if constexpr (is_cosine) {
+            least = length * (1 - worst);
+            magnitudes = 2 * length;
+        } else if constexpr (is_l2) {
+            least = (length * length - worst) / 2;
+            magnitudes = (length * length + longest * longest + std::abs(worst)) / 2 + length * longest;
+        } else {
+            least = -worst;
+            magnitudes = std::abs(worst) + length * longest;
+        }
+        return static_cast<float>(least - 2 * unit_ * magnitudes - 2 * smallest * static_cast<double>(rows_.dim()));
+    }
+
+    const R& rows_;
+    std::span<BatchQuery<S>> queries_;
+    ProductKernels kernels_;
+    Kernels<float> lengths_;  // of the inner product
+    std::size_t width_;       // queries, and fillers up to whole panels
+    double unit_;             // what a product may be wrong by, as a share of the lengths' product
+    // In the scratch:
+    float* panels_;           // the queries, as kernels_ reads them
+    float* least_;            // width_ of them: see least_product; infinity for fillers
+    float* products_;         // batch_rows · width_
+    std::uint32_t* reached_;  // as many
+    float* copy_;             // batch_rows vectors, where they are not read in place
+};
+
+/// For each of `count` queries the nearest `limit` of the allowed slots, nearest first, equal distances by slot: to the
+/// last bit what scan() finds for each alone. found[i] is how many there are for query i.
+/// Shape: `queries` holds count · rows.dim() floats; the answers to query i begin at out + i · limit, which has room
+///        for count · limit.
+/// Throws: std::bad_alloc while `scratch` still grows.
+template <Rows R>
+void search_batch(const R& rows, const float* queries, std::size_t count, std::size_t limit, BitsetView allowed,
+                  SearchScratch& scratch, Neighbor* out, std::size_t* found, Isa isa = best_isa()) {
+    using S = decltype(rows.scorer(queries, scratch.query));
+    static_assert(std::is_trivially_destructible_v<BatchQuery<S>>);
+    const auto meet_all = [&](auto batch) {
+        Slot slots[batch_rows];
+        for (Slot begin = 0; const std::size_t met = next_slots(allowed, begin, slots);) batch.meet(slots, met);
+    };
+    if (scratch.batch.size() < std::min(count, widest_batch)) scratch.batch.resize(std::min(count, widest_batch));
+    for (std::size_t first = 0; first < count; first += widest_batch) {
+        const std::size_t size = std::min(widest_batch, count - first);
+        const float* const floats = queries + first * rows.dim();
+        auto* const memory = reinterpret_cast<BatchQuery<S>*>(scratch.query.take(size * sizeof(BatchQuery<S>)));
+        for (std::size_t at = 0; at < size; ++at) {
+            ::new (static_cast<void*>(memory + at))
+                BatchQuery<S>{rows.scorer(floats + at * rows.dim(), scratch.batch[at]),
+                              TopK(std::span(out + (first + at) * limit, limit)), 0};
+        }
+        const std::span<BatchQuery<S>> asked(std::launder(memory), size);
+        if constexpr (ProductRows<R>) {
+            if (size >= fewest_for_products) {
+                meet_all(ProductBatch<R, S>(rows, floats, asked, scratch.lists, isa));
+            } else {
+                meet_all(PairBatch<S>(asked));
+            }
+        } else {
+            meet_all(PairBatch<S>(asked));
+        }
+        for (std::size_t at = 0; at < size; ++at) found[first + at] = asked[at].best.sorted().size();
+    }
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+/// One query, its rows shared among as many threads as there are scratches. Returns how many neighbours there are.
+/// Shape: `out` has room for `limit`.
+template <Rows R>
+std::size_t search_in_parts(const R& rows, const float* query, std::size_t limit, BitsetView allowed,
+                            std::span<SearchScratch* const> scratches, Neighbor* out) {
+    const std::size_t parts = scratches.size();
+    const std::size_t words = (std::size_t{allowed.count()} + 63) / 64;
+    const auto begin_of = [&](std::size_t part) {
+        return static_cast<Slot>(std::min<std::size_t>(words * part / parts * 64, allowed.count()));
+    };
+    share_work(static_cast<unsigned>(parts), parts, [&](std::size_t part, unsigned thread) {
+        std::vector<Neighbor>& kept = scratches[part]->neighbors;
+        kept.resize(limit);
+        TopK best(kept);
+        scan(rows.scorer(query, scratches[thread]->query), begin_of(part), begin_of(part + 1), allowed, best);
+        kept.resize(best.sorted().size());
+    });
+    TopK best(std::span(out, limit));
+    for (const SearchScratch* scratch : scratches) {
+        for (const Neighbor& neighbor : scratch->neighbors) best.offer(neighbor);
+    }
+    return best.sorted().size();
+}
+
+/// As search_batch, with as many threads as there are scratches.
+template <Rows R>
+void search_batch_in_threads(const R& rows, const float* queries, std::size_t count, std::size_t limit,
+                             BitsetView allowed, std::span<SearchScratch* const> scratches, Neighbor* out,
+                             std::size_t* found) {
+    const std::size_t threads = scratches.size();
+    if (count < threads) {
+        for (std::size_t at = 0; at < count; ++at) {
+            found[at] = search_in_parts(rows, queries + at * rows.dim(), limit, allowed, scratches, out + at * limit);
+        }
+        return;
+    }
+    constexpr std::size_t whole = 32;  // queries in a panel of the widest kernel
+    const std::size_t share = (count + threads - 1) / threads;
+    const std::size_t piece = std::min(widest_batch, share < whole ? share : (share + whole - 1) / whole * whole);
+    const Isa isa = best_isa();
+    share_work(static_cast<unsigned>(threads), (count + piece - 1) / piece, [&](std::size_t at, unsigned thread) {
+        const std::size_t first = at * piece;
+        search_batch(rows, queries + first * rows.dim(), std::min(piece, count - first), limit, allowed,
+                     *scratches[thread], out + first * limit, found + first, isa);
+    });
+}
+
+}  // namespace kith::inline v0_single::detail
+
 namespace kith::inline v0_single {
 
 template <class M, class Tag, class T = float>
@@ -8442,6 +8894,25 @@ public:
         TopK best(std::span(out, std::min<std::size_t>(params.limit, params.allowed.count())));
         detail::scan(rows_.view().scorer(query, scratch.query), 0, params.allowed.count(), params.allowed, best);
         return best.sorted().size();
+    }
+
+    void search_many(const float* queries, std::size_t count, const SearchParams& params,
+                     std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const override {
+        if (way_of(params, params.allowed.count_allowed()) != SearchWay::indexed) {
+            search_exact_many(queries, count, params, scratches, out, found);
+            return;
+        }
+        const std::size_t width = std::min<std::size_t>(params.limit, params.allowed.count());
+        share_work(static_cast<unsigned>(scratches.size()), count, [&](std::size_t at, unsigned thread) {
+            found[at] = search(queries + at * dim(), params, *scratches[thread], out + at * width);
+        });
+    }
+
+    void search_exact_many(const float* queries, std::size_t count, const SearchParams& params,
+                           std::span<SearchScratch* const> scratches, Neighbor* out,
+                           std::size_t* found) const override {
+        const std::size_t width = std::min<std::size_t>(params.limit, params.allowed.count());
+        detail::search_batch_in_threads(rows_.view(), queries, count, width, params.allowed, scratches, out, found);
     }
 
     void calibrate() override {
@@ -8749,7 +9220,7 @@ void encode_value(ByteWriter& writer, const T& value) {
         for (const float element : value) writer.f32(element);
     } else if constexpr (is_list<T>) {
         writer.varint(value.size());
-        for (const Element<T>& element : value) encode_scalar<Element<T>>(writer, element);
+        for (const ScalarOf<T>& element : value) encode_scalar<ScalarOf<T>>(writer, element);
     } else {
         encode_scalar(writer, value);
     }
@@ -8764,11 +9235,11 @@ template <class T>
         return true;
     } else if constexpr (is_list<T>) {
         std::uint64_t count = 0;
-        if (!reader.varint(count) || count > reader.remaining() / least_bytes<Element<T>>) return false;
+        if (!reader.varint(count) || count > reader.remaining() / least_bytes<ScalarOf<T>>) return false;
         value.clear();
         value.reserve(static_cast<std::size_t>(count));
         for (; count > 0; --count) {
-            Element<T> element{};
+            ScalarOf<T> element{};
             if (!decode_scalar(reader, element)) return false;
             value.push_back(std::move(element));
         }
@@ -8992,8 +9463,8 @@ namespace kith::inline v0_single::detail {
 template <class T>
 struct MemberFacts {
     static constexpr bool ok = Storable<T>;
-    static constexpr bool small_integer = !ok && std::is_integral_v<Element<T>>;
-    static constexpr bool loose_enum = !ok && std::is_enum_v<Element<T>>;
+    static constexpr bool small_integer = !ok && std::is_integral_v<ScalarOf<T>>;
+    static constexpr bool loose_enum = !ok && std::is_enum_v<ScalarOf<T>>;
     static constexpr bool bad_array = !ok && is_float_array<T>;
 };
 
@@ -9640,48 +10111,6 @@ namespace kith::inline v0_single {
 
 [[nodiscard]] inline std::uint32_t crc32c(std::string_view data, std::uint32_t seed = 0) noexcept {
     return crc32c(data.data(), data.size(), seed);
-}
-
-}  // namespace kith::inline v0_single
-
-// kith/core/parallel.hpp — pieces of work, shared by a few threads.
-//
-// Threads take the next piece when they have done one, so it does not matter which of them does which. What each piece
-// computes must depend on its number alone; then the outcome is the same for any number of threads.
-//
-// Thread safety: a call owns the threads it starts and ends them before it returns.
-
-namespace kith::inline v0_single {
-
-/// Calls work(piece, thread) once for each piece below `pieces`; thread 0 is the caller, the others are below
-/// `threads`. A thread that cannot be had is missed only in speed.
-/// Throws: what `work` throws first, after every thread has stopped; some pieces are then not done.
-template <class Work>
-void share_work(unsigned threads, std::size_t pieces, const Work& work) {
-    std::atomic<std::size_t> next = 0;
-    std::exception_ptr failure;
-    std::mutex failing;
-    const auto run = [&](unsigned thread) noexcept {
-        const std::exception_ptr failed = attempt([&] {
-            for (std::size_t piece = next.fetch_add(1); piece < pieces; piece = next.fetch_add(1)) work(piece, thread);
-        });
-        if (!failed) return;
-        next.store(pieces);  // nobody begins another
-        const std::lock_guard lock(failing);
-        if (!failure) failure = failed;
-    };
-    std::vector<std::thread> others;
-    if (threads > 1 && pieces > 1) {
-        static_cast<void>(attempt([&] {
-            others.reserve(threads - 1);
-            for (unsigned thread = 1; thread < threads; ++thread) others.emplace_back(run, thread);
-        }));
-    }
-    run(0);
-    for (std::thread& other : others) other.join();
-#ifdef __cpp_exceptions
-    if (failure) std::rethrow_exception(failure);
-#endif
 }
 
 }  // namespace kith::inline v0_single
@@ -11483,7 +11912,7 @@ namespace kith::inline v0_single {
 namespace detail {
 
 /// A query of floats against rows of T; `offset` is added to each distance.
-template <v0::Element T>
+template <Element T>
 class Float16Scorer {
 public:
     Float16Scorer(const Kernels<T>& kernels, const float* query, const T* rows, std::size_t stride, std::size_t dim,
@@ -11518,7 +11947,7 @@ private:
 };
 
 // code = element:16 bits × dim, zeros up to code_bytes(); Cosine: of the vector divided by its length.
-template <class M, v0::Element T>
+template <class M, Element T>
 class Float16Codec {
     static constexpr bool is_cosine = std::same_as<M, Cosine>;
     using ProductMetric = std::conditional_t<is_cosine, InnerProduct, M>;

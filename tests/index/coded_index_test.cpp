@@ -125,6 +125,22 @@ TEMPLATE_TEST_CASE("The same vectors give the same bytes, and the same answers",
     CHECK(image(*first) == image(*second));
 }
 
+TEST_CASE("Any number of threads writes the same codes") {
+    constexpr std::size_t dim = 33;
+    Clusters clusters(dim);
+    const std::vector<float> vectors = clusters.make(3000);
+    const auto codes_by = [&](unsigned threads) {
+        const auto index = kith::make_vector_index<kith::Cosine, FlatBytes>(dim, 3000);
+        for (Slot slot = 0; slot < 3000; ++slot) index->append(&vectors[slot * dim]);
+        index->index_up_to(700, threads);
+        index->index_up_to(3000, threads);
+        return kith_test::bytes_of([&](const auto& sink) { index->save_graph(sink); });
+    };
+    const std::string codes = codes_by(1);
+    CHECK(codes_by(2) == codes);
+    CHECK(codes_by(5) == codes);
+}
+
 TEST_CASE("A damaged image of codes is refused") {
     constexpr std::size_t dim = 30;
     Clusters clusters(dim);

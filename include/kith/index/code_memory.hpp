@@ -15,12 +15,14 @@
 #include "kith/core/bytes.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/matrix_view.hpp"
+#include "kith/core/parallel.hpp"
 #include "kith/core/reserved_memory.hpp"
 #include "kith/core/scratch_memory.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/quantize/codec.hpp"
 #include "kith/quantize/training.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -29,6 +31,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace kith::inline v0::detail {
 
@@ -67,11 +70,29 @@ public:
         codec_.emplace(std::move(codec));
     }
 
-    /// Encodes the next vector. Requires: trained(), not mapped, size() below the capacity.
-    void append(const float* vector, ScratchMemory& scratch) {
-        KITH_ASSERT(size_ < capacity_ && memory_.data() != nullptr);
-        codec_->encode(vector, memory_.data() + codec_->code_bytes() * size_, scratch);
-        ++size_;
+    /// Encodes the vectors of `rows` from size() up to `count`; the same codes with any number of threads.
+    /// Requires: trained(), not mapped, count is at most the capacity.
+    /// Throws: std::bad_alloc; size() is then as before.
+    template <class R>
+    void append(const R& rows, Slot count, unsigned threads) {
+        if (count <= size_) return;
+        KITH_ASSERT(count <= capacity_ && memory_.data() != nullptr);
+        struct Bench {
+            ScratchMemory scratch;
+            std::vector<float> floats;
+        };
+        std::vector<Bench> benches(std::max(threads, 1U));
+        constexpr Slot piece = 512;
+        share_work(threads, (std::size_t{count} - size_ + piece - 1) / piece, [&](std::size_t at, unsigned thread) {
+            Bench& bench = benches[thread];
+            bench.floats.resize(rows.dim());
+            const Slot first = size_ + static_cast<Slot>(at) * piece;
+            for (Slot slot = first; slot < std::min(count, first + piece); ++slot) {
+                std::byte* const code = memory_.data() + codec_->code_bytes() * slot;
+                codec_->encode(rows.floats(slot, bench.floats.data()), code, bench.scratch);
+            }
+        });
+        size_ = count;
     }
 
     /// Bytes of the image. Requires: trained().

@@ -10,7 +10,6 @@
 
 #include "kith/core/matrix_view.hpp"
 #include "kith/core/neighbor.hpp"
-#include "kith/core/scratch_memory.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/core/top_k.hpp"
 #include "kith/index/code_memory.hpp"
@@ -90,9 +89,7 @@ public:
             std::vector<float> floats;
             codes_.train(rows.matrix(sample, floats), training);
         }
-        ScratchMemory scratch;
-        std::vector<float> floats(rows.dim());
-        while (codes_.size() < count) codes_.append(rows.floats(codes_.size(), floats.data()), scratch);
+        codes_.append(rows, count, threads);
         inner_.insert(codes_.view(), count, threads);
     }
 

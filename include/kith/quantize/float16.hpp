@@ -35,7 +35,7 @@ namespace kith::inline v0 {
 namespace detail {
 
 /// A query of floats against rows of T; `offset` is added to each distance.
-template <v0::Element T>
+template <Element T>
 class Float16Scorer {
 public:
     Float16Scorer(const Kernels<T>& kernels, const float* query, const T* rows, std::size_t stride, std::size_t dim,
@@ -70,7 +70,7 @@ private:
 };
 
 // code = element:16 bits × dim, zeros up to code_bytes(); Cosine: of the vector divided by its length.
-template <class M, v0::Element T>
+template <class M, Element T>
 class Float16Codec {
     static constexpr bool is_cosine = std::same_as<M, Cosine>;
     using ProductMetric = std::conditional_t<is_cosine, InnerProduct, M>;

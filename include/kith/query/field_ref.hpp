@@ -37,7 +37,7 @@ template <class T, Form Wanted>
 struct FormCheck {
     static constexpr bool vector = is_float_array<T>;
     static constexpr bool list = is_list<Present<T>>;
-    static constexpr bool storable = vector || StoredScalar<Element<T>>;
+    static constexpr bool storable = vector || StoredScalar<ScalarOf<T>>;
     static constexpr bool of_list = Wanted == Form::content;
 
     static_assert(storable, "kith: a member of this type is no field; see the sentence about its Schema");
@@ -48,11 +48,11 @@ struct FormCheck {
         "{...}) or compare it");
     static_assert(!list || of_list,
                   "kith: this field is a list; write kith::contains(kith::field<&Record::member>, value)");
-    static_assert(list || Wanted != Form::order || !std::is_same_v<Element<T>, bool>,
+    static_assert(list || Wanted != Form::order || !std::is_same_v<ScalarOf<T>, bool>,
                   "kith: a bool field is not ordered; compare it with == or !=");
 
     static constexpr bool ok =
-        storable && !vector && list == of_list && !(Wanted == Form::order && std::is_same_v<Element<T>, bool>);
+        storable && !vector && list == of_list && !(Wanted == Form::order && std::is_same_v<ScalarOf<T>, bool>);
 };
 
 template <auto Member>
@@ -65,7 +65,7 @@ Expression leaf_of_one(Op op, const L& literal) {
     using T = TypeOf<Member>;
     Expression leaf{.op = op, .field = member_index<Member>};
     if constexpr (FormCheck<T, Wanted>::ok) {
-        leaf.values.push_back(literal_value<Element<T>>(field_name<Member>(), literal));
+        leaf.values.push_back(literal_value<ScalarOf<T>>(field_name<Member>(), literal));
     }
     return leaf;
 }
@@ -77,7 +77,7 @@ Expression leaf_of_many(Op op, const Literals& literals) {
     Expression leaf{.op = op, .field = member_index<Member>};
     if constexpr (FormCheck<T, Wanted>::ok) {
         for (const auto& literal : literals) {
-            leaf.values.push_back(literal_value<Element<T>>(field_name<Member>(), literal));
+            leaf.values.push_back(literal_value<ScalarOf<T>>(field_name<Member>(), literal));
         }
         std::sort(leaf.values.begin(), leaf.values.end());
         leaf.values.erase(std::unique(leaf.values.begin(), leaf.values.end()), leaf.values.end());

@@ -22,8 +22,8 @@ namespace kith::inline v0::detail {
 template <class T>
 struct MemberFacts {
     static constexpr bool ok = Storable<T>;
-    static constexpr bool small_integer = !ok && std::is_integral_v<Element<T>>;
-    static constexpr bool loose_enum = !ok && std::is_enum_v<Element<T>>;
+    static constexpr bool small_integer = !ok && std::is_integral_v<ScalarOf<T>>;
+    static constexpr bool loose_enum = !ok && std::is_enum_v<ScalarOf<T>>;
     static constexpr bool bad_array = !ok && is_float_array<T>;
 };
 

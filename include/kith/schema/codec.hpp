@@ -97,7 +97,7 @@ void encode_value(ByteWriter& writer, const T& value) {
         for (const float element : value) writer.f32(element);
     } else if constexpr (is_list<T>) {
         writer.varint(value.size());
-        for (const Element<T>& element : value) encode_scalar<Element<T>>(writer, element);
+        for (const ScalarOf<T>& element : value) encode_scalar<ScalarOf<T>>(writer, element);
     } else {
         encode_scalar(writer, value);
     }
@@ -112,11 +112,11 @@ template <class T>
         return true;
     } else if constexpr (is_list<T>) {
         std::uint64_t count = 0;
-        if (!reader.varint(count) || count > reader.remaining() / least_bytes<Element<T>>) return false;
+        if (!reader.varint(count) || count > reader.remaining() / least_bytes<ScalarOf<T>>) return false;
         value.clear();
         value.reserve(static_cast<std::size_t>(count));
         for (; count > 0; --count) {
-            Element<T> element{};
+            ScalarOf<T> element{};
             if (!decode_scalar(reader, element)) return false;
             value.push_back(std::move(element));
         }

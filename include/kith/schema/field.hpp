@@ -137,11 +137,11 @@ using Present = typename WithoutOptional<T>::Type;
 
 /// The scalar inside std::optional and std::vector, or T itself.
 template <class T>
-using Element = typename WithoutList<Present<T>>::Type;
+using ScalarOf = typename WithoutList<Present<T>>::Type;
 
 /// Every type a member of a record may have.
 template <class T>
-concept Storable = StoredVector<T> || StoredScalar<Element<T>>;
+concept Storable = StoredVector<T> || StoredScalar<ScalarOf<T>>;
 
 template <class T>
 struct Underlying {
@@ -178,7 +178,7 @@ consteval FieldInfo describe_member(std::string_view name) {
         info.kind = FieldKind::vector;
         info.dim = static_cast<std::uint32_t>(array_dim<T>);
     } else {
-        info.kind = scalar_kind<Element<T>>();
+        info.kind = scalar_kind<ScalarOf<T>>();
         info.nullable = is_optional<T>;
         info.list = is_list<Present<T>>;
     }
