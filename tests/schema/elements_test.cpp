@@ -30,8 +30,6 @@ struct Sample {
     std::array<std::int8_t, 3> loose_bytes{};
     std::array<std::uint8_t, 2> loose_pixels{};
     std::array<kith::Bits8, 2> loose_code{};
-
-    friend bool operator==(const Sample&, const Sample&) = default;
 };
 
 using Samples =

@@ -72,7 +72,7 @@ public:
     static constexpr auto ladder = Tag::template ladder<M>;
 
     template <class M>
-    static void try_as_hard(float effort, SearchParams& params) noexcept {
+    static void try_as_hard(float effort, SearchParams& search) noexcept {
         Tag::template try_as_hard<M>(effort, params);
     }
 
@@ -115,8 +115,8 @@ struct HnswOverRows {
     template <class M>
     static void try_as_hard(float effort, SearchParams& params) noexcept {
         constexpr std::uint32_t most_kept = 2000;  // a walk that is not near its end by then had better be given up
-        params.stretch = stretches<M> ? effort : 0;
-        params.ef_search = stretches<M> ? most_kept : static_cast<std::uint32_t>(effort);
+        search.stretch = stretches<M> ? effort : 0;
+        search.ef_search = stretches<M> ? most_kept : static_cast<std::uint32_t>(effort);
     }
 
     template <class R>
