@@ -20,6 +20,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <filesystem>
 #include <functional>
@@ -2143,6 +2144,64 @@ struct OpenedStore {
 //
 // Thread safety: any number of searches at once; each borrows its own scratch from the pool.
 
+// kith/core/matrix_view.hpp — rows of floats that somebody else owns.
+
+namespace kith::inline v0_single {
+
+/// Shape: row i holds `dim` elements and begins at data + i · stride; stride is in elements and at least dim.
+struct MatrixView {
+    const float* data = nullptr;
+    std::size_t rows = 0;
+    std::size_t dim = 0;
+    std::size_t stride = 0;
+
+    [[nodiscard]] const float* row(std::size_t at) const noexcept { return data + at * stride; }
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/core/parallel.hpp — pieces of work, shared by a few threads.
+//
+// Threads take the next piece when they have done one, so it does not matter which of them does which. What each piece
+// computes must depend on its number alone; then the outcome is the same for any number of threads.
+//
+// Thread safety: a call owns the threads it starts and ends them before it returns.
+
+namespace kith::inline v0_single {
+
+/// Calls work(piece, thread) once for each piece below `pieces`; thread 0 is the caller, the others are below
+/// `threads`. A thread that cannot be had is missed only in speed.
+/// Throws: what `work` throws first, after every thread has stopped; some pieces are then not done.
+template <class Work>
+void share_work(unsigned threads, std::size_t pieces, const Work& work) {
+    std::atomic<std::size_t> next = 0;
+    std::exception_ptr failure;
+    std::mutex failing;
+    const auto run = [&](unsigned thread) noexcept {
+        const std::exception_ptr failed = attempt([&] {
+            for (std::size_t piece = next.fetch_add(1); piece < pieces; piece = next.fetch_add(1)) work(piece, thread);
+        });
+        if (!failed) return;
+        next.store(pieces);  // nobody begins another
+        const std::lock_guard lock(failing);
+        if (!failure) failure = failed;
+    };
+    std::vector<std::thread> others;
+    if (threads > 1 && pieces > 1) {
+        static_cast<void>(attempt([&] {
+            others.reserve(threads - 1);
+            for (unsigned thread = 1; thread < threads; ++thread) others.emplace_back(run, thread);
+        }));
+    }
+    run(0);
+    for (std::thread& other : others) other.join();
+#ifdef __cpp_exceptions
+    if (failure) std::rethrow_exception(failure);
+#endif
+}
+
+}  // namespace kith::inline v0_single
+
 namespace kith::inline v0_single::detail {
 
 /// Says whether a record may be returned; null stands for every record.
@@ -2226,6 +2285,28 @@ public:
         }
     }
 
+    /// For each query, adds to out[i] what run() adds for it.
+    /// Requires: the request is exact, or accepts every record.
+    void run_many(MatrixView queries, std::span<SearchScratch* const> scratches, std::vector<std::vector<Found>>& out) {
+        BitsetView allowed = view_.allowed();
+        std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
+        if (request_.accept != nullptr) {
+            limit = std::min(limit, find_matches());
+            allowed = BitsetView(excluded_.data(), view_.count);
+        }
+        neighbors_.resize(queries.rows * limit);
+        std::vector<std::size_t> found(queries.rows);
+        if (const std::optional<SearchParams> params = params_for(limit, allowed)) {
+            index_.search_many(queries.data, queries.rows, *params, scratches, neighbors_.data(), found.data());
+        } else {
+            index_.search_exact_many(queries.data, queries.rows, {limit, 1, allowed}, scratches, neighbors_.data(),
+                                     found.data());
+        }
+        for (std::size_t at = 0; at < queries.rows; ++at) {
+            keep(std::span(neighbors_).subspan(at * limit, found[at]), out[at]);
+        }
+    }
+
     /// What run() would do, before any condition.
     [[nodiscard]] SearchPlan plan() const {
         const std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
@@ -2275,25 +2356,34 @@ private:
 
     /// Checks the condition on every record and scans those that match.
     void scan_matches(std::vector<Found>& out) {
-        std::vector<std::uint64_t> excluded((std::size_t{view_.count} + 63) / 64);
+        neighbors_.resize(std::min(request_.limit, find_matches()));
+        const SearchParams params{neighbors_.size(), 1, BitsetView(excluded_.data(), view_.count)};
+        neighbors_.resize(index_.search_exact(request_.query, params, scratch_, neighbors_.data()));
+        keep_first(neighbors_.size(), out);
+    }
+
+    /// Checks the condition on every record and excludes those that do not match; returns how many do.
+    std::size_t find_matches() {
+        excluded_.assign((std::size_t{view_.count} + 63) / 64, 0);
         const BitsetView allowed = view_.allowed();
         std::size_t matches = 0;
         for (Slot slot = 0; slot < view_.count; ++slot) {
             if (allowed.allows(slot) && (*request_.accept)(view_, slot)) {
                 ++matches;
             } else {
-                excluded[slot / 64] |= std::uint64_t{1} << (slot % 64);
+                excluded_[slot / 64] |= std::uint64_t{1} << (slot % 64);
             }
         }
-        neighbors_.resize(std::min(request_.limit, matches));
-        const SearchParams params{neighbors_.size(), 1, BitsetView(excluded.data(), view_.count)};
-        neighbors_.resize(index_.search_exact(request_.query, params, scratch_, neighbors_.data()));
-        keep_first(neighbors_.size(), out);
+        return matches;
     }
 
     void keep_first(std::size_t count, std::vector<Found>& out) {
-        for (std::size_t i = 0; i < std::min(count, neighbors_.size()); ++i) {
-            out.push_back({RecordId{view_.segment->id(), neighbors_[i].slot}, neighbors_[i].distance});
+        keep(std::span(neighbors_).first(std::min(count, neighbors_.size())), out);
+    }
+
+    void keep(std::span<const Neighbor> neighbors, std::vector<Found>& out) const {
+        for (const Neighbor& neighbor : neighbors) {
+            out.push_back({RecordId{view_.segment->id(), neighbor.slot}, neighbor.distance});
         }
     }
 
@@ -2302,14 +2392,44 @@ private:
     const VectorIndex& index_;
     SearchScratch& scratch_;
     std::vector<Neighbor> neighbors_;
+    std::vector<std::uint64_t> excluded_;  // by the condition, once find_matches() ran
 };
+
+/// Puts what the segments found in order, and keeps the first `limit`.
+inline void merge(std::vector<Found>& found, std::size_t limit) {
+    std::sort(found.begin(), found.end());
+    if (found.size() > limit) found.resize(limit);
+}
 
 /// The nearest `limit` records of the snapshot that the request accepts, nearest first; all where fewer exist.
 inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request, SearchScratch& scratch) {
     std::vector<Found> found;
     for (const SegmentView& view : snapshot.segments) SegmentSearch(request, view, scratch).run(found);
-    std::sort(found.begin(), found.end());
-    if (found.size() > request.limit) found.resize(request.limit);
+    merge(found, request.limit);
+    return found;
+}
+
+/// For each query what search() finds, by as many threads as there are scratches.
+/// Requires: the rows of `queries` follow one another. `accepts` is empty or holds the condition once a thread.
+inline std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, SearchRequest request, MatrixView queries,
+                                                   std::span<const Accept> accepts,
+                                                   std::span<SearchScratch* const> scratches) {
+    std::vector<std::vector<Found>> found(queries.rows);
+    if (accepts.empty() || request.exact) {
+        request.accept = accepts.empty() ? nullptr : &accepts[0];
+        for (const SegmentView& view : snapshot.segments) {
+            SegmentSearch(request, view, *scratches[0]).run_many(queries, scratches, found);
+        }
+        for (std::vector<Found>& one : found) merge(one, request.limit);
+    } else {
+        // How many candidates pass differs from query to query.
+        share_work(static_cast<unsigned>(scratches.size()), queries.rows, [&](std::size_t at, unsigned thread) {
+            SearchRequest one = request;
+            one.query = queries.row(at);
+            one.accept = &accepts[thread];
+            found[at] = search(snapshot, one, *scratches[thread]);
+        });
+    }
     return found;
 }
 
@@ -2326,7 +2446,7 @@ inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& 
 //
 //   batch     := varint count, then `count` operations
 //   operation := u8 kind; varint-sized key; for a put also: varint-sized row, then the elements of each vector field
-//                in the order of the schema, f32 little-endian
+//                in the order of the schema, f32 little-endian whatever the field is made of
 //   kind      := 1 put | 2 erase                                                                       (on disk)
 //
 // Writer and reader stand side by side here; replaying a log and applying a live call read the same bytes.
@@ -2549,11 +2669,14 @@ public:
     /// Throws: Errc::closed, Errc::forked.
     [[nodiscard]] std::shared_lock<std::shared_mutex> enter() const;
 
-    /// Requires, for the four below: an enter() is held.
+    /// Requires, for the five below: an enter() is held.
     [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
     [[nodiscard]] std::optional<Located> locate(std::string_view key) const;
     [[nodiscard]] std::string row(const SegmentView& view, Slot slot) const;
     [[nodiscard]] std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request) const;
+    [[nodiscard]] std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, const SearchRequest& request,
+                                                              MatrixView queries, std::span<const Accept> accepts,
+                                                              unsigned threads) const;
 
     /// Links the records that are published when it is called into their graphs.
     void link();
@@ -2850,6 +2973,15 @@ inline std::vector<Found> Engine::search(const Snapshot& snapshot, const SearchR
     return detail::search(snapshot, request, *scratch);
 }
 
+inline std::vector<std::vector<Found>> Engine::search_many(const Snapshot& snapshot, const SearchRequest& request,
+                                                           MatrixView queries, std::span<const Accept> accepts,
+                                                           unsigned threads) const {
+    std::deque<ScratchPool::Lease> leases;
+    std::vector<SearchScratch*> scratches;
+    for (unsigned thread = 0; thread < threads; ++thread) scratches.push_back(&*leases.emplace_back(scratch_));
+    return detail::search_many(snapshot, request, queries, accepts, scratches);
+}
+
 }  // namespace kith::inline v0_single::detail
 
 // kith/collection/engine/write.hpp — the path of a batch: checked, staged, logged, synced, published.
@@ -3004,6 +3136,13 @@ struct Hit {
 
 }  // namespace kith::inline v0_single
 
+// kith/collection/nearest_many_query.hpp — "which records are nearest", asked of many vectors at one moment.
+//
+// Each answer is the one NearestQuery gives. Together they cost less: they share threads, and where every record is
+// compared, the records are read once for many queries.
+//
+// Thread safety: none for a query; each thread asks its own. A query refers to its collection, which must outlive it.
+
 // kith/collection/nearest_query.hpp — the question "which records are nearest", built one setting at a time.
 //
 // Thread safety: none for a query; each thread asks its own. A query refers to its collection, which must outlive it.
@@ -3093,11 +3232,245 @@ inline std::string Explanation::text() const {
 
 // kith/collection/record_codec.hpp — typed records to the engine's bytes and back.
 
+// kith/core/element.hpp — what a vector may be made of, and how floats become elements.
+//
+// Queries come as floats, whatever the rows hold. So each element type says how a float becomes one: rounded to the
+// nearest, ties to even, and at the end of its range for what lies beyond, for an infinite element would make the
+// distance of a vector from itself no number.
+//
+// Thread safety: values and functions.
+
+// kith/core/half.hpp — floats of two bytes, and what they are worth as floats of four.
+//
+// Compilers disagree on which of their own 16-bit types exist, in which mode and with what name mangling, so these hold
+// bits and convert by integer arithmetic. The conversions are always inline: no source leaves a copy of them that was
+// built for a newer processor than the next source's.
+//
+// Thread safety: values.
+// Source: IEEE 754-2008, binary16; Intel, "BFLOAT16 – Hardware Numerics Definition", 2018.
+
+namespace kith::inline v0_single {
+
+/// IEEE 754 binary16: 11 significant bits, from 2^-24 to 65504.
+class Half {
+public:
+    Half() = default;
+
+    /// The nearest half, ties to even: infinite from 65520 on, not a number when `value` is none.
+    [[gnu::always_inline]] constexpr explicit Half(float value) noexcept : bits_(narrow(value)) {}
+
+    [[gnu::always_inline]] static constexpr Half from_bits(std::uint16_t bits) noexcept {
+        Half made;
+        made.bits_ = bits;
+        return made;
+    }
+
+    /// On disk: these bits, little-endian.
+    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
+
+    /// Exact.
+    [[nodiscard, gnu::always_inline]] constexpr operator float() const noexcept {
+        // The exponent moves to its place, and a multiplication corrects its bias: subnormal halves become normal
+        // floats on the way, without a branch.
+        constexpr float rebias = 0x1p112F;
+        constexpr float past_largest = 0x1p16F;
+        const std::uint32_t magnitude = (bits_ & 0x7fffU) << 13;
+        const float finite = std::bit_cast<float>(magnitude) * rebias;
+        const std::uint32_t special = finite >= past_largest ? 0x7f800000U : 0;
+        const std::uint32_t sign = (bits_ & 0x8000U) << 16;
+        return std::bit_cast<float>(std::bit_cast<std::uint32_t>(finite) | special | sign);
+    }
+
+private:
+    [[gnu::always_inline]] static constexpr std::uint16_t narrow(float value) noexcept {
+        constexpr std::uint32_t infinity = 0x7f800000;
+        constexpr std::uint32_t past_largest = 0x47800000;     // 65536
+        constexpr std::uint32_t smallest_normal = 0x38800000;  // 2^-14
+        constexpr std::uint32_t rebias = 0x38000000;           // the difference of the biases, 112, as an exponent
+        const auto bits = std::bit_cast<std::uint32_t>(value);
+        const std::uint32_t sign = (bits >> 16) & 0x8000U;
+        const std::uint32_t magnitude = bits & 0x7fffffffU;
+        std::uint32_t result = 0;
+        if (magnitude > infinity) {
+            result = 0x7e00U | ((magnitude >> 13) & 0x3ffU);  // quiet, with what fits of its payload
+        } else if (magnitude >= past_largest) {
+            result = 0x7c00U;
+        } else if (magnitude < smallest_normal) {
+            // The last bit of 0.5 is the smallest half, so adding it rounds.
+            result = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5F) -
+                     std::bit_cast<std::uint32_t>(0.5F);
+        } else {
+            result = (magnitude + 0xfffU + ((magnitude >> 13) & 1U) - rebias) >> 13;
+        }
+        return static_cast<std::uint16_t>(result | sign);
+    }
+
+    std::uint16_t bits_ = 0;
+};
+
+/// The upper half of a float: 8 significant bits, the range of a float.
+class Bfloat16 {
+public:
+    Bfloat16() = default;
+
+    /// The nearest bfloat16, ties to even: infinite past the largest, not a number when `value` is none.
+    [[gnu::always_inline]] constexpr explicit Bfloat16(float value) noexcept : bits_(narrow(value)) {}
+
+    [[gnu::always_inline]] static constexpr Bfloat16 from_bits(std::uint16_t bits) noexcept {
+        Bfloat16 made;
+        made.bits_ = bits;
+        return made;
+    }
+
+    /// On disk: these bits, little-endian.
+    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
+
+    /// Exact.
+    [[nodiscard, gnu::always_inline]] constexpr operator float() const noexcept {
+        return std::bit_cast<float>(std::uint32_t{bits_} << 16);
+    }
+
+private:
+    [[gnu::always_inline]] static constexpr std::uint16_t narrow(float value) noexcept {
+        constexpr std::uint32_t infinity = 0x7f800000;
+        const auto bits = std::bit_cast<std::uint32_t>(value);
+        if ((bits & 0x7fffffffU) > infinity) return static_cast<std::uint16_t>((bits >> 16) | 0x40U);  // quiet
+        return static_cast<std::uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
+    }
+
+    std::uint16_t bits_ = 0;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// Eight dimensions of one bit: dimension i of a vector is bit i % 8, the lowest first, of its element i / 8.
+/// Everything that takes elements counts these; a vector whose dimensions do not fill its last one has zeros there.
+struct Bits8 {
+    std::uint8_t bits = 0;
+
+    friend constexpr bool operator==(Bits8, Bits8) = default;
+};
+
+/// An Element that stands for a number.
+template <class T>
+concept Number = std::same_as<T, float> || std::same_as<T, Half> || std::same_as<T, Bfloat16> ||
+                 std::same_as<T, std::int8_t> || std::same_as<T, std::uint8_t>;
+
+/// What rows may hold.
+template <class T>
+concept Element = Number<T> || std::same_as<T, Bits8>;
+
+/// The name of an element type. Stored on disk: never rename.
+template <Element T>
+inline constexpr std::string_view element_name = std::same_as<T, float>          ? "f32"
+                                                 : std::same_as<T, Half>         ? "f16"
+                                                 : std::same_as<T, Bfloat16>     ? "bf16"
+                                                 : std::same_as<T, std::int8_t>  ? "i8"
+                                                 : std::same_as<T, std::uint8_t> ? "u8"
+                                                                                 : "bits";
+
+/// Dimensions in one element.
+template <Element T>
+inline constexpr std::size_t dimensions_an_element = std::same_as<T, Bits8> ? 8 : 1;
+
+/// Elements that hold `dim` dimensions.
+template <Element T>
+[[nodiscard, gnu::always_inline]] constexpr std::size_t elements_for(std::size_t dim) noexcept {
+    return (dim + dimensions_an_element<T> - 1) / dimensions_an_element<T>;
+}
+
+/// What the query is made of that kernels compare with rows of T. Against floats of two bytes it keeps its four: the
+/// query is not rounded, and not converted again for each row.
+template <Element T>
+using QueryElement = std::conditional_t<std::same_as<T, Half> || std::same_as<T, Bfloat16>, float, T>;
+
+namespace detail {
+
+/// The nearest whole number, ties to even. Requires: |value| is below 2^22.
+[[gnu::always_inline]] constexpr std::int32_t nearest_integer(float value) noexcept {
+    constexpr float rounder = 0x1.8p23F;  // the last bit of its neighbours is worth 1
+    return std::bit_cast<std::int32_t>(value + rounder) - std::bit_cast<std::int32_t>(rounder);
+}
+
+/// The element nearest to `value`, within the range of T. Not a number becomes 0 or stays none.
+template <Number T>
+[[gnu::always_inline]] constexpr T nearest_element(float value) noexcept {
+    constexpr float largest_half = 65504;
+    constexpr float largest_bfloat = 0x1.fep127F;
+    if constexpr (std::same_as<T, float>) {
+        return value;
+    } else if constexpr (std::same_as<T, Half>) {
+        return Half(std::clamp(value, -largest_half, largest_half));
+    } else if constexpr (std::same_as<T, Bfloat16>) {
+        return Bfloat16(std::clamp(value, -largest_bfloat, largest_bfloat));
+    } else if constexpr (std::same_as<T, std::int8_t>) {
+        return value == value ? static_cast<T>(nearest_integer(std::clamp(value, -128.0F, 127.0F))) : T{0};
+    } else {
+        return value == value ? static_cast<T>(nearest_integer(std::clamp(value, 0.0F, 255.0F))) : T{0};
+    }
+}
+
+}  // namespace detail
+
+/// Writes `dim` floats as elements: numbers rounded and kept in range, bits set where the float is above 0.
+/// Shape: `out` has room for elements_for<T>(dim).
+template <Element T>
+constexpr void encode_elements(const float* vector, std::size_t dim, T* out) noexcept {
+    if constexpr (std::same_as<T, Bits8>) {
+        for (std::size_t at = 0; at < elements_for<T>(dim); ++at) {
+            unsigned bits = 0;
+            for (std::size_t i = 8 * at; i < dim && i < 8 * at + 8; ++i) bits |= (vector[i] > 0 ? 1U : 0U) << (i % 8);
+            out[at].bits = static_cast<std::uint8_t>(bits);
+        }
+    } else {
+        for (std::size_t i = 0; i < dim; ++i) out[i] = detail::nearest_element<T>(vector[i]);
+    }
+}
+
+/// Writes elements as `dim` floats, exactly; bits as 0 and 1.
+/// Shape: `elements` holds elements_for<T>(dim), `out` has room for dim.
+template <Element T>
+constexpr void decode_elements(const T* elements, std::size_t dim, float* out) noexcept {
+    if constexpr (std::same_as<T, Bits8>) {
+        for (std::size_t i = 0; i < dim; ++i) out[i] = static_cast<float>((elements[i / 8].bits >> (i % 8)) & 1);
+    } else {
+        for (std::size_t i = 0; i < dim; ++i) out[i] = static_cast<float>(elements[i]);
+    }
+}
+
+}  // namespace kith::inline v0_single
+
 namespace kith::inline v0_single::detail {
 
 [[noreturn]] inline void raise_bad_row(RecordId id) {
     raise(Errc::corrupt, "the row of segment " + std::to_string(id.segment) + ", slot " + std::to_string(id.slot) +
                              " cannot be read under this schema");
+}
+
+/// `elements` as floats, in place or in `buffer`.
+template <Element T>
+std::span<const float> floats_of(std::span<const T> elements, std::vector<float>& buffer) {
+    if constexpr (std::same_as<T, float>) {
+        return elements;
+    } else {
+        buffer.resize(elements.size() * dimensions_an_element<T>);
+        decode_elements(elements.data(), buffer.size(), buffer.data());
+        return buffer;
+    }
+}
+
+/// Fills `elements` from the floats that read(out) writes.
+template <Element T, class Read>
+void fill_elements(std::span<T> elements, const Read& read) {
+    if constexpr (std::same_as<T, float>) {
+        read(elements.data());
+    } else {
+        std::vector<float> floats(elements.size() * dimensions_an_element<T>);
+        read(floats.data());
+        encode_elements(floats.data(), floats.size(), elements.data());
+    }
 }
 
 /// Adds a put of `record` to `batch`.
@@ -3106,7 +3479,8 @@ void put_record(const typename S::Record& record, BatchWriter& batch) {
     std::string row;
     S::encode_row(record, row);
     batch.put(S::key_bytes(S::key_of(record)), row);
-    S::for_each_vector(record, [&](std::size_t, std::span<const float> elements) { batch.vector(elements); });
+    std::vector<float> buffer;
+    S::for_each_vector(record, [&](std::size_t, auto elements) { batch.vector(floats_of(elements, buffer)); });
 }
 
 /// Fills the fields of `record` that live in its row: all but the vector fields.
@@ -3120,8 +3494,8 @@ template <class S>
 typename S::Record decode_record(const Engine& engine, const SegmentView& view, Slot slot) {
     typename S::Record record{};
     decode_row<S>(engine, view, slot, record);
-    S::for_each_vector(record, [&](std::size_t field, std::span<float> elements) {
-        view.segment->index(field).vector(slot, elements.data());
+    S::for_each_vector(record, [&](std::size_t field, auto elements) {
+        fill_elements(elements, [&](float* out) { view.segment->index(field).vector(slot, out); });
     });
     return record;
 }
@@ -3301,12 +3675,13 @@ struct FieldInfo {
     bool list = false;
     bool key = false;
     bool indexed = false;
-    std::uint32_t dim = 0;    // elements of a vector; 0 for every other kind
-    std::string_view metric;  // empty unless a VectorField names the member
-    std::string_view index;   // empty unless a VectorField names the member
+    std::uint32_t dim = 0;     // dimensions of a vector; 0 for every other kind
+    std::string_view metric;   // empty unless a VectorField names the member
+    std::string_view index;    // empty unless a VectorField names the member
+    std::string_view element;  // the element_name of a vector that is not of floats; empty for everything else
 };
 
-/// The most elements a vector field may have.
+/// The most dimensions a vector field may have.
 inline constexpr std::size_t max_dim = 20'000;
 
 namespace detail {
@@ -3328,17 +3703,21 @@ concept StoredScalar = std::same_as<T, bool> || StoredInteger<T> || StoredEnum<T
 template <class T>
 inline constexpr std::size_t array_dim = 0;
 
-template <std::size_t Dim>
-inline constexpr std::size_t array_dim<std::array<float, Dim>> = Dim;
+template <Element T, std::size_t Count>
+inline constexpr std::size_t array_dim<std::array<T, Count>> = Count * dimensions_an_element<T>;
 
 template <class T>
-inline constexpr bool is_float_array = false;
-template <std::size_t Dim>
-inline constexpr bool is_float_array<std::array<float, Dim>> = true;
+inline constexpr bool is_element_array = false;
+template <Element T, std::size_t Count>
+inline constexpr bool is_element_array<std::array<T, Count>> = true;
 
-/// A fixed number of floats.
+/// A fixed number of elements.
 template <class T>
 concept StoredVector = (array_dim<T> >= 1 && array_dim<T> <= max_dim);
+
+/// What the vector T is made of.
+template <StoredVector T>
+using VectorElement = typename T::value_type;
 
 template <class T>
 inline constexpr bool is_optional = false;
@@ -3414,6 +3793,7 @@ consteval FieldInfo describe_member(std::string_view name) {
     if constexpr (StoredVector<T>) {
         info.kind = FieldKind::vector;
         info.dim = static_cast<std::uint32_t>(array_dim<T>);
+        if (!std::same_as<VectorElement<T>, float>) info.element = element_name<VectorElement<T>>;
     } else {
         info.kind = scalar_kind<ScalarOf<T>>();
         info.nullable = is_optional<T>;
@@ -3852,6 +4232,24 @@ inline std::optional<std::string> vector_problem(std::span<const float> vector, 
     return detail::length_problem(vector, rules.needs_direction);
 }
 
+namespace detail {
+
+/// Why a vector of these elements cannot be stored.
+/// Cost: integers and bits are looked at only for a metric that needs a direction; what is not float is copied.
+template <Element T>
+std::optional<std::string> elements_problem(std::span<const T> elements, VectorRules rules) {
+    if constexpr (std::same_as<T, float>) {
+        return vector_problem(elements, rules);
+    } else {
+        if (sizeof(T) == 1 && !rules.needs_direction) return std::nullopt;
+        std::vector<float> floats(elements.size() * dimensions_an_element<T>);
+        decode_elements(elements.data(), floats.size(), floats.data());
+        return vector_problem(floats, rules);
+    }
+}
+
+}  // namespace detail
+
 /// Why a text cannot be stored.
 inline std::optional<std::string> text_problem(std::string_view text) {
     const std::size_t valid = detail::utf8_valid_prefix(text);
@@ -4011,7 +4409,7 @@ enum class Form : unsigned char { equality, order, membership, content };
 /// Says what to write when a field cannot take a condition of this form.
 template <class T, Form Wanted>
 struct FormCheck {
-    static constexpr bool vector = is_float_array<T>;
+    static constexpr bool vector = is_element_array<T>;
     static constexpr bool list = is_list<Present<T>>;
     static constexpr bool storable = vector || StoredScalar<ScalarOf<T>>;
     static constexpr bool of_list = Wanted == Form::content;
@@ -4220,13 +4618,7 @@ public:
         };
         detail::SearchRequest request = unconditional();
         request.accept = condition_.has_value() ? &accept : nullptr;
-        std::vector<Hit<Record>> hits;
-        for (const detail::Found& found : engine_->search(*snapshot, request)) {
-            const detail::SegmentView* view = snapshot->find(found.id);
-            hits.push_back({detail::decode_record<S>(*engine_, *view, found.id.slot),
-                            Attribute::Metric::score(found.distance), found.distance});
-        }
-        return hits;
+        return hits_of(*snapshot, engine_->search(*snapshot, request));
     }
 
     /// What run() would do in each segment, and why.
@@ -4250,6 +4642,20 @@ public:
     }
 
 private:
+    template <class, std::size_t>
+    friend class NearestManyQuery;
+
+    [[nodiscard]] std::vector<Hit<Record>> hits_of(const detail::Snapshot& snapshot,
+                                                   const std::vector<detail::Found>& found) const {
+        std::vector<Hit<Record>> hits;
+        for (const detail::Found& one : found) {
+            const detail::SegmentView* view = snapshot.find(one.id);
+            hits.push_back({detail::decode_record<S>(*engine_, *view, one.id.slot),
+                            Attribute::Metric::score(one.distance), one.distance});
+        }
+        return hits;
+    }
+
     [[nodiscard]] detail::SearchRequest unconditional() const {
         detail::SearchRequest request;
         request.vector_field = VectorField;
@@ -4262,6 +4668,13 @@ private:
     }
 
     void check() const {
+        check_settings();
+        if (const auto problem = vector_problem(query_, vector_rules<typename Attribute::Metric>(Attribute::dim))) {
+            raise(Errc::invalid_argument, "query for field '" + std::string(Attribute::name) + "': " + *problem);
+        }
+    }
+
+    void check_settings() const {
         if (limit_ == 0) raise(Errc::invalid_argument, "limit is 0; ask for at least 1 record");
         if (recall_.has_value() && ef_search_.has_value()) {
             raise(Errc::invalid_argument, "recall and ef_search both say how hard to search; ask for one of them");
@@ -4271,9 +4684,6 @@ private:
                   "recall is " + std::to_string(*recall_) + "; it must be above 0 and at most 1");
         }
         if (ef_search_ == 0) raise(Errc::invalid_argument, "ef_search is 0; it must be at least 1");
-        if (const auto problem = vector_problem(query_, vector_rules<typename Attribute::Metric>(Attribute::dim))) {
-            raise(Errc::invalid_argument, "query for field '" + std::string(Attribute::name) + "': " + *problem);
-        }
     }
 
     const detail::Engine* engine_;  // the collection's
@@ -4283,6 +4693,133 @@ private:
     std::optional<std::size_t> ef_search_;
     bool exact_ = false;
     std::optional<Condition<Record>> condition_;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// A range of vectors of floats.
+template <class V>
+concept VectorRange = requires(const V& vectors) {
+    { *std::begin(vectors) } -> std::convertible_to<std::span<const float>>;
+    std::end(vectors);
+};
+
+}  // namespace detail
+
+/// What Collection::nearest_many returns; nothing is searched before run(). The settings are those of NearestQuery.
+template <class S, std::size_t VectorField>
+class NearestManyQuery {
+    using Attribute = typename S::template VectorAttribute<VectorField>;
+    using One = NearestQuery<S, VectorField>;
+
+public:
+    using Record = typename S::Record;
+
+    /// Shape: `queries` holds whole vectors, one after the other.
+    NearestManyQuery(const detail::Engine& engine, std::span<const float> queries)
+        : one_(engine, {}), queries_(queries.begin(), queries.end()) {
+        if (queries.size() % Attribute::dim != 0) {
+            raise(Errc::invalid_argument, about("queries") + std::to_string(queries.size()) +
+                                              " elements are no number of vectors of " +
+                                              std::to_string(Attribute::dim));
+        }
+    }
+
+    NearestManyQuery(const detail::Engine& engine, const detail::VectorRange auto& queries) : one_(engine, {}) {
+        for (const std::span<const float> query : queries) {
+            if (query.size() != Attribute::dim) {
+                raise(Errc::invalid_argument, about_query(queries_.size() / Attribute::dim) + "has " +
+                                                  std::to_string(query.size()) + " elements; expected " +
+                                                  std::to_string(Attribute::dim));
+            }
+            queries_.insert(queries_.end(), query.begin(), query.end());
+        }
+    }
+
+    NearestManyQuery& limit(std::size_t count) noexcept {
+        one_.limit(count);
+        return *this;
+    }
+    NearestManyQuery& recall(double share) noexcept {
+        one_.recall(share);
+        return *this;
+    }
+    NearestManyQuery& ef_search(std::size_t count) noexcept {
+        one_.ef_search(count);
+        return *this;
+    }
+    NearestManyQuery& exact() noexcept {
+        one_.exact();
+        return *this;
+    }
+    NearestManyQuery& where(Condition<Record> condition) {
+        one_.where(std::move(condition));
+        return *this;
+    }
+
+    /// How many threads search, the caller's among them. Default: 1.
+    NearestManyQuery& threads(unsigned count) noexcept {
+        threads_ = count;
+        return *this;
+    }
+
+    /// For each query, in their order, what NearestQuery::run returns; all of one moment.
+    /// Throws: as NearestQuery::run, and Errc::invalid_argument for 0 threads or more than 1024.
+    [[nodiscard]] std::vector<std::vector<Hit<Record>>> run() const {
+        check();
+        const detail::Engine& engine = *one_.engine_;
+        const auto open = engine.enter();
+        const auto snapshot = engine.snapshot();
+        std::vector<Record> candidates(threads_);
+        std::vector<detail::Accept> accepts;
+        if (one_.condition_.has_value()) {
+            for (Record& candidate : candidates) {
+                accepts.emplace_back([&, decoded = &candidate](const detail::SegmentView& view, Slot slot) {
+                    detail::decode_row<S>(engine, view, slot, *decoded);
+                    return evaluate(*one_.condition_, *decoded);
+                });
+            }
+        }
+        const MatrixView queries{queries_.data(), count(), Attribute::dim, Attribute::dim};
+        const auto found = engine.search_many(*snapshot, one_.unconditional(), queries, accepts, threads_);
+        std::vector<std::vector<Hit<Record>>> hits(found.size());
+        share_work(threads_, found.size(),
+                   [&](std::size_t at, unsigned) { hits[at] = one_.hits_of(*snapshot, found[at]); });
+        return hits;
+    }
+
+private:
+    static constexpr unsigned most_threads = 1024;
+
+    [[nodiscard]] std::size_t count() const noexcept { return queries_.size() / Attribute::dim; }
+
+    static std::string about(const std::string& what) {
+        return what + " for field '" + std::string(Attribute::name) + "': ";
+    }
+    static std::string about_query(std::size_t number) { return about("query " + std::to_string(number)); }
+
+    void check() const {
+        one_.check_settings();
+        if (threads_ == 0 || threads_ > most_threads) {
+            raise(Errc::invalid_argument, "threads is " + std::to_string(threads_) + "; it must be between 1 and " +
+                                              std::to_string(most_threads));
+        }
+        const auto rules = vector_rules<typename Attribute::Metric>(Attribute::dim);
+        for (std::size_t at = 0; at < count(); ++at) {
+            const std::span<const float> query = std::span(queries_).subspan(at * Attribute::dim, Attribute::dim);
+            if (const auto problem = vector_problem(query, rules)) {
+                raise(Errc::invalid_argument, about_query(at) + *problem);
+            }
+        }
+    }
+
+    One one_;                     // the settings
+    std::vector<float> queries_;  // copies: the caller's may be gone when the query runs
+    unsigned threads_ = 1;
 };
 
 }  // namespace kith::inline v0_single
@@ -4373,216 +4910,6 @@ private:
 
 // kith/distance/inner_product.hpp — the inner product, turned round so that smaller is nearer.
 
-// kith/core/element.hpp — what a vector may be made of, and how floats become elements.
-//
-// Queries come as floats, whatever the rows hold. So each element type says how a float becomes one: rounded to the
-// nearest, ties to even, and at the end of its range for what lies beyond, for an infinite element would make the
-// distance of a vector from itself no number.
-//
-// Thread safety: values and functions.
-
-// kith/core/half.hpp — floats of two bytes, and what they are worth as floats of four.
-//
-// Compilers disagree on which of their own 16-bit types exist, in which mode and with what name mangling, so these hold
-// bits and convert by integer arithmetic. The conversions are always inline: no source leaves a copy of them that was
-// built for a newer processor than the next source's.
-//
-// Thread safety: values.
-// Source: IEEE 754-2008, binary16; Intel, "BFLOAT16 – Hardware Numerics Definition", 2018.
-
-namespace kith::inline v0_single {
-
-/// IEEE 754 binary16: 11 significant bits, from 2^-24 to 65504.
-class Half {
-public:
-    Half() = default;
-
-    /// The nearest half, ties to even: infinite from 65520 on, not a number when `value` is none.
-    [[gnu::always_inline]] constexpr explicit Half(float value) noexcept : bits_(narrow(value)) {}
-
-    [[gnu::always_inline]] static constexpr Half from_bits(std::uint16_t bits) noexcept {
-        Half made;
-        made.bits_ = bits;
-        return made;
-    }
-
-    /// On disk: these bits, little-endian.
-    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
-
-    /// Exact.
-    [[nodiscard, gnu::always_inline]] constexpr operator float() const noexcept {
-        // The exponent moves to its place, and a multiplication corrects its bias: subnormal halves become normal
-        // floats on the way, without a branch.
-        constexpr float rebias = 0x1p112F;
-        constexpr float past_largest = 0x1p16F;
-        const std::uint32_t magnitude = (bits_ & 0x7fffU) << 13;
-        const float finite = std::bit_cast<float>(magnitude) * rebias;
-        const std::uint32_t special = finite >= past_largest ? 0x7f800000U : 0;
-        const std::uint32_t sign = (bits_ & 0x8000U) << 16;
-        return std::bit_cast<float>(std::bit_cast<std::uint32_t>(finite) | special | sign);
-    }
-
-private:
-    [[gnu::always_inline]] static constexpr std::uint16_t narrow(float value) noexcept {
-        constexpr std::uint32_t infinity = 0x7f800000;
-        constexpr std::uint32_t past_largest = 0x47800000;     // 65536
-        constexpr std::uint32_t smallest_normal = 0x38800000;  // 2^-14
-        constexpr std::uint32_t rebias = 0x38000000;           // the difference of the biases, 112, as an exponent
-        const auto bits = std::bit_cast<std::uint32_t>(value);
-        const std::uint32_t sign = (bits >> 16) & 0x8000U;
-        const std::uint32_t magnitude = bits & 0x7fffffffU;
-        std::uint32_t result = 0;
-        if (magnitude > infinity) {
-            result = 0x7e00U | ((magnitude >> 13) & 0x3ffU);  // quiet, with what fits of its payload
-        } else if (magnitude >= past_largest) {
-            result = 0x7c00U;
-        } else if (magnitude < smallest_normal) {
-            // The last bit of 0.5 is the smallest half, so adding it rounds.
-            result = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5F) -
-                     std::bit_cast<std::uint32_t>(0.5F);
-        } else {
-            result = (magnitude + 0xfffU + ((magnitude >> 13) & 1U) - rebias) >> 13;
-        }
-        return static_cast<std::uint16_t>(result | sign);
-    }
-
-    std::uint16_t bits_ = 0;
-};
-
-/// The upper half of a float: 8 significant bits, the range of a float.
-class Bfloat16 {
-public:
-    Bfloat16() = default;
-
-    /// The nearest bfloat16, ties to even: infinite past the largest, not a number when `value` is none.
-    [[gnu::always_inline]] constexpr explicit Bfloat16(float value) noexcept : bits_(narrow(value)) {}
-
-    [[gnu::always_inline]] static constexpr Bfloat16 from_bits(std::uint16_t bits) noexcept {
-        Bfloat16 made;
-        made.bits_ = bits;
-        return made;
-    }
-
-    /// On disk: these bits, little-endian.
-    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
-
-    /// Exact.
-    [[nodiscard, gnu::always_inline]] constexpr operator float() const noexcept {
-        return std::bit_cast<float>(std::uint32_t{bits_} << 16);
-    }
-
-private:
-    [[gnu::always_inline]] static constexpr std::uint16_t narrow(float value) noexcept {
-        constexpr std::uint32_t infinity = 0x7f800000;
-        const auto bits = std::bit_cast<std::uint32_t>(value);
-        if ((bits & 0x7fffffffU) > infinity) return static_cast<std::uint16_t>((bits >> 16) | 0x40U);  // quiet
-        return static_cast<std::uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
-    }
-
-    std::uint16_t bits_ = 0;
-};
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single {
-
-/// Eight dimensions of one bit: dimension i of a vector is bit i % 8, the lowest first, of its element i / 8.
-/// Everything that takes elements counts these; a vector whose dimensions do not fill its last one has zeros there.
-struct Bits8 {
-    std::uint8_t bits = 0;
-
-    friend constexpr bool operator==(Bits8, Bits8) = default;
-};
-
-/// An Element that stands for a number.
-template <class T>
-concept Number = std::same_as<T, float> || std::same_as<T, Half> || std::same_as<T, Bfloat16> ||
-                 std::same_as<T, std::int8_t> || std::same_as<T, std::uint8_t>;
-
-/// What rows may hold.
-template <class T>
-concept Element = Number<T> || std::same_as<T, Bits8>;
-
-/// The name of an element type. Stored on disk: never rename.
-template <Element T>
-inline constexpr std::string_view element_name = std::same_as<T, float>          ? "f32"
-                                                 : std::same_as<T, Half>         ? "f16"
-                                                 : std::same_as<T, Bfloat16>     ? "bf16"
-                                                 : std::same_as<T, std::int8_t>  ? "i8"
-                                                 : std::same_as<T, std::uint8_t> ? "u8"
-                                                                                 : "bits";
-
-/// Dimensions in one element.
-template <Element T>
-inline constexpr std::size_t dimensions_an_element = std::same_as<T, Bits8> ? 8 : 1;
-
-/// Elements that hold `dim` dimensions.
-template <Element T>
-[[nodiscard, gnu::always_inline]] constexpr std::size_t elements_for(std::size_t dim) noexcept {
-    return (dim + dimensions_an_element<T> - 1) / dimensions_an_element<T>;
-}
-
-/// What the query is made of that kernels compare with rows of T. Against floats of two bytes it keeps its four: the
-/// query is not rounded, and not converted again for each row.
-template <Element T>
-using QueryElement = std::conditional_t<std::same_as<T, Half> || std::same_as<T, Bfloat16>, float, T>;
-
-namespace detail {
-
-/// The nearest whole number, ties to even. Requires: |value| is below 2^22.
-[[gnu::always_inline]] constexpr std::int32_t nearest_integer(float value) noexcept {
-    constexpr float rounder = 0x1.8p23F;  // the last bit of its neighbours is worth 1
-    return std::bit_cast<std::int32_t>(value + rounder) - std::bit_cast<std::int32_t>(rounder);
-}
-
-/// The element nearest to `value`, within the range of T. Not a number becomes 0 or stays none.
-template <Number T>
-[[gnu::always_inline]] constexpr T nearest_element(float value) noexcept {
-    constexpr float largest_half = 65504;
-    constexpr float largest_bfloat = 0x1.fep127F;
-    if constexpr (std::same_as<T, float>) {
-        return value;
-    } else if constexpr (std::same_as<T, Half>) {
-        return Half(std::clamp(value, -largest_half, largest_half));
-    } else if constexpr (std::same_as<T, Bfloat16>) {
-        return Bfloat16(std::clamp(value, -largest_bfloat, largest_bfloat));
-    } else if constexpr (std::same_as<T, std::int8_t>) {
-        return value == value ? static_cast<T>(nearest_integer(std::clamp(value, -128.0F, 127.0F))) : T{0};
-    } else {
-        return value == value ? static_cast<T>(nearest_integer(std::clamp(value, 0.0F, 255.0F))) : T{0};
-    }
-}
-
-}  // namespace detail
-
-/// Writes `dim` floats as elements: numbers rounded and kept in range, bits set where the float is above 0.
-/// Shape: `out` has room for elements_for<T>(dim).
-template <Element T>
-constexpr void encode_elements(const float* vector, std::size_t dim, T* out) noexcept {
-    if constexpr (std::same_as<T, Bits8>) {
-        for (std::size_t at = 0; at < elements_for<T>(dim); ++at) {
-            unsigned bits = 0;
-            for (std::size_t i = 8 * at; i < dim && i < 8 * at + 8; ++i) bits |= (vector[i] > 0 ? 1U : 0U) << (i % 8);
-            out[at].bits = static_cast<std::uint8_t>(bits);
-        }
-    } else {
-        for (std::size_t i = 0; i < dim; ++i) out[i] = detail::nearest_element<T>(vector[i]);
-    }
-}
-
-/// Writes elements as `dim` floats, exactly; bits as 0 and 1.
-/// Shape: `elements` holds elements_for<T>(dim), `out` has room for dim.
-template <Element T>
-constexpr void decode_elements(const T* elements, std::size_t dim, float* out) noexcept {
-    if constexpr (std::same_as<T, Bits8>) {
-        for (std::size_t i = 0; i < dim; ++i) out[i] = static_cast<float>((elements[i / 8].bits >> (i % 8)) & 1);
-    } else {
-        for (std::size_t i = 0; i < dim; ++i) out[i] = static_cast<float>(elements[i]);
-    }
-}
-
-}  // namespace kith::inline v0_single
-
 // kith/distance/metric.hpp — what it takes to say how far apart two vectors are.
 
 namespace kith::inline v0_single {
@@ -4653,22 +4980,6 @@ static_assert(SumMetric<InnerProduct, float>);
 //
 // Thread safety: insert is called by one thread at a time, beside any number of searches.
 
-// kith/core/matrix_view.hpp — rows of floats that somebody else owns.
-
-namespace kith::inline v0_single {
-
-/// Shape: row i holds `dim` elements and begins at data + i · stride; stride is in elements and at least dim.
-struct MatrixView {
-    const float* data = nullptr;
-    std::size_t rows = 0;
-    std::size_t dim = 0;
-    std::size_t stride = 0;
-
-    [[nodiscard]] const float* row(std::size_t at) const noexcept { return data + at * stride; }
-};
-
-}  // namespace kith::inline v0_single
-
 // kith/core/top_k.hpp — the nearest k of a stream of neighbours.
 //
 // An exact scan offers every row and keeps ten; almost all offers fail the one comparison with the worst kept, so
@@ -4729,48 +5040,6 @@ private:
 // All of it little-endian, codes mapped as they are. Whoever stores the image adds the checksum.
 //
 // Thread safety: one writer trains, then appends; rows that were appended before may be read by any thread.
-
-// kith/core/parallel.hpp — pieces of work, shared by a few threads.
-//
-// Threads take the next piece when they have done one, so it does not matter which of them does which. What each piece
-// computes must depend on its number alone; then the outcome is the same for any number of threads.
-//
-// Thread safety: a call owns the threads it starts and ends them before it returns.
-
-namespace kith::inline v0_single {
-
-/// Calls work(piece, thread) once for each piece below `pieces`; thread 0 is the caller, the others are below
-/// `threads`. A thread that cannot be had is missed only in speed.
-/// Throws: what `work` throws first, after every thread has stopped; some pieces are then not done.
-template <class Work>
-void share_work(unsigned threads, std::size_t pieces, const Work& work) {
-    std::atomic<std::size_t> next = 0;
-    std::exception_ptr failure;
-    std::mutex failing;
-    const auto run = [&](unsigned thread) noexcept {
-        const std::exception_ptr failed = attempt([&] {
-            for (std::size_t piece = next.fetch_add(1); piece < pieces; piece = next.fetch_add(1)) work(piece, thread);
-        });
-        if (!failed) return;
-        next.store(pieces);  // nobody begins another
-        const std::lock_guard lock(failing);
-        if (!failure) failure = failed;
-    };
-    std::vector<std::thread> others;
-    if (threads > 1 && pieces > 1) {
-        static_cast<void>(attempt([&] {
-            others.reserve(threads - 1);
-            for (unsigned thread = 1; thread < threads; ++thread) others.emplace_back(run, thread);
-        }));
-    }
-    run(0);
-    for (std::thread& other : others) other.join();
-#ifdef __cpp_exceptions
-    if (failure) std::rethrow_exception(failure);
-#endif
-}
-
-}  // namespace kith::inline v0_single
 
 // kith/quantize/codec.hpp — what a quantizer is: a tag a schema can name, and the codec it trains for a metric.
 //
@@ -5063,6 +5332,9 @@ void rescore(const S& exact, std::span<const Neighbor> found, std::size_t limit,
 /// `Tag` makes the index inside; R are the full vectors, which every call is given.
 template <class Tag, class Q, class R>
 class CodedIndex {
+    static_assert(Number<typename R::Element>,
+                  "kith: packed bits are codes already, so no quantizer makes codes of them; write kith::Hnsw<> or "
+                  "kith::Flat");
     using Codes = detail::CodeMemory<Q, typename R::Metric>;
     using Inner = typename Tag::template Index<typename Codes::View>;
 
@@ -7113,21 +7385,40 @@ namespace detail {
 
 inline constexpr std::size_t portable_panel = 16;
 
+/// Four floats in a register of every processor that has any. Left to find them in loops over arrays of sums, g++ 12
+/// puts the sums in memory, at a fifth of the speed.
+using FourFloats [[gnu::vector_size(16)]] = float;
+
 /// `rows` rows against one panel.
 template <class Flags, std::size_t rows>
 void portable_product_tile(const float* from, std::size_t stride, const float* panel, std::size_t dim, float* out,
                            std::size_t out_stride) noexcept {
-    float sums[rows][portable_panel] = {};
+    constexpr std::size_t parts = portable_panel / 4;
+    FourFloats sums[rows][parts];
+#pragma GCC unroll 8
+    for (std::size_t row = 0; row < rows; ++row) {
+#pragma GCC unroll 8
+        for (std::size_t part = 0; part < parts; ++part) sums[row][part] = FourFloats{};
+    }
     for (std::size_t d = 0; d < dim; ++d) {
+        FourFloats elements[parts];
+#pragma GCC unroll 8
+        for (std::size_t part = 0; part < parts; ++part) {
+            std::memcpy(&elements[part], panel + d * portable_panel + part * 4, sizeof(FourFloats));
+        }
+#pragma GCC unroll 8
         for (std::size_t row = 0; row < rows; ++row) {
             const float element = from[row * stride + d];
-            for (std::size_t lane = 0; lane < portable_panel; ++lane) {
-                sums[row][lane] += element * panel[d * portable_panel + lane];
-            }
+#pragma GCC unroll 8
+            for (std::size_t part = 0; part < parts; ++part) sums[row][part] += element * elements[part];
         }
     }
+#pragma GCC unroll 8
     for (std::size_t row = 0; row < rows; ++row) {
-        for (std::size_t lane = 0; lane < portable_panel; ++lane) out[row * out_stride + lane] = sums[row][lane];
+#pragma GCC unroll 8
+        for (std::size_t part = 0; part < parts; ++part) {
+            std::memcpy(out + row * out_stride + part * 4, &sums[row][part], sizeof(FourFloats));
+        }
     }
 }
 
@@ -7807,7 +8098,7 @@ public:
     static constexpr auto ladder = Tag::template ladder<M>;
 
     template <class M>
-    static void try_as_hard(float effort, SearchParams& params) noexcept {
+    static void try_as_hard(float effort, SearchParams& search) noexcept {
         Tag::template try_as_hard<M>(effort, params);
     }
 
@@ -7850,8 +8141,8 @@ struct HnswOverRows {
     template <class M>
     static void try_as_hard(float effort, SearchParams& params) noexcept {
         constexpr std::uint32_t most_kept = 2000;  // a walk that is not near its end by then had better be given up
-        params.stretch = stretches<M> ? effort : 0;
-        params.ef_search = stretches<M> ? most_kept : static_cast<std::uint32_t>(effort);
+        search.stretch = stretches<M> ? effort : 0;
+        search.ef_search = stretches<M> ? most_kept : static_cast<std::uint32_t>(effort);
     }
 
     template <class R>
@@ -7893,9 +8184,9 @@ inline constexpr std::size_t coded_from_dim = 32;
 /// The index that a vector of `dim` elements gets when its schema names none: a graph, over codes of 4 bits an element
 /// where the vectors are long enough for them. On the sets that docs/benchmarks.md names it answers most queries a
 /// second of all that take at most 1.2 times the bytes of a float graph. Few vectors are compared one by one, whatever
-/// the index.
-template <std::size_t dim>
-using AutoIndex = std::conditional_t<(dim < detail::coded_from_dim), Hnsw<>, Hnsw<HnswParams{}, Sq4>>;
+/// the index. Elements of one byte are as short as codes are, and have none.
+template <std::size_t dim, class T = float>
+using AutoIndex = std::conditional_t<(dim < detail::coded_from_dim || sizeof(T) == 1), Hnsw<>, Hnsw<HnswParams{}, Sq4>>;
 
 }  // namespace kith::inline v0_single
 
@@ -8203,7 +8494,9 @@ private:
 /// The Rows of plain vectors of T under metric M.
 template <class T, class M>
 class RawRows {
-    static_assert(kith::Metric<M, T>, "kith: this metric does not compare vectors of these elements");
+    static_assert(kith::Metric<M, T>,
+                  "kith: this metric does not compare vectors of these elements; packed bits have kith::Hamming and "
+                  "kith::Jaccard, numbers have kith::L2, kith::InnerProduct and kith::Cosine");
     static constexpr bool is_cosine = std::same_as<M, Cosine>;
     using ProductMetric = std::conditional_t<is_cosine, InnerProduct, M>;
     using Query = QueryElement<T>;
@@ -8485,54 +8778,26 @@ private:
 // kith/index/flat_batch.hpp — the exact answers to many queries, from one pass over the rows.
 //
 // One query alone is as fast as the memory brings rows. For a batch a block of rows is brought near once and met by
-// every query. Where rows are floats of any width the meeting is a product of two matrices, and ‖q − r‖² follows from
-// it, ‖q‖² and ‖r‖². That is not the distance to the last bit, so it only tells which rows cannot be among the nearest;
-// the few others are scored as for one query. So a batch answers just what its queries would, asked one by one.
-//
-// What a product may be wrong by: a sum of n terms in floats, in any order, is within n · 2⁻²⁴ / (1 − n · 2⁻²⁴) of
-// Σ |qᵢ rᵢ| ≤ ‖q‖ ‖r‖. That and the error of the score itself are allowed for; a row or a query whose square comes near
-// the ends of what floats hold is never ruled out.
+// every query, pair by pair or, where rows are floats of any width, as a product of two matrices.
 //
 // Thread safety: reads only; each thread brings its own scratch.
-// Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, section 3.1 (the bound).
 
-namespace kith::inline v0_single {
+// kith/index/batch_query.hpp — one query of a batch, and how rows come to it: a block at a time, near when it is met.
+//
+// Thread safety: none; a batch belongs to one thread.
 
-namespace detail {
-
-/// Queries that meet the rows together; more bring no more, and less of them is near.
-inline constexpr std::size_t widest_batch = 256;
+namespace kith::inline v0_single::detail {
 
 /// Rows that are met at once: whole tiles of every kernel, and near with the products beside them.
 inline constexpr std::size_t batch_rows = 96;
 
-/// Fewer queries than these are scored pair by pair: the kernels of products work on a whole panel of queries.
-inline constexpr std::size_t fewest_for_products = 4;
-
-/// One query of a batch.
+/// What was asked, and what was found so far.
 template <Scorer S>
 struct BatchQuery {
     S scorer;
     TopK best;
     float length = 0;  // ‖query‖ where products are made; infinite where they may rule out nothing
 };
-
-/// The next allowed slots from `begin` on, which is moved behind them; returns how many.
-/// Shape: `slots` has room for batch_rows.
-inline std::size_t next_slots(BitsetView allowed, Slot& begin, Slot* slots) noexcept {
-    std::size_t count = 0;
-    for (; begin < allowed.count() && count < batch_rows; begin += 64 - begin % 64) {
-        std::uint64_t bits = allowed.allowed_word(begin / 64) & (~std::uint64_t{0} << (begin % 64));
-        for (; bits != 0; bits &= bits - 1) {
-            if (count == batch_rows) {
-                begin += static_cast<Slot>(std::countr_zero(bits)) - begin % 64;
-                return count;
-            }
-            slots[count++] = begin - begin % 64 + static_cast<Slot>(std::countr_zero(bits));
-        }
-    }
-    return count;
-}
 
 /// True when the slots, which rise, have none between them.
 inline bool in_a_row(const Slot* slots, std::size_t count) noexcept {
@@ -8564,6 +8829,22 @@ private:
     std::span<BatchQuery<S>> queries_;
 };
 
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/product_batch.hpp — a batch of queries against vectors, by the product of two matrices.
+//
+// From ⟨q, r⟩ follows the distance, with ‖q‖² and ‖r‖² where it is L2's; but not to the last bit, and so it only tells
+// which rows cannot be among the nearest. The few others are scored as for one query.
+//
+// What a product may be wrong by: a sum of n terms in floats, in any order, is within n · 2⁻²⁴ / (1 − n · 2⁻²⁴) of
+// Σ |qᵢ rᵢ| ≤ ‖q‖ ‖r‖. That and the error of the score itself are allowed for; a row or a query whose square comes near
+// the ends of what floats hold is never ruled out.
+//
+// Thread safety: none; a batch belongs to one thread.
+// Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, section 3.1 (the bound).
+
+namespace kith::inline v0_single::detail {
+
 /// Rows whose metric follows from inner products of floats.
 template <class R>
 concept ProductRows = Rows<R> && requires {
@@ -8581,6 +8862,10 @@ class ProductBatch {
     static_assert(is_l2 || is_cosine || std::same_as<typename R::Metric, InnerProduct>);
 
 public:
+    /// Fewer queries than these are faster scored pair by pair, for the kernels of products work on whole panels.
+    /// Measured where a panel is 32 queries: seven pair by pair take 0.7 of the time, and the two ways meet near ten.
+    [[nodiscard]] static std::size_t fewest(Isa isa) noexcept { return product_kernels(isa).panel / 4; }
+
     /// Shape: `floats` holds the queries one after the other. Throws: std::bad_alloc while `scratch` grows.
     ProductBatch(const R& rows, const float* floats, std::span<BatchQuery<S>> queries, ScratchMemory& scratch, Isa isa)
         : rows_(rows),
@@ -8731,6 +9016,32 @@ private:
     float* copy_;             // batch_rows vectors, where they are not read in place
 };
 
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Queries that meet the rows together; more bring no more, and less of them is near.
+inline constexpr std::size_t widest_batch = 256;
+
+/// The next allowed slots from `begin` on, which is moved behind them; returns how many.
+/// Shape: `slots` has room for batch_rows.
+inline std::size_t next_slots(BitsetView allowed, Slot& begin, Slot* slots) noexcept {
+    std::size_t count = 0;
+    for (; begin < allowed.count() && count < batch_rows; begin += 64 - begin % 64) {
+        std::uint64_t bits = allowed.allowed_word(begin / 64) & (~std::uint64_t{0} << (begin % 64));
+        for (; bits != 0; bits &= bits - 1) {
+            if (count == batch_rows) {
+                begin += static_cast<Slot>(std::countr_zero(bits)) - begin % 64;
+                return count;
+            }
+            slots[count++] = begin - begin % 64 + static_cast<Slot>(std::countr_zero(bits));
+        }
+    }
+    return count;
+}
+
 /// For each of `count` queries the nearest `limit` of the allowed slots, nearest first, equal distances by slot: to the
 /// last bit what scan() finds for each alone. found[i] is how many there are for query i.
 /// Shape: `queries` holds count · rows.dim() floats; the answers to query i begin at out + i · limit, which has room
@@ -8757,7 +9068,7 @@ void search_batch(const R& rows, const float* queries, std::size_t count, std::s
         }
         const std::span<BatchQuery<S>> asked(std::launder(memory), size);
         if constexpr (ProductRows<R>) {
-            if (size >= fewest_for_products) {
+            if (size >= ProductBatch<R, S>::fewest(isa)) {
                 meet_all(ProductBatch<R, S>(rows, floats, asked, scratch.lists, isa));
             } else {
                 meet_all(PairBatch<S>(asked));
@@ -9143,7 +9454,7 @@ std::string index_parameters() {
 //   scalar := bool: u8 0 or 1 | int32, uint32: u32 | int64, uint64: u64 | float: f32 | double: f64
 //           | text: varint-sized bytes
 //   list   := varint count, then that many scalars
-//   vector := f32 for each element                                                      (on disk, little-endian)
+//   vector := each element: f32; f16 and bf16: u16; i8, u8 and bits: u8                 (on disk, little-endian)
 //
 // Every byte is accounted for: a row that is cut, extended, or of another schema is refused. Changed bits inside a
 // value are for the checksum of whoever stores the row.
@@ -9214,10 +9525,38 @@ template <StoredScalar T>
 inline constexpr std::size_t least_bytes =
     std::same_as<T, std::string> || std::same_as<T, bool> ? 1 : (sizeof(T) <= 4 ? 4 : 8);
 
+template <Element T>
+void encode_element(ByteWriter& writer, T element) {
+    if constexpr (std::same_as<T, float>) {
+        writer.f32(element);
+    } else if constexpr (sizeof(T) == 2) {
+        writer.u16(element.bits());
+    } else {
+        writer.u8(std::bit_cast<std::uint8_t>(element));
+    }
+}
+
+template <Element T>
+[[nodiscard]] bool decode_element(ByteReader& reader, T& element) {
+    if constexpr (std::same_as<T, float>) {
+        return reader.f32(element);
+    } else if constexpr (sizeof(T) == 2) {
+        std::uint16_t bits = 0;
+        if (!reader.u16(bits)) return false;
+        element = T::from_bits(bits);
+        return true;
+    } else {
+        std::uint8_t byte = 0;
+        if (!reader.u8(byte)) return false;
+        element = std::bit_cast<T>(byte);
+        return true;
+    }
+}
+
 template <class T>
 void encode_value(ByteWriter& writer, const T& value) {
     if constexpr (StoredVector<T>) {
-        for (const float element : value) writer.f32(element);
+        for (const auto element : value) encode_element(writer, element);
     } else if constexpr (is_list<T>) {
         writer.varint(value.size());
         for (const ScalarOf<T>& element : value) encode_scalar<ScalarOf<T>>(writer, element);
@@ -9229,8 +9568,8 @@ void encode_value(ByteWriter& writer, const T& value) {
 template <class T>
 [[nodiscard]] bool decode_value(ByteReader& reader, T& value) {
     if constexpr (StoredVector<T>) {
-        for (float& element : value) {
-            if (!reader.f32(element)) return false;
+        for (auto& element : value) {
+            if (!decode_element(reader, element)) return false;
         }
         return true;
     } else if constexpr (is_list<T>) {
@@ -9334,7 +9673,7 @@ private:
 // kith/schema/fingerprint.hpp — a schema as a text that is stored, its hash, and what differs between two of them.
 //
 //   descriptor := "kith schema 1\n", then one line a field, in the order of the struct            (on disk)
-//   line       := name " " ["list of "] kind [" " dim] [" nullable"] [" key"] [" indexed"]
+//   line       := name " " ["list of "] kind [" " dim [" of " element]] [" nullable"] [" key"] [" indexed"]
 //                 [" metric=" name " index=" name ["(" parameters ")"]] "\n"
 //
 // A collection is opened only by a program whose descriptor is the stored one, letter for letter: rows are read by
@@ -9353,6 +9692,7 @@ inline constexpr std::string_view descriptor_head = "kith schema 1\n";  // on di
 inline void append_descriptor(std::string& out, const FieldInfo& field, std::string_view parameters) {
     out.append(field.name).append(field.list ? " list of " : " ").append(name(field.kind));
     if (field.dim > 0) out.append(" ").append(std::to_string(field.dim));
+    if (!field.element.empty()) out.append(" of ").append(field.element);
     if (field.nullable) out.append(" nullable");
     if (field.key) out.append(" key");
     if (field.indexed) out.append(" indexed");
@@ -9465,7 +9805,7 @@ struct MemberFacts {
     static constexpr bool ok = Storable<T>;
     static constexpr bool small_integer = !ok && std::is_integral_v<ScalarOf<T>>;
     static constexpr bool loose_enum = !ok && std::is_enum_v<ScalarOf<T>>;
-    static constexpr bool bad_array = !ok && is_float_array<T>;
+    static constexpr bool bad_array = !ok && is_element_array<T>;
 };
 
 template <class Record, std::size_t Position, class T, class Facts = MemberFacts<T>>
@@ -9477,9 +9817,11 @@ struct MemberCheck {
                   "kith: this enumeration has no written underlying type; write enum class Name : std::int32_t");
     static_assert(!Facts::bad_array,
                   "kith: a vector has 1 to 20,000 elements; write std::array<float, N> with such an N");
-    static_assert(Facts::ok || Facts::small_integer || Facts::loose_enum || Facts::bad_array,
-                  "kith: this member's type cannot be stored; use bool, a 32- or 64-bit integer, float, double, "
-                  "std::string, an enum, std::optional or std::vector of one of those, or std::array<float, N>");
+    static_assert(
+        Facts::ok || Facts::small_integer || Facts::loose_enum || Facts::bad_array,
+        "kith: this member's type cannot be stored; use bool, a 32- or 64-bit integer, float, double, "
+        "std::string, an enum, std::optional or std::vector of one of those, or std::array<float, N>, where float "
+        "may also be kith::Half, kith::Bfloat16, std::int8_t, std::uint8_t or kith::Bits8");
 };
 
 /// Each fact is asked only of what the facts before it hold for.
@@ -9725,6 +10067,12 @@ struct Layout<true, RecordType, Attributes...> {
 template <class RecordType, class... Attributes>
 using LayoutOf = Layout<SchemaFacts<RecordType, Attributes...>::ok, RecordType, Attributes...>;
 
+/// A vector of a record as a span of what it is made of, const where the vector is.
+template <class Vector>
+constexpr auto elements_of(Vector& vector) noexcept {
+    return std::span(vector.data(), vector.size());
+}
+
 /// What a collection needs of the I-th vector field of a schema.
 template <class SchemaLayout, std::size_t I>
 struct VectorAttributeAt {
@@ -9732,6 +10080,8 @@ struct VectorAttributeAt {
     static constexpr std::size_t field = SchemaLayout::vector_positions[I];
     using Metric = typename SchemaLayout::template AttributeAt<field>::Metric;
     using Index = typename SchemaLayout::template AttributeAt<field>::Index;
+    using Vector = MemberType<typename SchemaLayout::Record, field>;
+    using Element = VectorElement<Vector>;
     static constexpr std::size_t dim = SchemaLayout::fields[field].dim;
     static constexpr std::string_view name = SchemaLayout::fields[field].name;
     static constexpr VectorRules rules = vector_rules<Metric>(dim);
@@ -9781,7 +10131,8 @@ public:
     static constexpr std::size_t vector_count = Layout::vector_count;
     static constexpr std::array<FieldInfo, field_count> fields = Layout::fields;
 
-    /// The I-th vector field: types Metric and Index, numbers dim and field (its place among all fields), its name.
+    /// The I-th vector field: types Metric, Index, Vector and its Element, numbers dim and field (its place among all
+    /// fields), its name.
     template <std::size_t I>
     using VectorAttribute = detail::VectorAttributeAt<Layout, I>;
 
@@ -9812,14 +10163,14 @@ public:
     }
 
     /// Calls `visit(number, elements)` for each vector field in order: the number is a std::integral_constant, the
-    /// elements a std::span of float, const where the record is.
+    /// elements a std::span of what the vector is made of, const where the record is.
     template <class R, class Visit>
         requires std::same_as<std::remove_const_t<R>, Record>
     static void for_each_vector(R& record, Visit&& visit) {
-        using Elements = std::span<std::conditional_t<std::is_const_v<R>, const float, float>>;
         const auto members = detail::members(record);
         [&]<std::size_t... I>(std::index_sequence<I...>) {
-            (visit(std::integral_constant<std::size_t, I>(), Elements(std::get<Layout::vector_positions[I]>(members))),
+            (visit(std::integral_constant<std::size_t, I>(),
+                   detail::elements_of(std::get<Layout::vector_positions[I]>(members))),
              ...);
         }(std::make_index_sequence<vector_count>());
     }
@@ -9855,7 +10206,8 @@ private:
         std::optional<std::string> problem;
         if constexpr (Layout::is_vector(I)) {
             using Metric = typename Layout::template AttributeAt<I>::Metric;
-            problem = vector_problem(value, vector_rules<Metric>(detail::array_dim<T>));
+            using Element = detail::VectorElement<T>;
+            problem = detail::elements_problem<Element>(value, vector_rules<Metric>(detail::array_dim<T>));
         } else {
             problem = detail::value_problem(value, I == Layout::key_position);
         }
@@ -9890,10 +10242,11 @@ EngineSchema engine_schema() {
     const auto add = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
         using Attribute = typename S::template VectorAttribute<I>;
         using Metric = typename Attribute::Metric;
+        using Element = typename Attribute::Element;
         using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>,
-                                         AutoIndex<Attribute::dim>, typename Attribute::Index>;
-        schema.vectors.push_back(
-            {Attribute::name, Attribute::dim, &make_vector_index<Metric, Index>, &map_vector_index<Metric, Index>});
+                                         AutoIndex<Attribute::dim, Element>, typename Attribute::Index>;
+        schema.vectors.push_back({Attribute::name, Attribute::dim, &make_vector_index<Metric, Index, Element>,
+                                  &map_vector_index<Metric, Index, Element>});
     };
     [&]<std::size_t... I>(std::index_sequence<I...>) {
         (add(std::integral_constant<std::size_t, I>{}), ...);
@@ -10017,6 +10370,22 @@ public:
         return NearestQuery<S, S::template vector_index<Member>>(*engine_, query);
     }
 
+    /// The same for a query of the elements the vectors are made of, where those are not floats.
+    template <auto Member, Element T, std::size_t Count>
+        requires(!std::same_as<T, float>)
+    [[nodiscard]] auto nearest(const std::array<T, Count>& query) const {
+        std::vector<float> floats;
+        return nearest<Member>(detail::floats_of(std::span<const T>(query), floats));
+    }
+
+    /// Asks the same of many vectors at once: of a range of vectors of floats, or of a span of floats that holds whole
+    /// vectors one after the other; see NearestManyQuery.
+    /// Throws: Errc::invalid_argument for a vector of another dimension.
+    template <auto Member, class Queries>
+    [[nodiscard]] auto nearest_many(const Queries& queries) const {
+        return NearestManyQuery<S, S::template vector_index<Member>>(*engine_, queries);
+    }
+
     /// Every record of this moment, for a range-based for loop.
     [[nodiscard]] RecordRange<S> records() const { return RecordRange<S>(*engine_); }
 
@@ -10081,8 +10450,8 @@ private:
         if (!id.has_value()) raise(Errc::not_found, "update: there is no record with the key " + S::show_key(bytes));
         Record record{};
         if (!S::decode_row(engine_->newest_row(*id), record)) detail::raise_bad_row(*id);
-        S::for_each_vector(record, [&](std::size_t field, std::span<float> elements) {
-            engine_->newest_vector(*id, field, elements.data());
+        S::for_each_vector(record, [&](std::size_t field, auto elements) {
+            detail::fill_elements(elements, [&](float* out) { engine_->newest_vector(*id, field, out); });
         });
         return record;
     }
@@ -11881,8 +12250,8 @@ struct Ivf {
                                        48.0F, 64.0F, 96.0F, 128.0F, 192.0F, 256.0F, 512.0F};
 
     template <class M>
-    static void try_as_hard(float effort, SearchParams& params) noexcept {
-        params.nprobe = static_cast<std::uint32_t>(effort + 0.5F);
+    static void try_as_hard(float effort, SearchParams& search) noexcept {
+        search.nprobe = static_cast<std::uint32_t>(effort + 0.5F);
     }
 
     template <class R>

@@ -64,8 +64,7 @@ std::size_t different(const R& rows, const std::vector<float>& queries, std::siz
         params.limit = limit;
         params.allowed = allowed;
         const std::size_t truth = index.search(rows, &queries[at * rows.dim()], params, scratch, alone.data());
-        wrong += found[at] != truth ||
-                 !std::equal(alone.begin(), alone.begin() + static_cast<std::ptrdiff_t>(truth), &together[at * limit]);
+        wrong += found[at] != truth || !std::equal(alone.data(), alone.data() + truth, together.data() + at * limit);
     }
     return wrong;
 }

@@ -2,7 +2,7 @@
 //
 //   batch     := varint count, then `count` operations
 //   operation := u8 kind; varint-sized key; for a put also: varint-sized row, then the elements of each vector field
-//                in the order of the schema, f32 little-endian
+//                in the order of the schema, f32 little-endian whatever the field is made of
 //   kind      := 1 put | 2 erase                                                                       (on disk)
 //
 // Writer and reader stand side by side here; replaying a log and applying a live call read the same bytes.

@@ -11,11 +11,14 @@
 #include "kith/collection/record_range.hpp"
 #include "kith/collection/recovery.hpp"
 #include "kith/core/config.hpp"
+#include "kith/core/element.hpp"
 #include "kith/index/tags.hpp"
 #include "kith/index/typed_vector_index.hpp"
 #include "kith/schema/schema.hpp"
 
+#include <array>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -25,6 +28,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace kith::inline v0 {
 
@@ -37,10 +41,11 @@ EngineSchema engine_schema() {
     const auto add = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
         using Attribute = typename S::template VectorAttribute<I>;
         using Metric = typename Attribute::Metric;
+        using Element = typename Attribute::Element;
         using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>,
-                                         AutoIndex<Attribute::dim>, typename Attribute::Index>;
-        schema.vectors.push_back(
-            {Attribute::name, Attribute::dim, &make_vector_index<Metric, Index>, &map_vector_index<Metric, Index>});
+                                         AutoIndex<Attribute::dim, Element>, typename Attribute::Index>;
+        schema.vectors.push_back({Attribute::name, Attribute::dim, &make_vector_index<Metric, Index, Element>,
+                                  &map_vector_index<Metric, Index, Element>});
     };
     [&]<std::size_t... I>(std::index_sequence<I...>) {
         (add(std::integral_constant<std::size_t, I>{}), ...);
@@ -164,6 +169,14 @@ public:
         return NearestQuery<S, S::template vector_index<Member>>(*engine_, query);
     }
 
+    /// The same for a query of the elements the vectors are made of, where those are not floats.
+    template <auto Member, Element T, std::size_t Count>
+        requires(!std::same_as<T, float>)
+    [[nodiscard]] auto nearest(const std::array<T, Count>& query) const {
+        std::vector<float> floats;
+        return nearest<Member>(detail::floats_of(std::span<const T>(query), floats));
+    }
+
     /// Asks the same of many vectors at once: of a range of vectors of floats, or of a span of floats that holds whole
     /// vectors one after the other; see NearestManyQuery.
     /// Throws: Errc::invalid_argument for a vector of another dimension.
@@ -236,8 +249,8 @@ private:
         if (!id.has_value()) raise(Errc::not_found, "update: there is no record with the key " + S::show_key(bytes));
         Record record{};
         if (!S::decode_row(engine_->newest_row(*id), record)) detail::raise_bad_row(*id);
-        S::for_each_vector(record, [&](std::size_t field, std::span<float> elements) {
-            engine_->newest_vector(*id, field, elements.data());
+        S::for_each_vector(record, [&](std::size_t field, auto elements) {
+            detail::fill_elements(elements, [&](float* out) { engine_->newest_vector(*id, field, out); });
         });
         return record;
     }

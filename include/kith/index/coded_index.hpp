@@ -8,6 +8,7 @@
 // Thread safety: insert is called by one thread at a time, beside any number of searches.
 #pragma once
 
+#include "kith/core/element.hpp"
 #include "kith/core/matrix_view.hpp"
 #include "kith/core/neighbor.hpp"
 #include "kith/core/slot.hpp"
@@ -64,6 +65,9 @@ void rescore(const S& exact, std::span<const Neighbor> found, std::size_t limit,
 /// `Tag` makes the index inside; R are the full vectors, which every call is given.
 template <class Tag, class Q, class R>
 class CodedIndex {
+    static_assert(Number<typename R::Element>,
+                  "kith: packed bits are codes already, so no quantizer makes codes of them; write kith::Hnsw<> or "
+                  "kith::Flat");
     using Codes = detail::CodeMemory<Q, typename R::Metric>;
     using Inner = typename Tag::template Index<typename Codes::View>;
 

@@ -301,8 +301,8 @@ struct Ivf {
                                        48.0F, 64.0F, 96.0F, 128.0F, 192.0F, 256.0F, 512.0F};
 
     template <class M>
-    static void try_as_hard(float effort, SearchParams& params) noexcept {
-        params.nprobe = static_cast<std::uint32_t>(effort + 0.5F);
+    static void try_as_hard(float effort, SearchParams& search) noexcept {
+        search.nprobe = static_cast<std::uint32_t>(effort + 0.5F);
     }
 
     template <class R>

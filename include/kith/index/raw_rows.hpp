@@ -114,7 +114,9 @@ private:
 /// The Rows of plain vectors of T under metric M.
 template <class T, class M>
 class RawRows {
-    static_assert(kith::Metric<M, T>, "kith: this metric does not compare vectors of these elements");
+    static_assert(kith::Metric<M, T>,
+                  "kith: this metric does not compare vectors of these elements; packed bits have kith::Hamming and "
+                  "kith::Jaccard, numbers have kith::L2, kith::InnerProduct and kith::Cosine");
     static constexpr bool is_cosine = std::same_as<M, Cosine>;
     using ProductMetric = std::conditional_t<is_cosine, InnerProduct, M>;
     using Query = QueryElement<T>;

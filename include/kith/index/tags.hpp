@@ -72,7 +72,7 @@ public:
     static constexpr auto ladder = Tag::template ladder<M>;
 
     template <class M>
-    static void try_as_hard(float effort, SearchParams& params) noexcept {
+    static void try_as_hard(float effort, SearchParams& search) noexcept {
         Tag::template try_as_hard<M>(effort, params);
     }
 
@@ -115,8 +115,8 @@ struct HnswOverRows {
     template <class M>
     static void try_as_hard(float effort, SearchParams& params) noexcept {
         constexpr std::uint32_t most_kept = 2000;  // a walk that is not near its end by then had better be given up
-        params.stretch = stretches<M> ? effort : 0;
-        params.ef_search = stretches<M> ? most_kept : static_cast<std::uint32_t>(effort);
+        search.stretch = stretches<M> ? effort : 0;
+        search.ef_search = stretches<M> ? most_kept : static_cast<std::uint32_t>(effort);
     }
 
     template <class R>
@@ -158,8 +158,8 @@ inline constexpr std::size_t coded_from_dim = 32;
 /// The index that a vector of `dim` elements gets when its schema names none: a graph, over codes of 4 bits an element
 /// where the vectors are long enough for them. On the sets that docs/benchmarks.md names it answers most queries a
 /// second of all that take at most 1.2 times the bytes of a float graph. Few vectors are compared one by one, whatever
-/// the index.
-template <std::size_t dim>
-using AutoIndex = std::conditional_t<(dim < detail::coded_from_dim), Hnsw<>, Hnsw<HnswParams{}, Sq4>>;
+/// the index. Elements of one byte are as short as codes are, and have none.
+template <std::size_t dim, class T = float>
+using AutoIndex = std::conditional_t<(dim < detail::coded_from_dim || sizeof(T) == 1), Hnsw<>, Hnsw<HnswParams{}, Sq4>>;
 
 }  // namespace kith::inline v0

@@ -35,7 +35,7 @@ enum class Form : unsigned char { equality, order, membership, content };
 /// Says what to write when a field cannot take a condition of this form.
 template <class T, Form Wanted>
 struct FormCheck {
-    static constexpr bool vector = is_float_array<T>;
+    static constexpr bool vector = is_element_array<T>;
     static constexpr bool list = is_list<Present<T>>;
     static constexpr bool storable = vector || StoredScalar<ScalarOf<T>>;
     static constexpr bool of_list = Wanted == Form::content;

@@ -24,7 +24,7 @@ struct MemberFacts {
     static constexpr bool ok = Storable<T>;
     static constexpr bool small_integer = !ok && std::is_integral_v<ScalarOf<T>>;
     static constexpr bool loose_enum = !ok && std::is_enum_v<ScalarOf<T>>;
-    static constexpr bool bad_array = !ok && is_float_array<T>;
+    static constexpr bool bad_array = !ok && is_element_array<T>;
 };
 
 template <class Record, std::size_t Position, class T, class Facts = MemberFacts<T>>
@@ -36,9 +36,11 @@ struct MemberCheck {
                   "kith: this enumeration has no written underlying type; write enum class Name : std::int32_t");
     static_assert(!Facts::bad_array,
                   "kith: a vector has 1 to 20,000 elements; write std::array<float, N> with such an N");
-    static_assert(Facts::ok || Facts::small_integer || Facts::loose_enum || Facts::bad_array,
-                  "kith: this member's type cannot be stored; use bool, a 32- or 64-bit integer, float, double, "
-                  "std::string, an enum, std::optional or std::vector of one of those, or std::array<float, N>");
+    static_assert(
+        Facts::ok || Facts::small_integer || Facts::loose_enum || Facts::bad_array,
+        "kith: this member's type cannot be stored; use bool, a 32- or 64-bit integer, float, double, "
+        "std::string, an enum, std::optional or std::vector of one of those, or std::array<float, N>, where float "
+        "may also be kith::Half, kith::Bfloat16, std::int8_t, std::uint8_t or kith::Bits8");
 };
 
 /// Each fact is asked only of what the facts before it hold for.

@@ -6,7 +6,7 @@
 //   scalar := bool: u8 0 or 1 | int32, uint32: u32 | int64, uint64: u64 | float: f32 | double: f64
 //           | text: varint-sized bytes
 //   list   := varint count, then that many scalars
-//   vector := f32 for each element                                                      (on disk, little-endian)
+//   vector := each element: f32; f16 and bf16: u16; i8, u8 and bits: u8                 (on disk, little-endian)
 //
 // Every byte is accounted for: a row that is cut, extended, or of another schema is refused. Changed bits inside a
 // value are for the checksum of whoever stores the row.
@@ -15,8 +15,10 @@
 #pragma once
 
 #include "kith/core/bytes.hpp"
+#include "kith/core/element.hpp"
 #include "kith/schema/field.hpp"
 
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -91,10 +93,38 @@ template <StoredScalar T>
 inline constexpr std::size_t least_bytes =
     std::same_as<T, std::string> || std::same_as<T, bool> ? 1 : (sizeof(T) <= 4 ? 4 : 8);
 
+template <Element T>
+void encode_element(ByteWriter& writer, T element) {
+    if constexpr (std::same_as<T, float>) {
+        writer.f32(element);
+    } else if constexpr (sizeof(T) == 2) {
+        writer.u16(element.bits());
+    } else {
+        writer.u8(std::bit_cast<std::uint8_t>(element));
+    }
+}
+
+template <Element T>
+[[nodiscard]] bool decode_element(ByteReader& reader, T& element) {
+    if constexpr (std::same_as<T, float>) {
+        return reader.f32(element);
+    } else if constexpr (sizeof(T) == 2) {
+        std::uint16_t bits = 0;
+        if (!reader.u16(bits)) return false;
+        element = T::from_bits(bits);
+        return true;
+    } else {
+        std::uint8_t byte = 0;
+        if (!reader.u8(byte)) return false;
+        element = std::bit_cast<T>(byte);
+        return true;
+    }
+}
+
 template <class T>
 void encode_value(ByteWriter& writer, const T& value) {
     if constexpr (StoredVector<T>) {
-        for (const float element : value) writer.f32(element);
+        for (const auto element : value) encode_element(writer, element);
     } else if constexpr (is_list<T>) {
         writer.varint(value.size());
         for (const ScalarOf<T>& element : value) encode_scalar<ScalarOf<T>>(writer, element);
@@ -106,8 +136,8 @@ void encode_value(ByteWriter& writer, const T& value) {
 template <class T>
 [[nodiscard]] bool decode_value(ByteReader& reader, T& value) {
     if constexpr (StoredVector<T>) {
-        for (float& element : value) {
-            if (!reader.f32(element)) return false;
+        for (auto& element : value) {
+            if (!decode_element(reader, element)) return false;
         }
         return true;
     } else if constexpr (is_list<T>) {

@@ -6,6 +6,8 @@
 // Thread safety: values and functions without state.
 #pragma once
 
+#include "kith/core/element.hpp"
+
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -64,12 +66,13 @@ struct FieldInfo {
     bool list = false;
     bool key = false;
     bool indexed = false;
-    std::uint32_t dim = 0;    // elements of a vector; 0 for every other kind
-    std::string_view metric;  // empty unless a VectorField names the member
-    std::string_view index;   // empty unless a VectorField names the member
+    std::uint32_t dim = 0;     // dimensions of a vector; 0 for every other kind
+    std::string_view metric;   // empty unless a VectorField names the member
+    std::string_view index;    // empty unless a VectorField names the member
+    std::string_view element;  // the element_name of a vector that is not of floats; empty for everything else
 };
 
-/// The most elements a vector field may have.
+/// The most dimensions a vector field may have.
 inline constexpr std::size_t max_dim = 20'000;
 
 namespace detail {
@@ -91,17 +94,21 @@ concept StoredScalar = std::same_as<T, bool> || StoredInteger<T> || StoredEnum<T
 template <class T>
 inline constexpr std::size_t array_dim = 0;
 
-template <std::size_t Dim>
-inline constexpr std::size_t array_dim<std::array<float, Dim>> = Dim;
+template <Element T, std::size_t Count>
+inline constexpr std::size_t array_dim<std::array<T, Count>> = Count * dimensions_an_element<T>;
 
 template <class T>
-inline constexpr bool is_float_array = false;
-template <std::size_t Dim>
-inline constexpr bool is_float_array<std::array<float, Dim>> = true;
+inline constexpr bool is_element_array = false;
+template <Element T, std::size_t Count>
+inline constexpr bool is_element_array<std::array<T, Count>> = true;
 
-/// A fixed number of floats.
+/// A fixed number of elements.
 template <class T>
 concept StoredVector = (array_dim<T> >= 1 && array_dim<T> <= max_dim);
+
+/// What the vector T is made of.
+template <StoredVector T>
+using VectorElement = typename T::value_type;
 
 template <class T>
 inline constexpr bool is_optional = false;
@@ -177,6 +184,7 @@ consteval FieldInfo describe_member(std::string_view name) {
     if constexpr (StoredVector<T>) {
         info.kind = FieldKind::vector;
         info.dim = static_cast<std::uint32_t>(array_dim<T>);
+        if (!std::same_as<VectorElement<T>, float>) info.element = element_name<VectorElement<T>>;
     } else {
         info.kind = scalar_kind<ScalarOf<T>>();
         info.nullable = is_optional<T>;

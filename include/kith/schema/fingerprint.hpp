@@ -1,7 +1,7 @@
 // kith/schema/fingerprint.hpp — a schema as a text that is stored, its hash, and what differs between two of them.
 //
 //   descriptor := "kith schema 1\n", then one line a field, in the order of the struct            (on disk)
-//   line       := name " " ["list of "] kind [" " dim] [" nullable"] [" key"] [" indexed"]
+//   line       := name " " ["list of "] kind [" " dim [" of " element]] [" nullable"] [" key"] [" indexed"]
 //                 [" metric=" name " index=" name ["(" parameters ")"]] "\n"
 //
 // A collection is opened only by a program whose descriptor is the stored one, letter for letter: rows are read by
@@ -29,6 +29,7 @@ inline constexpr std::string_view descriptor_head = "kith schema 1\n";  // on di
 inline void append_descriptor(std::string& out, const FieldInfo& field, std::string_view parameters) {
     out.append(field.name).append(field.list ? " list of " : " ").append(name(field.kind));
     if (field.dim > 0) out.append(" ").append(std::to_string(field.dim));
+    if (!field.element.empty()) out.append(" of ").append(field.element);
     if (field.nullable) out.append(" nullable");
     if (field.key) out.append(" key");
     if (field.indexed) out.append(" indexed");

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -113,6 +114,12 @@ struct Layout<true, RecordType, Attributes...> {
 template <class RecordType, class... Attributes>
 using LayoutOf = Layout<SchemaFacts<RecordType, Attributes...>::ok, RecordType, Attributes...>;
 
+/// A vector of a record as a span of what it is made of, const where the vector is.
+template <class Vector>
+constexpr auto elements_of(Vector& vector) noexcept {
+    return std::span(vector.data(), vector.size());
+}
+
 /// What a collection needs of the I-th vector field of a schema.
 template <class SchemaLayout, std::size_t I>
 struct VectorAttributeAt {
@@ -120,6 +127,8 @@ struct VectorAttributeAt {
     static constexpr std::size_t field = SchemaLayout::vector_positions[I];
     using Metric = typename SchemaLayout::template AttributeAt<field>::Metric;
     using Index = typename SchemaLayout::template AttributeAt<field>::Index;
+    using Vector = MemberType<typename SchemaLayout::Record, field>;
+    using Element = VectorElement<Vector>;
     static constexpr std::size_t dim = SchemaLayout::fields[field].dim;
     static constexpr std::string_view name = SchemaLayout::fields[field].name;
     static constexpr VectorRules rules = vector_rules<Metric>(dim);

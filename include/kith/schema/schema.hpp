@@ -46,7 +46,8 @@ public:
     static constexpr std::size_t vector_count = Layout::vector_count;
     static constexpr std::array<FieldInfo, field_count> fields = Layout::fields;
 
-    /// The I-th vector field: types Metric and Index, numbers dim and field (its place among all fields), its name.
+    /// The I-th vector field: types Metric, Index, Vector and its Element, numbers dim and field (its place among all
+    /// fields), its name.
     template <std::size_t I>
     using VectorAttribute = detail::VectorAttributeAt<Layout, I>;
 
@@ -77,14 +78,14 @@ public:
     }
 
     /// Calls `visit(number, elements)` for each vector field in order: the number is a std::integral_constant, the
-    /// elements a std::span of float, const where the record is.
+    /// elements a std::span of what the vector is made of, const where the record is.
     template <class R, class Visit>
         requires std::same_as<std::remove_const_t<R>, Record>
     static void for_each_vector(R& record, Visit&& visit) {
-        using Elements = std::span<std::conditional_t<std::is_const_v<R>, const float, float>>;
         const auto members = detail::members(record);
         [&]<std::size_t... I>(std::index_sequence<I...>) {
-            (visit(std::integral_constant<std::size_t, I>(), Elements(std::get<Layout::vector_positions[I]>(members))),
+            (visit(std::integral_constant<std::size_t, I>(),
+                   detail::elements_of(std::get<Layout::vector_positions[I]>(members))),
              ...);
         }(std::make_index_sequence<vector_count>());
     }
@@ -120,7 +121,8 @@ private:
         std::optional<std::string> problem;
         if constexpr (Layout::is_vector(I)) {
             using Metric = typename Layout::template AttributeAt<I>::Metric;
-            problem = vector_problem(value, vector_rules<Metric>(detail::array_dim<T>));
+            using Element = detail::VectorElement<T>;
+            problem = detail::elements_problem<Element>(value, vector_rules<Metric>(detail::array_dim<T>));
         } else {
             problem = detail::value_problem(value, I == Layout::key_position);
         }

@@ -10,6 +10,7 @@
 // Thread safety: functions without state.
 #pragma once
 
+#include "kith/core/element.hpp"
 #include "kith/schema/key.hpp"
 #include "kith/schema/utf8.hpp"
 
@@ -119,6 +120,24 @@ inline std::optional<std::string> vector_problem(std::span<const float> vector, 
     if (!detail::all_finite(vector)) return detail::element_problem(vector);
     return detail::length_problem(vector, rules.needs_direction);
 }
+
+namespace detail {
+
+/// Why a vector of these elements cannot be stored.
+/// Cost: integers and bits are looked at only for a metric that needs a direction; what is not float is copied.
+template <Element T>
+std::optional<std::string> elements_problem(std::span<const T> elements, VectorRules rules) {
+    if constexpr (std::same_as<T, float>) {
+        return vector_problem(elements, rules);
+    } else {
+        if (sizeof(T) == 1 && !rules.needs_direction) return std::nullopt;
+        std::vector<float> floats(elements.size() * dimensions_an_element<T>);
+        decode_elements(elements.data(), floats.size(), floats.data());
+        return vector_problem(floats, rules);
+    }
+}
+
+}  // namespace detail
 
 /// Why a text cannot be stored.
 inline std::optional<std::string> text_problem(std::string_view text) {
