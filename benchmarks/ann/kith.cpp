@@ -43,6 +43,27 @@ public:
 
     std::size_t search(const float* query, std::size_t k, std::uint32_t* out) override {
         found_.resize(k);
+        const std::size_t got = index_->search(query, params_for(k), scratch_, found_.data());
+        for (std::size_t i = 0; i < got; ++i) out[i] = found_[i].slot;
+        return got;
+    }
+
+    void search_batch(const float* queries, std::size_t count, std::size_t, std::size_t k,
+                      std::uint32_t* out) override {
+        const std::size_t width = std::min<std::size_t>(k, index_->rows());
+        found_.resize(count * width);
+        counts_.resize(count);
+        kith::SearchScratch* const scratch = &scratch_;
+        index_->search_many(queries, count, params_for(k), {&scratch, 1}, found_.data(), counts_.data());
+        for (std::size_t i = 0; i < count; ++i) {
+            for (std::size_t j = 0; j < k; ++j) {
+                out[i * k + j] = j < counts_[i] ? found_[i * width + j].slot : missing;
+            }
+        }
+    }
+
+private:
+    [[nodiscard]] kith::SearchParams params_for(std::size_t k) const {
         kith::SearchParams params = params_;
         params.limit = k;
         // A scan has no beam: it keeps what it compares again.
@@ -51,16 +72,14 @@ public:
             params.ef_search = static_cast<std::uint32_t>(std::ceil(wanted));
         }
         params.allowed = kith::BitsetView(index_->rows());
-        const std::size_t got = index_->search(query, params, scratch_, found_.data());
-        for (std::size_t i = 0; i < got; ++i) out[i] = found_[i].slot;
-        return got;
+        return params;
     }
 
-private:
     const std::unique_ptr<kith::VectorIndex>& index_;
     const kith::SearchParams& params_;
     kith::SearchScratch scratch_;
     std::vector<kith::Neighbor> found_;
+    std::vector<std::size_t> counts_;
 };
 
 using MapAgain = std::unique_ptr<kith::VectorIndex> (*)(std::size_t dim, kith::Slot count,
@@ -158,7 +177,7 @@ std::vector<Variant> kith_variants() {
         {"kith-sq4-sealed", Kind::graph, stretched, make_sealed<HnswSq4>},
         {"kith-ivf",
          Kind::trained,
-         {.nprobe = {1, 2, 4, 8, 12, 16, 24, 32, 64, 128}, .rescore = {10, 20, 40}},
+         {.nprobe = {1, 2, 4, 8, 12, 16, 24, 32, 64, 128, 256}, .rescore = {10, 20, 40, 80}},
          make_ivf},
         {"kith-flat", Kind::scan, {}, make<kith::Flat>},
         {"kith-flat-sq8", Kind::scan, {.rescore = {1, 2, 4}}, make<kith::Coded<kith::Flat, kith::Sq8>>},

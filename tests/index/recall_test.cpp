@@ -2,6 +2,7 @@
 #include "kith/index/recall_curve.hpp"
 
 #include "index/points.hpp"
+#include "kith/quantize.hpp"
 #include "support/catch.hpp"
 #include "support/raised.hpp"
 
@@ -56,6 +57,8 @@ double reached(const VectorIndex& index, const Points<M>& points, const std::vec
 using Floats = kith::Hnsw<kith::HnswParams{8, 60}>;
 using Halves = kith::Hnsw<kith::HnswParams{8, 60}, kith::Sq4>;
 using Lists = kith::Ivf<kith::IvfParams{.lists = 200}>;
+template <class Q>
+using Codes = kith::Coded<kith::Flat, Q>;
 
 }  // namespace
 
@@ -92,7 +95,8 @@ TEST_CASE("A curve comes back from its image, and a damaged image is refused") {
     }
 }
 
-TEMPLATE_TEST_CASE("The recall asked for is reached by queries never seen", "", Floats, Halves, Lists) {
+TEMPLATE_TEST_CASE("The recall asked for is reached by queries never seen", "", Floats, Halves, Lists, Codes<kith::Sq8>,
+                   Codes<kith::RaBitQ<1>>) {
     Clusters clusters(dim);
     const Points<kith::L2> points(dim, clusters.make(12000));
     const std::vector<float> queries = clusters.make(query_count);
@@ -118,6 +122,18 @@ TEMPLATE_TEST_CASE("Every metric has its efforts", "", kith::Cosine, kith::Inner
     index->calibrate();
     CHECK(guessed >= 0.94);
     CHECK(reached(*index, points, queries, 0.95, 10) >= 0.94);
+}
+
+TEST_CASE("A scan of codes reads codes, and compares more vectors where they keep less") {
+    Clusters clusters(dim);
+    const Points<kith::L2> points(dim, clusters.make(4000));
+    const auto fine = index_of<kith::L2, Codes<kith::Sq8>>(points);
+    const auto rough = index_of<kith::L2, Codes<kith::RaBitQ<1>>>(points);
+    fine->calibrate();
+    rough->calibrate();
+    const SearchParams asked{10, 1, BitsetView(points.count())};
+    CHECK(fine->plan(*fine->tuned(0.95, asked)).way == kith::SearchWay::indexed);
+    CHECK(fine->tuned(0.95, asked)->rescore < rough->tuned(0.95, asked)->rescore);
 }
 
 TEST_CASE("A mapped index knows what was measured") {

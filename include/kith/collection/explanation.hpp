@@ -47,6 +47,10 @@ inline std::string effort_text(const SearchPlan& plan) {
         return "walks on up to " + rounded(static_cast<double>(params.stretch)) + " times the distance of neighbour " +
                std::to_string(params.limit);
     }
+    if (params.rescore > 0) {
+        return "compares all codes, and the best by their vectors, up to " +
+               rounded(static_cast<double>(params.rescore)) + " times as many as are wanted";
+    }
     return "walks with " + std::to_string(params.ef_search) + " candidates";
 }
 
@@ -65,7 +69,8 @@ inline std::string way_text(const SegmentExplanation& segment) {
     }
     std::string text = effort_text(plan);
     if (plan.calibrated > 0) text += ", as measured over " + std::to_string(plan.calibrated) + " records";
-    if (plan.calibrated == 0 && plan.params.stretch > 0) text += ", a cautious guess until it is measured";
+    if (plan.calibrated == 0 && (plan.params.stretch > 0 || plan.params.rescore > 0))
+        text += ", a cautious guess until it is measured";
     return text + "; " + std::to_string(plan.indexed) + " are in the index";
 }
 

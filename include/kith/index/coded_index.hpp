@@ -14,6 +14,7 @@
 #include "kith/core/slot.hpp"
 #include "kith/core/top_k.hpp"
 #include "kith/index/code_memory.hpp"
+#include "kith/index/flat_batch.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/index/search_scratch.hpp"
 #include "kith/quantize/training.hpp"
@@ -71,6 +72,10 @@ class CodedIndex {
     using Codes = detail::CodeMemory<Q, typename R::Metric>;
     using Inner = typename Tag::template Index<typename Codes::View>;
 
+    /// Vectors from which on there is something to learn, if the codec does not ask for more: the mean of so many is
+    /// near enough to that of all that come.
+    static constexpr std::size_t smallest_sample = 256;
+
 public:
     explicit CodedIndex(Slot capacity) : codes_(capacity), inner_(Tag::template make<typename Codes::View>(capacity)) {}
 
@@ -86,7 +91,7 @@ public:
     /// Throws: what training throws, std::bad_alloc; size() says how far it came.
     void insert(const R& rows, Slot count, unsigned threads = 1) {
         if (!codes_.trained()) {
-            if (count < Codes::Codec::fewest_vectors(rows.dim())) return;
+            if (count < std::max(smallest_sample, Codes::Codec::fewest_vectors(rows.dim()))) return;
             const std::size_t sample = std::min<std::size_t>(count, largest_sample);
             Training training;
             training.threads = threads;
@@ -103,18 +108,35 @@ public:
         const Slot indexed = size();
         const std::size_t limit = std::min<std::size_t>(params.limit, std::min(indexed, params.allowed.count()));
         if (limit == 0) return 0;
-        const float factor = params.rescore > 0 ? params.rescore : Q::rescore;
-        const auto wanted = static_cast<std::size_t>(std::ceil(static_cast<float>(limit) * std::max(factor, 1.0F)));
         SearchParams coarse = params;
         coarse.stretched = limit;
-        // A search that keeps few candidates has no more to compare.
-        const std::size_t kept = std::max<std::size_t>(limit, params.ef_search);
-        coarse.limit = std::min({wanted, kept, std::size_t{indexed}});
+        coarse.limit = std::min<std::size_t>(coarse_limit(params, limit), indexed);
         scratch.coarse.resize(coarse.limit);
         const std::size_t found = inner_.search(codes_.view(), query, coarse, scratch, scratch.coarse.data());
         TopK best(std::span(out, limit));
         detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), limit, best);
         return best.sorted().size();
+    }
+
+    /// What search() answers to each of `count` queries, from one pass over the codes for 256 of them. found[i] is what
+    /// it returns for query i. Shape: the answers to query i begin at out + i · width, where width is
+    /// min(params.limit, params.allowed.count()).
+    void search_batch(const R& rows, const float* queries, std::size_t count, const SearchParams& params,
+                      SearchScratch& scratch, Neighbor* out, std::size_t* found) const
+        requires(Tag::reads_all)
+    {
+        const BitsetView allowed = params.allowed.first(std::min(size(), params.allowed.count()));
+        const std::size_t width = std::min<std::size_t>(params.limit, params.allowed.count());
+        const std::size_t limit = std::min<std::size_t>(params.limit, allowed.count());
+        const std::size_t coarse = std::min<std::size_t>(coarse_limit(params, limit), allowed.count());
+        scratch.coarse.resize(count * coarse);
+        detail::search_batch(codes_.view(), queries, count, coarse, allowed, scratch, scratch.coarse.data(), found);
+        for (std::size_t at = 0; at < count; ++at) {
+            TopK best(std::span(out + at * width, limit));
+            detail::rescore(rows.scorer(queries + at * rows.dim(), scratch.query),
+                            std::span(scratch.coarse).subspan(at * coarse, found[at]), limit, best);
+            found[at] = best.sorted().size();
+        }
     }
 
     /// Writes the image that map() reads: the codes, then the index inside.
@@ -127,6 +149,14 @@ public:
 
 private:
     static constexpr std::size_t largest_sample = 65536;
+
+    /// How many of the nearest codes are compared again by their vectors, at most. A walk that keeps few candidates has
+    /// no more to compare.
+    [[nodiscard]] static std::size_t coarse_limit(const SearchParams& params, std::size_t limit) noexcept {
+        const float factor = params.rescore > 0 ? params.rescore : Q::rescore;
+        const auto wanted = static_cast<std::size_t>(std::ceil(static_cast<float>(limit) * std::max(factor, 1.0F)));
+        return Tag::reads_all ? wanted : std::min(wanted, std::max<std::size_t>(limit, params.ef_search));
+    }
 
     /// Without bytes: too few vectors came to learn from.
     CodedIndex(std::span<const std::byte> image, Slot count, std::size_t used)

@@ -288,6 +288,7 @@ private:
 template <IvfParams P = IvfParams{}, class Codes = IvfPq>
 struct Ivf {
     static constexpr std::string_view name = Codes::coded ? "ivf_pq4" : "ivf_raw";  // stored on disk: never rename
+    static constexpr bool reads_all = false;
     static constexpr IvfParams params = P;
     static_assert(P.lists <= IvfParams::most_lists, "kith: Ivf: lists must be at most 1048576");
     static_assert(P.subvectors <= IvfParams::most_subvectors, "kith: Ivf: subvectors must be at most 4096");

@@ -49,6 +49,17 @@ std::size_t search_in_parts(const R& rows, const float* query, std::size_t limit
     return best.sorted().size();
 }
 
+/// Calls act(first, size, thread) for parts of `count` queries that a thread each answers at once.
+template <class Act>
+void share_batches(std::size_t count, std::size_t threads, const Act& act) {
+    if (count == 0) return;
+    constexpr std::size_t whole = 32;  // queries in a panel of the widest kernel
+    const std::size_t share = (count + threads - 1) / threads;
+    const std::size_t piece = std::min(widest_batch, share < whole ? share : (share + whole - 1) / whole * whole);
+    share_work(static_cast<unsigned>(threads), (count + piece - 1) / piece,
+               [&](std::size_t at, unsigned thread) { act(at * piece, std::min(piece, count - at * piece), thread); });
+}
+
 /// As search_batch, with as many threads as there are scratches.
 template <Rows R>
 void search_batch_in_threads(const R& rows, const float* queries, std::size_t count, std::size_t limit,
@@ -61,14 +72,10 @@ void search_batch_in_threads(const R& rows, const float* queries, std::size_t co
         }
         return;
     }
-    constexpr std::size_t whole = 32;  // queries in a panel of the widest kernel
-    const std::size_t share = (count + threads - 1) / threads;
-    const std::size_t piece = std::min(widest_batch, share < whole ? share : (share + whole - 1) / whole * whole);
     const Isa isa = best_isa();
-    share_work(static_cast<unsigned>(threads), (count + piece - 1) / piece, [&](std::size_t at, unsigned thread) {
-        const std::size_t first = at * piece;
-        search_batch(rows, queries + first * rows.dim(), std::min(piece, count - first), limit, allowed,
-                     *scratches[thread], out + first * limit, found + first, isa);
+    share_batches(count, threads, [&](std::size_t first, std::size_t size, unsigned thread) {
+        search_batch(rows, queries + first * rows.dim(), size, limit, allowed, *scratches[thread], out + first * limit,
+                     found + first, isa);
     });
 }
 

@@ -24,11 +24,13 @@
 namespace kith::inline v0 {
 
 // Besides its index, a tag says what effort means to it (see recall_curve.hpp): `ladder<M>` is what to try, rising, and
-// try_as_hard<M>(effort, params) sets it for a search. An empty ladder stands for an index that is exact.
+// try_as_hard<M>(effort, params) sets it for a search. An empty ladder stands for an index that is exact. `reads_all`
+// says that a search reads all the index holds, so that exclusions never make it dearer.
 
 /// Compares every vector: exact, and fast enough up to some ten thousand.
 struct Flat {
     static constexpr std::string_view name = "flat";  // stored on disk: never rename
+    static constexpr bool reads_all = true;
 
     template <class M>
     static constexpr std::array<float, 0> ladder{};
@@ -68,12 +70,22 @@ private:
 public:
     static constexpr std::string_view name{letters.data(), letters.size()};  // stored on disk: never rename
 
+    static constexpr bool reads_all = Tag::reads_all;
+
+    /// Where every code is compared, effort is how many times the limit is compared again by the vectors.
     template <class M>
-    static constexpr auto ladder = Tag::template ladder<M>;
+    static constexpr auto ladder = [] {
+        if constexpr (reads_all) return std::array{1.0F, 2.0F, 4.0F, 10.0F, 25.0F, 60.0F};
+        if constexpr (!reads_all) return Tag::template ladder<M>;
+    }();
 
     template <class M>
     static void try_as_hard(float effort, SearchParams& search) noexcept {
-        Tag::template try_as_hard<M>(effort, params);
+        if constexpr (reads_all) {
+            search.rescore = effort;
+        } else {
+            Tag::template try_as_hard<M>(effort, search);
+        }
     }
 
     template <class R>
@@ -97,6 +109,7 @@ namespace detail {
 template <HnswParams P>
 struct HnswOverRows {
     static constexpr std::string_view name = "hnsw";  // stored on disk: never rename
+    static constexpr bool reads_all = false;
     static constexpr HnswParams params = P;
     static_assert(P.max_links >= HnswParams::fewest_links && P.max_links <= HnswParams::most_links,
                   "kith: Hnsw: max_links must be between 4 and 64");
@@ -113,7 +126,7 @@ struct HnswOverRows {
                                   128.0F, 192.0F, 256.0F, 400.0F, 700.0F, 1500.0F};
 
     template <class M>
-    static void try_as_hard(float effort, SearchParams& params) noexcept {
+    static void try_as_hard(float effort, SearchParams& search) noexcept {
         constexpr std::uint32_t most_kept = 2000;  // a walk that is not near its end by then had better be given up
         search.stretch = stretches<M> ? effort : 0;
         search.ef_search = stretches<M> ? most_kept : static_cast<std::uint32_t>(effort);

@@ -113,6 +113,16 @@ public:
             return;
         }
         const std::size_t width = std::min<std::size_t>(params.limit, params.allowed.count());
+        if constexpr (Tag::reads_all && !ladder.empty()) {
+            if (index_.size() >= params.allowed.count()) {
+                detail::share_batches(count, scratches.size(),
+                                      [&](std::size_t first, std::size_t size, unsigned thread) {
+                                          index_.search_batch(rows_.view(), queries + first * dim(), size, params,
+                                                              *scratches[thread], out + first * width, found + first);
+                                      });
+                return;
+            }
+        }
         share_work(static_cast<unsigned>(scratches.size()), count, [&](std::size_t at, unsigned thread) {
             found[at] = search(queries + at * dim(), params, *scratches[thread], out + at * width);
         });
@@ -204,6 +214,7 @@ private:
 
     [[nodiscard]] SearchWay way_of(const SearchParams& params, Slot allowed) const noexcept {
         if constexpr (ladder.empty()) return SearchWay::compare_all;
+        if constexpr (Tag::reads_all) return index_.size() == 0 ? SearchWay::not_indexed : SearchWay::indexed;
         // A walk that ends by distance expands a hundred nodes or two, whatever it might keep.
         const std::size_t ef = params.stretch > 0 ? std::min<std::size_t>(params.ef_search, 100) : params.ef_search;
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
