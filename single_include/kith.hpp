@@ -3189,6 +3189,10 @@ inline std::string effort_text(const SearchPlan& plan) {
         return "walks on up to " + rounded(static_cast<double>(params.stretch)) + " times the distance of neighbour " +
                std::to_string(params.limit);
     }
+    if (params.rescore > 0) {
+        return "compares all codes, and the best by their vectors, up to " +
+               rounded(static_cast<double>(params.rescore)) + " times as many as are wanted";
+    }
     return "walks with " + std::to_string(params.ef_search) + " candidates";
 }
 
@@ -3207,7 +3211,8 @@ inline std::string way_text(const SegmentExplanation& segment) {
     }
     std::string text = effort_text(plan);
     if (plan.calibrated > 0) text += ", as measured over " + std::to_string(plan.calibrated) + " records";
-    if (plan.calibrated == 0 && plan.params.stretch > 0) text += ", a cautious guess until it is measured";
+    if (plan.calibrated == 0 && (plan.params.stretch > 0 || plan.params.rescore > 0))
+        text += ", a cautious guess until it is measured";
     return text + "; " + std::to_string(plan.indexed) + " are in the index";
 }
 
@@ -5065,7 +5070,10 @@ namespace kith::inline v0_single {
 ///         score_block for slot first + i.
 /// Units:  the distances of the metric, or an approximation of them on the same scale; smaller is nearer.
 /// Laws:   a slot's distance is the same to the last bit whichever other slots are asked about, and by either call.
-/// Cost:   no allocation, no lock. `prefetch` reads nothing; it begins to fetch what scoring the slot will read.
+/// Cost:   no allocation, no lock. `prefetch` reads nothing; it begins to fetch what scoring the slot will read. A
+/// scorer
+///         whose rows a scan had better ask for itself has prefetch_scan(first, count) too, which is called before
+///         those slots are scored and fetches what comes a little later; it may be told of slots without rows.
 template <class S>
 concept Scorer = requires(const S& scorer, const Slot* slots, Slot first, std::size_t count, float* out) {
     { scorer.score(slots, count, out) } noexcept -> std::same_as<void>;
@@ -5293,6 +5301,1684 @@ private:
 
 }  // namespace kith::inline v0_single::detail
 
+// kith/index/flat_batch.hpp — the exact answers to many queries, from one pass over the rows.
+//
+// One query alone is as fast as the memory brings rows. For a batch a block of rows is brought near once and met by
+// every query, pair by pair or, where rows are floats of any width, as a product of two matrices.
+//
+// Thread safety: reads only; each thread brings its own scratch.
+
+// kith/distance/cpu.hpp — which instruction sets this processor has, and which one to use.
+//
+// The compiler's own probe does not know every feature in every version we support, and one that says "AVX-512" must
+// also have asked whether the operating system saves its registers. So the processor is asked here, in its own words.
+// The environment variable KITH_ISA overrides the choice: tests run every set, and a user can rule one out.
+//
+// Thread safety: any number of threads, as long as none changes the environment meanwhile.
+// Source: Intel SDM volume 2A (CPUID) and volume 1, sections 14.3 and 15.2 (detecting AVX and AVX-512).
+
+// kith/distance/isa.hpp — the instruction sets that kernels are written for.
+
+namespace kith::inline v0_single {
+
+/// An instruction set. Later ones of one processor family include earlier ones, and every processor has `scalar`.
+enum class Isa : std::uint8_t {
+    scalar,       ///< plain C++, as good as the compiler's flags allow
+    avx2,         ///< x86-64 with AVX2, FMA and F16C
+    avx512,       ///< x86-64 with AVX-512 F, BW, CD, DQ and VL
+    avx512_vnni,  ///< with VNNI, VPOPCNTDQ, BITALG and VBMI too: Ice Lake, Zen 4 and later
+    neon,         ///< AArch64, which always has it
+    neon_dot,     ///< AArch64 with the dot product of bytes: Cortex-A76, Apple M1 and later
+};
+
+/// Every instruction set, the plainest first.
+inline constexpr Isa all_isas[] = {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512_vnni, Isa::neon, Isa::neon_dot};
+
+/// The name of an instruction set, as KITH_ISA spells it.
+constexpr std::string_view name(Isa isa) noexcept {
+    switch (isa) {
+        case Isa::scalar:
+            return "scalar";
+        case Isa::avx2:
+            return "avx2";
+        case Isa::avx512:
+            return "avx512";
+        case Isa::avx512_vnni:
+            return "avx512_vnni";
+        case Isa::neon:
+            return "neon";
+        case Isa::neon_dot:
+            return "neon_dot";
+    }
+    return "unknown";
+}
+
+}  // namespace kith::inline v0_single
+
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+#if defined(__x86_64__)
+
+struct CpuidAnswer {
+    std::uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+
+inline CpuidAnswer cpuid(std::uint32_t leaf, std::uint32_t subleaf) noexcept {
+    CpuidAnswer answer;
+    __asm__ volatile("cpuid"
+                     : "=a"(answer.eax), "=b"(answer.ebx), "=c"(answer.ecx), "=d"(answer.edx)
+                     : "a"(leaf), "c"(subleaf));
+    return answer;
+}
+
+/// The register sets the operating system saves when it switches threads (XCR0).
+/// Requires: the processor says OSXSAVE.
+inline std::uint32_t saved_registers() noexcept {
+    std::uint32_t low = 0, high = 0;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
+
+inline bool has_x86(Isa isa) noexcept {
+    constexpr std::uint32_t fma = 1U << 12, osxsave = 1U << 27, avx = 1U << 28, f16c = 1U << 29;  // leaf 1, ecx
+    constexpr std::uint32_t avx2 = 1U << 5;                                                       // leaf 7, ebx
+    constexpr std::uint32_t avx512 = 1U << 16 | 1U << 17 | 1U << 28 | 1U << 30 | 1U << 31;        // F, DQ, CD, BW, VL
+    constexpr std::uint32_t newer =
+        1U << 1 | 1U << 11 | 1U << 12 | 1U << 14;  // leaf 7, ecx: VBMI, VNNI, BITALG, VPOPCNTDQ
+    constexpr std::uint32_t xmm = 1U << 1, ymm = 1U << 2, masks = 1U << 5, zmm = 1U << 6 | 1U << 7;  // XCR0
+    const auto has = [](std::uint32_t word, std::uint32_t bits) { return (word & bits) == bits; };
+
+    if (cpuid(0, 0).eax < 7 || !has(cpuid(1, 0).ecx, fma | osxsave | avx | f16c)) return false;
+    const std::uint32_t saved = saved_registers();
+    const CpuidAnswer features = cpuid(7, 0);
+    if (!has(saved, xmm | ymm) || !has(features.ebx, avx2)) return false;
+    if (isa == Isa::avx2) return true;
+    if (!has(saved, masks | zmm) || !has(features.ebx, avx512)) return false;
+    return isa == Isa::avx512 || has(features.ecx, newer);
+}
+
+#elif defined(__aarch64__)
+
+/// True when the processor has SDOT and UDOT.
+inline bool has_dot_product() noexcept {
+#if defined(__APPLE__)
+    return true;  // every processor that macOS for AArch64 runs on
+#elif defined(__linux__)
+    constexpr unsigned long dot_product = 1UL << 20;  // HWCAP_ASIMDDP
+    return (::getauxval(AT_HWCAP) & dot_product) != 0;
+#else
+    return false;
+#endif
+}
+
+#endif
+
+}  // namespace detail
+
+/// True when this processor and its operating system can run code for `isa`.
+/// Cost: up to three CPUID instructions, a microsecond or a few of them in a virtual machine.
+[[nodiscard]] inline bool supports(Isa isa) noexcept {
+#if defined(__x86_64__)
+    return isa == Isa::scalar || (isa < Isa::neon && detail::has_x86(isa));
+#elif defined(__aarch64__)
+    return isa == Isa::scalar || isa == Isa::neon || (isa == Isa::neon_dot && detail::has_dot_product());
+#else
+    return isa == Isa::scalar;
+#endif
+}
+
+/// The instruction set that `wish` names, or the best there is when `wish` is empty.
+/// Throws: Errc::invalid_argument when no set has that name or this processor lacks it.
+[[nodiscard]] inline Isa isa_for(std::string_view wish) {
+    Isa best = Isa::scalar;
+    std::string names;
+    for (const Isa isa : all_isas) {
+        if (!supports(isa)) continue;
+        if (name(isa) == wish) return isa;
+        best = isa;
+        names.append(names.empty() ? "" : ", ").append(name(isa));
+    }
+    if (wish.empty()) return best;
+    raise(Errc::invalid_argument, "KITH_ISA is \"" + std::string(wish) + "\", but this processor has only: " + names);
+}
+
+/// The instruction set to make an index with: the one KITH_ISA names, or the best this processor has.
+/// Throws: Errc::invalid_argument when KITH_ISA names none that this processor has.
+/// Cost: asks the processor anew; call it once an index.
+[[nodiscard]] inline Isa best_isa() {
+    const char* wish = std::getenv("KITH_ISA");
+    return isa_for(wish == nullptr ? std::string_view() : std::string_view(wish));
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/index/batch_query.hpp — one query of a batch, and how rows come to it: a block at a time, near when it is met.
+//
+// Thread safety: none; a batch belongs to one thread.
+
+namespace kith::inline v0_single::detail {
+
+/// Rows that are met at once: whole tiles of every kernel, and near with the products beside them.
+inline constexpr std::size_t batch_rows = 96;
+
+/// What was asked, and what was found so far.
+template <Scorer S>
+struct BatchQuery {
+    S scorer;
+    TopK best;
+    float length = 0;  // ‖query‖ where products are made; infinite where they may rule out nothing
+};
+
+/// True when the slots, which rise, have none between them.
+inline bool in_a_row(const Slot* slots, std::size_t count) noexcept {
+    return slots[count - 1] - slots[0] == count - 1;
+}
+
+/// Meets rows with queries by scoring every pair: what any Rows can do.
+template <Scorer S>
+class PairBatch {
+public:
+    explicit PairBatch(std::span<BatchQuery<S>> queries) noexcept : queries_(queries) {}
+
+    /// Offers `count` rows, at most batch_rows, to each query. Shape: `slots` rises.
+    void meet(const Slot* slots, std::size_t count) noexcept {
+        float distances[batch_rows];
+        for (BatchQuery<S>& query : queries_) {
+            if (in_a_row(slots, count)) {
+                query.scorer.score_block(slots[0], count, distances);
+            } else {
+                query.scorer.score(slots, count, distances);
+            }
+            for (std::size_t i = 0; i < count; ++i) {
+                if (!(distances[i] > query.best.worst_distance())) query.best.offer({distances[i], slots[i]});
+            }
+        }
+    }
+
+private:
+    std::span<BatchQuery<S>> queries_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/product_batch.hpp — a batch of queries against vectors, by the product of two matrices.
+//
+// From ⟨q, r⟩ follows the distance, with ‖q‖² and ‖r‖² where it is L2's; but not to the last bit, and so it only tells
+// which rows cannot be among the nearest. The few others are scored as for one query.
+//
+// What a product may be wrong by: a sum of n terms in floats, in any order, is within n · 2⁻²⁴ / (1 − n · 2⁻²⁴) of
+// Σ |qᵢ rᵢ| ≤ ‖q‖ ‖r‖. That and the error of the score itself are allowed for; a row or a query whose square comes near
+// the ends of what floats hold is never ruled out.
+//
+// Thread safety: none; a batch belongs to one thread.
+// Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, section 3.1 (the bound).
+
+// kith/distance/cosine.hpp — the angle between two vectors, whatever their lengths.
+//
+// There is no kernel of its own: rows keep their inverse norm, and the inner product does the rest.
+
+namespace kith::inline v0_single {
+
+/// 1 − ⟨a, b⟩ / (‖a‖ ‖b‖): 0 in the same direction, 1 at right angles, 2 opposite. Score: the cosine similarity, larger
+/// is nearer. A vector of length zero has no direction; collections refuse it, and here it is at 1 from everything.
+struct Cosine {
+    static constexpr std::string_view name = "cosine";  // on disk: never rename
+
+    /// The truth that kernels are measured against: summed in double, rounded once.
+    template <Number T>
+    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
+        double product = 0, squares_a = 0, squares_b = 0;
+        for (std::size_t i = 0; i < dim; ++i) {
+            const auto x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
+            product += x * y;
+            squares_a += x * x;
+            squares_b += y * y;
+        }
+        const double norms = std::sqrt(squares_a * squares_b);
+        return norms > 0 ? static_cast<float>(1.0 - product / norms) : 1.0F;
+    }
+
+    static constexpr float score(float distance) noexcept { return 1.0F - distance; }
+};
+
+static_assert(Metric<Cosine, float>);
+
+namespace detail {
+
+/// 1 / ‖vector‖, finite for every finite vector; 0 for a vector of length zero, which puts it at 1 from everything.
+template <Number T>
+float inverse_norm(const T* vector, std::size_t dim) noexcept {
+    double squares = 0;
+    for (std::size_t i = 0; i < dim; ++i) squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+    if (!(squares > 0)) return 0;
+    constexpr double largest = std::numeric_limits<float>::max();
+    const double inverse = 1.0 / std::sqrt(squares);
+    return static_cast<float>(inverse < largest ? inverse : largest);
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/dispatch.hpp — the kernels of a metric for an instruction set, chosen once an index.
+//
+// A program that links the compiled unit gets the kernels written for the set. A header-only program gets the portable
+// ones, which are as good as its own flags, whatever the set.
+
+// kith/distance/code_kernels.hpp — distances between vectors of one byte, or half of one, an element, scaled each for
+// itself.
+//
+// A code of 8 bits stands for scale · (code − 128) in each element, one of 4 bits for scale · (code − 8). Any metric
+// between two such vectors is a sum of what each knows of itself, its offset, and the product of their scales with an
+// integer dot product. So one kernel serves them all, and integers make it exact: the same distance on every processor,
+// up to the rounding of three operations.
+//
+// A query always has 8 bits an element. Rows of 4 bits hold 128 elements in 64 bytes, element i in the low half of
+// byte i, element i + 64 in the high half, so that unpacking is a mask and a shift; what is left over at the end,
+// r elements, is split in the same way in (r + 1) / 2 bytes.
+//
+// This header stays free of everything but types, as kernels.hpp does.
+
+namespace kith::inline v0_single {
+
+/// The longest vector whose integer sums fit 32 bits: 255 · 127 a term.
+inline constexpr std::size_t longest_coded_row = 65536;
+
+/// A query, prepared.
+/// Shape: `codes` holds the elements as signed bytes, −127 to 127, zeros up to a multiple of 128 behind them. For rows
+/// of
+///        4 bits those of the last, incomplete block stand at 0 and at 64 of it, as the halves of its bytes do.
+struct CodeQuery {
+    const std::int8_t* codes = nullptr;
+    float scale = 0;
+    float offset = 0;
+    std::int32_t bias = 0;  ///< 128 · Σ codes, or 8 · Σ codes: what rows add to each sum by never being negative
+};
+
+/// What stands behind the codes of a row.
+struct CodeTail {
+    float scale = 0;
+    float offset = 0;
+};
+
+/// The kernels of one width and one instruction set.
+/// Requires: dim is at least 1 and at most longest_coded_row.
+/// Shape:  row s begins at rows + s · stride: its codes, a CodeTail at CodeShape<bits>::tail_at(dim). Up to 63 bytes
+/// past
+///         its codes are read and ignored, which the memory must allow. `out` has room for `count` distances,
+///         (query.offset + row.offset) + (query.scale · row.scale) · (Σ query_i · row_i − bias).
+/// Laws:   as Kernels<T>: the same to the last bit in both shapes and whatever rows stand beside it.
+struct CodeKernels {
+    using Slots = void (*)(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+                           const Slot* slots, std::size_t count, float* out) noexcept;
+    using Block = void (*)(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+                           std::size_t count, float* out) noexcept;
+    /// Writes (vector_i · factor − mean_i) / scale, rounded, one signed byte an element. The scale puts the largest at
+    /// `steps`, and is returned; 0, with all codes 0, where every element equals the mean.
+    using Encode = float (*)(const float* vector, float factor, const float* mean, std::size_t dim, float steps,
+                             std::int8_t* codes) noexcept;
+
+    Slots slots = nullptr;
+    Block block = nullptr;
+    Encode encode = nullptr;
+};
+
+namespace detail {
+
+/// Where things lie in a row. Always inline, so that no source leaves a copy with its own instructions.
+template <unsigned bits>
+struct CodeShape {
+    static_assert(bits == 8 || bits == 4);
+    static constexpr std::int32_t zero = bits == 8 ? 128 : 8;   // the code that stands for 0
+    static constexpr std::int32_t steps = bits == 8 ? 127 : 7;  // codes reach so far to either side of it
+    static constexpr std::size_t block = bits == 8 ? 64 : 128;  // elements in 64 bytes
+
+    [[gnu::always_inline]] static constexpr std::size_t bytes(std::size_t dim) noexcept {
+        return bits == 8 ? dim : dim / 128 * 64 + (dim % 128 + 1) / 2;
+    }
+    [[gnu::always_inline]] static constexpr std::size_t tail_at(std::size_t dim) noexcept {
+        return (bytes(dim) + alignof(CodeTail) - 1) / alignof(CodeTail) * alignof(CodeTail);
+    }
+    [[gnu::always_inline]] static constexpr std::size_t row_bytes(std::size_t dim) noexcept {
+        return tail_at(dim) + sizeof(CodeTail);
+    }
+    /// The place of element i among the codes of a query.
+    [[gnu::always_inline]] static constexpr std::size_t query_at(std::size_t i, std::size_t dim) noexcept {
+        const std::size_t whole = dim / 128 * 128;
+        const std::size_t half = (dim - whole + 1) / 2;
+        return bits == 8 || i < whole + half ? i : i - half + 64;
+    }
+};
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/fast_scan.hpp — sums of table entries for 32 vectors at a time, looked up inside registers.
+//
+// A code of 4 bits names one of 16 entries, and 16 bytes are what a byte shuffle looks up. So the codes of 32 vectors
+// stand side by side, the tables are rounded to 7 bits, and a block of 32 sums comes out without a load from a table.
+//
+//   block  = codes offsets
+//   codes  = pairs × 32 bytes, pairs even: byte v of pair p has code 2p of vector v in its low 4 bits, code 2p + 1
+//   above offset = u16 little-endian for each of the 32: what a vector adds by itself, before it is shifted tables =
+//   for each two pairs p and p + 1, 128 bytes: table 2p twice, table 2p + 2 twice, 2p + 1 twice, 2p + 3 twice
+//
+// A byte of a block belongs to one vector, so a vector may be written while the block's others are searched.
+//
+// This header stays free of everything but types, as kernels.hpp does and for the same reason.
+// Source: André, Kermarrec & Le Scouarnec, "Accelerated nearest neighbor search with Quick ADC", arXiv:1704.07355;
+// Douze et al., "The Faiss library", arXiv:2401.08281, section 5.
+
+namespace kith::inline v0_single {
+
+/// How blocks are laid out. On disk: never change.
+struct FastScanLayout {
+    static constexpr std::size_t vectors = 32;  ///< of one block
+    static constexpr std::size_t words = 16;    ///< entries of a table
+    static constexpr unsigned most = 127;       ///< an entry: two of them are added in a byte
+
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t pairs(std::size_t subvectors) noexcept {
+        return (subvectors + 3) / 4 * 2;
+    }
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t code_bytes(std::size_t pairs) noexcept {
+        return pairs * vectors;
+    }
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t block_bytes(std::size_t pairs) noexcept {
+        return code_bytes(pairs) + vectors * sizeof(std::uint16_t);
+    }
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t table_bytes(std::size_t pairs) noexcept {
+        return pairs * 64;
+    }
+};
+
+/// What a scan is given besides the blocks.
+struct FastScanQuery {
+    const std::uint8_t* tables = nullptr;  // aligned to 64 bytes
+    std::size_t pairs = 0;                 // even
+    unsigned shift = 0;                    // of the offsets, to the right; below 16
+};
+
+struct FastScanKernels {
+    /// Rounds `count` tables of 16 floats: out holds entry − lows[m], times `inverse`, to the nearest, ties to even.
+    /// Requires: 0 ≤ (entry − low) · inverse ≤ 127.5 for all. Shape: `out` has room for table_bytes(pairs(count)).
+    using Round = void (*)(const float* tables, std::size_t count, const float* lows, float inverse,
+                           std::uint8_t* out) noexcept;
+
+    /// lows[m] is the least entry of table m; returns nothing else but the widest range and the sum of the ranges.
+    using Ranges = void (*)(const float* tables, std::size_t count, float* lows, float* widest, float* sum) noexcept;
+
+    /// Adds up the entries of each of `count` vectors in blocks that follow each other, and its offset, and names those
+    /// whose total is at most `threshold`; returns how many.
+    /// Requires: no total passes 65535.
+    /// Shape: `positions` and `totals` have room for `count`, rounded up to whole blocks.
+    using Scan = std::size_t (*)(const FastScanQuery& query, const std::byte* blocks, std::size_t count,
+                                 std::uint16_t threshold, std::uint32_t* positions, std::uint16_t* totals) noexcept;
+
+    Round round = nullptr;
+    Ranges ranges = nullptr;
+    Scan scan = nullptr;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/hamming.hpp — in how many bits two vectors differ.
+
+namespace kith::inline v0_single {
+
+/// The number of dimensions in which the bits differ. Score: the same number, smaller is nearer.
+struct Hamming {
+    static constexpr std::string_view name = "hamming";  // on disk: never rename
+    static constexpr bool needs_either = false;
+
+    [[gnu::always_inline]] static constexpr float of_counts(std::uint32_t differing, std::uint32_t) noexcept {
+        return static_cast<float>(differing);
+    }
+
+    /// The truth that kernels are measured against. Shape: `dim` counts elements of eight bits.
+    static float distance(const Bits8* a, const Bits8* b, std::size_t dim) noexcept {
+        std::uint32_t differing = 0;
+        for (std::size_t i = 0; i < dim; ++i) {
+            differing += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned>(a[i].bits ^ b[i].bits)));
+        }
+        return of_counts(differing, 0);
+    }
+
+    static constexpr float score(float distance) noexcept { return distance; }
+};
+
+static_assert(BitMetric<Hamming, Bits8>);
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/jaccard.hpp — how much of what either of two sets holds is not in both.
+
+namespace kith::inline v0_single {
+
+/// 1 − |a ∩ b| / |a ∪ b|, the bits being members of sets: 0 for equal sets, empty ones too, and 1 for sets that share
+/// nothing. Score: the Jaccard similarity, larger is nearer.
+struct Jaccard {
+    static constexpr std::string_view name = "jaccard";  // on disk: never rename
+    static constexpr bool needs_either = true;
+
+    /// Both counts are floats without rounding, so the quotient is rounded once and the same on every processor.
+    [[gnu::always_inline]] static constexpr float of_counts(std::uint32_t differing, std::uint32_t either) noexcept {
+        return either == 0 ? 0.0F : static_cast<float>(differing) / static_cast<float>(either);
+    }
+
+    /// The truth that kernels are measured against. Shape: `dim` counts elements of eight bits.
+    static float distance(const Bits8* a, const Bits8* b, std::size_t dim) noexcept {
+        std::uint32_t both = 0, either = 0;
+        for (std::size_t i = 0; i < dim; ++i) {
+            both += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned>(a[i].bits & b[i].bits)));
+            either += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned>(a[i].bits | b[i].bits)));
+        }
+        return either == 0 ? 0.0F
+                           : static_cast<float>(static_cast<double>(either - both) / static_cast<double>(either));
+    }
+
+    static constexpr float score(float distance) noexcept { return 1.0F - distance; }
+};
+
+static_assert(BitMetric<Jaccard, Bits8>);
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/kernels.hpp — the two shapes of a kernel: one query against gathered rows, or against a block of them.
+//
+// This header stays free of everything but types and what is always inline: the sources that are built for one
+// instruction set include it, and any other function in it could come out of them with instructions an older processor
+// lacks.
+
+namespace kith::inline v0_single {
+
+/// The longest row, in elements, whose integer sums fit the 32 bits kernels sum in: 255² a term. Longer rows of
+/// integers and bits are for whoever refuses them.
+inline constexpr std::size_t longest_integer_row = 65536;
+
+/// The kernels of one metric, one element type and one instruction set.
+/// Requires: dim is at least 1, and at most longest_integer_row for integers and bits; stride is at least dim.
+/// Shape:  `query` holds dim elements; row s begins at rows + s · stride, in elements; nothing past its dim elements is
+///         read. Neither needs to be aligned beyond what its type asks for. `out` has room for `count` distances.
+/// Laws:   a row's distance is the same to the last bit in both shapes and whatever rows stand beside it; symmetric to
+///         the last bit in query and row, where the query is the row's elements as floats when it is made of those.
+///         Over integers and bits the sum is exact and rounded once, so it is the same on every instruction set too.
+template <class T>
+struct Kernels {
+    /// Scores rows[slots[0]], …, rows[slots[count - 1]], prefetching ahead.
+    using Slots = void (*)(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim,
+                           const Slot* slots, std::size_t count, float* out) noexcept;
+    /// Scores rows 0 to count - 1.
+    using Block = void (*)(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim,
+                           std::size_t count, float* out) noexcept;
+
+    Slots slots = nullptr;
+    Block block = nullptr;
+};
+
+namespace detail {
+
+/// How many gathered rows are fetched ahead of the one being scored: a row comes from memory in the time it takes to
+/// score a few long ones or many short ones. Measured at 64 to 256 bytes a row: a fifth to a third more than 8 rows
+/// ahead; 192 lines bring no more, and from 256 bytes on less.
+[[gnu::always_inline]] constexpr std::size_t rows_ahead(std::size_t row_bytes) noexcept {
+    constexpr std::size_t lines_ahead = 96;
+    constexpr std::size_t fewest = 8;
+    const std::size_t rows = lines_ahead / ((row_bytes + 63) / 64);
+    return rows < fewest ? fewest : rows;
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/l2.hpp — the squared Euclidean distance.
+//
+// The square root would cost time and change no order, so neither distances nor scores take it.
+
+namespace kith::inline v0_single {
+
+/// Σ (aᵢ − bᵢ)². Score: the same number, smaller is nearer.
+struct L2 {
+    static constexpr std::string_view name = "l2";  // on disk: never rename
+
+    template <class T>
+    [[gnu::always_inline]] static constexpr T term(T a, T b) noexcept {
+        const T difference = a - b;
+        return difference * difference;
+    }
+
+    /// The truth that kernels are measured against: summed in double, which is exact for integers, rounded once.
+    template <Number T>
+    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
+        double sum = 0;
+        for (std::size_t i = 0; i < dim; ++i) sum += term(static_cast<double>(a[i]), static_cast<double>(b[i]));
+        return static_cast<float>(sum);
+    }
+
+    static constexpr float score(float distance) noexcept { return distance; }
+};
+
+static_assert(SumMetric<L2, float>);
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/portable.hpp — kernels in plain C++, as fast as the compiler's flags allow.
+//
+// Header-only programs use these, and so does the compiled unit where a processor has nothing better. A float sum may
+// not be reordered by the compiler, so the loop keeps many sums side by side, which is an order it can turn into
+// vectors.
+//
+// Each kernel carries the flags of the source it was compiled in, as a template argument. Two sources built with
+// different flags then hold different functions, and the linker cannot hand the AVX-512 one to the source that was
+// built without.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+template <unsigned features>
+struct BuildFlags {};
+
+/// The instruction sets the compiler may use in the source that includes this header, a bit each.
+consteval unsigned build_features() noexcept {
+    unsigned features = 0;
+#ifdef __SSE4_2__
+    features |= 1U << 0;
+#endif
+#ifdef __AVX__
+    features |= 1U << 1;
+#endif
+#ifdef __AVX2__
+    features |= 1U << 2;
+#endif
+#ifdef __FMA__
+    features |= 1U << 3;
+#endif
+#ifdef __AVX512F__
+    features |= 1U << 4;
+#endif
+#ifdef __AVX512VL__
+    features |= 1U << 5;
+#endif
+#ifdef __AVX512DQ__
+    features |= 1U << 6;
+#endif
+#ifdef __AVX512VNNI__
+    features |= 1U << 8;
+#endif
+#ifdef __ARM_FEATURE_DOTPROD
+    features |= 1U << 9;
+#endif
+#ifdef __ARM_FEATURE_SVE
+    features |= 1U << 7;
+#endif
+#ifdef __POPCNT__
+    features |= 1U << 10;
+#endif
+#ifdef __F16C__
+    features |= 1U << 11;
+#endif
+#ifdef __AVX512BW__
+    features |= 1U << 12;
+#endif
+#ifdef __AVX512VPOPCNTDQ__
+    features |= 1U << 13;
+#endif
+    return features;
+}
+
+using ThisBuild = BuildFlags<build_features()>;
+
+/// The distance of one row of floats, of four bytes or two.
+template <class M, class T, class Flags>
+    requires SumMetric<M, T> && std::same_as<QueryElement<T>, float>
+float portable_distance(const float* a, const T* b, std::size_t dim) noexcept {
+    const auto term = [&](std::size_t i) { return M::term(a[i], static_cast<float>(b[i])); };
+    // Four registers of SSE. With 32 lanes g++ 12 is 2 to 4 times slower below 128 elements.
+    constexpr std::size_t lanes = 16;
+    constexpr std::size_t short_lanes = 4;
+    float sums[lanes] = {};
+    std::size_t i = 0;
+    for (; i + lanes <= dim; i += lanes) {
+        for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += term(i + lane);
+    }
+    float short_sums[short_lanes] = {};
+    for (; i + short_lanes <= dim; i += short_lanes) {
+        for (std::size_t lane = 0; lane < short_lanes; ++lane) short_sums[lane] += term(i + lane);
+    }
+    float rest = 0;
+    for (; i < dim; ++i) rest += term(i);
+
+    for (std::size_t half = lanes / 2; half >= short_lanes; half /= 2) {
+        for (std::size_t lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
+    }
+    for (std::size_t lane = 0; lane < short_lanes; ++lane) sums[lane] += short_sums[lane];
+    return ((sums[0] + sums[2]) + (sums[1] + sums[3])) + rest;
+}
+
+/// The distance of one row of integers. Their sum may be reordered, so the compiler needs no help.
+template <class M, class T, class Flags>
+    requires SumMetric<M, T> && std::integral<T>
+float portable_distance(const T* a, const T* b, std::size_t dim) noexcept {
+    constexpr std::size_t longest = 32768;  // terms that a sum of 32 bits holds
+    std::int64_t total = 0;
+    for (std::size_t begin = 0; begin < dim; begin += longest) {
+        const std::size_t end = begin + longest < dim ? begin + longest : dim;
+        std::int32_t sum = 0;
+        for (std::size_t i = begin; i < end; ++i) sum += M::term(std::int32_t{a[i]}, std::int32_t{b[i]});
+        total += sum;
+    }
+    return static_cast<float>(total);
+}
+
+/// The bits set in a word, by the processor's instruction where the build has one.
+template <class Flags>
+[[gnu::always_inline]] inline std::uint64_t portable_popcount(std::uint64_t word) noexcept {
+#if defined(__POPCNT__) || defined(__aarch64__)
+    return static_cast<std::uint64_t>(std::popcount(word));
+#else
+    // Without it std::popcount is a call that looks tables up. Source: Warren, Hacker's Delight, section 5-1.
+    word -= (word >> 1) & 0x5555555555555555U;
+    word = (word & 0x3333333333333333U) + ((word >> 2) & 0x3333333333333333U);
+    word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fU;
+    return (word * 0x0101010101010101U) >> 56;
+#endif
+}
+
+template <class M, class T, class Flags>
+    requires BitMetric<M, T>
+float portable_distance(const T* a, const T* b, std::size_t dim) noexcept {
+    std::uint64_t differing = 0, either = 0;
+    const auto count = [&](std::size_t at, std::size_t bytes) {
+        std::uint64_t first = 0, second = 0;
+        std::memcpy(&first, a + at, bytes);
+        std::memcpy(&second, b + at, bytes);
+        differing += portable_popcount<Flags>(first ^ second);
+        if constexpr (M::needs_either) either += portable_popcount<Flags>(first | second);
+    };
+    constexpr std::size_t word = sizeof(std::uint64_t);
+    std::size_t i = 0;
+    for (; i + word <= dim; i += word) count(i, word);
+    if (i < dim) count(i, dim - i);
+    return M::of_counts(static_cast<std::uint32_t>(differing), static_cast<std::uint32_t>(either));
+}
+
+template <class M, class T, class Flags>
+void portable_slots(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim, const Slot* slots,
+                    std::size_t count, float* out) noexcept {
+    const std::size_t ahead = rows_ahead(dim * sizeof(T));
+    constexpr std::size_t elements_a_line = 64 / sizeof(T);
+    constexpr std::size_t longest = 16 * elements_a_line;  // the processor's own prefetcher follows from there
+    const std::size_t fetched = dim < longest ? dim : longest;
+    for (std::size_t i = 0; i < count + ahead; ++i) {
+        if (i < count) {
+            const T* row = rows + slots[i] * stride;
+            for (std::size_t element = 0; element < fetched; element += elements_a_line) {
+                __builtin_prefetch(row + element);
+            }
+        }
+        if (i >= ahead) out[i - ahead] = portable_distance<M, T, Flags>(query, rows + slots[i - ahead] * stride, dim);
+    }
+}
+
+template <class M, class T, class Flags>
+void portable_block(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim, std::size_t count,
+                    float* out) noexcept {
+    for (std::size_t i = 0; i < count; ++i) out[i] = portable_distance<M, T, Flags>(query, rows + i * stride, dim);
+}
+
+template <class M, class T, class Flags>
+constexpr Kernels<T> portable_kernels() noexcept {
+    return {portable_slots<M, T, Flags>, portable_block<M, T, Flags>};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/portable_codes.hpp — the code kernels in plain C++, as fast as the compiler's flags allow.
+//
+// As in portable.hpp, each function carries the flags of the source it was compiled in.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Puts an integer sum on the metric's scale.
+template <unsigned bits, class Flags>
+float finish_code(const CodeQuery& query, const std::uint8_t* row, std::size_t dim, std::int32_t sum) noexcept {
+    CodeTail tail;
+    std::memcpy(&tail, row + CodeShape<bits>::tail_at(dim), sizeof(tail));
+    return (query.offset + tail.offset) + (query.scale * tail.scale) * static_cast<float>(sum - query.bias);
+}
+
+template <unsigned bits, class Flags>
+float portable_code_distance(const CodeQuery& query, const std::uint8_t* row, std::size_t dim) noexcept {
+    std::int32_t sum = 0;
+    if constexpr (bits == 8) {
+        for (std::size_t i = 0; i < dim; ++i) sum += std::int32_t{query.codes[i]} * std::int32_t{row[i]};
+    } else {
+        const std::size_t bytes = CodeShape<bits>::bytes(dim);
+        for (std::size_t first = 0; first < bytes; first += 64) {
+            const std::int8_t* const codes = query.codes + 2 * first;
+            const std::size_t count = bytes - first < 64 ? bytes - first : 64;
+            for (std::size_t i = 0; i < count; ++i) {
+                sum += codes[i] * (row[first + i] & 15) + codes[i + 64] * (row[first + i] >> 4);
+            }
+        }
+    }
+    return finish_code<bits, Flags>(query, row, dim, sum);
+}
+
+/// How many rows ahead of the one being scored are fetched: as many as make 192 lines, which keeps every miss the core
+/// can have in flight. With 12 rows, a graph over short rows answered 30 % fewer queries a second (128 elements of 4
+/// bits).
+template <unsigned bits>
+[[gnu::always_inline]] inline std::size_t codes_ahead(std::size_t dim) noexcept {
+    constexpr std::size_t lines_ahead = 192;
+    constexpr std::size_t fewest_rows = 8;
+    const std::size_t rows = lines_ahead / ((CodeShape<bits>::row_bytes(dim) + 63) / 64);
+    return rows < fewest_rows ? fewest_rows : rows;
+}
+
+/// Begins to fetch a row that will soon be scored.
+template <unsigned bits, class Flags>
+[[gnu::always_inline]] inline void fetch_code(const std::uint8_t* row, std::size_t dim) noexcept {
+    constexpr std::size_t longest = 1024;  // the processor's own prefetcher follows from there
+    const std::size_t end = CodeShape<bits>::row_bytes(dim);
+    for (std::size_t at = 0; at < end && at < longest; at += 64) __builtin_prefetch(row + at);
+}
+
+template <unsigned bits, class Flags>
+void portable_code_slots(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+                         const Slot* slots, std::size_t count, float* out) noexcept {
+    const std::size_t ahead = codes_ahead<bits>(dim);
+    for (std::size_t i = 0; i < count + ahead; ++i) {
+        if (i < count) fetch_code<bits, Flags>(rows + slots[i] * stride, dim);
+        if (i < ahead) continue;
+        out[i - ahead] = portable_code_distance<bits, Flags>(query, rows + slots[i - ahead] * stride, dim);
+    }
+}
+
+template <unsigned bits, class Flags>
+void portable_code_block(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+                         std::size_t count, float* out) noexcept {
+    for (std::size_t i = 0; i < count; ++i) {
+        out[i] = portable_code_distance<bits, Flags>(query, rows + i * stride, dim);
+    }
+}
+
+template <class Flags>
+float portable_code_encode(const float* vector, float factor, const float* mean, std::size_t dim, float steps,
+                           std::int8_t* codes) noexcept {
+    const auto size = [&](std::size_t i) {
+        const float centred = vector[i] * factor - mean[i];
+        return centred < 0 ? -centred : centred;
+    };
+    constexpr std::size_t lanes = 16;  // the largest of each lane, so that the compiler may use registers
+    float largest[lanes] = {};
+    float most = 0;
+    std::size_t at = 0;
+    for (; at + lanes <= dim; at += lanes) {
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+            const float next = size(at + lane);
+            largest[lane] = largest[lane] < next ? next : largest[lane];
+        }
+    }
+    for (; at < dim; ++at) most = most < size(at) ? size(at) : most;
+    for (const float next : largest) most = most < next ? next : most;
+
+    constexpr float finite = 1e38F;
+    constexpr float tiny = 1e-30F;  // its inverse is finite
+    const float scale = (most < finite ? most : finite) / steps;
+    const float inverse = scale > tiny ? 1 / scale : 0;
+    for (std::size_t i = 0; i < dim; ++i) {
+        float step = (vector[i] * factor - mean[i]) * inverse;
+        step = step < -steps ? -steps : step;
+        step = step > steps ? steps : step;
+        // What is cast is positive, so cutting it rounds to the nearest.
+        codes[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(step + 128.5F) - 128);
+    }
+    return inverse > 0 ? scale : 0;
+}
+
+template <unsigned bits, class Flags>
+constexpr CodeKernels portable_code_kernels() noexcept {
+    return {portable_code_slots<bits, Flags>, portable_code_block<bits, Flags>, portable_code_encode<Flags>};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/portable_fast_scan.hpp — the kernels of fast_scan.hpp in plain C++: the truth the others must meet.
+//
+// As portable.hpp: each carries the flags of the source it was compiled in.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Where table m begins among the tables of a scan; it is there twice, 16 bytes apart.
+template <class Flags>
+constexpr std::size_t portable_table_at(std::size_t m) noexcept {
+    return m / 4 * 128 + m % 2 * 64 + m / 2 % 2 * 32;
+}
+
+template <class Flags>
+void portable_ranges(const float* tables, std::size_t count, float* lows, float* widest, float* sum) noexcept {
+    *widest = 0;
+    *sum = 0;
+    for (std::size_t m = 0; m < count; ++m) {
+        float low = tables[m * 16], high = low;
+        for (std::size_t k = 1; k < 16; ++k) {
+            const float entry = tables[m * 16 + k];
+            low = entry < low ? entry : low;
+            high = entry > high ? entry : high;
+        }
+        lows[m] = low;
+        const float range = high - low;
+        *widest = range > *widest ? range : *widest;
+        *sum += range;
+    }
+}
+
+template <class Flags>
+void portable_round(const float* tables, std::size_t count, const float* lows, float inverse,
+                    std::uint8_t* out) noexcept {
+    for (std::size_t m = 0; m < count; ++m) {
+        std::uint8_t* to = out + portable_table_at<Flags>(m);
+        for (std::size_t k = 0; k < 16; ++k) {
+            to[k] = static_cast<std::uint8_t>(std::lrint((tables[m * 16 + k] - lows[m]) * inverse));
+        }
+        std::memcpy(to + 16, to, 16);
+    }
+    for (std::size_t m = count; m % 4 != 0; ++m) std::memset(out + portable_table_at<Flags>(m), 0, 32);
+}
+
+template <class Flags>
+std::size_t portable_scan(const FastScanQuery& query, const std::byte* blocks, std::size_t count,
+                          std::uint16_t threshold, std::uint32_t* positions, std::uint16_t* totals) noexcept {
+    constexpr std::size_t vectors = FastScanLayout::vectors;
+    std::size_t kept = 0;
+    for (std::size_t first = 0; first < count; first += vectors) {
+        unsigned sums[vectors] = {};
+        for (std::size_t pair = 0; pair < query.pairs; ++pair) {
+            const std::uint8_t* low = query.tables + portable_table_at<Flags>(2 * pair);
+            const std::uint8_t* high = query.tables + portable_table_at<Flags>(2 * pair + 1);
+            const auto* codes = reinterpret_cast<const std::uint8_t*>(blocks + pair * vectors);
+            for (std::size_t v = 0; v < vectors; ++v) {
+                sums[v] += static_cast<unsigned>(low[codes[v] & 15]) + high[codes[v] >> 4];
+            }
+        }
+        const auto* offsets = reinterpret_cast<const std::uint8_t*>(blocks + FastScanLayout::code_bytes(query.pairs));
+        for (std::size_t v = 0; v < vectors && first + v < count; ++v) {
+            const unsigned offset = offsets[2 * v] | static_cast<unsigned>(offsets[2 * v + 1]) << 8;
+            const unsigned total = sums[v] + (offset >> query.shift);
+            positions[kept] = static_cast<std::uint32_t>(first + v);
+            totals[kept] = static_cast<std::uint16_t>(total);
+            kept += total <= threshold ? 1U : 0U;
+        }
+        blocks += FastScanLayout::block_bytes(query.pairs);
+    }
+    return kept;
+}
+
+template <class Flags>
+constexpr FastScanKernels portable_fast_scan_kernels() noexcept {
+    return {portable_round<Flags>, portable_ranges<Flags>, portable_scan<Flags>};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/portable_products.hpp — the kernels of products.hpp in plain C++.
+//
+// As portable.hpp: each carries the flags of the source it was compiled in.
+
+// kith/distance/products.hpp — the inner products of many vectors with many others, as k-means and codebooks ask for.
+//
+// One vector against many reads each of the many once from memory and uses it once. A few rows at a time against a
+// panel of vectors uses what it reads a dozen times, so the arithmetic units are the limit and not the memory.
+//
+// This header stays free of everything but types, as kernels.hpp does and for the same reason.
+
+namespace kith::inline v0_single {
+
+/// Vectors that stand in panels: `panel` of them side by side, element d of all of them in a row, so that element d of
+/// vector v is at panels[(v / panel · dim + d) · panel + v % panel]. The last panel is filled up with zeros.
+struct ProductKernels {
+    /// out[r · out_stride + v] is the inner product of row r and vector v, fillers among them.
+    /// Shape: rows begin at rows + r · stride; `panels` holds panel_count panels of dim elements.
+    /// Laws:  a product is the same to the last bit whichever other rows are asked about.
+    using Products = void (*)(const float* rows, std::size_t stride, std::size_t count, const float* panels,
+                              std::size_t panel_count, std::size_t dim, float* out, std::size_t out_stride) noexcept;
+
+    /// The first v with the least half_norms[v] − products[v], which is half the squared distance less what all share.
+    /// Requires: count is a positive multiple of `panel`; some half norm is finite.
+    using Nearest = std::uint32_t (*)(const float* products, const float* half_norms, std::size_t count,
+                                      float* least) noexcept;
+
+    /// Inner products of the pieces of one vector with the words of each piece's codebook:
+    /// out[m · words + k] = Σ vector[m · sub_dim + d] · codebooks[(m · sub_dim + d) · words + k].
+    /// Requires: words is a multiple of 16.
+    using Words = void (*)(const float* vector, const float* codebooks, std::size_t subvectors, std::size_t sub_dim,
+                           std::size_t words, float* out) noexcept;
+
+    /// The first k with the least half_norms[m · words + k] − (the product above), for each piece m.
+    using NearestWords = void (*)(const float* vector, const float* codebooks, const float* half_norms,
+                                  std::size_t subvectors, std::size_t sub_dim, std::size_t words,
+                                  std::uint8_t* out) noexcept;
+
+    /// Writes where products[r · stride + v] · scales[r] − shifts[r] is not below least[v]: the numbers r · stride + v,
+    /// rising; returns how many. What is no number is not below anything.
+    /// Requires: count is a multiple of `panel`. Shape: `at` has room for rows · count.
+    using Reached = std::size_t (*)(const float* products, std::size_t stride, std::size_t rows, const float* scales,
+                                    const float* shifts, const float* least, std::size_t count,
+                                    std::uint32_t* at) noexcept;
+
+    std::size_t panel = 0;
+    Products products = nullptr;
+    Nearest nearest = nullptr;
+    Words words = nullptr;
+    NearestWords nearest_words = nullptr;
+    Reached reached = nullptr;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+inline constexpr std::size_t portable_panel = 16;
+
+/// Four floats in a register of every processor that has any. Left to find them in loops over arrays of sums, g++ 12
+/// puts the sums in memory, at a fifth of the speed.
+using FourFloats [[gnu::vector_size(16)]] = float;
+
+/// `rows` rows against one panel.
+template <class Flags, std::size_t rows>
+void portable_product_tile(const float* from, std::size_t stride, const float* panel, std::size_t dim, float* out,
+                           std::size_t out_stride) noexcept {
+    constexpr std::size_t parts = portable_panel / 4;
+    FourFloats sums[rows][parts];
+#pragma GCC unroll 8
+    for (std::size_t row = 0; row < rows; ++row) {
+#pragma GCC unroll 8
+        for (std::size_t part = 0; part < parts; ++part) sums[row][part] = FourFloats{};
+    }
+    for (std::size_t d = 0; d < dim; ++d) {
+        FourFloats elements[parts];
+#pragma GCC unroll 8
+        for (std::size_t part = 0; part < parts; ++part) {
+            std::memcpy(&elements[part], panel + d * portable_panel + part * 4, sizeof(FourFloats));
+        }
+#pragma GCC unroll 8
+        for (std::size_t row = 0; row < rows; ++row) {
+            const float element = from[row * stride + d];
+#pragma GCC unroll 8
+            for (std::size_t part = 0; part < parts; ++part) sums[row][part] += element * elements[part];
+        }
+    }
+#pragma GCC unroll 8
+    for (std::size_t row = 0; row < rows; ++row) {
+#pragma GCC unroll 8
+        for (std::size_t part = 0; part < parts; ++part) {
+            std::memcpy(out + row * out_stride + part * 4, &sums[row][part], sizeof(FourFloats));
+        }
+    }
+}
+
+template <class Flags>
+void portable_products(const float* rows, std::size_t stride, std::size_t count, const float* panels,
+                       std::size_t panel_count, std::size_t dim, float* out, std::size_t out_stride) noexcept {
+    constexpr std::size_t tile = 2;
+    for (std::size_t at = 0; at < panel_count; ++at) {
+        const float* panel = panels + at * portable_panel * dim;
+        std::size_t row = 0;
+        for (; row + tile <= count; row += tile) {
+            portable_product_tile<Flags, tile>(rows + row * stride, stride, panel, dim,
+                                               out + row * out_stride + at * portable_panel, out_stride);
+        }
+        for (; row < count; ++row) {
+            portable_product_tile<Flags, 1>(rows + row * stride, stride, panel, dim,
+                                            out + row * out_stride + at * portable_panel, out_stride);
+        }
+    }
+}
+
+template <class Flags>
+std::uint32_t portable_nearest(const float* products, const float* half_norms, std::size_t count,
+                               float* least) noexcept {
+    std::uint32_t nearest = 0;
+    float best = half_norms[0] - products[0];
+    for (std::size_t i = 1; i < count; ++i) {
+        const float score = half_norms[i] - products[i];
+        if (score < best) {
+            best = score;
+            nearest = static_cast<std::uint32_t>(i);
+        }
+    }
+    *least = best;
+    return nearest;
+}
+
+template <class Flags>
+void portable_words(const float* vector, const float* codebooks, std::size_t subvectors, std::size_t sub_dim,
+                    std::size_t words, float* out) noexcept {
+    constexpr std::size_t lanes = 16;
+    for (std::size_t m = 0; m < subvectors; ++m) {
+        for (std::size_t first = 0; first < words; first += lanes) {
+            float sums[lanes] = {};
+            for (std::size_t d = 0; d < sub_dim; ++d) {
+                const float element = vector[m * sub_dim + d];
+                const float* word = codebooks + (m * sub_dim + d) * words + first;
+                for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += element * word[lane];
+            }
+            for (std::size_t lane = 0; lane < lanes; ++lane) out[m * words + first + lane] = sums[lane];
+        }
+    }
+}
+
+template <class Flags>
+void portable_nearest_words(const float* vector, const float* codebooks, const float* half_norms,
+                            std::size_t subvectors, std::size_t sub_dim, std::size_t words,
+                            std::uint8_t* out) noexcept {
+    float products[256];
+    for (std::size_t m = 0; m < subvectors; ++m) {
+        portable_words<Flags>(vector + m * sub_dim, codebooks + m * sub_dim * words, 1, sub_dim, words, products);
+        float least = 0;
+        out[m] = static_cast<std::uint8_t>(portable_nearest<Flags>(products, half_norms + m * words, words, &least));
+    }
+}
+
+template <class Flags>
+std::size_t portable_reached(const float* products, std::size_t stride, std::size_t rows, const float* scales,
+                             const float* shifts, const float* least, std::size_t count, std::uint32_t* at) noexcept {
+    constexpr std::size_t lanes = portable_panel;
+    std::size_t found = 0;
+    for (std::size_t row = 0; row < rows; ++row) {
+        for (std::size_t first = 0; first < count; first += lanes) {
+            const float* product = products + row * stride + first;
+            std::uint32_t reached = 0;
+            for (std::size_t lane = 0; lane < lanes; ++lane) {
+                reached |= product[lane] * scales[row] - shifts[row] < least[first + lane] ? 0U : 1U << lane;
+            }
+            for (std::size_t lane = 0; reached != 0; ++lane, reached >>= 1) {
+                if ((reached & 1U) != 0) at[found++] = static_cast<std::uint32_t>(row * stride + first + lane);
+            }
+        }
+    }
+    return found;
+}
+
+template <class Flags>
+constexpr ProductKernels portable_product_kernels() noexcept {
+    return {portable_panel,        portable_products<Flags>,      portable_nearest<Flags>,
+            portable_words<Flags>, portable_nearest_words<Flags>, portable_reached<Flags>};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// The kernels of metric M over elements T; InnerProduct gives −⟨a, b⟩. Cosine is made from those and the rows' norms.
+template <class M, class T, class Flags = detail::ThisBuild>
+    requires SumMetric<M, T> || BitMetric<M, T>
+[[nodiscard]] Kernels<T> kernels(Isa) noexcept {
+    return detail::portable_kernels<M, T, Flags>();
+}
+
+/// The kernels of codes of 8 or 4 bits.
+template <unsigned bits, class Flags = detail::ThisBuild>
+[[nodiscard]] CodeKernels code_kernels(Isa) noexcept {
+    return detail::portable_code_kernels<bits, Flags>();
+}
+
+/// Products of many with many.
+template <class Flags = detail::ThisBuild>
+[[nodiscard]] ProductKernels product_kernels(Isa) noexcept {
+    return detail::portable_product_kernels<Flags>();
+}
+
+/// Sums of table entries, in blocks.
+template <class Flags = detail::ThisBuild>
+[[nodiscard]] FastScanKernels fast_scan_kernels(Isa) noexcept {
+    return detail::portable_fast_scan_kernels<Flags>();
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/index/raw_rows.hpp — vectors of any element, as they were given, one row a slot, ready for the kernels.
+//
+// A search reads rows at random, so a row begins where no cache line is read in vain: long rows on a cache line, short
+// ones on 16 bytes, because there the padding would cost more than the line it saves. Cosine keeps the vector itself,
+// bit for bit, and its inverse norm right behind it, where the last line read brings it along.
+//
+// Queries come as floats. Rows of floats, of two bytes or four, take them as they are; integers and bits are compared
+// with a query that was made one of their kind.
+//
+// Thread safety: a view; rows that exist are only read.
+
+// kith/core/prefetch.hpp — asking for memory before it is read.
+//
+// Always inline: GCC 12 drops calls of functions that do nothing else.
+
+namespace kith::inline v0_single::detail {
+
+inline constexpr std::size_t cache_line = 64;
+
+/// Begins to fetch the lines of [from, from + bytes).
+[[gnu::always_inline]] inline void prefetch_lines(const void* from, std::size_t bytes) noexcept {
+    for (std::size_t at = 0; at < bytes; at += cache_line) __builtin_prefetch(static_cast<const char*>(from) + at);
+}
+
+/// Begins to fetch a row of `bytes` bytes. Only the beginning of a long one: the processor follows from there.
+[[gnu::always_inline]] inline void prefetch_row(const void* row, std::size_t bytes) noexcept {
+    constexpr std::size_t longest = 8 * cache_line;
+    prefetch_lines(row, bytes < longest ? bytes : longest);
+}
+
+/// For a scan that is about to read `bytes` bytes at `from`: begins to fetch what it will read a little later.
+///
+/// Rows that are scored side by side are several streams, which the processor follows at two thirds of the memory's
+/// speed (measured: 27 GB/s of codes of 392 bytes, 47 so). Those longer than `longest_scanned` are scored one by one.
+[[gnu::always_inline]] inline void prefetch_scan(const void* from, std::size_t bytes) noexcept {
+    constexpr std::size_t ahead = 8192;
+    prefetch_lines(static_cast<const char*>(from) + ahead, bytes);
+}
+inline constexpr std::size_t longest_scanned = 1024;
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// A query against rows, scored by one pair of kernels. Shape: `dim` counts elements.
+template <class T>
+class KernelScorer {
+public:
+    using Query = QueryElement<T>;
+
+    KernelScorer(const Kernels<T>& kernels, const Query* query, const T* rows, std::size_t stride,
+                 std::size_t dim) noexcept
+        : kernels_(kernels), query_(query), rows_(rows), stride_(stride), dim_(dim) {}
+
+    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
+        kernels_.slots(query_, rows_, stride_, dim_, slots, count, out);
+    }
+
+    void score_block(Slot first, std::size_t count, float* out) const noexcept {
+        kernels_.block(query_, row(first), stride_, dim_, count, out);
+    }
+
+    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
+        detail::prefetch_row(row(slot), dim_ * sizeof(T));
+    }
+
+    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept {
+        const std::size_t row_bytes = stride_ * sizeof(T);
+        if (row_bytes <= detail::longest_scanned) detail::prefetch_scan(row(first), count * row_bytes);
+    }
+
+    [[nodiscard]] const T* row(Slot slot) const noexcept { return rows_ + slot * stride_; }
+
+    /// What stands behind the elements of a row.
+    [[nodiscard]] const T* row_end(Slot slot) const noexcept { return row(slot) + dim_; }
+
+private:
+    Kernels<T> kernels_;
+    const Query* query_;  // dim_ elements, alive as long as the scorer
+    const T* rows_;       // row s begins at rows_ + s * stride_
+    std::size_t stride_;  // in elements
+    std::size_t dim_;
+};
+
+/// The cosine distance from inner products and inverse norms.
+template <class T>
+class CosineScorer {
+public:
+    CosineScorer(const KernelScorer<T>& products, float query_inverse_norm) noexcept
+        : products_(products), query_inverse_norm_(query_inverse_norm) {}
+
+    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
+        // Where a row ends with its line, the norm is on another, which the kernel does not fetch.
+        for (std::size_t i = 0; i < count; ++i) __builtin_prefetch(products_.row_end(slots[i]));
+        products_.score(slots, count, out);
+        for (std::size_t i = 0; i < count; ++i) out[i] = distance(out[i], slots[i]);
+    }
+
+    void score_block(Slot first, std::size_t count, float* out) const noexcept {
+        products_.score_block(first, count, out);
+        for (std::size_t i = 0; i < count; ++i) out[i] = distance(out[i], first + static_cast<Slot>(i));
+    }
+
+    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept { products_.prefetch(slot); }
+    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept {
+        products_.prefetch_scan(first, count);
+    }
+
+private:
+    [[nodiscard]] float distance(float negative_product, Slot slot) const noexcept {
+        float inverse_norm = 0;
+        std::memcpy(&inverse_norm, products_.row_end(slot), sizeof(inverse_norm));
+        // The norms first: their product is the same both ways round, and so is the distance. That of two vectors
+        // which are nearly nothing is kept finite, for their own product may be 0.
+        const float inverse_norms = std::min(query_inverse_norm_ * inverse_norm, std::numeric_limits<float>::max());
+        return 1.0F + negative_product * inverse_norms;
+    }
+
+    KernelScorer<T> products_;  // gives −⟨query, row⟩
+    float query_inverse_norm_;
+};
+
+}  // namespace detail
+
+/// The Rows of plain vectors of T under metric M.
+template <class T, class M>
+class RawRows {
+    static_assert(kith::Metric<M, T>,
+                  "kith: this metric does not compare vectors of these elements; packed bits have kith::Hamming and "
+                  "kith::Jaccard, numbers have kith::L2, kith::InnerProduct and kith::Cosine");
+    static constexpr bool is_cosine = std::same_as<M, Cosine>;
+    using ProductMetric = std::conditional_t<is_cosine, InnerProduct, M>;
+    using Query = QueryElement<T>;
+    static constexpr bool takes_floats = std::same_as<Query, float>;
+
+public:
+    using Element = T;
+    using Metric = M;
+
+    /// A view of rows that write_row wrote. Shape: row s begins at data + s * stride_for(dim).
+    /// Requires: integers and bits have at most longest_integer_row elements a row.
+    RawRows(const T* data, std::size_t dim, const Kernels<T>& kernels) noexcept
+        : data_(data), dim_(dim), stride_(stride_for(dim)), kernels_(kernels) {}
+
+    /// The kernels rows of this metric are scored with; chosen once an index.
+    [[nodiscard]] static Kernels<T> kernels_for(Isa isa) { return kernels<ProductMetric, T>(isa); }
+
+    /// Elements from one row to the next. On disk: never change.
+    [[nodiscard]] static constexpr std::size_t stride_for(std::size_t dim) noexcept {
+        constexpr std::size_t long_row = 512;
+        const std::size_t bytes = elements_for<T>(dim) * sizeof(T) + (is_cosine ? sizeof(float) : 0);
+        const std::size_t unit = bytes >= long_row ? 64 : 16;
+        return (bytes + unit - 1) / unit * unit / sizeof(T);
+    }
+
+    /// Writes `dim` floats as a row: rounded, within the range of T. Shape: `row` has room for stride_for(dim).
+    static void write_row(T* row, const float* vector, std::size_t dim) noexcept {
+        encode_elements(vector, dim, row);
+        finish_row(row, dim);
+    }
+
+    /// Writes elements as a row, as they are. Shape: `elements` holds elements_for<T>(dim), `row` as above.
+    static void write_elements(T* row, const T* elements, std::size_t dim) noexcept {
+        std::memcpy(row, elements, elements_for<T>(dim) * sizeof(T));
+        if constexpr (std::same_as<T, Bits8>) {  // nothing is set past the last dimension
+            if (dim % 8 != 0) row[dim / 8].bits &= static_cast<std::uint8_t>((1U << (dim % 8)) - 1);
+        }
+        finish_row(row, dim);
+    }
+
+    /// Dimensions: the floats of a query.
+    [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
+    [[nodiscard]] std::size_t stride() const noexcept { return stride_; }
+    [[nodiscard]] const T* row(Slot slot) const noexcept { return data_ + slot * stride_; }
+
+    /// Writes the vector of a slot as floats, exactly. Shape: `out` has room for dim().
+    void decode(Slot slot, float* out) const noexcept { decode_elements(row(slot), dim_, out); }
+
+    /// The vector of a slot as floats: in place where rows are made of those, else in `buffer`, which has room for
+    /// dim().
+    [[nodiscard]] const float* floats(Slot slot, float* buffer) const noexcept {
+        if constexpr (std::same_as<T, float>) {
+            static_cast<void>(buffer);
+            return row(slot);
+        } else {
+            decode(slot, buffer);
+            return buffer;
+        }
+    }
+
+    /// The first `count` vectors as floats: in place, or in `buffer`. Throws: std::bad_alloc.
+    [[nodiscard]] MatrixView matrix(std::size_t count, std::vector<float>& buffer) const {
+        if constexpr (std::same_as<T, float>) {
+            static_cast<void>(buffer);
+            return {data_, count, dim_, stride_};
+        } else {
+            buffer.resize(count * dim_);
+            for (std::size_t at = 0; at < count; ++at) decode(static_cast<Slot>(at), &buffer[at * dim_]);
+            return {buffer.data(), count, dim_, dim_};
+        }
+    }
+
+    /// 1 / ‖row‖, as write_row found it. Requires: the metric is Cosine.
+    [[nodiscard]] float inverse_norm(Slot slot) const noexcept {
+        float inverse = 0;
+        std::memcpy(&inverse, row(slot) + elements_for<T>(dim_), sizeof(inverse));
+        return inverse;
+    }
+
+    /// Scores rows against `query`, which must live as long as the scorer.
+    [[nodiscard]] auto scorer(const float* query, ScratchMemory& scratch) const noexcept(takes_floats) {
+        if constexpr (takes_floats) {
+            static_cast<void>(scratch);
+            return scorer_with(query, norm_of(query));
+        } else {
+            T* const elements = scratch.take_array<T>(elements_for<T>(dim_));
+            encode_elements(query, dim_, elements);
+            return scorer_with(elements, norm_of(elements));
+        }
+    }
+
+    /// Scores rows against the row of `slot`.
+    [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory& scratch) const noexcept(std::same_as<Query, T>) {
+        float norm = 0;
+        if constexpr (is_cosine) norm = inverse_norm(slot);
+        if constexpr (std::same_as<Query, T>) {
+            static_cast<void>(scratch);
+            return scorer_with(row(slot), norm);
+        } else {
+            return scorer_with(floats(slot, scratch.take_array<float>(dim_)), norm);
+        }
+    }
+
+private:
+    /// Zeros behind the elements, and among them what the metric keeps of a row.
+    static void finish_row(T* row, std::size_t dim) noexcept {
+        const std::size_t elements = elements_for<T>(dim);
+        std::memset(static_cast<void*>(row + elements), 0, (stride_for(dim) - elements) * sizeof(T));
+        if constexpr (is_cosine) {
+            const float inverse = detail::inverse_norm(row, dim);
+            std::memcpy(static_cast<void*>(row + elements), &inverse, sizeof(inverse));
+        }
+    }
+
+    [[nodiscard]] float norm_of(const Query* query) const noexcept {
+        if constexpr (is_cosine) {
+            return detail::inverse_norm(query, dim_);
+        } else {
+            static_cast<void>(query);
+            return 0;
+        }
+    }
+
+    [[nodiscard]] auto scorer_with(const Query* query, float inverse_norm) const noexcept {
+        const detail::KernelScorer<T> products(kernels_, query, data_, stride_, elements_for<T>(dim_));
+        if constexpr (is_cosine) {
+            return detail::CosineScorer<T>(products, inverse_norm);
+        } else {
+            static_cast<void>(inverse_norm);
+            return products;
+        }
+    }
+
+    const T* data_;
+    std::size_t dim_;
+    std::size_t stride_;  // stride_for(dim_)
+    Kernels<T> kernels_;
+};
+
+static_assert(Rows<RawRows<float, Cosine>>);
+static_assert(Rows<RawRows<Half, L2>>);
+static_assert(Rows<RawRows<std::int8_t, Cosine>>);
+static_assert(Rows<RawRows<Bits8, Hamming>>);
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+/// Rows whose metric follows from inner products of floats.
+template <class R>
+concept ProductRows = Rows<R> && requires {
+    typename R::Element;
+    typename R::Metric;
+    requires std::same_as<R, RawRows<typename R::Element, typename R::Metric>>;
+    requires std::same_as<QueryElement<typename R::Element>, float>;
+};
+
+/// Meets rows with queries by products, and scores the pairs that these do not rule out.
+template <ProductRows R, Scorer S>
+class ProductBatch {
+    static constexpr bool is_l2 = std::same_as<typename R::Metric, L2>;
+    static constexpr bool is_cosine = std::same_as<typename R::Metric, Cosine>;
+    static_assert(is_l2 || is_cosine || std::same_as<typename R::Metric, InnerProduct>);
+
+public:
+    /// Fewer queries than these are faster scored pair by pair, for the kernels of products work on whole panels.
+    /// Measured where a panel is 32 queries: seven pair by pair take 0.7 of the time, and the two ways meet near ten.
+    [[nodiscard]] static std::size_t fewest(Isa isa) noexcept { return product_kernels(isa).panel / 4; }
+
+    /// Shape: `floats` holds the queries one after the other. Throws: std::bad_alloc while `scratch` grows.
+    ProductBatch(const R& rows, const float* floats, std::span<BatchQuery<S>> queries, ScratchMemory& scratch, Isa isa)
+        : rows_(rows),
+          queries_(queries),
+          kernels_(product_kernels(isa)),
+          lengths_(kernels<InnerProduct, float>(isa)),
+          width_((queries.size() + kernels_.panel - 1) / kernels_.panel * kernels_.panel),
+          unit_(static_cast<double>(rows.dim() + rounded_besides) * 0x1p-24) {
+        const std::size_t dim = rows.dim();
+        std::size_t end = 0;
+        const auto part = [&](std::size_t floats_wanted) {
+            return std::exchange(end, end + (floats_wanted + 15) / 16 * 16);  // parts begin on cache lines
+        };
+        const std::size_t panels = part(width_ * dim), least = part(width_), products = part(batch_rows * width_),
+                          reached = part(batch_rows * width_), copy = part(batch_rows * dim);
+        auto* const memory = scratch.take_array<float>(end);
+        panels_ = memory + panels;
+        least_ = memory + least;
+        products_ = memory + products;
+        reached_ = reinterpret_cast<std::uint32_t*>(memory + reached);
+        copy_ = memory + copy;
+        std::memset(panels_, 0, width_ * dim * sizeof(float));
+        std::fill_n(least_, width_, std::numeric_limits<float>::infinity());
+        for (std::size_t at = 0; at < queries.size(); ++at) {
+            const float* const query = floats + at * dim;
+            float* const to = panels_ + at / kernels_.panel * kernels_.panel * dim + at % kernels_.panel;
+            for (std::size_t d = 0; d < dim; ++d) to[d * kernels_.panel] = query[d];
+            queries_[at].length = length(query);
+        }
+    }
+
+    /// Offers `count` rows, at most batch_rows, to each query, those that products rule out excepted.
+    /// Shape: `slots` rises.
+    void meet(const Slot* slots, std::size_t count) noexcept {
+        const std::size_t dim = rows_.dim();
+        const float* from = copy_;
+        std::size_t stride = dim;
+        if (const float* const in_place = rows_in_place(slots, count)) {
+            from = in_place;
+            stride = rows_.stride();
+        } else {
+            for (std::size_t i = 0; i < count; ++i) rows_.decode(slots[i], copy_ + i * dim);
+        }
+        float scales[batch_rows], shifts[batch_rows];
+        const double longest = prepare(from, stride, slots, count, scales, shifts);
+        for (std::size_t at = 0; at < queries_.size(); ++at) least_[at] = least_product(queries_[at], longest);
+        kernels_.products(from, stride, count, panels_, width_ / kernels_.panel, dim, products_, width_);
+        const std::size_t reached =
+            kernels_.reached(products_, width_, count, scales, shifts, least_, width_, reached_);
+        for (std::size_t i = 0; i < reached; ++i) {
+            const std::size_t row = reached_[i] / width_, at = reached_[i] % width_;
+            if (at >= queries_.size()) continue;  // a filler of the last panel
+            BatchQuery<S>& query = queries_[at];
+            float distance = 0;
+            query.scorer.score_block(slots[row], 1, &distance);
+            if (!(distance > query.best.worst_distance())) query.best.offer({distance, slots[row]});
+        }
+    }
+
+private:
+    /// Roundings that are no term of a product's sum: of norms, of the metric's formula, of what is compared here.
+    static constexpr std::size_t rounded_besides = 32;
+
+    /// Lengths within which squares and products of two are neither infinite nor of fewer digits. Others rule out
+    /// nothing.
+    static constexpr double least_length = 1e-15, most_length = 1e15;
+
+    [[nodiscard]] const float* rows_in_place(const Slot* slots, std::size_t count) const noexcept {
+        if constexpr (std::same_as<typename R::Element, float>) {
+            if (in_a_row(slots, count)) return rows_.row(slots[0]);
+        }
+        return nullptr;
+    }
+
+    [[nodiscard]] float square(const float* vector) const noexcept {
+        float negative = 0;
+        lengths_.block(vector, vector, rows_.dim(), rows_.dim(), 1, &negative);
+        return -negative;
+    }
+
+    /// ‖query‖, or infinity when products with it may rule out nothing.
+    [[nodiscard]] float length(const float* query) const noexcept {
+        const double length = std::sqrt(static_cast<double>(square(query)));
+        const bool ordinary = length < most_length && (!is_cosine || length > least_length) && unit_ < 1.0 / 16;
+        return ordinary ? static_cast<float>(length) : std::numeric_limits<float>::infinity();
+    }
+
+    /// What products with each row are multiplied with and lessened by, to be compared with least_product. Returns the
+    /// length of the longest row that may be ruled out.
+    double prepare(const float* from, std::size_t stride, [[maybe_unused]] const Slot* slots, std::size_t count,
+                   float* scales, float* shifts) const noexcept {
+        double longest = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            bool ordinary = false;
+            if constexpr (is_cosine) {
+                scales[i] = rows_.inverse_norm(slots[i]);
+                shifts[i] = 0;
+                ordinary = scales[i] > 1 / most_length && scales[i] < 1 / least_length;
+            } else {
+                const float squared = square(from + i * stride);
+                scales[i] = 1;
+                shifts[i] = is_l2 ? squared / 2 : 0;
+                ordinary = squared < most_length * most_length;
+                if (ordinary) longest = std::max(longest, static_cast<double>(squared));
+            }
+            if (!ordinary) {  // infinite, or no number: not below anything
+                scales[i] = 0;
+                shifts[i] = -std::numeric_limits<float>::infinity();
+            }
+        }
+        return std::sqrt(longest);
+    }
+
+    /// What the product of this query and a row, so prepared, is surely below when the row is farther than the worst
+    /// kept. Each term is counted twice, and what is added here in double costs the rest.
+    [[nodiscard]] float least_product(const BatchQuery<S>& query, double longest) const noexcept {
+        constexpr double smallest = std::numeric_limits<float>::min();  // what underflow may take off each term
+        const double length = static_cast<double>(query.length),
+                     worst = static_cast<double>(query.best.worst_distance());
+        if (!(length < most_length) || !(worst < std::numeric_limits<double>::infinity())) {
+            return -std::numeric_limits<float>::infinity();
+        }
+        double least = 0, magnitudes = 0;
+        if constexpr (is_cosine) {
+            least = length * (1 - worst);
+            magnitudes = 2 * length;
+        } else if constexpr (is_l2) {
+            least = (length * length - worst) / 2;
+            magnitudes = (length * length + longest * longest + std::abs(worst)) / 2 + length * longest;
+        } else {
+            least = -worst;
+            magnitudes = std::abs(worst) + length * longest;
+        }
+        return static_cast<float>(least - 2 * unit_ * magnitudes - 2 * smallest * static_cast<double>(rows_.dim()));
+    }
+
+    const R& rows_;
+    std::span<BatchQuery<S>> queries_;
+    ProductKernels kernels_;
+    Kernels<float> lengths_;  // of the inner product
+    std::size_t width_;       // queries, and fillers up to whole panels
+    double unit_;             // what a product may be wrong by, as a share of the lengths' product
+    // In the scratch:
+    float* panels_;           // the queries, as kernels_ reads them
+    float* least_;            // width_ of them: see least_product; infinity for fillers
+    float* products_;         // batch_rows · width_
+    std::uint32_t* reached_;  // as many
+    float* copy_;             // batch_rows vectors, where they are not read in place
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Queries that meet the rows together; more bring no more, and less of them is near.
+inline constexpr std::size_t widest_batch = 256;
+
+/// The next allowed slots from `begin` on, which is moved behind them; returns how many.
+/// Shape: `slots` has room for batch_rows.
+inline std::size_t next_slots(BitsetView allowed, Slot& begin, Slot* slots) noexcept {
+    std::size_t count = 0;
+    for (; begin < allowed.count() && count < batch_rows; begin += 64 - begin % 64) {
+        std::uint64_t bits = allowed.allowed_word(begin / 64) & (~std::uint64_t{0} << (begin % 64));
+        for (; bits != 0; bits &= bits - 1) {
+            if (count == batch_rows) {
+                begin += static_cast<Slot>(std::countr_zero(bits)) - begin % 64;
+                return count;
+            }
+            slots[count++] = begin - begin % 64 + static_cast<Slot>(std::countr_zero(bits));
+        }
+    }
+    return count;
+}
+
+/// For each of `count` queries the nearest `limit` of the allowed slots, nearest first, equal distances by slot: to the
+/// last bit what scan() finds for each alone. found[i] is how many there are for query i.
+/// Shape: `queries` holds count · rows.dim() floats; the answers to query i begin at out + i · limit, which has room
+///        for count · limit.
+/// Throws: std::bad_alloc while `scratch` still grows.
+template <Rows R>
+void search_batch(const R& rows, const float* queries, std::size_t count, std::size_t limit, BitsetView allowed,
+                  SearchScratch& scratch, Neighbor* out, std::size_t* found, Isa isa = best_isa()) {
+    using S = decltype(rows.scorer(queries, scratch.query));
+    static_assert(std::is_trivially_destructible_v<BatchQuery<S>>);
+    const auto meet_all = [&](auto batch) {
+        Slot slots[batch_rows];
+        for (Slot begin = 0; const std::size_t met = next_slots(allowed, begin, slots);) batch.meet(slots, met);
+    };
+    if (scratch.batch.size() < std::min(count, widest_batch)) scratch.batch.resize(std::min(count, widest_batch));
+    for (std::size_t first = 0; first < count; first += widest_batch) {
+        const std::size_t size = std::min(widest_batch, count - first);
+        const float* const floats = queries + first * rows.dim();
+        auto* const memory = reinterpret_cast<BatchQuery<S>*>(scratch.query.take(size * sizeof(BatchQuery<S>)));
+        for (std::size_t at = 0; at < size; ++at) {
+            ::new (static_cast<void*>(memory + at))
+                BatchQuery<S>{rows.scorer(floats + at * rows.dim(), scratch.batch[at]),
+                              TopK(std::span(out + (first + at) * limit, limit)), 0};
+        }
+        const std::span<BatchQuery<S>> asked(std::launder(memory), size);
+        if constexpr (ProductRows<R>) {
+            if (size >= ProductBatch<R, S>::fewest(isa)) {
+                meet_all(ProductBatch<R, S>(rows, floats, asked, scratch.lists, isa));
+            } else {
+                meet_all(PairBatch<S>(asked));
+            }
+        } else {
+            meet_all(PairBatch<S>(asked));
+        }
+        for (std::size_t at = 0; at < size; ++at) found[first + at] = asked[at].best.sorted().size();
+    }
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
 namespace kith::inline v0_single {
 
 namespace detail {
@@ -5338,6 +7024,10 @@ class CodedIndex {
     using Codes = detail::CodeMemory<Q, typename R::Metric>;
     using Inner = typename Tag::template Index<typename Codes::View>;
 
+    /// Vectors from which on there is something to learn, if the codec does not ask for more: the mean of so many is
+    /// near enough to that of all that come.
+    static constexpr std::size_t smallest_sample = 256;
+
 public:
     explicit CodedIndex(Slot capacity) : codes_(capacity), inner_(Tag::template make<typename Codes::View>(capacity)) {}
 
@@ -5353,7 +7043,7 @@ public:
     /// Throws: what training throws, std::bad_alloc; size() says how far it came.
     void insert(const R& rows, Slot count, unsigned threads = 1) {
         if (!codes_.trained()) {
-            if (count < Codes::Codec::fewest_vectors(rows.dim())) return;
+            if (count < std::max(smallest_sample, Codes::Codec::fewest_vectors(rows.dim()))) return;
             const std::size_t sample = std::min<std::size_t>(count, largest_sample);
             Training training;
             training.threads = threads;
@@ -5370,18 +7060,35 @@ public:
         const Slot indexed = size();
         const std::size_t limit = std::min<std::size_t>(params.limit, std::min(indexed, params.allowed.count()));
         if (limit == 0) return 0;
-        const float factor = params.rescore > 0 ? params.rescore : Q::rescore;
-        const auto wanted = static_cast<std::size_t>(std::ceil(static_cast<float>(limit) * std::max(factor, 1.0F)));
         SearchParams coarse = params;
         coarse.stretched = limit;
-        // A search that keeps few candidates has no more to compare.
-        const std::size_t kept = std::max<std::size_t>(limit, params.ef_search);
-        coarse.limit = std::min({wanted, kept, std::size_t{indexed}});
+        coarse.limit = std::min<std::size_t>(coarse_limit(params, limit), indexed);
         scratch.coarse.resize(coarse.limit);
         const std::size_t found = inner_.search(codes_.view(), query, coarse, scratch, scratch.coarse.data());
         TopK best(std::span(out, limit));
         detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), limit, best);
         return best.sorted().size();
+    }
+
+    /// What search() answers to each of `count` queries, from one pass over the codes for 256 of them. found[i] is what
+    /// it returns for query i. Shape: the answers to query i begin at out + i · width, where width is
+    /// min(params.limit, params.allowed.count()).
+    void search_batch(const R& rows, const float* queries, std::size_t count, const SearchParams& params,
+                      SearchScratch& scratch, Neighbor* out, std::size_t* found) const
+        requires(Tag::reads_all)
+    {
+        const BitsetView allowed = params.allowed.first(std::min(size(), params.allowed.count()));
+        const std::size_t width = std::min<std::size_t>(params.limit, params.allowed.count());
+        const std::size_t limit = std::min<std::size_t>(params.limit, allowed.count());
+        const std::size_t coarse = std::min<std::size_t>(coarse_limit(params, limit), allowed.count());
+        scratch.coarse.resize(count * coarse);
+        detail::search_batch(codes_.view(), queries, count, coarse, allowed, scratch, scratch.coarse.data(), found);
+        for (std::size_t at = 0; at < count; ++at) {
+            TopK best(std::span(out + at * width, limit));
+            detail::rescore(rows.scorer(queries + at * rows.dim(), scratch.query),
+                            std::span(scratch.coarse).subspan(at * coarse, found[at]), limit, best);
+            found[at] = best.sorted().size();
+        }
     }
 
     /// Writes the image that map() reads: the codes, then the index inside.
@@ -5394,6 +7101,14 @@ public:
 
 private:
     static constexpr std::size_t largest_sample = 65536;
+
+    /// How many of the nearest codes are compared again by their vectors, at most. A walk that keeps few candidates has
+    /// no more to compare.
+    [[nodiscard]] static std::size_t coarse_limit(const SearchParams& params, std::size_t limit) noexcept {
+        const float factor = params.rescore > 0 ? params.rescore : Q::rescore;
+        const auto wanted = static_cast<std::size_t>(std::ceil(static_cast<float>(limit) * std::max(factor, 1.0F)));
+        return Tag::reads_all ? wanted : std::min(wanted, std::max<std::size_t>(limit, params.ef_search));
+    }
 
     /// Without bytes: too few vectors came to learn from.
     CodedIndex(std::span<const std::byte> image, Slot count, std::size_t used)
@@ -5433,7 +7148,12 @@ public:
     void flush() noexcept {
         if (count_ == 0) return;
         if (slots_[count_ - 1] - slots_[0] == count_ - 1) {
-            scorer_.score_block(slots_[0], count_, distances_.data());
+            constexpr std::size_t at_once = 16;
+            for (std::size_t at = 0; at < count_; at += at_once) {
+                const std::size_t now = std::min(at_once, count_ - at);
+                if constexpr (requires { scorer_.prefetch_scan(Slot{}, now); }) scorer_.prefetch_scan(slots_[at], now);
+                scorer_.score_block(slots_[at], now, &distances_[at]);
+            }
         } else {
             scorer_.score(slots_.data(), count_, distances_.data());
         }
@@ -6453,1097 +8173,6 @@ private:
 // Source: Aguerrebere et al., "Similarity search in the blink of an eye with compressed indices" (LVQ),
 // arXiv:2304.04759, section 3; here the range is symmetric, which lets one integer dot product do for every metric.
 
-// kith/distance/code_kernels.hpp — distances between vectors of one byte, or half of one, an element, scaled each for
-// itself.
-//
-// A code of 8 bits stands for scale · (code − 128) in each element, one of 4 bits for scale · (code − 8). Any metric
-// between two such vectors is a sum of what each knows of itself, its offset, and the product of their scales with an
-// integer dot product. So one kernel serves them all, and integers make it exact: the same distance on every processor,
-// up to the rounding of three operations.
-//
-// A query always has 8 bits an element. Rows of 4 bits hold 128 elements in 64 bytes, element i in the low half of
-// byte i, element i + 64 in the high half, so that unpacking is a mask and a shift; what is left over at the end,
-// r elements, is split in the same way in (r + 1) / 2 bytes.
-//
-// This header stays free of everything but types, as kernels.hpp does.
-
-namespace kith::inline v0_single {
-
-/// The longest vector whose integer sums fit 32 bits: 255 · 127 a term.
-inline constexpr std::size_t longest_coded_row = 65536;
-
-/// A query, prepared.
-/// Shape: `codes` holds the elements as signed bytes, −127 to 127, zeros up to a multiple of 128 behind them. For rows
-/// of
-///        4 bits those of the last, incomplete block stand at 0 and at 64 of it, as the halves of its bytes do.
-struct CodeQuery {
-    const std::int8_t* codes = nullptr;
-    float scale = 0;
-    float offset = 0;
-    std::int32_t bias = 0;  ///< 128 · Σ codes, or 8 · Σ codes: what rows add to each sum by never being negative
-};
-
-/// What stands behind the codes of a row.
-struct CodeTail {
-    float scale = 0;
-    float offset = 0;
-};
-
-/// The kernels of one width and one instruction set.
-/// Requires: dim is at least 1 and at most longest_coded_row.
-/// Shape:  row s begins at rows + s · stride: its codes, a CodeTail at CodeShape<bits>::tail_at(dim). Up to 63 bytes
-/// past
-///         its codes are read and ignored, which the memory must allow. `out` has room for `count` distances,
-///         (query.offset + row.offset) + (query.scale · row.scale) · (Σ query_i · row_i − bias).
-/// Laws:   as Kernels<T>: the same to the last bit in both shapes and whatever rows stand beside it.
-struct CodeKernels {
-    using Slots = void (*)(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
-                           const Slot* slots, std::size_t count, float* out) noexcept;
-    using Block = void (*)(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
-                           std::size_t count, float* out) noexcept;
-    /// Writes (vector_i · factor − mean_i) / scale, rounded, one signed byte an element. The scale puts the largest at
-    /// `steps`, and is returned; 0, with all codes 0, where every element equals the mean.
-    using Encode = float (*)(const float* vector, float factor, const float* mean, std::size_t dim, float steps,
-                             std::int8_t* codes) noexcept;
-
-    Slots slots = nullptr;
-    Block block = nullptr;
-    Encode encode = nullptr;
-};
-
-namespace detail {
-
-/// Where things lie in a row. Always inline, so that no source leaves a copy with its own instructions.
-template <unsigned bits>
-struct CodeShape {
-    static_assert(bits == 8 || bits == 4);
-    static constexpr std::int32_t zero = bits == 8 ? 128 : 8;   // the code that stands for 0
-    static constexpr std::int32_t steps = bits == 8 ? 127 : 7;  // codes reach so far to either side of it
-    static constexpr std::size_t block = bits == 8 ? 64 : 128;  // elements in 64 bytes
-
-    [[gnu::always_inline]] static constexpr std::size_t bytes(std::size_t dim) noexcept {
-        return bits == 8 ? dim : dim / 128 * 64 + (dim % 128 + 1) / 2;
-    }
-    [[gnu::always_inline]] static constexpr std::size_t tail_at(std::size_t dim) noexcept {
-        return (bytes(dim) + alignof(CodeTail) - 1) / alignof(CodeTail) * alignof(CodeTail);
-    }
-    [[gnu::always_inline]] static constexpr std::size_t row_bytes(std::size_t dim) noexcept {
-        return tail_at(dim) + sizeof(CodeTail);
-    }
-    /// The place of element i among the codes of a query.
-    [[gnu::always_inline]] static constexpr std::size_t query_at(std::size_t i, std::size_t dim) noexcept {
-        const std::size_t whole = dim / 128 * 128;
-        const std::size_t half = (dim - whole + 1) / 2;
-        return bits == 8 || i < whole + half ? i : i - half + 64;
-    }
-};
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/cosine.hpp — the angle between two vectors, whatever their lengths.
-//
-// There is no kernel of its own: rows keep their inverse norm, and the inner product does the rest.
-
-namespace kith::inline v0_single {
-
-/// 1 − ⟨a, b⟩ / (‖a‖ ‖b‖): 0 in the same direction, 1 at right angles, 2 opposite. Score: the cosine similarity, larger
-/// is nearer. A vector of length zero has no direction; collections refuse it, and here it is at 1 from everything.
-struct Cosine {
-    static constexpr std::string_view name = "cosine";  // on disk: never rename
-
-    /// The truth that kernels are measured against: summed in double, rounded once.
-    template <Number T>
-    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
-        double product = 0, squares_a = 0, squares_b = 0;
-        for (std::size_t i = 0; i < dim; ++i) {
-            const auto x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
-            product += x * y;
-            squares_a += x * x;
-            squares_b += y * y;
-        }
-        const double norms = std::sqrt(squares_a * squares_b);
-        return norms > 0 ? static_cast<float>(1.0 - product / norms) : 1.0F;
-    }
-
-    static constexpr float score(float distance) noexcept { return 1.0F - distance; }
-};
-
-static_assert(Metric<Cosine, float>);
-
-namespace detail {
-
-/// 1 / ‖vector‖, finite for every finite vector; 0 for a vector of length zero, which puts it at 1 from everything.
-template <Number T>
-float inverse_norm(const T* vector, std::size_t dim) noexcept {
-    double squares = 0;
-    for (std::size_t i = 0; i < dim; ++i) squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
-    if (!(squares > 0)) return 0;
-    constexpr double largest = std::numeric_limits<float>::max();
-    const double inverse = 1.0 / std::sqrt(squares);
-    return static_cast<float>(inverse < largest ? inverse : largest);
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/cpu.hpp — which instruction sets this processor has, and which one to use.
-//
-// The compiler's own probe does not know every feature in every version we support, and one that says "AVX-512" must
-// also have asked whether the operating system saves its registers. So the processor is asked here, in its own words.
-// The environment variable KITH_ISA overrides the choice: tests run every set, and a user can rule one out.
-//
-// Thread safety: any number of threads, as long as none changes the environment meanwhile.
-// Source: Intel SDM volume 2A (CPUID) and volume 1, sections 14.3 and 15.2 (detecting AVX and AVX-512).
-
-// kith/distance/isa.hpp — the instruction sets that kernels are written for.
-
-namespace kith::inline v0_single {
-
-/// An instruction set. Later ones of one processor family include earlier ones, and every processor has `scalar`.
-enum class Isa : std::uint8_t {
-    scalar,       ///< plain C++, as good as the compiler's flags allow
-    avx2,         ///< x86-64 with AVX2, FMA and F16C
-    avx512,       ///< x86-64 with AVX-512 F, BW, CD, DQ and VL
-    avx512_vnni,  ///< with VNNI, VPOPCNTDQ, BITALG and VBMI too: Ice Lake, Zen 4 and later
-    neon,         ///< AArch64, which always has it
-    neon_dot,     ///< AArch64 with the dot product of bytes: Cortex-A76, Apple M1 and later
-};
-
-/// Every instruction set, the plainest first.
-inline constexpr Isa all_isas[] = {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512_vnni, Isa::neon, Isa::neon_dot};
-
-/// The name of an instruction set, as KITH_ISA spells it.
-constexpr std::string_view name(Isa isa) noexcept {
-    switch (isa) {
-        case Isa::scalar:
-            return "scalar";
-        case Isa::avx2:
-            return "avx2";
-        case Isa::avx512:
-            return "avx512";
-        case Isa::avx512_vnni:
-            return "avx512_vnni";
-        case Isa::neon:
-            return "neon";
-        case Isa::neon_dot:
-            return "neon_dot";
-    }
-    return "unknown";
-}
-
-}  // namespace kith::inline v0_single
-
-#if defined(__aarch64__) && defined(__linux__)
-#include <sys/auxv.h>
-#endif
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-#if defined(__x86_64__)
-
-struct CpuidAnswer {
-    std::uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
-};
-
-inline CpuidAnswer cpuid(std::uint32_t leaf, std::uint32_t subleaf) noexcept {
-    CpuidAnswer answer;
-    __asm__ volatile("cpuid"
-                     : "=a"(answer.eax), "=b"(answer.ebx), "=c"(answer.ecx), "=d"(answer.edx)
-                     : "a"(leaf), "c"(subleaf));
-    return answer;
-}
-
-/// The register sets the operating system saves when it switches threads (XCR0).
-/// Requires: the processor says OSXSAVE.
-inline std::uint32_t saved_registers() noexcept {
-    std::uint32_t low = 0, high = 0;
-    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return low;
-}
-
-inline bool has_x86(Isa isa) noexcept {
-    constexpr std::uint32_t fma = 1U << 12, osxsave = 1U << 27, avx = 1U << 28, f16c = 1U << 29;  // leaf 1, ecx
-    constexpr std::uint32_t avx2 = 1U << 5;                                                       // leaf 7, ebx
-    constexpr std::uint32_t avx512 = 1U << 16 | 1U << 17 | 1U << 28 | 1U << 30 | 1U << 31;        // F, DQ, CD, BW, VL
-    constexpr std::uint32_t newer =
-        1U << 1 | 1U << 11 | 1U << 12 | 1U << 14;  // leaf 7, ecx: VBMI, VNNI, BITALG, VPOPCNTDQ
-    constexpr std::uint32_t xmm = 1U << 1, ymm = 1U << 2, masks = 1U << 5, zmm = 1U << 6 | 1U << 7;  // XCR0
-    const auto has = [](std::uint32_t word, std::uint32_t bits) { return (word & bits) == bits; };
-
-    if (cpuid(0, 0).eax < 7 || !has(cpuid(1, 0).ecx, fma | osxsave | avx | f16c)) return false;
-    const std::uint32_t saved = saved_registers();
-    const CpuidAnswer features = cpuid(7, 0);
-    if (!has(saved, xmm | ymm) || !has(features.ebx, avx2)) return false;
-    if (isa == Isa::avx2) return true;
-    if (!has(saved, masks | zmm) || !has(features.ebx, avx512)) return false;
-    return isa == Isa::avx512 || has(features.ecx, newer);
-}
-
-#elif defined(__aarch64__)
-
-/// True when the processor has SDOT and UDOT.
-inline bool has_dot_product() noexcept {
-#if defined(__APPLE__)
-    return true;  // every processor that macOS for AArch64 runs on
-#elif defined(__linux__)
-    constexpr unsigned long dot_product = 1UL << 20;  // HWCAP_ASIMDDP
-    return (::getauxval(AT_HWCAP) & dot_product) != 0;
-#else
-    return false;
-#endif
-}
-
-#endif
-
-}  // namespace detail
-
-/// True when this processor and its operating system can run code for `isa`.
-/// Cost: up to three CPUID instructions, a microsecond or a few of them in a virtual machine.
-[[nodiscard]] inline bool supports(Isa isa) noexcept {
-#if defined(__x86_64__)
-    return isa == Isa::scalar || (isa < Isa::neon && detail::has_x86(isa));
-#elif defined(__aarch64__)
-    return isa == Isa::scalar || isa == Isa::neon || (isa == Isa::neon_dot && detail::has_dot_product());
-#else
-    return isa == Isa::scalar;
-#endif
-}
-
-/// The instruction set that `wish` names, or the best there is when `wish` is empty.
-/// Throws: Errc::invalid_argument when no set has that name or this processor lacks it.
-[[nodiscard]] inline Isa isa_for(std::string_view wish) {
-    Isa best = Isa::scalar;
-    std::string names;
-    for (const Isa isa : all_isas) {
-        if (!supports(isa)) continue;
-        if (name(isa) == wish) return isa;
-        best = isa;
-        names.append(names.empty() ? "" : ", ").append(name(isa));
-    }
-    if (wish.empty()) return best;
-    raise(Errc::invalid_argument, "KITH_ISA is \"" + std::string(wish) + "\", but this processor has only: " + names);
-}
-
-/// The instruction set to make an index with: the one KITH_ISA names, or the best this processor has.
-/// Throws: Errc::invalid_argument when KITH_ISA names none that this processor has.
-/// Cost: asks the processor anew; call it once an index.
-[[nodiscard]] inline Isa best_isa() {
-    const char* wish = std::getenv("KITH_ISA");
-    return isa_for(wish == nullptr ? std::string_view() : std::string_view(wish));
-}
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/dispatch.hpp — the kernels of a metric for an instruction set, chosen once an index.
-//
-// A program that links the compiled unit gets the kernels written for the set. A header-only program gets the portable
-// ones, which are as good as its own flags, whatever the set.
-
-// kith/distance/fast_scan.hpp — sums of table entries for 32 vectors at a time, looked up inside registers.
-//
-// A code of 4 bits names one of 16 entries, and 16 bytes are what a byte shuffle looks up. So the codes of 32 vectors
-// stand side by side, the tables are rounded to 7 bits, and a block of 32 sums comes out without a load from a table.
-//
-//   block  = codes offsets
-//   codes  = pairs × 32 bytes, pairs even: byte v of pair p has code 2p of vector v in its low 4 bits, code 2p + 1
-//   above offset = u16 little-endian for each of the 32: what a vector adds by itself, before it is shifted tables =
-//   for each two pairs p and p + 1, 128 bytes: table 2p twice, table 2p + 2 twice, 2p + 1 twice, 2p + 3 twice
-//
-// A byte of a block belongs to one vector, so a vector may be written while the block's others are searched.
-//
-// This header stays free of everything but types, as kernels.hpp does and for the same reason.
-// Source: André, Kermarrec & Le Scouarnec, "Accelerated nearest neighbor search with Quick ADC", arXiv:1704.07355;
-// Douze et al., "The Faiss library", arXiv:2401.08281, section 5.
-
-namespace kith::inline v0_single {
-
-/// How blocks are laid out. On disk: never change.
-struct FastScanLayout {
-    static constexpr std::size_t vectors = 32;  ///< of one block
-    static constexpr std::size_t words = 16;    ///< entries of a table
-    static constexpr unsigned most = 127;       ///< an entry: two of them are added in a byte
-
-    [[nodiscard, gnu::always_inline]] static constexpr std::size_t pairs(std::size_t subvectors) noexcept {
-        return (subvectors + 3) / 4 * 2;
-    }
-    [[nodiscard, gnu::always_inline]] static constexpr std::size_t code_bytes(std::size_t pairs) noexcept {
-        return pairs * vectors;
-    }
-    [[nodiscard, gnu::always_inline]] static constexpr std::size_t block_bytes(std::size_t pairs) noexcept {
-        return code_bytes(pairs) + vectors * sizeof(std::uint16_t);
-    }
-    [[nodiscard, gnu::always_inline]] static constexpr std::size_t table_bytes(std::size_t pairs) noexcept {
-        return pairs * 64;
-    }
-};
-
-/// What a scan is given besides the blocks.
-struct FastScanQuery {
-    const std::uint8_t* tables = nullptr;  // aligned to 64 bytes
-    std::size_t pairs = 0;                 // even
-    unsigned shift = 0;                    // of the offsets, to the right; below 16
-};
-
-struct FastScanKernels {
-    /// Rounds `count` tables of 16 floats: out holds entry − lows[m], times `inverse`, to the nearest, ties to even.
-    /// Requires: 0 ≤ (entry − low) · inverse ≤ 127.5 for all. Shape: `out` has room for table_bytes(pairs(count)).
-    using Round = void (*)(const float* tables, std::size_t count, const float* lows, float inverse,
-                           std::uint8_t* out) noexcept;
-
-    /// lows[m] is the least entry of table m; returns nothing else but the widest range and the sum of the ranges.
-    using Ranges = void (*)(const float* tables, std::size_t count, float* lows, float* widest, float* sum) noexcept;
-
-    /// Adds up the entries of each of `count` vectors in blocks that follow each other, and its offset, and names those
-    /// whose total is at most `threshold`; returns how many.
-    /// Requires: no total passes 65535.
-    /// Shape: `positions` and `totals` have room for `count`, rounded up to whole blocks.
-    using Scan = std::size_t (*)(const FastScanQuery& query, const std::byte* blocks, std::size_t count,
-                                 std::uint16_t threshold, std::uint32_t* positions, std::uint16_t* totals) noexcept;
-
-    Round round = nullptr;
-    Ranges ranges = nullptr;
-    Scan scan = nullptr;
-};
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/hamming.hpp — in how many bits two vectors differ.
-
-namespace kith::inline v0_single {
-
-/// The number of dimensions in which the bits differ. Score: the same number, smaller is nearer.
-struct Hamming {
-    static constexpr std::string_view name = "hamming";  // on disk: never rename
-    static constexpr bool needs_either = false;
-
-    [[gnu::always_inline]] static constexpr float of_counts(std::uint32_t differing, std::uint32_t) noexcept {
-        return static_cast<float>(differing);
-    }
-
-    /// The truth that kernels are measured against. Shape: `dim` counts elements of eight bits.
-    static float distance(const Bits8* a, const Bits8* b, std::size_t dim) noexcept {
-        std::uint32_t differing = 0;
-        for (std::size_t i = 0; i < dim; ++i) {
-            differing += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned>(a[i].bits ^ b[i].bits)));
-        }
-        return of_counts(differing, 0);
-    }
-
-    static constexpr float score(float distance) noexcept { return distance; }
-};
-
-static_assert(BitMetric<Hamming, Bits8>);
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/jaccard.hpp — how much of what either of two sets holds is not in both.
-
-namespace kith::inline v0_single {
-
-/// 1 − |a ∩ b| / |a ∪ b|, the bits being members of sets: 0 for equal sets, empty ones too, and 1 for sets that share
-/// nothing. Score: the Jaccard similarity, larger is nearer.
-struct Jaccard {
-    static constexpr std::string_view name = "jaccard";  // on disk: never rename
-    static constexpr bool needs_either = true;
-
-    /// Both counts are floats without rounding, so the quotient is rounded once and the same on every processor.
-    [[gnu::always_inline]] static constexpr float of_counts(std::uint32_t differing, std::uint32_t either) noexcept {
-        return either == 0 ? 0.0F : static_cast<float>(differing) / static_cast<float>(either);
-    }
-
-    /// The truth that kernels are measured against. Shape: `dim` counts elements of eight bits.
-    static float distance(const Bits8* a, const Bits8* b, std::size_t dim) noexcept {
-        std::uint32_t both = 0, either = 0;
-        for (std::size_t i = 0; i < dim; ++i) {
-            both += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned>(a[i].bits & b[i].bits)));
-            either += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned>(a[i].bits | b[i].bits)));
-        }
-        return either == 0 ? 0.0F
-                           : static_cast<float>(static_cast<double>(either - both) / static_cast<double>(either));
-    }
-
-    static constexpr float score(float distance) noexcept { return 1.0F - distance; }
-};
-
-static_assert(BitMetric<Jaccard, Bits8>);
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/kernels.hpp — the two shapes of a kernel: one query against gathered rows, or against a block of them.
-//
-// This header stays free of everything but types and what is always inline: the sources that are built for one
-// instruction set include it, and any other function in it could come out of them with instructions an older processor
-// lacks.
-
-namespace kith::inline v0_single {
-
-/// The longest row, in elements, whose integer sums fit the 32 bits kernels sum in: 255² a term. Longer rows of
-/// integers and bits are for whoever refuses them.
-inline constexpr std::size_t longest_integer_row = 65536;
-
-/// The kernels of one metric, one element type and one instruction set.
-/// Requires: dim is at least 1, and at most longest_integer_row for integers and bits; stride is at least dim.
-/// Shape:  `query` holds dim elements; row s begins at rows + s · stride, in elements; nothing past its dim elements is
-///         read. Neither needs to be aligned beyond what its type asks for. `out` has room for `count` distances.
-/// Laws:   a row's distance is the same to the last bit in both shapes and whatever rows stand beside it; symmetric to
-///         the last bit in query and row, where the query is the row's elements as floats when it is made of those.
-///         Over integers and bits the sum is exact and rounded once, so it is the same on every instruction set too.
-template <class T>
-struct Kernels {
-    /// Scores rows[slots[0]], …, rows[slots[count - 1]], prefetching ahead.
-    using Slots = void (*)(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim,
-                           const Slot* slots, std::size_t count, float* out) noexcept;
-    /// Scores rows 0 to count - 1.
-    using Block = void (*)(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim,
-                           std::size_t count, float* out) noexcept;
-
-    Slots slots = nullptr;
-    Block block = nullptr;
-};
-
-namespace detail {
-
-/// How many gathered rows are fetched ahead of the one being scored: a row comes from memory in the time it takes to
-/// score a few long ones or many short ones. Measured at 64 to 256 bytes a row: a fifth to a third more than 8 rows
-/// ahead; 192 lines bring no more, and from 256 bytes on less.
-[[gnu::always_inline]] constexpr std::size_t rows_ahead(std::size_t row_bytes) noexcept {
-    constexpr std::size_t lines_ahead = 96;
-    constexpr std::size_t fewest = 8;
-    const std::size_t rows = lines_ahead / ((row_bytes + 63) / 64);
-    return rows < fewest ? fewest : rows;
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/l2.hpp — the squared Euclidean distance.
-//
-// The square root would cost time and change no order, so neither distances nor scores take it.
-
-namespace kith::inline v0_single {
-
-/// Σ (aᵢ − bᵢ)². Score: the same number, smaller is nearer.
-struct L2 {
-    static constexpr std::string_view name = "l2";  // on disk: never rename
-
-    template <class T>
-    [[gnu::always_inline]] static constexpr T term(T a, T b) noexcept {
-        const T difference = a - b;
-        return difference * difference;
-    }
-
-    /// The truth that kernels are measured against: summed in double, which is exact for integers, rounded once.
-    template <Number T>
-    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
-        double sum = 0;
-        for (std::size_t i = 0; i < dim; ++i) sum += term(static_cast<double>(a[i]), static_cast<double>(b[i]));
-        return static_cast<float>(sum);
-    }
-
-    static constexpr float score(float distance) noexcept { return distance; }
-};
-
-static_assert(SumMetric<L2, float>);
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/portable.hpp — kernels in plain C++, as fast as the compiler's flags allow.
-//
-// Header-only programs use these, and so does the compiled unit where a processor has nothing better. A float sum may
-// not be reordered by the compiler, so the loop keeps many sums side by side, which is an order it can turn into
-// vectors.
-//
-// Each kernel carries the flags of the source it was compiled in, as a template argument. Two sources built with
-// different flags then hold different functions, and the linker cannot hand the AVX-512 one to the source that was
-// built without.
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-template <unsigned features>
-struct BuildFlags {};
-
-/// The instruction sets the compiler may use in the source that includes this header, a bit each.
-consteval unsigned build_features() noexcept {
-    unsigned features = 0;
-#ifdef __SSE4_2__
-    features |= 1U << 0;
-#endif
-#ifdef __AVX__
-    features |= 1U << 1;
-#endif
-#ifdef __AVX2__
-    features |= 1U << 2;
-#endif
-#ifdef __FMA__
-    features |= 1U << 3;
-#endif
-#ifdef __AVX512F__
-    features |= 1U << 4;
-#endif
-#ifdef __AVX512VL__
-    features |= 1U << 5;
-#endif
-#ifdef __AVX512DQ__
-    features |= 1U << 6;
-#endif
-#ifdef __AVX512VNNI__
-    features |= 1U << 8;
-#endif
-#ifdef __ARM_FEATURE_DOTPROD
-    features |= 1U << 9;
-#endif
-#ifdef __ARM_FEATURE_SVE
-    features |= 1U << 7;
-#endif
-#ifdef __POPCNT__
-    features |= 1U << 10;
-#endif
-#ifdef __F16C__
-    features |= 1U << 11;
-#endif
-#ifdef __AVX512BW__
-    features |= 1U << 12;
-#endif
-#ifdef __AVX512VPOPCNTDQ__
-    features |= 1U << 13;
-#endif
-    return features;
-}
-
-using ThisBuild = BuildFlags<build_features()>;
-
-/// The distance of one row of floats, of four bytes or two.
-template <class M, class T, class Flags>
-    requires SumMetric<M, T> && std::same_as<QueryElement<T>, float>
-float portable_distance(const float* a, const T* b, std::size_t dim) noexcept {
-    const auto term = [&](std::size_t i) { return M::term(a[i], static_cast<float>(b[i])); };
-    // Four registers of SSE. With 32 lanes g++ 12 is 2 to 4 times slower below 128 elements.
-    constexpr std::size_t lanes = 16;
-    constexpr std::size_t short_lanes = 4;
-    float sums[lanes] = {};
-    std::size_t i = 0;
-    for (; i + lanes <= dim; i += lanes) {
-        for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += term(i + lane);
-    }
-    float short_sums[short_lanes] = {};
-    for (; i + short_lanes <= dim; i += short_lanes) {
-        for (std::size_t lane = 0; lane < short_lanes; ++lane) short_sums[lane] += term(i + lane);
-    }
-    float rest = 0;
-    for (; i < dim; ++i) rest += term(i);
-
-    for (std::size_t half = lanes / 2; half >= short_lanes; half /= 2) {
-        for (std::size_t lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
-    }
-    for (std::size_t lane = 0; lane < short_lanes; ++lane) sums[lane] += short_sums[lane];
-    return ((sums[0] + sums[2]) + (sums[1] + sums[3])) + rest;
-}
-
-/// The distance of one row of integers. Their sum may be reordered, so the compiler needs no help.
-template <class M, class T, class Flags>
-    requires SumMetric<M, T> && std::integral<T>
-float portable_distance(const T* a, const T* b, std::size_t dim) noexcept {
-    constexpr std::size_t longest = 32768;  // terms that a sum of 32 bits holds
-    std::int64_t total = 0;
-    for (std::size_t begin = 0; begin < dim; begin += longest) {
-        const std::size_t end = begin + longest < dim ? begin + longest : dim;
-        std::int32_t sum = 0;
-        for (std::size_t i = begin; i < end; ++i) sum += M::term(std::int32_t{a[i]}, std::int32_t{b[i]});
-        total += sum;
-    }
-    return static_cast<float>(total);
-}
-
-/// The bits set in a word, by the processor's instruction where the build has one.
-template <class Flags>
-[[gnu::always_inline]] inline std::uint64_t portable_popcount(std::uint64_t word) noexcept {
-#if defined(__POPCNT__) || defined(__aarch64__)
-    return static_cast<std::uint64_t>(std::popcount(word));
-#else
-    // Without it std::popcount is a call that looks tables up. Source: Warren, Hacker's Delight, section 5-1.
-    word -= (word >> 1) & 0x5555555555555555U;
-    word = (word & 0x3333333333333333U) + ((word >> 2) & 0x3333333333333333U);
-    word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fU;
-    return (word * 0x0101010101010101U) >> 56;
-#endif
-}
-
-template <class M, class T, class Flags>
-    requires BitMetric<M, T>
-float portable_distance(const T* a, const T* b, std::size_t dim) noexcept {
-    std::uint64_t differing = 0, either = 0;
-    const auto count = [&](std::size_t at, std::size_t bytes) {
-        std::uint64_t first = 0, second = 0;
-        std::memcpy(&first, a + at, bytes);
-        std::memcpy(&second, b + at, bytes);
-        differing += portable_popcount<Flags>(first ^ second);
-        if constexpr (M::needs_either) either += portable_popcount<Flags>(first | second);
-    };
-    constexpr std::size_t word = sizeof(std::uint64_t);
-    std::size_t i = 0;
-    for (; i + word <= dim; i += word) count(i, word);
-    if (i < dim) count(i, dim - i);
-    return M::of_counts(static_cast<std::uint32_t>(differing), static_cast<std::uint32_t>(either));
-}
-
-template <class M, class T, class Flags>
-void portable_slots(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim, const Slot* slots,
-                    std::size_t count, float* out) noexcept {
-    const std::size_t ahead = rows_ahead(dim * sizeof(T));
-    constexpr std::size_t elements_a_line = 64 / sizeof(T);
-    constexpr std::size_t longest = 16 * elements_a_line;  // the processor's own prefetcher follows from there
-    const std::size_t fetched = dim < longest ? dim : longest;
-    for (std::size_t i = 0; i < count + ahead; ++i) {
-        if (i < count) {
-            const T* row = rows + slots[i] * stride;
-            for (std::size_t element = 0; element < fetched; element += elements_a_line) {
-                __builtin_prefetch(row + element);
-            }
-        }
-        if (i >= ahead) out[i - ahead] = portable_distance<M, T, Flags>(query, rows + slots[i - ahead] * stride, dim);
-    }
-}
-
-template <class M, class T, class Flags>
-void portable_block(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim, std::size_t count,
-                    float* out) noexcept {
-    for (std::size_t i = 0; i < count; ++i) out[i] = portable_distance<M, T, Flags>(query, rows + i * stride, dim);
-}
-
-template <class M, class T, class Flags>
-constexpr Kernels<T> portable_kernels() noexcept {
-    return {portable_slots<M, T, Flags>, portable_block<M, T, Flags>};
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/portable_codes.hpp — the code kernels in plain C++, as fast as the compiler's flags allow.
-//
-// As in portable.hpp, each function carries the flags of the source it was compiled in.
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-/// Puts an integer sum on the metric's scale.
-template <unsigned bits, class Flags>
-float finish_code(const CodeQuery& query, const std::uint8_t* row, std::size_t dim, std::int32_t sum) noexcept {
-    CodeTail tail;
-    std::memcpy(&tail, row + CodeShape<bits>::tail_at(dim), sizeof(tail));
-    return (query.offset + tail.offset) + (query.scale * tail.scale) * static_cast<float>(sum - query.bias);
-}
-
-template <unsigned bits, class Flags>
-float portable_code_distance(const CodeQuery& query, const std::uint8_t* row, std::size_t dim) noexcept {
-    std::int32_t sum = 0;
-    if constexpr (bits == 8) {
-        for (std::size_t i = 0; i < dim; ++i) sum += std::int32_t{query.codes[i]} * std::int32_t{row[i]};
-    } else {
-        const std::size_t bytes = CodeShape<bits>::bytes(dim);
-        for (std::size_t first = 0; first < bytes; first += 64) {
-            const std::int8_t* const codes = query.codes + 2 * first;
-            const std::size_t count = bytes - first < 64 ? bytes - first : 64;
-            for (std::size_t i = 0; i < count; ++i) {
-                sum += codes[i] * (row[first + i] & 15) + codes[i + 64] * (row[first + i] >> 4);
-            }
-        }
-    }
-    return finish_code<bits, Flags>(query, row, dim, sum);
-}
-
-/// How many rows ahead of the one being scored are fetched: as many as make 192 lines, which keeps every miss the core
-/// can have in flight. With 12 rows, a graph over short rows answered 30 % fewer queries a second (128 elements of 4
-/// bits).
-template <unsigned bits>
-[[gnu::always_inline]] inline std::size_t codes_ahead(std::size_t dim) noexcept {
-    constexpr std::size_t lines_ahead = 192;
-    constexpr std::size_t fewest_rows = 8;
-    const std::size_t rows = lines_ahead / ((CodeShape<bits>::row_bytes(dim) + 63) / 64);
-    return rows < fewest_rows ? fewest_rows : rows;
-}
-
-/// Begins to fetch a row that will soon be scored.
-template <unsigned bits, class Flags>
-[[gnu::always_inline]] inline void fetch_code(const std::uint8_t* row, std::size_t dim) noexcept {
-    constexpr std::size_t longest = 1024;  // the processor's own prefetcher follows from there
-    const std::size_t end = CodeShape<bits>::row_bytes(dim);
-    for (std::size_t at = 0; at < end && at < longest; at += 64) __builtin_prefetch(row + at);
-}
-
-template <unsigned bits, class Flags>
-void portable_code_slots(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
-                         const Slot* slots, std::size_t count, float* out) noexcept {
-    const std::size_t ahead = codes_ahead<bits>(dim);
-    for (std::size_t i = 0; i < count + ahead; ++i) {
-        if (i < count) fetch_code<bits, Flags>(rows + slots[i] * stride, dim);
-        if (i < ahead) continue;
-        out[i - ahead] = portable_code_distance<bits, Flags>(query, rows + slots[i - ahead] * stride, dim);
-    }
-}
-
-template <unsigned bits, class Flags>
-void portable_code_block(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
-                         std::size_t count, float* out) noexcept {
-    for (std::size_t i = 0; i < count; ++i) {
-        out[i] = portable_code_distance<bits, Flags>(query, rows + i * stride, dim);
-    }
-}
-
-template <class Flags>
-float portable_code_encode(const float* vector, float factor, const float* mean, std::size_t dim, float steps,
-                           std::int8_t* codes) noexcept {
-    const auto size = [&](std::size_t i) {
-        const float centred = vector[i] * factor - mean[i];
-        return centred < 0 ? -centred : centred;
-    };
-    constexpr std::size_t lanes = 16;  // the largest of each lane, so that the compiler may use registers
-    float largest[lanes] = {};
-    float most = 0;
-    std::size_t at = 0;
-    for (; at + lanes <= dim; at += lanes) {
-        for (std::size_t lane = 0; lane < lanes; ++lane) {
-            const float next = size(at + lane);
-            largest[lane] = largest[lane] < next ? next : largest[lane];
-        }
-    }
-    for (; at < dim; ++at) most = most < size(at) ? size(at) : most;
-    for (const float next : largest) most = most < next ? next : most;
-
-    constexpr float finite = 1e38F;
-    constexpr float tiny = 1e-30F;  // its inverse is finite
-    const float scale = (most < finite ? most : finite) / steps;
-    const float inverse = scale > tiny ? 1 / scale : 0;
-    for (std::size_t i = 0; i < dim; ++i) {
-        float step = (vector[i] * factor - mean[i]) * inverse;
-        step = step < -steps ? -steps : step;
-        step = step > steps ? steps : step;
-        // What is cast is positive, so cutting it rounds to the nearest.
-        codes[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(step + 128.5F) - 128);
-    }
-    return inverse > 0 ? scale : 0;
-}
-
-template <unsigned bits, class Flags>
-constexpr CodeKernels portable_code_kernels() noexcept {
-    return {portable_code_slots<bits, Flags>, portable_code_block<bits, Flags>, portable_code_encode<Flags>};
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/portable_fast_scan.hpp — the kernels of fast_scan.hpp in plain C++: the truth the others must meet.
-//
-// As portable.hpp: each carries the flags of the source it was compiled in.
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-/// Where table m begins among the tables of a scan; it is there twice, 16 bytes apart.
-template <class Flags>
-constexpr std::size_t portable_table_at(std::size_t m) noexcept {
-    return m / 4 * 128 + m % 2 * 64 + m / 2 % 2 * 32;
-}
-
-template <class Flags>
-void portable_ranges(const float* tables, std::size_t count, float* lows, float* widest, float* sum) noexcept {
-    *widest = 0;
-    *sum = 0;
-    for (std::size_t m = 0; m < count; ++m) {
-        float low = tables[m * 16], high = low;
-        for (std::size_t k = 1; k < 16; ++k) {
-            const float entry = tables[m * 16 + k];
-            low = entry < low ? entry : low;
-            high = entry > high ? entry : high;
-        }
-        lows[m] = low;
-        const float range = high - low;
-        *widest = range > *widest ? range : *widest;
-        *sum += range;
-    }
-}
-
-template <class Flags>
-void portable_round(const float* tables, std::size_t count, const float* lows, float inverse,
-                    std::uint8_t* out) noexcept {
-    for (std::size_t m = 0; m < count; ++m) {
-        std::uint8_t* to = out + portable_table_at<Flags>(m);
-        for (std::size_t k = 0; k < 16; ++k) {
-            to[k] = static_cast<std::uint8_t>(std::lrint((tables[m * 16 + k] - lows[m]) * inverse));
-        }
-        std::memcpy(to + 16, to, 16);
-    }
-    for (std::size_t m = count; m % 4 != 0; ++m) std::memset(out + portable_table_at<Flags>(m), 0, 32);
-}
-
-template <class Flags>
-std::size_t portable_scan(const FastScanQuery& query, const std::byte* blocks, std::size_t count,
-                          std::uint16_t threshold, std::uint32_t* positions, std::uint16_t* totals) noexcept {
-    constexpr std::size_t vectors = FastScanLayout::vectors;
-    std::size_t kept = 0;
-    for (std::size_t first = 0; first < count; first += vectors) {
-        unsigned sums[vectors] = {};
-        for (std::size_t pair = 0; pair < query.pairs; ++pair) {
-            const std::uint8_t* low = query.tables + portable_table_at<Flags>(2 * pair);
-            const std::uint8_t* high = query.tables + portable_table_at<Flags>(2 * pair + 1);
-            const auto* codes = reinterpret_cast<const std::uint8_t*>(blocks + pair * vectors);
-            for (std::size_t v = 0; v < vectors; ++v) {
-                sums[v] += static_cast<unsigned>(low[codes[v] & 15]) + high[codes[v] >> 4];
-            }
-        }
-        const auto* offsets = reinterpret_cast<const std::uint8_t*>(blocks + FastScanLayout::code_bytes(query.pairs));
-        for (std::size_t v = 0; v < vectors && first + v < count; ++v) {
-            const unsigned offset = offsets[2 * v] | static_cast<unsigned>(offsets[2 * v + 1]) << 8;
-            const unsigned total = sums[v] + (offset >> query.shift);
-            positions[kept] = static_cast<std::uint32_t>(first + v);
-            totals[kept] = static_cast<std::uint16_t>(total);
-            kept += total <= threshold ? 1U : 0U;
-        }
-        blocks += FastScanLayout::block_bytes(query.pairs);
-    }
-    return kept;
-}
-
-template <class Flags>
-constexpr FastScanKernels portable_fast_scan_kernels() noexcept {
-    return {portable_round<Flags>, portable_ranges<Flags>, portable_scan<Flags>};
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/portable_products.hpp — the kernels of products.hpp in plain C++.
-//
-// As portable.hpp: each carries the flags of the source it was compiled in.
-
-// kith/distance/products.hpp — the inner products of many vectors with many others, as k-means and codebooks ask for.
-//
-// One vector against many reads each of the many once from memory and uses it once. A few rows at a time against a
-// panel of vectors uses what it reads a dozen times, so the arithmetic units are the limit and not the memory.
-//
-// This header stays free of everything but types, as kernels.hpp does and for the same reason.
-
-namespace kith::inline v0_single {
-
-/// Vectors that stand in panels: `panel` of them side by side, element d of all of them in a row, so that element d of
-/// vector v is at panels[(v / panel · dim + d) · panel + v % panel]. The last panel is filled up with zeros.
-struct ProductKernels {
-    /// out[r · out_stride + v] is the inner product of row r and vector v, fillers among them.
-    /// Shape: rows begin at rows + r · stride; `panels` holds panel_count panels of dim elements.
-    /// Laws:  a product is the same to the last bit whichever other rows are asked about.
-    using Products = void (*)(const float* rows, std::size_t stride, std::size_t count, const float* panels,
-                              std::size_t panel_count, std::size_t dim, float* out, std::size_t out_stride) noexcept;
-
-    /// The first v with the least half_norms[v] − products[v], which is half the squared distance less what all share.
-    /// Requires: count is a positive multiple of `panel`; some half norm is finite.
-    using Nearest = std::uint32_t (*)(const float* products, const float* half_norms, std::size_t count,
-                                      float* least) noexcept;
-
-    /// Inner products of the pieces of one vector with the words of each piece's codebook:
-    /// out[m · words + k] = Σ vector[m · sub_dim + d] · codebooks[(m · sub_dim + d) · words + k].
-    /// Requires: words is a multiple of 16.
-    using Words = void (*)(const float* vector, const float* codebooks, std::size_t subvectors, std::size_t sub_dim,
-                           std::size_t words, float* out) noexcept;
-
-    /// The first k with the least half_norms[m · words + k] − (the product above), for each piece m.
-    using NearestWords = void (*)(const float* vector, const float* codebooks, const float* half_norms,
-                                  std::size_t subvectors, std::size_t sub_dim, std::size_t words,
-                                  std::uint8_t* out) noexcept;
-
-    /// Writes where products[r · stride + v] · scales[r] − shifts[r] is not below least[v]: the numbers r · stride + v,
-    /// rising; returns how many. What is no number is not below anything.
-    /// Requires: count is a multiple of `panel`. Shape: `at` has room for rows · count.
-    using Reached = std::size_t (*)(const float* products, std::size_t stride, std::size_t rows, const float* scales,
-                                    const float* shifts, const float* least, std::size_t count,
-                                    std::uint32_t* at) noexcept;
-
-    std::size_t panel = 0;
-    Products products = nullptr;
-    Nearest nearest = nullptr;
-    Words words = nullptr;
-    NearestWords nearest_words = nullptr;
-    Reached reached = nullptr;
-};
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-inline constexpr std::size_t portable_panel = 16;
-
-/// Four floats in a register of every processor that has any. Left to find them in loops over arrays of sums, g++ 12
-/// puts the sums in memory, at a fifth of the speed.
-using FourFloats [[gnu::vector_size(16)]] = float;
-
-/// `rows` rows against one panel.
-template <class Flags, std::size_t rows>
-void portable_product_tile(const float* from, std::size_t stride, const float* panel, std::size_t dim, float* out,
-                           std::size_t out_stride) noexcept {
-    constexpr std::size_t parts = portable_panel / 4;
-    FourFloats sums[rows][parts];
-#pragma GCC unroll 8
-    for (std::size_t row = 0; row < rows; ++row) {
-#pragma GCC unroll 8
-        for (std::size_t part = 0; part < parts; ++part) sums[row][part] = FourFloats{};
-    }
-    for (std::size_t d = 0; d < dim; ++d) {
-        FourFloats elements[parts];
-#pragma GCC unroll 8
-        for (std::size_t part = 0; part < parts; ++part) {
-            std::memcpy(&elements[part], panel + d * portable_panel + part * 4, sizeof(FourFloats));
-        }
-#pragma GCC unroll 8
-        for (std::size_t row = 0; row < rows; ++row) {
-            const float element = from[row * stride + d];
-#pragma GCC unroll 8
-            for (std::size_t part = 0; part < parts; ++part) sums[row][part] += element * elements[part];
-        }
-    }
-#pragma GCC unroll 8
-    for (std::size_t row = 0; row < rows; ++row) {
-#pragma GCC unroll 8
-        for (std::size_t part = 0; part < parts; ++part) {
-            std::memcpy(out + row * out_stride + part * 4, &sums[row][part], sizeof(FourFloats));
-        }
-    }
-}
-
-template <class Flags>
-void portable_products(const float* rows, std::size_t stride, std::size_t count, const float* panels,
-                       std::size_t panel_count, std::size_t dim, float* out, std::size_t out_stride) noexcept {
-    constexpr std::size_t tile = 2;
-    for (std::size_t at = 0; at < panel_count; ++at) {
-        const float* panel = panels + at * portable_panel * dim;
-        std::size_t row = 0;
-        for (; row + tile <= count; row += tile) {
-            portable_product_tile<Flags, tile>(rows + row * stride, stride, panel, dim,
-                                               out + row * out_stride + at * portable_panel, out_stride);
-        }
-        for (; row < count; ++row) {
-            portable_product_tile<Flags, 1>(rows + row * stride, stride, panel, dim,
-                                            out + row * out_stride + at * portable_panel, out_stride);
-        }
-    }
-}
-
-template <class Flags>
-std::uint32_t portable_nearest(const float* products, const float* half_norms, std::size_t count,
-                               float* least) noexcept {
-    std::uint32_t nearest = 0;
-    float best = half_norms[0] - products[0];
-    for (std::size_t i = 1; i < count; ++i) {
-        const float score = half_norms[i] - products[i];
-        if (score < best) {
-            best = score;
-            nearest = static_cast<std::uint32_t>(i);
-        }
-    }
-    *least = best;
-    return nearest;
-}
-
-template <class Flags>
-void portable_words(const float* vector, const float* codebooks, std::size_t subvectors, std::size_t sub_dim,
-                    std::size_t words, float* out) noexcept {
-    constexpr std::size_t lanes = 16;
-    for (std::size_t m = 0; m < subvectors; ++m) {
-        for (std::size_t first = 0; first < words; first += lanes) {
-            float sums[lanes] = {};
-            for (std::size_t d = 0; d < sub_dim; ++d) {
-                const float element = vector[m * sub_dim + d];
-                const float* word = codebooks + (m * sub_dim + d) * words + first;
-                for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += element * word[lane];
-            }
-            for (std::size_t lane = 0; lane < lanes; ++lane) out[m * words + first + lane] = sums[lane];
-        }
-    }
-}
-
-template <class Flags>
-void portable_nearest_words(const float* vector, const float* codebooks, const float* half_norms,
-                            std::size_t subvectors, std::size_t sub_dim, std::size_t words,
-                            std::uint8_t* out) noexcept {
-    float products[256];
-    for (std::size_t m = 0; m < subvectors; ++m) {
-        portable_words<Flags>(vector + m * sub_dim, codebooks + m * sub_dim * words, 1, sub_dim, words, products);
-        float least = 0;
-        out[m] = static_cast<std::uint8_t>(portable_nearest<Flags>(products, half_norms + m * words, words, &least));
-    }
-}
-
-template <class Flags>
-std::size_t portable_reached(const float* products, std::size_t stride, std::size_t rows, const float* scales,
-                             const float* shifts, const float* least, std::size_t count, std::uint32_t* at) noexcept {
-    constexpr std::size_t lanes = portable_panel;
-    std::size_t found = 0;
-    for (std::size_t row = 0; row < rows; ++row) {
-        for (std::size_t first = 0; first < count; first += lanes) {
-            const float* product = products + row * stride + first;
-            std::uint32_t reached = 0;
-            for (std::size_t lane = 0; lane < lanes; ++lane) {
-                reached |= product[lane] * scales[row] - shifts[row] < least[first + lane] ? 0U : 1U << lane;
-            }
-            for (std::size_t lane = 0; reached != 0; ++lane, reached >>= 1) {
-                if ((reached & 1U) != 0) at[found++] = static_cast<std::uint32_t>(row * stride + first + lane);
-            }
-        }
-    }
-    return found;
-}
-
-template <class Flags>
-constexpr ProductKernels portable_product_kernels() noexcept {
-    return {portable_panel,        portable_products<Flags>,      portable_nearest<Flags>,
-            portable_words<Flags>, portable_nearest_words<Flags>, portable_reached<Flags>};
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single {
-
-/// The kernels of metric M over elements T; InnerProduct gives −⟨a, b⟩. Cosine is made from those and the rows' norms.
-template <class M, class T, class Flags = detail::ThisBuild>
-    requires SumMetric<M, T> || BitMetric<M, T>
-[[nodiscard]] Kernels<T> kernels(Isa) noexcept {
-    return detail::portable_kernels<M, T, Flags>();
-}
-
-/// The kernels of codes of 8 or 4 bits.
-template <unsigned bits, class Flags = detail::ThisBuild>
-[[nodiscard]] CodeKernels code_kernels(Isa) noexcept {
-    return detail::portable_code_kernels<bits, Flags>();
-}
-
-/// Products of many with many.
-template <class Flags = detail::ThisBuild>
-[[nodiscard]] ProductKernels product_kernels(Isa) noexcept {
-    return detail::portable_product_kernels<Flags>();
-}
-
-/// Sums of table entries, in blocks.
-template <class Flags = detail::ThisBuild>
-[[nodiscard]] FastScanKernels fast_scan_kernels(Isa) noexcept {
-    return detail::portable_fast_scan_kernels<Flags>();
-}
-
-}  // namespace kith::inline v0_single
-
 // kith/quantize/centring.hpp — a vector as a code sees it: in the metric's own form and about the mean.
 //
 // About the mean of the data, vectors are short, and what a code loses is proportional to that length. Every distance
@@ -7823,6 +8452,9 @@ public:
     [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
         fetch_code<bits, ThisBuild>(rows_ + slot * stride_, dim_);
     }
+    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept {
+        detail::prefetch_scan(rows_ + first * stride_, count * stride_);
+    }
 
 private:
     CodeKernels kernels_;
@@ -8050,11 +8682,13 @@ static_assert(Quantizer<Sq4, Cosine>);
 namespace kith::inline v0_single {
 
 // Besides its index, a tag says what effort means to it (see recall_curve.hpp): `ladder<M>` is what to try, rising, and
-// try_as_hard<M>(effort, params) sets it for a search. An empty ladder stands for an index that is exact.
+// try_as_hard<M>(effort, params) sets it for a search. An empty ladder stands for an index that is exact. `reads_all`
+// says that a search reads all the index holds, so that exclusions never make it dearer.
 
 /// Compares every vector: exact, and fast enough up to some ten thousand.
 struct Flat {
     static constexpr std::string_view name = "flat";  // stored on disk: never rename
+    static constexpr bool reads_all = true;
 
     template <class M>
     static constexpr std::array<float, 0> ladder{};
@@ -8094,12 +8728,22 @@ private:
 public:
     static constexpr std::string_view name{letters.data(), letters.size()};  // stored on disk: never rename
 
+    static constexpr bool reads_all = Tag::reads_all;
+
+    /// Where every code is compared, effort is how many times the limit is compared again by the vectors.
     template <class M>
-    static constexpr auto ladder = Tag::template ladder<M>;
+    static constexpr auto ladder = [] {
+        if constexpr (reads_all) return std::array{1.0F, 2.0F, 4.0F, 10.0F, 25.0F, 60.0F};
+        if constexpr (!reads_all) return Tag::template ladder<M>;
+    }();
 
     template <class M>
     static void try_as_hard(float effort, SearchParams& search) noexcept {
-        Tag::template try_as_hard<M>(effort, params);
+        if constexpr (reads_all) {
+            search.rescore = effort;
+        } else {
+            Tag::template try_as_hard<M>(effort, search);
+        }
     }
 
     template <class R>
@@ -8123,6 +8767,7 @@ namespace detail {
 template <HnswParams P>
 struct HnswOverRows {
     static constexpr std::string_view name = "hnsw";  // stored on disk: never rename
+    static constexpr bool reads_all = false;
     static constexpr HnswParams params = P;
     static_assert(P.max_links >= HnswParams::fewest_links && P.max_links <= HnswParams::most_links,
                   "kith: Hnsw: max_links must be between 4 and 64");
@@ -8139,7 +8784,7 @@ struct HnswOverRows {
                                   128.0F, 192.0F, 256.0F, 400.0F, 700.0F, 1500.0F};
 
     template <class M>
-    static void try_as_hard(float effort, SearchParams& params) noexcept {
+    static void try_as_hard(float effort, SearchParams& search) noexcept {
         constexpr std::uint32_t most_kept = 2000;  // a walk that is not near its end by then had better be given up
         search.stretch = stretches<M> ? effort : 0;
         search.ef_search = stretches<M> ? most_kept : static_cast<std::uint32_t>(effort);
@@ -8400,249 +9045,6 @@ RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& ex
 //
 // Thread safety: one writer appends; rows that were appended before may be read by any thread.
 
-// kith/index/raw_rows.hpp — vectors of any element, as they were given, one row a slot, ready for the kernels.
-//
-// A search reads rows at random, so a row begins where no cache line is read in vain: long rows on a cache line, short
-// ones on 16 bytes, because there the padding would cost more than the line it saves. Cosine keeps the vector itself,
-// bit for bit, and its inverse norm right behind it, where the last line read brings it along.
-//
-// Queries come as floats. Rows of floats, of two bytes or four, take them as they are; integers and bits are compared
-// with a query that was made one of their kind.
-//
-// Thread safety: a view; rows that exist are only read.
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-/// A query against rows, scored by one pair of kernels. Shape: `dim` counts elements.
-template <class T>
-class KernelScorer {
-public:
-    using Query = QueryElement<T>;
-
-    KernelScorer(const Kernels<T>& kernels, const Query* query, const T* rows, std::size_t stride,
-                 std::size_t dim) noexcept
-        : kernels_(kernels), query_(query), rows_(rows), stride_(stride), dim_(dim) {}
-
-    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
-        kernels_.slots(query_, rows_, stride_, dim_, slots, count, out);
-    }
-
-    void score_block(Slot first, std::size_t count, float* out) const noexcept {
-        kernels_.block(query_, row(first), stride_, dim_, count, out);
-    }
-
-    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
-        constexpr std::size_t line = 64;
-        constexpr std::size_t longest = 8 * line;  // the processor's own prefetcher follows from there
-        const auto* bytes = reinterpret_cast<const char*>(row(slot));
-        const std::size_t row_bytes = dim_ * sizeof(T) < longest ? dim_ * sizeof(T) : longest;
-        for (std::size_t offset = 0; offset < row_bytes; offset += line) __builtin_prefetch(bytes + offset);
-    }
-
-    [[nodiscard]] const T* row(Slot slot) const noexcept { return rows_ + slot * stride_; }
-
-    /// What stands behind the elements of a row.
-    [[nodiscard]] const T* row_end(Slot slot) const noexcept { return row(slot) + dim_; }
-
-private:
-    Kernels<T> kernels_;
-    const Query* query_;  // dim_ elements, alive as long as the scorer
-    const T* rows_;       // row s begins at rows_ + s * stride_
-    std::size_t stride_;  // in elements
-    std::size_t dim_;
-};
-
-/// The cosine distance from inner products and inverse norms.
-template <class T>
-class CosineScorer {
-public:
-    CosineScorer(const KernelScorer<T>& products, float query_inverse_norm) noexcept
-        : products_(products), query_inverse_norm_(query_inverse_norm) {}
-
-    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
-        // Where a row ends with its line, the norm is on another, which the kernel does not fetch.
-        for (std::size_t i = 0; i < count; ++i) __builtin_prefetch(products_.row_end(slots[i]));
-        products_.score(slots, count, out);
-        for (std::size_t i = 0; i < count; ++i) out[i] = distance(out[i], slots[i]);
-    }
-
-    void score_block(Slot first, std::size_t count, float* out) const noexcept {
-        products_.score_block(first, count, out);
-        for (std::size_t i = 0; i < count; ++i) out[i] = distance(out[i], first + static_cast<Slot>(i));
-    }
-
-    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept { products_.prefetch(slot); }
-
-private:
-    [[nodiscard]] float distance(float negative_product, Slot slot) const noexcept {
-        float inverse_norm = 0;
-        std::memcpy(&inverse_norm, products_.row_end(slot), sizeof(inverse_norm));
-        // The norms first: their product is the same both ways round, and so is the distance. That of two vectors
-        // which are nearly nothing is kept finite, for their own product may be 0.
-        const float inverse_norms = std::min(query_inverse_norm_ * inverse_norm, std::numeric_limits<float>::max());
-        return 1.0F + negative_product * inverse_norms;
-    }
-
-    KernelScorer<T> products_;  // gives −⟨query, row⟩
-    float query_inverse_norm_;
-};
-
-}  // namespace detail
-
-/// The Rows of plain vectors of T under metric M.
-template <class T, class M>
-class RawRows {
-    static_assert(kith::Metric<M, T>,
-                  "kith: this metric does not compare vectors of these elements; packed bits have kith::Hamming and "
-                  "kith::Jaccard, numbers have kith::L2, kith::InnerProduct and kith::Cosine");
-    static constexpr bool is_cosine = std::same_as<M, Cosine>;
-    using ProductMetric = std::conditional_t<is_cosine, InnerProduct, M>;
-    using Query = QueryElement<T>;
-    static constexpr bool takes_floats = std::same_as<Query, float>;
-
-public:
-    using Element = T;
-    using Metric = M;
-
-    /// A view of rows that write_row wrote. Shape: row s begins at data + s * stride_for(dim).
-    /// Requires: integers and bits have at most longest_integer_row elements a row.
-    RawRows(const T* data, std::size_t dim, const Kernels<T>& kernels) noexcept
-        : data_(data), dim_(dim), stride_(stride_for(dim)), kernels_(kernels) {}
-
-    /// The kernels rows of this metric are scored with; chosen once an index.
-    [[nodiscard]] static Kernels<T> kernels_for(Isa isa) { return kernels<ProductMetric, T>(isa); }
-
-    /// Elements from one row to the next. On disk: never change.
-    [[nodiscard]] static constexpr std::size_t stride_for(std::size_t dim) noexcept {
-        constexpr std::size_t long_row = 512;
-        const std::size_t bytes = elements_for<T>(dim) * sizeof(T) + (is_cosine ? sizeof(float) : 0);
-        const std::size_t unit = bytes >= long_row ? 64 : 16;
-        return (bytes + unit - 1) / unit * unit / sizeof(T);
-    }
-
-    /// Writes `dim` floats as a row: rounded, within the range of T. Shape: `row` has room for stride_for(dim).
-    static void write_row(T* row, const float* vector, std::size_t dim) noexcept {
-        encode_elements(vector, dim, row);
-        finish_row(row, dim);
-    }
-
-    /// Writes elements as a row, as they are. Shape: `elements` holds elements_for<T>(dim), `row` as above.
-    static void write_elements(T* row, const T* elements, std::size_t dim) noexcept {
-        std::memcpy(row, elements, elements_for<T>(dim) * sizeof(T));
-        if constexpr (std::same_as<T, Bits8>) {  // nothing is set past the last dimension
-            if (dim % 8 != 0) row[dim / 8].bits &= static_cast<std::uint8_t>((1U << (dim % 8)) - 1);
-        }
-        finish_row(row, dim);
-    }
-
-    /// Dimensions: the floats of a query.
-    [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
-    [[nodiscard]] std::size_t stride() const noexcept { return stride_; }
-    [[nodiscard]] const T* row(Slot slot) const noexcept { return data_ + slot * stride_; }
-
-    /// Writes the vector of a slot as floats, exactly. Shape: `out` has room for dim().
-    void decode(Slot slot, float* out) const noexcept { decode_elements(row(slot), dim_, out); }
-
-    /// The vector of a slot as floats: in place where rows are made of those, else in `buffer`, which has room for
-    /// dim().
-    [[nodiscard]] const float* floats(Slot slot, float* buffer) const noexcept {
-        if constexpr (std::same_as<T, float>) {
-            static_cast<void>(buffer);
-            return row(slot);
-        } else {
-            decode(slot, buffer);
-            return buffer;
-        }
-    }
-
-    /// The first `count` vectors as floats: in place, or in `buffer`. Throws: std::bad_alloc.
-    [[nodiscard]] MatrixView matrix(std::size_t count, std::vector<float>& buffer) const {
-        if constexpr (std::same_as<T, float>) {
-            static_cast<void>(buffer);
-            return {data_, count, dim_, stride_};
-        } else {
-            buffer.resize(count * dim_);
-            for (std::size_t at = 0; at < count; ++at) decode(static_cast<Slot>(at), &buffer[at * dim_]);
-            return {buffer.data(), count, dim_, dim_};
-        }
-    }
-
-    /// 1 / ‖row‖, as write_row found it. Requires: the metric is Cosine.
-    [[nodiscard]] float inverse_norm(Slot slot) const noexcept {
-        float inverse = 0;
-        std::memcpy(&inverse, row(slot) + elements_for<T>(dim_), sizeof(inverse));
-        return inverse;
-    }
-
-    /// Scores rows against `query`, which must live as long as the scorer.
-    [[nodiscard]] auto scorer(const float* query, ScratchMemory& scratch) const noexcept(takes_floats) {
-        if constexpr (takes_floats) {
-            static_cast<void>(scratch);
-            return scorer_with(query, norm_of(query));
-        } else {
-            T* const elements = scratch.take_array<T>(elements_for<T>(dim_));
-            encode_elements(query, dim_, elements);
-            return scorer_with(elements, norm_of(elements));
-        }
-    }
-
-    /// Scores rows against the row of `slot`.
-    [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory& scratch) const noexcept(std::same_as<Query, T>) {
-        float norm = 0;
-        if constexpr (is_cosine) norm = inverse_norm(slot);
-        if constexpr (std::same_as<Query, T>) {
-            static_cast<void>(scratch);
-            return scorer_with(row(slot), norm);
-        } else {
-            return scorer_with(floats(slot, scratch.take_array<float>(dim_)), norm);
-        }
-    }
-
-private:
-    /// Zeros behind the elements, and among them what the metric keeps of a row.
-    static void finish_row(T* row, std::size_t dim) noexcept {
-        const std::size_t elements = elements_for<T>(dim);
-        std::memset(static_cast<void*>(row + elements), 0, (stride_for(dim) - elements) * sizeof(T));
-        if constexpr (is_cosine) {
-            const float inverse = detail::inverse_norm(row, dim);
-            std::memcpy(static_cast<void*>(row + elements), &inverse, sizeof(inverse));
-        }
-    }
-
-    [[nodiscard]] float norm_of(const Query* query) const noexcept {
-        if constexpr (is_cosine) {
-            return detail::inverse_norm(query, dim_);
-        } else {
-            static_cast<void>(query);
-            return 0;
-        }
-    }
-
-    [[nodiscard]] auto scorer_with(const Query* query, float inverse_norm) const noexcept {
-        const detail::KernelScorer<T> products(kernels_, query, data_, stride_, elements_for<T>(dim_));
-        if constexpr (is_cosine) {
-            return detail::CosineScorer<T>(products, inverse_norm);
-        } else {
-            static_cast<void>(inverse_norm);
-            return products;
-        }
-    }
-
-    const T* data_;
-    std::size_t dim_;
-    std::size_t stride_;  // stride_for(dim_)
-    Kernels<T> kernels_;
-};
-
-static_assert(Rows<RawRows<float, Cosine>>);
-static_assert(Rows<RawRows<Half, L2>>);
-static_assert(Rows<RawRows<std::int8_t, Cosine>>);
-static_assert(Rows<RawRows<Bits8, Hamming>>);
-
-}  // namespace kith::inline v0_single
-
 namespace kith::inline v0_single::detail {
 
 template <class T, class M>
@@ -8775,315 +9177,6 @@ private:
 //
 // Thread safety: reads only; each thread works in a scratch of its own.
 
-// kith/index/flat_batch.hpp — the exact answers to many queries, from one pass over the rows.
-//
-// One query alone is as fast as the memory brings rows. For a batch a block of rows is brought near once and met by
-// every query, pair by pair or, where rows are floats of any width, as a product of two matrices.
-//
-// Thread safety: reads only; each thread brings its own scratch.
-
-// kith/index/batch_query.hpp — one query of a batch, and how rows come to it: a block at a time, near when it is met.
-//
-// Thread safety: none; a batch belongs to one thread.
-
-namespace kith::inline v0_single::detail {
-
-/// Rows that are met at once: whole tiles of every kernel, and near with the products beside them.
-inline constexpr std::size_t batch_rows = 96;
-
-/// What was asked, and what was found so far.
-template <Scorer S>
-struct BatchQuery {
-    S scorer;
-    TopK best;
-    float length = 0;  // ‖query‖ where products are made; infinite where they may rule out nothing
-};
-
-/// True when the slots, which rise, have none between them.
-inline bool in_a_row(const Slot* slots, std::size_t count) noexcept {
-    return slots[count - 1] - slots[0] == count - 1;
-}
-
-/// Meets rows with queries by scoring every pair: what any Rows can do.
-template <Scorer S>
-class PairBatch {
-public:
-    explicit PairBatch(std::span<BatchQuery<S>> queries) noexcept : queries_(queries) {}
-
-    /// Offers `count` rows, at most batch_rows, to each query. Shape: `slots` rises.
-    void meet(const Slot* slots, std::size_t count) noexcept {
-        float distances[batch_rows];
-        for (BatchQuery<S>& query : queries_) {
-            if (in_a_row(slots, count)) {
-                query.scorer.score_block(slots[0], count, distances);
-            } else {
-                query.scorer.score(slots, count, distances);
-            }
-            for (std::size_t i = 0; i < count; ++i) {
-                if (!(distances[i] > query.best.worst_distance())) query.best.offer({distances[i], slots[i]});
-            }
-        }
-    }
-
-private:
-    std::span<BatchQuery<S>> queries_;
-};
-
-}  // namespace kith::inline v0_single::detail
-
-// kith/index/product_batch.hpp — a batch of queries against vectors, by the product of two matrices.
-//
-// From ⟨q, r⟩ follows the distance, with ‖q‖² and ‖r‖² where it is L2's; but not to the last bit, and so it only tells
-// which rows cannot be among the nearest. The few others are scored as for one query.
-//
-// What a product may be wrong by: a sum of n terms in floats, in any order, is within n · 2⁻²⁴ / (1 − n · 2⁻²⁴) of
-// Σ |qᵢ rᵢ| ≤ ‖q‖ ‖r‖. That and the error of the score itself are allowed for; a row or a query whose square comes near
-// the ends of what floats hold is never ruled out.
-//
-// Thread safety: none; a batch belongs to one thread.
-// Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, section 3.1 (the bound).
-
-namespace kith::inline v0_single::detail {
-
-/// Rows whose metric follows from inner products of floats.
-template <class R>
-concept ProductRows = Rows<R> && requires {
-    typename R::Element;
-    typename R::Metric;
-    requires std::same_as<R, RawRows<typename R::Element, typename R::Metric>>;
-    requires std::same_as<QueryElement<typename R::Element>, float>;
-};
-
-/// Meets rows with queries by products, and scores the pairs that these do not rule out.
-template <ProductRows R, Scorer S>
-class ProductBatch {
-    static constexpr bool is_l2 = std::same_as<typename R::Metric, L2>;
-    static constexpr bool is_cosine = std::same_as<typename R::Metric, Cosine>;
-    static_assert(is_l2 || is_cosine || std::same_as<typename R::Metric, InnerProduct>);
-
-public:
-    /// Fewer queries than these are faster scored pair by pair, for the kernels of products work on whole panels.
-    /// Measured where a panel is 32 queries: seven pair by pair take 0.7 of the time, and the two ways meet near ten.
-    [[nodiscard]] static std::size_t fewest(Isa isa) noexcept { return product_kernels(isa).panel / 4; }
-
-    /// Shape: `floats` holds the queries one after the other. Throws: std::bad_alloc while `scratch` grows.
-    ProductBatch(const R& rows, const float* floats, std::span<BatchQuery<S>> queries, ScratchMemory& scratch, Isa isa)
-        : rows_(rows),
-          queries_(queries),
-          kernels_(product_kernels(isa)),
-          lengths_(kernels<InnerProduct, float>(isa)),
-          width_((queries.size() + kernels_.panel - 1) / kernels_.panel * kernels_.panel),
-          unit_(static_cast<double>(rows.dim() + rounded_besides) * 0x1p-24) {
-        const std::size_t dim = rows.dim();
-        std::size_t end = 0;
-        const auto part = [&](std::size_t floats_wanted) {
-            return std::exchange(end, end + (floats_wanted + 15) / 16 * 16);  // parts begin on cache lines
-        };
-        const std::size_t panels = part(width_ * dim), least = part(width_), products = part(batch_rows * width_),
-                          reached = part(batch_rows * width_), copy = part(batch_rows * dim);
-        auto* const memory = scratch.take_array<float>(end);
-        panels_ = memory + panels;
-        least_ = memory + least;
-        products_ = memory + products;
-        reached_ = reinterpret_cast<std::uint32_t*>(memory + reached);
-        copy_ = memory + copy;
-        std::memset(panels_, 0, width_ * dim * sizeof(float));
-        std::fill_n(least_, width_, std::numeric_limits<float>::infinity());
-        for (std::size_t at = 0; at < queries.size(); ++at) {
-            const float* const query = floats + at * dim;
-            float* const to = panels_ + at / kernels_.panel * kernels_.panel * dim + at % kernels_.panel;
-            for (std::size_t d = 0; d < dim; ++d) to[d * kernels_.panel] = query[d];
-            queries_[at].length = length(query);
-        }
-    }
-
-    /// Offers `count` rows, at most batch_rows, to each query, those that products rule out excepted.
-    /// Shape: `slots` rises.
-    void meet(const Slot* slots, std::size_t count) noexcept {
-        const std::size_t dim = rows_.dim();
-        const float* from = copy_;
-        std::size_t stride = dim;
-        if (const float* const in_place = rows_in_place(slots, count)) {
-            from = in_place;
-            stride = rows_.stride();
-        } else {
-            for (std::size_t i = 0; i < count; ++i) rows_.decode(slots[i], copy_ + i * dim);
-        }
-        float scales[batch_rows], shifts[batch_rows];
-        const double longest = prepare(from, stride, slots, count, scales, shifts);
-        for (std::size_t at = 0; at < queries_.size(); ++at) least_[at] = least_product(queries_[at], longest);
-        kernels_.products(from, stride, count, panels_, width_ / kernels_.panel, dim, products_, width_);
-        const std::size_t reached =
-            kernels_.reached(products_, width_, count, scales, shifts, least_, width_, reached_);
-        for (std::size_t i = 0; i < reached; ++i) {
-            const std::size_t row = reached_[i] / width_, at = reached_[i] % width_;
-            if (at >= queries_.size()) continue;  // a filler of the last panel
-            BatchQuery<S>& query = queries_[at];
-            float distance = 0;
-            query.scorer.score_block(slots[row], 1, &distance);
-            if (!(distance > query.best.worst_distance())) query.best.offer({distance, slots[row]});
-        }
-    }
-
-private:
-    /// Roundings that are no term of a product's sum: of norms, of the metric's formula, of what is compared here.
-    static constexpr std::size_t rounded_besides = 32;
-
-    /// Lengths within which squares and products of two are neither infinite nor of fewer digits. Others rule out
-    /// nothing.
-    static constexpr double least_length = 1e-15, most_length = 1e15;
-
-    [[nodiscard]] const float* rows_in_place(const Slot* slots, std::size_t count) const noexcept {
-        if constexpr (std::same_as<typename R::Element, float>) {
-            if (in_a_row(slots, count)) return rows_.row(slots[0]);
-        }
-        return nullptr;
-    }
-
-    [[nodiscard]] float square(const float* vector) const noexcept {
-        float negative = 0;
-        lengths_.block(vector, vector, rows_.dim(), rows_.dim(), 1, &negative);
-        return -negative;
-    }
-
-    /// ‖query‖, or infinity when products with it may rule out nothing.
-    [[nodiscard]] float length(const float* query) const noexcept {
-        const double length = std::sqrt(static_cast<double>(square(query)));
-        const bool ordinary = length < most_length && (!is_cosine || length > least_length) && unit_ < 1.0 / 16;
-        return ordinary ? static_cast<float>(length) : std::numeric_limits<float>::infinity();
-    }
-
-    /// What products with each row are multiplied with and lessened by, to be compared with least_product. Returns the
-    /// length of the longest row that may be ruled out.
-    double prepare(const float* from, std::size_t stride, [[maybe_unused]] const Slot* slots, std::size_t count,
-                   float* scales, float* shifts) const noexcept {
-        double longest = 0;
-        for (std::size_t i = 0; i < count; ++i) {
-            bool ordinary = false;
-            if constexpr (is_cosine) {
-                scales[i] = rows_.inverse_norm(slots[i]);
-                shifts[i] = 0;
-                ordinary = scales[i] > 1 / most_length && scales[i] < 1 / least_length;
-            } else {
-                const float squared = square(from + i * stride);
-                scales[i] = 1;
-                shifts[i] = is_l2 ? squared / 2 : 0;
-                ordinary = squared < most_length * most_length;
-                if (ordinary) longest = std::max(longest, static_cast<double>(squared));
-            }
-            if (!ordinary) {  // infinite, or no number: not below anything
-                scales[i] = 0;
-                shifts[i] = -std::numeric_limits<float>::infinity();
-            }
-        }
-        return std::sqrt(longest);
-    }
-
-    /// What the product of this query and a row, so prepared, is surely below when the row is farther than the worst
-    /// kept. Each term is counted twice, and what is added here in double costs the rest.
-    [[nodiscard]] float least_product(const BatchQuery<S>& query, double longest) const noexcept {
-        constexpr double smallest = std::numeric_limits<float>::min();  // what underflow may take off each term
-        const double length = static_cast<double>(query.length),
-                     worst = static_cast<double>(query.best.worst_distance());
-        if (!(length < most_length) || !(worst < std::numeric_limits<double>::infinity())) {
-            return -std::numeric_limits<float>::infinity();
-        }
-        double least = 0, magnitudes = 0;
-        if constexpr (is_cosine) {
-            least = length * (1 - worst);
-            magnitudes = 2 * length;
-        } else if constexpr (is_l2) {
-            least = (length * length - worst) / 2;
-            magnitudes = (length * length + longest * longest + std::abs(worst)) / 2 + length * longest;
-        } else {
-            least = -worst;
-            magnitudes = std::abs(worst) + length * longest;
-        }
-        return static_cast<float>(least - 2 * unit_ * magnitudes - 2 * smallest * static_cast<double>(rows_.dim()));
-    }
-
-    const R& rows_;
-    std::span<BatchQuery<S>> queries_;
-    ProductKernels kernels_;
-    Kernels<float> lengths_;  // of the inner product
-    std::size_t width_;       // queries, and fillers up to whole panels
-    double unit_;             // what a product may be wrong by, as a share of the lengths' product
-    // In the scratch:
-    float* panels_;           // the queries, as kernels_ reads them
-    float* least_;            // width_ of them: see least_product; infinity for fillers
-    float* products_;         // batch_rows · width_
-    std::uint32_t* reached_;  // as many
-    float* copy_;             // batch_rows vectors, where they are not read in place
-};
-
-}  // namespace kith::inline v0_single::detail
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-/// Queries that meet the rows together; more bring no more, and less of them is near.
-inline constexpr std::size_t widest_batch = 256;
-
-/// The next allowed slots from `begin` on, which is moved behind them; returns how many.
-/// Shape: `slots` has room for batch_rows.
-inline std::size_t next_slots(BitsetView allowed, Slot& begin, Slot* slots) noexcept {
-    std::size_t count = 0;
-    for (; begin < allowed.count() && count < batch_rows; begin += 64 - begin % 64) {
-        std::uint64_t bits = allowed.allowed_word(begin / 64) & (~std::uint64_t{0} << (begin % 64));
-        for (; bits != 0; bits &= bits - 1) {
-            if (count == batch_rows) {
-                begin += static_cast<Slot>(std::countr_zero(bits)) - begin % 64;
-                return count;
-            }
-            slots[count++] = begin - begin % 64 + static_cast<Slot>(std::countr_zero(bits));
-        }
-    }
-    return count;
-}
-
-/// For each of `count` queries the nearest `limit` of the allowed slots, nearest first, equal distances by slot: to the
-/// last bit what scan() finds for each alone. found[i] is how many there are for query i.
-/// Shape: `queries` holds count · rows.dim() floats; the answers to query i begin at out + i · limit, which has room
-///        for count · limit.
-/// Throws: std::bad_alloc while `scratch` still grows.
-template <Rows R>
-void search_batch(const R& rows, const float* queries, std::size_t count, std::size_t limit, BitsetView allowed,
-                  SearchScratch& scratch, Neighbor* out, std::size_t* found, Isa isa = best_isa()) {
-    using S = decltype(rows.scorer(queries, scratch.query));
-    static_assert(std::is_trivially_destructible_v<BatchQuery<S>>);
-    const auto meet_all = [&](auto batch) {
-        Slot slots[batch_rows];
-        for (Slot begin = 0; const std::size_t met = next_slots(allowed, begin, slots);) batch.meet(slots, met);
-    };
-    if (scratch.batch.size() < std::min(count, widest_batch)) scratch.batch.resize(std::min(count, widest_batch));
-    for (std::size_t first = 0; first < count; first += widest_batch) {
-        const std::size_t size = std::min(widest_batch, count - first);
-        const float* const floats = queries + first * rows.dim();
-        auto* const memory = reinterpret_cast<BatchQuery<S>*>(scratch.query.take(size * sizeof(BatchQuery<S>)));
-        for (std::size_t at = 0; at < size; ++at) {
-            ::new (static_cast<void*>(memory + at))
-                BatchQuery<S>{rows.scorer(floats + at * rows.dim(), scratch.batch[at]),
-                              TopK(std::span(out + (first + at) * limit, limit)), 0};
-        }
-        const std::span<BatchQuery<S>> asked(std::launder(memory), size);
-        if constexpr (ProductRows<R>) {
-            if (size >= ProductBatch<R, S>::fewest(isa)) {
-                meet_all(ProductBatch<R, S>(rows, floats, asked, scratch.lists, isa));
-            } else {
-                meet_all(PairBatch<S>(asked));
-            }
-        } else {
-            meet_all(PairBatch<S>(asked));
-        }
-        for (std::size_t at = 0; at < size; ++at) found[first + at] = asked[at].best.sorted().size();
-    }
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
 namespace kith::inline v0_single::detail {
 
 /// One query, its rows shared among as many threads as there are scratches. Returns how many neighbours there are.
@@ -9110,6 +9203,17 @@ std::size_t search_in_parts(const R& rows, const float* query, std::size_t limit
     return best.sorted().size();
 }
 
+/// Calls act(first, size, thread) for parts of `count` queries that a thread each answers at once.
+template <class Act>
+void share_batches(std::size_t count, std::size_t threads, const Act& act) {
+    if (count == 0) return;
+    constexpr std::size_t whole = 32;  // queries in a panel of the widest kernel
+    const std::size_t share = (count + threads - 1) / threads;
+    const std::size_t piece = std::min(widest_batch, share < whole ? share : (share + whole - 1) / whole * whole);
+    share_work(static_cast<unsigned>(threads), (count + piece - 1) / piece,
+               [&](std::size_t at, unsigned thread) { act(at * piece, std::min(piece, count - at * piece), thread); });
+}
+
 /// As search_batch, with as many threads as there are scratches.
 template <Rows R>
 void search_batch_in_threads(const R& rows, const float* queries, std::size_t count, std::size_t limit,
@@ -9122,14 +9226,10 @@ void search_batch_in_threads(const R& rows, const float* queries, std::size_t co
         }
         return;
     }
-    constexpr std::size_t whole = 32;  // queries in a panel of the widest kernel
-    const std::size_t share = (count + threads - 1) / threads;
-    const std::size_t piece = std::min(widest_batch, share < whole ? share : (share + whole - 1) / whole * whole);
     const Isa isa = best_isa();
-    share_work(static_cast<unsigned>(threads), (count + piece - 1) / piece, [&](std::size_t at, unsigned thread) {
-        const std::size_t first = at * piece;
-        search_batch(rows, queries + first * rows.dim(), std::min(piece, count - first), limit, allowed,
-                     *scratches[thread], out + first * limit, found + first, isa);
+    share_batches(count, threads, [&](std::size_t first, std::size_t size, unsigned thread) {
+        search_batch(rows, queries + first * rows.dim(), size, limit, allowed, *scratches[thread], out + first * limit,
+                     found + first, isa);
     });
 }
 
@@ -9214,6 +9314,16 @@ public:
             return;
         }
         const std::size_t width = std::min<std::size_t>(params.limit, params.allowed.count());
+        if constexpr (Tag::reads_all && !ladder.empty()) {
+            if (index_.size() >= params.allowed.count()) {
+                detail::share_batches(count, scratches.size(),
+                                      [&](std::size_t first, std::size_t size, unsigned thread) {
+                                          index_.search_batch(rows_.view(), queries + first * dim(), size, params,
+                                                              *scratches[thread], out + first * width, found + first);
+                                      });
+                return;
+            }
+        }
         share_work(static_cast<unsigned>(scratches.size()), count, [&](std::size_t at, unsigned thread) {
             found[at] = search(queries + at * dim(), params, *scratches[thread], out + at * width);
         });
@@ -9305,6 +9415,7 @@ private:
 
     [[nodiscard]] SearchWay way_of(const SearchParams& params, Slot allowed) const noexcept {
         if constexpr (ladder.empty()) return SearchWay::compare_all;
+        if constexpr (Tag::reads_all) return index_.size() == 0 ? SearchWay::not_indexed : SearchWay::indexed;
         // A walk that ends by distance expands a hundred nodes or two, whatever it might keep.
         const std::size_t ef = params.stretch > 0 ? std::min<std::size_t>(params.ef_search, 100) : params.ef_search;
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
@@ -12237,6 +12348,7 @@ private:
 template <IvfParams P = IvfParams{}, class Codes = IvfPq>
 struct Ivf {
     static constexpr std::string_view name = Codes::coded ? "ivf_pq4" : "ivf_raw";  // stored on disk: never rename
+    static constexpr bool reads_all = false;
     static constexpr IvfParams params = P;
     static_assert(P.lists <= IvfParams::most_lists, "kith: Ivf: lists must be at most 1048576");
     static_assert(P.subvectors <= IvfParams::most_subvectors, "kith: Ivf: subvectors must be at most 4096");
@@ -12299,11 +12411,7 @@ public:
     }
 
     [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
-        constexpr std::size_t line = 64;
-        constexpr std::size_t longest = 8 * line;  // the processor's own prefetcher follows from there
-        const auto* const bytes = reinterpret_cast<const char*>(rows_ + slot * stride_);
-        const std::size_t row_bytes = std::min(dim_ * sizeof(T), longest);
-        for (std::size_t byte = 0; byte < row_bytes; byte += line) __builtin_prefetch(bytes + byte);
+        prefetch_row(rows_ + slot * stride_, dim_ * sizeof(T));
     }
 
 private:
@@ -12945,11 +13053,10 @@ public:
     }
 
     [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
-        constexpr std::size_t line = 64;
-        constexpr std::size_t longest = 8 * line;  // the processor's own prefetcher follows from there
-        const std::byte* const code = rows_.code(slot);
-        const std::size_t bytes = std::min(rows_.shape.stride, longest);
-        for (std::size_t byte = 0; byte < bytes; byte += line) __builtin_prefetch(code + byte);
+        prefetch_row(rows_.code(slot), rows_.shape.stride);
+    }
+    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept {
+        detail::prefetch_scan(rows_.code(first), count * rows_.shape.stride);
     }
 
     [[nodiscard]] const Formula& formula() const noexcept { return formula_; }

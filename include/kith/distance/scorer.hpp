@@ -22,7 +22,10 @@ namespace kith::inline v0 {
 ///         score_block for slot first + i.
 /// Units:  the distances of the metric, or an approximation of them on the same scale; smaller is nearer.
 /// Laws:   a slot's distance is the same to the last bit whichever other slots are asked about, and by either call.
-/// Cost:   no allocation, no lock. `prefetch` reads nothing; it begins to fetch what scoring the slot will read.
+/// Cost:   no allocation, no lock. `prefetch` reads nothing; it begins to fetch what scoring the slot will read. A
+/// scorer
+///         whose rows a scan had better ask for itself has prefetch_scan(first, count) too, which is called before
+///         those slots are scored and fetches what comes a little later; it may be told of slots without rows.
 template <class S>
 concept Scorer = requires(const S& scorer, const Slot* slots, Slot first, std::size_t count, float* out) {
     { scorer.score(slots, count, out) } noexcept -> std::same_as<void>;

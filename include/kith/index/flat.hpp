@@ -41,7 +41,12 @@ public:
     void flush() noexcept {
         if (count_ == 0) return;
         if (slots_[count_ - 1] - slots_[0] == count_ - 1) {
-            scorer_.score_block(slots_[0], count_, distances_.data());
+            constexpr std::size_t at_once = 16;
+            for (std::size_t at = 0; at < count_; at += at_once) {
+                const std::size_t now = std::min(at_once, count_ - at);
+                if constexpr (requires { scorer_.prefetch_scan(Slot{}, now); }) scorer_.prefetch_scan(slots_[at], now);
+                scorer_.score_block(slots_[at], now, &distances_[at]);
+            }
         } else {
             scorer_.score(slots_.data(), count_, distances_.data());
         }

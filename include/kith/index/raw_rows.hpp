@@ -12,6 +12,7 @@
 
 #include "kith/core/element.hpp"
 #include "kith/core/matrix_view.hpp"
+#include "kith/core/prefetch.hpp"
 #include "kith/core/scratch_memory.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/cosine.hpp"
@@ -54,11 +55,12 @@ public:
     }
 
     [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
-        constexpr std::size_t line = 64;
-        constexpr std::size_t longest = 8 * line;  // the processor's own prefetcher follows from there
-        const auto* bytes = reinterpret_cast<const char*>(row(slot));
-        const std::size_t row_bytes = dim_ * sizeof(T) < longest ? dim_ * sizeof(T) : longest;
-        for (std::size_t offset = 0; offset < row_bytes; offset += line) __builtin_prefetch(bytes + offset);
+        detail::prefetch_row(row(slot), dim_ * sizeof(T));
+    }
+
+    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept {
+        const std::size_t row_bytes = stride_ * sizeof(T);
+        if (row_bytes <= detail::longest_scanned) detail::prefetch_scan(row(first), count * row_bytes);
     }
 
     [[nodiscard]] const T* row(Slot slot) const noexcept { return rows_ + slot * stride_; }
@@ -94,6 +96,9 @@ public:
     }
 
     [[gnu::always_inline]] void prefetch(Slot slot) const noexcept { products_.prefetch(slot); }
+    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept {
+        products_.prefetch_scan(first, count);
+    }
 
 private:
     [[nodiscard]] float distance(float negative_product, Slot slot) const noexcept {

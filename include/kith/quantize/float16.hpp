@@ -9,6 +9,7 @@
 #include "kith/core/element.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/matrix_view.hpp"
+#include "kith/core/prefetch.hpp"
 #include "kith/core/scratch_memory.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/cosine.hpp"
@@ -53,11 +54,7 @@ public:
     }
 
     [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
-        constexpr std::size_t line = 64;
-        constexpr std::size_t longest = 8 * line;  // the processor's own prefetcher follows from there
-        const auto* const bytes = reinterpret_cast<const char*>(rows_ + slot * stride_);
-        const std::size_t row_bytes = std::min(dim_ * sizeof(T), longest);
-        for (std::size_t byte = 0; byte < row_bytes; byte += line) __builtin_prefetch(bytes + byte);
+        prefetch_row(rows_ + slot * stride_, dim_ * sizeof(T));
     }
 
 private:

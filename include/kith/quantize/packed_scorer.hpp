@@ -6,6 +6,7 @@
 // Thread safety: as a Scorer, it belongs to one thread.
 #pragma once
 
+#include "kith/core/prefetch.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/packed_dots.hpp"
 
@@ -82,11 +83,10 @@ public:
     }
 
     [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
-        constexpr std::size_t line = 64;
-        constexpr std::size_t longest = 8 * line;  // the processor's own prefetcher follows from there
-        const std::byte* const code = rows_.code(slot);
-        const std::size_t bytes = std::min(rows_.shape.stride, longest);
-        for (std::size_t byte = 0; byte < bytes; byte += line) __builtin_prefetch(code + byte);
+        prefetch_row(rows_.code(slot), rows_.shape.stride);
+    }
+    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept {
+        detail::prefetch_scan(rows_.code(first), count * rows_.shape.stride);
     }
 
     [[nodiscard]] const Formula& formula() const noexcept { return formula_; }

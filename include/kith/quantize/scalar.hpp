@@ -13,6 +13,7 @@
 #include "kith/core/bytes.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/matrix_view.hpp"
+#include "kith/core/prefetch.hpp"
 #include "kith/core/scratch_memory.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/code_kernels.hpp"
@@ -55,6 +56,9 @@ public:
     }
     [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
         fetch_code<bits, ThisBuild>(rows_ + slot * stride_, dim_);
+    }
+    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept {
+        detail::prefetch_scan(rows_ + first * stride_, count * stride_);
     }
 
 private:
