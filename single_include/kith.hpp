@@ -4706,10 +4706,13 @@ namespace kith::inline v0_single {
 
 namespace detail {
 
-/// A range of vectors of floats.
+template <class V>
+using ElementOf = std::remove_cvref_t<decltype(*std::data(std::declval<const V&>()))>;
+
+/// A range of vectors of any elements.
 template <class V>
 concept VectorRange = requires(const V& vectors) {
-    { *std::begin(vectors) } -> std::convertible_to<std::span<const float>>;
+    requires Element<ElementOf<decltype(*std::begin(vectors))>>;
     std::end(vectors);
 };
 
@@ -4735,7 +4738,10 @@ public:
     }
 
     NearestManyQuery(const detail::Engine& engine, const detail::VectorRange auto& queries) : one_(engine, {}) {
-        for (const std::span<const float> query : queries) {
+        std::vector<float> buffer;
+        for (const auto& vector : queries) {
+            const std::span<const detail::ElementOf<decltype(vector)>> elements(vector);
+            const std::span<const float> query = detail::floats_of(elements, buffer);
             if (query.size() != Attribute::dim) {
                 raise(Errc::invalid_argument, about_query(queries_.size() / Attribute::dim) + "has " +
                                                   std::to_string(query.size()) + " elements; expected " +
@@ -10489,8 +10495,8 @@ public:
         return nearest<Member>(detail::floats_of(std::span<const T>(query), floats));
     }
 
-    /// Asks the same of many vectors at once: of a range of vectors of floats, or of a span of floats that holds whole
-    /// vectors one after the other; see NearestManyQuery.
+    /// Asks the same of many vectors at once: of a range of vectors, of floats or of the field's elements, or of a span
+    /// of floats that holds whole vectors one after the other; see NearestManyQuery.
     /// Throws: Errc::invalid_argument for a vector of another dimension.
     template <auto Member, class Queries>
     [[nodiscard]] auto nearest_many(const Queries& queries) const {
