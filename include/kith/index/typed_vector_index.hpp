@@ -22,6 +22,7 @@
 #include "kith/index/search_scratch.hpp"
 #include "kith/index/tags.hpp"
 #include "kith/index/vector_index.hpp"
+#include "kith/quantize/training.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -135,10 +136,15 @@ public:
         detail::search_batch_in_threads(rows_.view(), queries, count, width, params.allowed, scratches, out, found);
     }
 
-    void calibrate() override {
+    void calibrate(unsigned threads) override {
         const Slot count = index_.size();
         if constexpr (!ladder.empty()) {
             if (count == 0 || count == calibrated()) return;
+            if constexpr (requires { index_.outgrown(); }) {
+                Training training;
+                training.threads = threads;
+                if (index_.outgrown()) index_.retrain(rows_.view(), training);
+            }
             SearchScratch scratch;
             std::vector<float> floats(dim());
             const auto exact = [&](Slot slot, std::size_t limit, Neighbor* out) {
@@ -167,6 +173,7 @@ public:
         if constexpr (ladder.empty()) {
             return params;
         } else {
+            if (!(recall < 1)) return std::nullopt;  // a sample can promise much, but not all
             const Calibration* const newest = newest_.load(std::memory_order_acquire);
             if (newest == nullptr) {
                 Tag::template try_as_hard<M>(ladder[ladder.size() - 3], params);
