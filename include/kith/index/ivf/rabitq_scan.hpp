@@ -105,15 +105,15 @@ public:
           block_(scorer_, best),
           tables_(codes, lists.vector(), confidence, asked.scratch.lists.nested()) {
         constexpr std::size_t at_once = IvfQuery<R>::vectors_at_once;
-        const auto arrays =
-            carve<3>(asked.scratch.lists.nested().nested(),
-                     {at_once * sizeof(std::uint32_t), at_once * sizeof(float), at_once * sizeof(Candidate)});
+        const auto arrays = carve<3>(
+            asked.scratch.lists.nested().nested(),
+            {at_once * sizeof(std::uint32_t), at_once * sizeof(float), (enough + at_once) * sizeof(Candidate)});
         positions_ = reinterpret_cast<std::uint32_t*>(arrays[0]);
         bounds_ = reinterpret_cast<float*>(arrays[1]);
-        ordered_ = reinterpret_cast<Candidate*>(arrays[2]);
+        waiting_ = reinterpret_cast<Candidate*>(arrays[2]);
     }
 
-    /// Compares the vectors of a list that may be near enough.
+    /// Compares the vectors of a list that may be near enough, or lets them wait for others to be compared first.
     void read(const IvfBlocks& blocks, std::size_t at) noexcept {
         const auto [square, rounding] = lists_.square(at);
         const float reach = std::sqrt(std::max(0.0F, square) + rounding);
@@ -122,37 +122,44 @@ public:
         lists_.each_run(blocks, at, [&](IvfBlocks::Run run) {
             const std::size_t found = tables_.scan(blocks.record(run.first), run.count, reach,
                                                    best_.worst_distance() - base, positions_, bounds_);
-            compare(blocks.slots(run.first), found, base);
+            const Slot* const slots = blocks.slots(run.first);
+            for (std::size_t i = 0; i < found; ++i) __builtin_prefetch(slots + positions_[i]);
+            const bool waits = best_.size() < asked_.limit;
+            for (std::size_t i = 0; i < found; ++i) {
+                const Slot slot = slots[positions_[i]];
+                if (!asked_.allowed.allows(slot)) continue;
+                if (waits) {
+                    waiting_[count_++] = Candidate(base + bounds_[i], slot);
+                } else {
+                    scorer_.prefetch(slot);
+                    block_.add(slot);
+                }
+            }
+            if (count_ >= enough) settle();
             return true;
         });
     }
 
     [[nodiscard]] std::size_t found() noexcept {
-        block_.flush();
+        settle();
         return best_.size();
     }
 
-    void finish(const IvfBlocks&) noexcept { block_.flush(); }
+    void finish(const IvfBlocks&) noexcept { settle(); }
 
 private:
-    /// Compares what a run left, the least bounds first when it is much.
-    void compare(const Slot* slots, std::size_t found, float base) noexcept {
-        constexpr std::size_t much = 64;
-        if (found <= much) {
-            for (std::size_t i = 0; i < found; ++i) add(slots[positions_[i]]);
-            return;
-        }
-        for (std::size_t i = 0; i < found; ++i) ordered_[i] = Candidate(bounds_[i], positions_[i]);
-        const std::size_t first = std::min(found - 1, std::max(asked_.limit, much / 2));
-        std::nth_element(ordered_, ordered_ + first, ordered_ + found);
-        for (std::size_t i = 0; i < found; ++i) {
-            if (i == first) block_.flush();
-            if (!(ordered_[i].distance() + base > best_.worst_distance())) add(slots[ordered_[i].slot()]);
-        }
-    }
+    static constexpr std::size_t enough = 256;
 
-    void add(Slot slot) noexcept {
-        if (asked_.allowed.allows(slot)) block_.add(slot);
+    /// Compares those that wait, the least bounds first, for they make others needless.
+    void settle() noexcept {
+        const std::size_t first = asked_.limit + asked_.limit / 2;
+        if (count_ > first) std::nth_element(waiting_, waiting_ + first, waiting_ + count_);
+        for (std::size_t i = 0; i < count_; ++i) {
+            if (i == first) block_.flush();
+            if (!(waiting_[i].distance() > best_.worst_distance())) block_.add(waiting_[i].slot());
+        }
+        block_.flush();
+        count_ = 0;
     }
 
     const IvfQuery<R>& lists_;
@@ -163,7 +170,8 @@ private:
     Tables tables_;
     std::uint32_t* positions_;  // of what a run left
     float* bounds_;             // of those
-    Candidate* ordered_;        // both, the nearest first
+    Candidate* waiting_;        // slots with their bounds, not compared yet
+    std::size_t count_ = 0;     // of those, below `enough` between runs
 };
 
 }  // namespace kith::inline v0::detail
