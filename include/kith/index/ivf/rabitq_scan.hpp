@@ -4,7 +4,8 @@
 // nearest so far are compared by their own vectors at once, so the worst falls while lists are read, nearest first, and
 // most vectors of later lists are ruled out inside the registers. Nobody has to say how many to compare.
 //
-// Before there is a worst, all would be compared: so of a run that leaves many, the least bounds come first.
+// Before there is a worst, all would be compared: so the first few hundred wait, and the least bounds among them come
+// first.
 //
 // Thread safety: a scan belongs to one search.
 // Source: Gao & Long, "RaBitQ", arXiv:2405.12497, section 4.

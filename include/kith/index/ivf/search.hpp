@@ -111,8 +111,13 @@ public:
     [[nodiscard]] std::uint32_t list(std::size_t at) const noexcept { return lists_[at].slot(); }
     [[nodiscard]] float distance(std::size_t at) const noexcept { return lists_[at].distance(); }
 
-    /// ‖q − c‖² of the list that is `at` in order, but for rounding, and at most how far that may be off.
-    [[nodiscard]] std::pair<float, float> square(std::size_t at) const noexcept {
+    /// ‖q − c‖² as far as floats know it.
+    struct Square {
+        float value;
+        float rounding;  // how far off that may be at most
+    };
+
+    [[nodiscard]] Square square(std::size_t at) const noexcept {
         const float centroid = 2 * centroids_.half_norm(list(at));
         const float rounding = (centroid + square_) * 0x1p-20F;
         if constexpr (product) return {centroid + 2 * distance(at) + square_, rounding};
