@@ -147,17 +147,18 @@ std::unique_ptr<Contender> make_sealed(const BuildParams& params) {
                                   kith::map_vector_index<kith::L2, Tag>);
 }
 
-/// Lists of 4-bit codes, as many as the other inverted files get.
+/// Lists that hold `Content`, as many as the other inverted files get.
+template <class Content>
 std::unique_ptr<Contender> make_ivf(const BuildParams& params) {
     switch (params.lists) {
         case 256:
-            return make<kith::Ivf<kith::IvfParams{.lists = 256}>>(params);
+            return make<kith::Ivf<kith::IvfParams{.lists = 256}, Content>>(params);
         case 512:
-            return make<kith::Ivf<kith::IvfParams{.lists = 512}>>(params);
+            return make<kith::Ivf<kith::IvfParams{.lists = 512}, Content>>(params);
         case 1024:
-            return make<kith::Ivf<kith::IvfParams{.lists = 1024}>>(params);
+            return make<kith::Ivf<kith::IvfParams{.lists = 1024}, Content>>(params);
         default:
-            return make<kith::Ivf<>>(params);
+            return make<kith::Ivf<kith::IvfParams{}, Content>>(params);
     }
 }
 
@@ -178,7 +179,11 @@ std::vector<Variant> kith_variants() {
         {"kith-ivf",
          Kind::trained,
          {.nprobe = {1, 2, 4, 8, 12, 16, 24, 32, 64, 128, 256}, .rescore = {10, 20, 40, 80}},
-         make_ivf},
+         make_ivf<kith::IvfPq>},
+        {"kith-ivf-rabitq",
+         Kind::trained,
+         {.nprobe = {1, 2, 4, 8, 12, 16, 24, 32, 64, 128, 256}},
+         make_ivf<kith::IvfRaBitQ>},
         {"kith-flat", Kind::scan, {}, make<kith::Flat>},
         {"kith-flat-sq8", Kind::scan, {.rescore = {1, 2, 4}}, make<kith::Coded<kith::Flat, kith::Sq8>>},
     };

@@ -24,6 +24,8 @@ namespace detail {
 
 /// What one instruction set does in its own words:
 ///   totals      writes the totals of a block's 32 vectors, and gives a bit for each that is at most the threshold
+///   within      writes the bounds of 32 vectors, of the three numbers of each, and gives a bit for each that is not
+///               above the limit
 ///   range       the least entry of a table of 16 floats, and how far the largest is above it
 ///   round_table 16 entries to bytes, written twice
 template <class A>
@@ -59,6 +61,24 @@ struct ByteTables<Avx2> {
                                                 _mm256_cmpeq_epi16(_mm256_min_epu16(second, limit), second));
         // Packing works in halves: put the quarters back in order.
         return static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_permute4x64_epi64(kept, 0xd8)));
+    }
+
+    [[gnu::always_inline]] static std::uint32_t within(const FastScanBounds& bounds, const std::uint16_t* totals,
+                                                       const float* numbers, float* out) noexcept {
+        const __m256 unit = _mm256_set1_ps(bounds.unit), low = _mm256_set1_ps(bounds.low);
+        const __m256 reach = _mm256_set1_ps(bounds.reach), limit = _mm256_set1_ps(bounds.limit);
+        std::uint32_t kept = 0;
+        for (std::size_t v = 0; v < FastScanLayout::vectors; v += 8) {
+            const __m128i steps = _mm_loadu_si128(reinterpret_cast<const __m128i*>(totals + v));
+            const __m256 product = _mm256_fmadd_ps(unit, _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(steps)), low);
+            const __m256 estimate =
+                _mm256_fnmadd_ps(_mm256_loadu_ps(numbers + 32 + v), product, _mm256_loadu_ps(numbers + v));
+            const __m256 bound = _mm256_fnmadd_ps(_mm256_loadu_ps(numbers + 64 + v), reach, estimate);
+            _mm256_storeu_ps(out + v, bound);
+            const int not_above = _mm256_movemask_ps(_mm256_cmp_ps(bound, limit, _CMP_NGT_UQ));
+            kept |= static_cast<std::uint32_t>(not_above) << v;
+        }
+        return kept;
     }
 
     [[gnu::always_inline]] static float range(const float* table, float* low) noexcept {
@@ -141,6 +161,23 @@ struct ByteTables<Avx512> {
         return _mm512_cmple_epu16_mask(total, _mm512_set1_epi16(static_cast<short>(threshold)));
     }
 
+    [[gnu::always_inline]] static std::uint32_t within(const FastScanBounds& bounds, const std::uint16_t* totals,
+                                                       const float* numbers, float* out) noexcept {
+        const __m512 unit = _mm512_set1_ps(bounds.unit), low = _mm512_set1_ps(bounds.low);
+        const __m512 reach = _mm512_set1_ps(bounds.reach), limit = _mm512_set1_ps(bounds.limit);
+        std::uint32_t kept = 0;
+        for (std::size_t v = 0; v < FastScanLayout::vectors; v += 16) {
+            const __m256i steps = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(totals + v));
+            const __m512 product = _mm512_fmadd_ps(unit, _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(steps)), low);
+            const __m512 estimate =
+                _mm512_fnmadd_ps(_mm512_loadu_ps(numbers + 32 + v), product, _mm512_loadu_ps(numbers + v));
+            const __m512 bound = _mm512_fnmadd_ps(_mm512_loadu_ps(numbers + 64 + v), reach, estimate);
+            _mm512_storeu_ps(out + v, bound);
+            kept |= std::uint32_t{_mm512_cmp_ps_mask(bound, limit, _CMP_NGT_UQ)} << v;
+        }
+        return kept;
+    }
+
     [[gnu::always_inline]] static float range(const float* table, float* low) noexcept {
         const __m512 entries = _mm512_loadu_ps(table);
         *low = _mm512_reduce_min_ps(entries);
@@ -197,6 +234,22 @@ struct ByteTables<Neon> {
             vst1q_u16(out + 8 * eighth, total);
             const uint8x8_t nearer = vmovn_u16(vcleq_u16(total, vdupq_n_u16(threshold)));
             kept |= static_cast<std::uint32_t>(vaddv_u8(vand_u8(nearer, bits))) << (8 * eighth);
+        }
+        return kept;
+    }
+
+    [[gnu::always_inline]] static std::uint32_t within(const FastScanBounds& bounds, const std::uint16_t* totals,
+                                                       const float* numbers, float* out) noexcept {
+        const float32x4_t unit = vdupq_n_f32(bounds.unit), low = vdupq_n_f32(bounds.low);
+        const float32x4_t reach = vdupq_n_f32(bounds.reach), limit = vdupq_n_f32(bounds.limit);
+        const uint32x4_t bits = vcombine_u32(vcreate_u32(0x0000000200000001ULL), vcreate_u32(0x0000000800000004ULL));
+        std::uint32_t kept = 0;
+        for (std::size_t v = 0; v < FastScanLayout::vectors; v += 4) {
+            const float32x4_t product = vfmaq_f32(low, unit, vcvtq_f32_u32(vmovl_u16(vld1_u16(totals + v))));
+            const float32x4_t estimate = vfmsq_f32(vld1q_f32(numbers + v), vld1q_f32(numbers + 32 + v), product);
+            const float32x4_t bound = vfmsq_f32(estimate, vld1q_f32(numbers + 64 + v), reach);
+            vst1q_f32(out + v, bound);
+            kept |= vaddvq_u32(vandq_u32(vmvnq_u32(vcgtq_f32(bound, limit)), bits)) << v;
         }
         return kept;
     }
@@ -272,8 +325,36 @@ __attribute__((no_sanitize("thread"))) std::size_t fast_scan(const FastScanQuery
 }
 
 template <class A>
+__attribute__((no_sanitize("thread"))) std::size_t fast_scan_bounds(const FastScanQuery& query,
+                                                                    const FastScanBounds& bounds,
+                                                                    const std::byte* blocks, std::size_t count,
+                                                                    std::uint32_t* positions, float* found) noexcept {
+    constexpr std::size_t vectors = FastScanLayout::vectors;
+    // What stands where a scan looks for offsets is shifted away.
+    const FastScanQuery sums{query.tables, query.pairs, 16};
+    const std::size_t code_bytes = FastScanLayout::code_bytes(query.pairs);
+    alignas(64) std::uint16_t totals[vectors];
+    alignas(64) float block_bounds[vectors];
+    std::size_t kept = 0;
+    for (std::size_t first = 0; first < count; first += vectors) {
+        static_cast<void>(ByteTables<A>::totals(sums, blocks, 0, totals));
+        const auto* const numbers = reinterpret_cast<const float*>(blocks + code_bytes);
+        std::uint32_t within = ByteTables<A>::within(bounds, totals, numbers, block_bounds);
+        if (count - first < vectors) within &= (std::uint32_t{1} << (count - first)) - 1;
+        for (; within != 0; within &= within - 1) {
+            const auto at = static_cast<std::size_t>(__builtin_ctz(within));
+            positions[kept] = static_cast<std::uint32_t>(first + at);
+            found[kept] = block_bounds[at];
+            ++kept;
+        }
+        blocks += FastScanLayout::bounded_block_bytes(query.pairs);
+    }
+    return kept;
+}
+
+template <class A>
 FastScanKernels make_fast_scan_kernels() noexcept {
-    return {fast_scan_round<A>, fast_scan_ranges<A>, fast_scan<A>};
+    return {fast_scan_round<A>, fast_scan_ranges<A>, fast_scan<A>, fast_scan_bounds<A>};
 }
 
 }  // namespace detail

@@ -8,6 +8,7 @@
 #include "support/catch.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <vector>
@@ -99,6 +100,51 @@ TEST_CASE("a scan names exactly those within the threshold, with their totals, o
                         CHECK(found.totals == totals);
                     }
                 }
+            }
+        }
+    }
+}
+
+TEST_CASE("a scan for bounds names those within the limit, with their bounds, on every instruction set") {
+    kith::SplitMix64 random(3);
+    for (const std::size_t subvectors : {4U, 8U, 28U, 196U}) {
+        const std::size_t pairs = FastScanLayout::pairs(subvectors);
+        const std::size_t block_bytes = FastScanLayout::bounded_block_bytes(pairs);
+        for (const std::size_t count : {1U, 31U, 32U, 33U, 200U}) {
+            const Codes codes(subvectors, count, subvectors * 1000 + count, 127, 0);
+            std::vector<std::byte> blocks((count + 31) / 32 * block_bytes);
+            std::vector<float> numbers = kith_test::random_floats(random, (count + 31) / 32 * 96, 3);
+            if (count > 31) numbers[7] = NAN;
+            for (std::size_t block = 0; block * 32 < count; ++block) {
+                std::memcpy(&blocks[block * block_bytes], &codes.blocks[block * FastScanLayout::block_bytes(pairs)],
+                            FastScanLayout::code_bytes(pairs));
+                std::memcpy(&blocks[block * block_bytes + FastScanLayout::code_bytes(pairs)], &numbers[block * 96],
+                            96 * sizeof(float));
+            }
+            const kith::FastScanBounds bounds{.unit = 0.01F, .low = -3, .reach = 2.5F, .limit = 0};
+            kith::ScratchMemory memory;
+            auto* const tables = memory.take_array<std::uint8_t>(FastScanLayout::table_bytes(pairs));
+            const std::vector<float> lows(subvectors, 0.0F);
+            for (const Isa isa : kith_test::available_isas()) {
+                INFO(kith::name(isa) << ", " << subvectors << " sub-vectors, " << count << " vectors");
+                const kith::FastScanKernels kernels = kith::fast_scan_kernels(isa);
+                kernels.round(codes.entries.data(), subvectors, lows.data(), 1, tables);
+                std::vector<std::uint32_t> positions((count + 31) / 32 * 32);
+                std::vector<float> found(positions.size());
+                const std::size_t kept = kernels.scan_bounds({tables, pairs, 0}, bounds, blocks.data(), count,
+                                                             positions.data(), found.data());
+                std::size_t at = 0;
+                for (std::size_t v = 0; v < count; ++v) {
+                    const float* const of = &numbers[v / 32 * 96 + v % 32];
+                    const double product = -3 + 0.01 * codes.total(v, 0);
+                    const double bound = static_cast<double>(of[0]) - static_cast<double>(of[32]) * product -
+                                         static_cast<double>(of[64]) * 2.5;
+                    const bool named = at < kept && positions[at] == v;
+                    if (std::abs(bound) > 1e-4 || std::isnan(bound)) CHECK(named == !(bound > 0));
+                    if (named && !std::isnan(bound)) CHECK(found[at] == Approx(bound).margin(1e-4));
+                    at += named ? 1U : 0U;
+                }
+                CHECK(at == kept);
             }
         }
     }

@@ -1,6 +1,7 @@
 // tests/index/ivf_test.cpp — lists find what is near, keep what they were given, and refuse what they cannot be.
 #include "kith/index/ivf.hpp"
 
+#include "index/lists.hpp"
 #include "index/points.hpp"
 #include "laws/metric_laws.hpp"
 #include "support/allocations.hpp"
@@ -27,10 +28,12 @@ using kith::Neighbor;
 using kith::SearchParams;
 using kith::Slot;
 using kith::Training;
+using kith_test::asking;
 using kith_test::Clusters;
 using kith_test::Exclusions;
 using kith_test::Points;
 using kith_test::raised;
+using kith_test::recall;
 
 namespace {
 
@@ -38,25 +41,6 @@ template <class M>
 using Coded = IvfIndex<kith::RawRows<float, M>, kith::IvfPq>;
 template <class M>
 using Raw = IvfIndex<kith::RawRows<float, M>, kith::IvfRaw>;
-
-SearchParams asking(BitsetView allowed, std::uint32_t nprobe, std::size_t limit = 10, float rescore = 0) {
-    return {.limit = limit, .ef_search = 10, .allowed = allowed, .nprobe = nprobe, .rescore = rescore};
-}
-
-/// The share of true neighbours found for vectors that are not in the index.
-template <class Index, class M>
-double recall(const Index& index, const Points<M>& points, const std::vector<float>& queries, std::size_t dim,
-              const SearchParams& params) {
-    std::size_t hits = 0, wanted = 0;
-    for (std::size_t at = 0; at < queries.size(); at += dim) {
-        const auto truth = points.nearest(&queries[at], params.limit, params.allowed);
-        const auto found = kith_test::search(index, points.view(), &queries[at], params);
-        REQUIRE(std::is_sorted(found.begin(), found.end()));
-        hits += kith_test::hits(found, truth);
-        wanted += truth.size();
-    }
-    return static_cast<double>(hits) / static_cast<double>(wanted);
-}
 
 }  // namespace
 

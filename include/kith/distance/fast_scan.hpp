@@ -3,10 +3,12 @@
 // A code of 4 bits names one of 16 entries, and 16 bytes are what a byte shuffle looks up. So the codes of 32 vectors
 // stand side by side, the tables are rounded to 7 bits, and a block of 32 sums comes out without a load from a table.
 //
-//   block  = codes offsets
-//   codes  = pairs × 32 bytes, pairs even: byte v of pair p has code 2p of vector v in its low 4 bits, code 2p + 1
-//   above offset = u16 little-endian for each of the 32: what a vector adds by itself, before it is shifted tables =
-//   for each two pairs p and p + 1, 128 bytes: table 2p twice, table 2p + 2 twice, 2p + 1 twice, 2p + 3 twice
+//   block   = codes, then offsets or bounds
+//   codes   = pairs × 32 bytes, pairs even: byte v of pair p has code 2p of vector v in its low 4 bits, code 2p + 1
+//             above
+//   offsets = u16 little-endian for each of the 32: what a vector adds by itself, before it is shifted
+//   bounds  = bias:f32 × 32, scale:f32 × 32, error:f32 × 32, of which a lower bound of a distance is made
+//   tables  = for each two pairs p and p + 1, 128 bytes: table 2p twice, table 2p + 2 twice, 2p + 1 twice, 2p + 3 twice
 //
 // A byte of a block belongs to one vector, so a vector may be written while the block's others are searched.
 //
@@ -35,6 +37,9 @@ struct FastScanLayout {
     [[nodiscard, gnu::always_inline]] static constexpr std::size_t block_bytes(std::size_t pairs) noexcept {
         return code_bytes(pairs) + vectors * sizeof(std::uint16_t);
     }
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t bounded_block_bytes(std::size_t pairs) noexcept {
+        return code_bytes(pairs) + 3 * vectors * sizeof(float);
+    }
     [[nodiscard, gnu::always_inline]] static constexpr std::size_t table_bytes(std::size_t pairs) noexcept {
         return pairs * 64;
     }
@@ -45,6 +50,14 @@ struct FastScanQuery {
     const std::uint8_t* tables = nullptr;  // aligned to 64 bytes
     std::size_t pairs = 0;                 // even
     unsigned shift = 0;                    // of the offsets, to the right; below 16
+};
+
+/// What makes a total t of a vector the lower bound bias − scale · (low + unit · t) − error · reach.
+struct FastScanBounds {
+    float unit = 1;
+    float low = 0;
+    float reach = 0;
+    float limit = 0;  // bounds above it are not named; what is no number is
 };
 
 struct FastScanKernels {
@@ -63,9 +76,16 @@ struct FastScanKernels {
     using Scan = std::size_t (*)(const FastScanQuery& query, const std::byte* blocks, std::size_t count,
                                  std::uint16_t threshold, std::uint32_t* positions, std::uint16_t* totals) noexcept;
 
+    /// The same over blocks with bounds: names those whose bound is not above the limit. No offset is added.
+    /// Laws: as the scan, but for the last bit of a bound.
+    using ScanBounds = std::size_t (*)(const FastScanQuery& query, const FastScanBounds& bounds,
+                                       const std::byte* blocks, std::size_t count, std::uint32_t* positions,
+                                       float* found) noexcept;
+
     Round round = nullptr;
     Ranges ranges = nullptr;
     Scan scan = nullptr;
+    ScanBounds scan_bounds = nullptr;
 };
 
 }  // namespace kith::inline v0

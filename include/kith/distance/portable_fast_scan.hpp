@@ -52,6 +52,19 @@ void portable_round(const float* tables, std::size_t count, const float* lows, f
     for (std::size_t m = count; m % 4 != 0; ++m) std::memset(out + portable_table_at<Flags>(m), 0, 32);
 }
 
+/// Adds the entries of a block's vectors to `sums`.
+template <class Flags>
+void portable_add_entries(const FastScanQuery& query, const std::byte* block, unsigned* sums) noexcept {
+    for (std::size_t pair = 0; pair < query.pairs; ++pair) {
+        const std::uint8_t* low = query.tables + portable_table_at<Flags>(2 * pair);
+        const std::uint8_t* high = query.tables + portable_table_at<Flags>(2 * pair + 1);
+        const auto* codes = reinterpret_cast<const std::uint8_t*>(block + pair * FastScanLayout::vectors);
+        for (std::size_t v = 0; v < FastScanLayout::vectors; ++v) {
+            sums[v] += static_cast<unsigned>(low[codes[v] & 15]) + high[codes[v] >> 4];
+        }
+    }
+}
+
 template <class Flags>
 std::size_t portable_scan(const FastScanQuery& query, const std::byte* blocks, std::size_t count,
                           std::uint16_t threshold, std::uint32_t* positions, std::uint16_t* totals) noexcept {
@@ -59,14 +72,7 @@ std::size_t portable_scan(const FastScanQuery& query, const std::byte* blocks, s
     std::size_t kept = 0;
     for (std::size_t first = 0; first < count; first += vectors) {
         unsigned sums[vectors] = {};
-        for (std::size_t pair = 0; pair < query.pairs; ++pair) {
-            const std::uint8_t* low = query.tables + portable_table_at<Flags>(2 * pair);
-            const std::uint8_t* high = query.tables + portable_table_at<Flags>(2 * pair + 1);
-            const auto* codes = reinterpret_cast<const std::uint8_t*>(blocks + pair * vectors);
-            for (std::size_t v = 0; v < vectors; ++v) {
-                sums[v] += static_cast<unsigned>(low[codes[v] & 15]) + high[codes[v] >> 4];
-            }
-        }
+        portable_add_entries<Flags>(query, blocks, sums);
         const auto* offsets = reinterpret_cast<const std::uint8_t*>(blocks + FastScanLayout::code_bytes(query.pairs));
         for (std::size_t v = 0; v < vectors && first + v < count; ++v) {
             const unsigned offset = offsets[2 * v] | static_cast<unsigned>(offsets[2 * v + 1]) << 8;
@@ -81,8 +87,30 @@ std::size_t portable_scan(const FastScanQuery& query, const std::byte* blocks, s
 }
 
 template <class Flags>
+std::size_t portable_scan_bounds(const FastScanQuery& query, const FastScanBounds& bounds, const std::byte* blocks,
+                                 std::size_t count, std::uint32_t* positions, float* found) noexcept {
+    constexpr std::size_t vectors = FastScanLayout::vectors;
+    std::size_t kept = 0;
+    for (std::size_t first = 0; first < count; first += vectors) {
+        unsigned sums[vectors] = {};
+        portable_add_entries<Flags>(query, blocks, sums);
+        float numbers[3][vectors];
+        std::memcpy(numbers, blocks + FastScanLayout::code_bytes(query.pairs), sizeof(numbers));
+        for (std::size_t v = 0; v < vectors && first + v < count; ++v) {
+            const float product = bounds.low + bounds.unit * static_cast<float>(sums[v]);
+            const float bound = numbers[0][v] - numbers[1][v] * product - numbers[2][v] * bounds.reach;
+            positions[kept] = static_cast<std::uint32_t>(first + v);
+            found[kept] = bound;
+            kept += bound > bounds.limit ? 0U : 1U;
+        }
+        blocks += FastScanLayout::bounded_block_bytes(query.pairs);
+    }
+    return kept;
+}
+
+template <class Flags>
 constexpr FastScanKernels portable_fast_scan_kernels() noexcept {
-    return {portable_round<Flags>, portable_ranges<Flags>, portable_scan<Flags>};
+    return {portable_round<Flags>, portable_ranges<Flags>, portable_scan<Flags>, portable_scan_bounds<Flags>};
 }
 
 }  // namespace detail

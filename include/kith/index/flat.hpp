@@ -40,7 +40,7 @@ public:
     /// Scores what was added. Slots in a row are read in a row.
     void flush() noexcept {
         if (count_ == 0) return;
-        if (slots_[count_ - 1] - slots_[0] == count_ - 1) {
+        if (in_a_row()) {
             constexpr std::size_t at_once = 16;
             for (std::size_t at = 0; at < count_; at += at_once) {
                 const std::size_t now = std::min(at_once, count_ - at);
@@ -57,9 +57,18 @@ public:
     }
 
 private:
+    [[nodiscard]] bool in_a_row() const noexcept {
+        // Whoever adds in another order than that of slots is told apart by the ends, but for a few.
+        if (slots_[count_ - 1] - slots_[0] != count_ - 1) return false;
+        for (std::size_t i = 1; i < count_; ++i) {
+            if (slots_[i] != slots_[0] + i) return false;
+        }
+        return true;
+    }
+
     const S& scorer_;
     TopK& best_;
-    std::array<Slot, 64> slots_;  // the first count_, rising
+    std::array<Slot, 64> slots_;  // the first count_
     std::array<float, 64> distances_;
     std::size_t count_ = 0;
 };

@@ -22,9 +22,9 @@ namespace kith::inline v0::detail {
 
 /// The list of each row from `first` to `count`; adds their squared distances from its centroid to `error`.
 /// Throws: std::bad_alloc.
-template <class R>
-std::vector<std::uint32_t> lists_of(const IvfModel& model, const R& rows, Slot first, Slot count, unsigned threads,
-                                    double& error) {
+template <class Codes, class R>
+std::vector<std::uint32_t> lists_of(const IvfModel<Codes>& model, const R& rows, Slot first, Slot count,
+                                    unsigned threads, double& error) {
     constexpr std::size_t piece_rows = 480;
     const std::size_t dim = model.dim(), added = count - first;
     std::vector<std::uint32_t> nearest(added);
@@ -43,8 +43,8 @@ std::vector<std::uint32_t> lists_of(const IvfModel& model, const R& rows, Slot f
 }
 
 /// Adds the rows from `first` to `count` to their lists. Throws: std::bad_alloc before anything is changed.
-template <class R>
-void fill_lists(const IvfModel& model, IvfBlocks& blocks, const R& rows, Slot first,
+template <class Codes, class R>
+void fill_lists(const IvfModel<Codes>& model, IvfBlocks& blocks, const R& rows, Slot first,
                 const std::vector<std::uint32_t>& list_of, unsigned threads) {
     std::vector<std::size_t> ends(model.lists() + 1);
     for (const std::uint32_t list : list_of) ++ends[list + 1];
@@ -52,7 +52,8 @@ void fill_lists(const IvfModel& model, IvfBlocks& blocks, const R& rows, Slot fi
     std::vector<Slot> order(list_of.size());
     std::vector<std::size_t> next(ends.begin(), ends.end() - 1);
     for (std::size_t i = 0; i < list_of.size(); ++i) order[next[list_of[i]]++] = first + static_cast<Slot>(i);
-    std::vector<IvfEncoder> encoders(std::max(1U, threads), IvfEncoder(model, is_product_rows<R>));
+    std::vector<typename Codes::Encoder> encoders(std::max(1U, threads),
+                                                  typename Codes::Encoder(model.codes, model.centroids, form_of<R>));
     std::vector<IvfBlocks::End> to(model.lists());
 
     for (std::size_t list = 0; list < model.lists(); ++list) {
@@ -60,16 +61,15 @@ void fill_lists(const IvfModel& model, IvfBlocks& blocks, const R& rows, Slot fi
     }
     share_work(threads, model.lists(), [&](std::size_t list, unsigned thread) {
         if (ends[list + 1] == ends[list]) return;
-        IvfEncoder& encoder = encoders[thread];
         IvfBlocks::End end = to[list];
         for (std::size_t i = ends[list]; i < ends[list + 1]; ++i) {
             if (i > ends[list]) blocks.advance(end);
             const std::size_t within = end.at % IvfBlocks::vectors;
             blocks.writable_slots(end.block)[within] = order[i];
-            if (!model.coded()) continue;
-            prepare_row(rows, order[i], encoder.vector());
-            const float offset = encoder.encode(list);
-            encoder.write(blocks.writable_record(end.block), within, offset);
+            if constexpr (Codes::coded) {
+                prepare_row(rows, order[i], encoders[thread].vector());
+                encoders[thread].put(list, blocks.writable_record(end.block), within);
+            }
         }
         blocks.publish(list, end.at + 1);
     });

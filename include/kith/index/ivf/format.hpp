@@ -4,11 +4,12 @@
 //                                                                  zeros between
 //   header   = magic:8 version:u32 dim:u32 lists:u32 count:u32 subvectors:u32 blocks:u32 nprobe:u32 wished_lists:u32
 //              wished_subvectors:u32 offset_low:f32 offset_step:f32 metric:16 seed:u64 trained_error:f64
-//              added_error:f64 added:u64 graph_bytes:u64 graph_from:u32   zeros up to 128; lists is 0 when it is
-//              not trained
+//              added_error:f64 added:u64 graph_bytes:u64 graph_from:u32 content:8 rotation_seed:u64;
+//              lists is 0 when it is not trained, content is "rabitq1" or zeros
 //   centroids = lists rows of dim f32        mean = dim f32, none without codes
-//   words    = pieces of 16 words of f32, none without codes      counts = lists u32, the vectors of each
-//   records, slots = the blocks of each list in order, see blocks.hpp; what no vector fills is zero
+//   words    = pieces of 16 words of f32, for product codes alone      counts = lists u32, the vectors of each
+//   records, slots = the blocks of each list in order, see blocks.hpp; what no vector fills is zero. Codes have
+//              offsets beside them in records of product codes, bounds in those of RaBitQ (distance/fast_scan.hpp)
 //   graph    = the image of a graph over the centroids (hnsw/format.hpp), or nothing
 //
 // All of it little-endian. Blocks are mapped as they are, so a big-endian machine refuses it; the rest is copied, for
@@ -44,42 +45,46 @@ inline constexpr std::uint32_t ivf_version = 1;            // on disk
 inline constexpr std::size_t ivf_header_bytes = 128;       // on disk
 inline constexpr std::size_t ivf_alignment = 64;           // on disk
 inline constexpr std::size_t ivf_metric_bytes = 16;        // on disk
+inline constexpr std::size_t ivf_content_bytes = 8;        // on disk
 
 /// The numbers of a header, in the order they are written.
 struct IvfHeader {
     std::uint32_t dim = 0, lists = 0, count = 0, subvectors = 0, blocks = 0;
     IvfParams params;
-    IvfOffsets offsets;
+    float offset_low = 0, offset_step = 0;  // of product codes
     double trained_error = 0, added_error = 0;
     std::uint64_t added = 0;
     std::uint64_t graph_bytes = 0;
+    std::uint64_t rotation_seed = 0;  // of RaBitQ
 };
 
 /// Where the parts of an image begin, from its start.
 struct IvfLayout {
     std::uint64_t centroids, mean, words, counts, records, slots, graph, end;
 
-    static IvfLayout of(const IvfHeader& header) noexcept {
+    static IvfLayout of(const IvfHeader& header, const IvfParts& parts) noexcept {
         const auto next = [](std::uint64_t at) { return (at + ivf_alignment - 1) / ivf_alignment * ivf_alignment; };
-        const bool coded = header.subvectors > 0;
-        const std::uint64_t padded =
-            coded ? (header.dim + header.subvectors - std::uint64_t{1}) / header.subvectors * header.subvectors : 0;
-        const std::size_t pairs = FastScanLayout::pairs(header.subvectors);
-        const std::uint64_t record = coded ? next(FastScanLayout::block_bytes(pairs)) : 0;
         IvfLayout layout{};
         layout.centroids = ivf_header_bytes;
         layout.mean = next(layout.centroids + std::uint64_t{4} * header.lists * header.dim);
-        layout.words = next(layout.mean + (coded ? std::uint64_t{4} * header.dim : 0));
-        layout.counts = next(layout.words + padded * FastScanLayout::words * 4);
+        layout.words = next(layout.mean + 4 * parts.mean);
+        layout.counts = next(layout.words + 4 * parts.words);
         layout.records = next(layout.counts + std::uint64_t{4} * header.lists);
-        layout.slots = next(layout.records + record * header.blocks);
+        layout.slots = next(layout.records + parts.record_bytes * header.blocks);
         layout.graph = layout.slots + std::uint64_t{4} * IvfBlocks::vectors * header.blocks;
         layout.end = layout.graph + header.graph_bytes;
         return layout;
     }
 };
 
-inline std::string ivf_header(const IvfHeader& header, std::string_view metric) {
+/// A name in a field of `bytes` bytes, zeros behind it.
+inline std::string ivf_name(std::string_view name, std::size_t bytes) {
+    std::string field(name.substr(0, bytes));
+    field.resize(bytes);
+    return field;
+}
+
+inline std::string ivf_header(const IvfHeader& header, std::string_view metric, std::string_view content) {
     std::string bytes;
     ByteWriter writer(bytes);
     writer.bytes(ivf_magic);
@@ -88,17 +93,17 @@ inline std::string ivf_header(const IvfHeader& header, std::string_view metric) 
                                        header.params.nprobe, header.params.lists, header.params.subvectors}) {
         writer.u32(number);
     }
-    writer.f32(header.offsets.low);
-    writer.f32(header.offsets.step);
-    std::string name(metric.substr(0, ivf_metric_bytes));
-    name.resize(ivf_metric_bytes);
-    writer.bytes(name);
+    writer.f32(header.offset_low);
+    writer.f32(header.offset_step);
+    writer.bytes(ivf_name(metric, ivf_metric_bytes));
     writer.u64(header.params.seed);
     writer.f64(header.trained_error);
     writer.f64(header.added_error);
     writer.u64(header.added);
     writer.u64(header.graph_bytes);
     writer.u32(header.params.graph_from);
+    writer.bytes(ivf_name(content, ivf_content_bytes));
+    writer.u64(header.rotation_seed);
     bytes.resize(ivf_header_bytes);
     return bytes;
 }
@@ -140,24 +145,23 @@ void each_block(const IvfBlocks& blocks, const Act& act) {
 
 /// Writes lists and model. `header` holds what is not theirs.
 /// Throws: Errc::unsupported_version on a big-endian machine; what the sink throws.
-template <class Sink>
-void save_ivf(const IvfModel& model, const IvfBlocks& blocks, const std::string& graph, IvfHeader header,
+template <class Codes, class Sink>
+void save_ivf(const IvfModel<Codes>& model, const IvfBlocks& blocks, const std::string& graph, IvfHeader header,
               std::string_view metric, const Sink& sink) {
     if constexpr (std::endian::native != std::endian::little) {
         raise(Errc::unsupported_version, "ivf image: this format is for little-endian machines");
     }
     header.dim = static_cast<std::uint32_t>(model.dim());
     header.lists = static_cast<std::uint32_t>(model.lists());
-    header.subvectors = static_cast<std::uint32_t>(model.codebooks.subvectors());
-    header.offsets = model.offsets;
+    model.codes.describe(header);
     header.trained_error = model.trained_error;
     header.graph_bytes = graph.size();
     each_block(blocks, [&](std::uint32_t, std::size_t) { ++header.blocks; });
 
     IvfImage<Sink> image(sink);
-    const std::string bytes = ivf_header(header, metric);
+    const std::string bytes = ivf_header(header, metric, Codes::content);
     image.bytes(bytes.data(), bytes.size());
-    for (const std::vector<float>* part : {&model.centroids.values(), &model.mean, &model.codebooks.values()}) {
+    for (const std::vector<float>* part : {&model.centroids.values(), &model.codes.mean(), &model.codes.words()}) {
         image.floats(*part);
         image.align();
     }
@@ -174,9 +178,10 @@ void save_ivf(const IvfModel& model, const IvfBlocks& blocks, const std::string&
     image.bytes(graph.data(), graph.size());
 }
 
+template <class Codes>
 struct MappedIvf {
     IvfHeader header;
-    std::optional<std::pair<IvfModel, IvfBlocks>> trained;
+    std::optional<std::pair<IvfModel<Codes>, IvfBlocks>> trained;
     std::span<const std::byte> graph;  // empty where there is none
 };
 
@@ -194,9 +199,10 @@ inline std::vector<float> mapped_floats(std::span<const std::byte> image, std::u
 
 /// Reads and checks the header of an image of `count` rows.
 /// Throws: Errc::corrupt, Errc::unsupported_version; the text says what is wrong and at which offset.
-inline IvfHeader mapped_ivf_header(std::span<const std::byte> image, Slot count, std::string_view metric, bool coded) {
+template <class Codes>
+IvfHeader mapped_ivf_header(std::span<const std::byte> image, Slot count, std::string_view metric) {
     ByteReader reader(std::string_view(reinterpret_cast<const char*>(image.data()), image.size()));
-    std::string_view magic, stored_metric;
+    std::string_view magic, stored_metric, content;
     std::uint32_t version = 0;
     IvfHeader header;
     if (!reader.bytes(ivf_magic.size(), magic) || magic != ivf_magic) {
@@ -210,15 +216,20 @@ inline IvfHeader mapped_ivf_header(std::span<const std::byte> image, Slot count,
                                         &header.params.nprobe, &header.params.lists, &header.params.subvectors}) {
         whole = whole && reader.u32(*number);
     }
-    whole = whole && reader.f32(header.offsets.low) && reader.f32(header.offsets.step) &&
+    whole = whole && reader.f32(header.offset_low) && reader.f32(header.offset_step) &&
             reader.bytes(ivf_metric_bytes, stored_metric) && reader.u64(header.params.seed) &&
             reader.f64(header.trained_error) && reader.f64(header.added_error) && reader.u64(header.added) &&
-            reader.u64(header.graph_bytes) && reader.u32(header.params.graph_from);
+            reader.u64(header.graph_bytes) && reader.u32(header.params.graph_from) &&
+            reader.bytes(ivf_content_bytes, content) && reader.u64(header.rotation_seed);
     if (!whole) {
         raise(Errc::corrupt, "ivf image: ends at offset " + std::to_string(image.size()) + ", within its header");
     }
-    const std::string expected = ivf_header({}, metric).substr(52, ivf_metric_bytes);
-    if (stored_metric != expected) raise(Errc::corrupt, "ivf image: another metric at offset 52");
+    if (stored_metric != ivf_name(metric, ivf_metric_bytes)) {
+        raise(Errc::corrupt, "ivf image: another metric at offset 52");
+    }
+    if (content != ivf_name(Codes::content, ivf_content_bytes)) {
+        raise(Errc::corrupt, "ivf image: lists of another content at offset 112");
+    }
     if (header.count != count) {
         raise(Errc::corrupt, "ivf image: the count at offset 20 is " + std::to_string(header.count) + ", not " +
                                  std::to_string(count));
@@ -227,13 +238,11 @@ inline IvfHeader mapped_ivf_header(std::span<const std::byte> image, Slot count,
     const bool possible =
         header.lists <= IvfParams::most_lists && header.params.lists <= IvfParams::most_lists &&
         header.subvectors <= IvfParams::most_subvectors && header.params.subvectors <= IvfParams::most_subvectors &&
-        (header.subvectors > 0) == (coded && trained) && (header.dim > 0) == trained &&
+        (trained ? header.dim > 0 && Codes::possible(header) : header.dim == 0 && header.subvectors == 0) &&
         header.blocks <= count / IvfBlocks::vectors + header.lists && header.graph_bytes <= image.size() &&
-        std::isfinite(header.offsets.low) && header.offsets.step >= 0 && std::isfinite(header.offsets.step) &&
         std::isfinite(header.trained_error) && std::isfinite(header.added_error);
     if (!possible) raise(Errc::corrupt, "ivf image: impossible numbers in the header from offset 12");
-    const IvfLayout layout = IvfLayout::of(header);
-    const std::uint64_t end = trained ? layout.end : ivf_header_bytes;
+    const std::uint64_t end = trained ? IvfLayout::of(header, Codes::parts(header)).end : ivf_header_bytes;
     if (image.size() != end) {
         raise(Errc::corrupt, "ivf image: holds " + std::to_string(image.size()) + " bytes, its header asks for " +
                                  std::to_string(end));
@@ -242,22 +251,18 @@ inline IvfHeader mapped_ivf_header(std::span<const std::byte> image, Slot count,
 }
 
 /// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
-inline MappedIvf map_ivf(std::span<const std::byte> image, Slot count, std::string_view metric, bool coded) {
-    MappedIvf mapped{mapped_ivf_header(image, count, metric, coded), {}, {}};
+template <class Codes>
+MappedIvf<Codes> map_ivf(std::span<const std::byte> image, Slot count, std::string_view metric) {
+    MappedIvf<Codes> mapped{mapped_ivf_header<Codes>(image, count, metric), {}, {}};
     const IvfHeader& header = mapped.header;
     if (header.lists == 0) return mapped;
-    const IvfLayout layout = IvfLayout::of(header);
-    IvfModel model;
+    const IvfParts parts = Codes::parts(header);
+    const IvfLayout layout = IvfLayout::of(header, parts);
+    IvfModel<Codes> model;
     model.centroids =
         Centroids(mapped_floats(image, layout.centroids, std::uint64_t{header.lists} * header.dim), header.dim);
-    if (coded) {
-        const std::uint64_t sub_dim = (header.dim + header.subvectors - std::uint64_t{1}) / header.subvectors;
-        model.mean = mapped_floats(image, layout.mean, header.dim);
-        model.codebooks =
-            Codebooks(mapped_floats(image, layout.words, sub_dim * header.subvectors * FastScanLayout::words),
-                      header.subvectors, FastScanLayout::words);
-    }
-    model.offsets = header.offsets;
+    model.codes = Codes::load(header, mapped_floats(image, layout.mean, parts.mean),
+                              mapped_floats(image, layout.words, parts.words));
     model.trained_error = header.trained_error;
 
     std::vector<std::uint32_t> counts(header.lists);
@@ -272,8 +277,7 @@ inline MappedIvf map_ivf(std::span<const std::byte> image, Slot count, std::stri
               "ivf image: the counts of the lists from offset " + std::to_string(layout.counts) + " do not add up");
     }
     mapped.graph = image.subspan(layout.graph, header.graph_bytes);
-    const std::size_t record_bytes = model.record_bytes();
-    mapped.trained.emplace(std::move(model), IvfBlocks(counts, record_bytes, image.data() + layout.records,
+    mapped.trained.emplace(std::move(model), IvfBlocks(counts, parts.record_bytes, image.data() + layout.records,
                                                        reinterpret_cast<const Slot*>(image.data() + layout.slots)));
     return mapped;
 }

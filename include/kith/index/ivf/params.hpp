@@ -11,7 +11,7 @@ namespace kith::inline v0 {
 struct IvfParams {
     std::uint32_t lists = 0;          ///< parts the space is cut into; 0: about 2 √count when it is trained
     std::uint32_t nprobe = 0;         ///< lists a search reads unless it says otherwise; 0: a sixteenth, at least 8
-    std::uint32_t subvectors = 0;     ///< pieces of a code of 4 bits each; 0: chosen by the dimension
+    std::uint32_t subvectors = 0;     ///< pieces of a product code; 0: chosen by the dimension
     std::uint32_t graph_from = 8192;  ///< with so many lists and more, a graph finds the nearest ones
     std::uint64_t seed = 0x6b697468;  ///< same seed, same rows: same lists
 
