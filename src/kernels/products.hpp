@@ -34,8 +34,8 @@ template <class A, std::size_t count>
 #pragma GCC unroll 16
         for (std::size_t row = 0; row < count; ++row) {
             const Floats<A> element(rows[row * stride + d]);
-            low[row] = xsimd::fma(element, first, low[row]);
-            high[row] = xsimd::fma(element, second, high[row]);
+            low[row] = multiply_add<A>(element, first, low[row]);
+            high[row] = multiply_add<A>(element, second, high[row]);
         }
     }
 #pragma GCC unroll 16
@@ -57,7 +57,8 @@ template <class A>
         const Floats<A> element(row[d]);
 #pragma GCC unroll 8
         for (std::size_t i = 0; i < 8; ++i) {
-            sums[i] = xsimd::fma(element, load<A>(panels + (i / 2 * dim + d) * 2 * width + i % 2 * width), sums[i]);
+            sums[i] =
+                multiply_add<A>(element, load<A>(panels + (i / 2 * dim + d) * 2 * width + i % 2 * width), sums[i]);
         }
     }
 #pragma GCC unroll 8
@@ -135,7 +136,7 @@ void words(const float* vector, const float* codebooks, std::size_t subvectors, 
         for (std::size_t first = 0; first < words; first += width) {
             Floats<A> sum(0.0F);
             for (std::size_t d = 0; d < sub_dim; ++d) {
-                sum = xsimd::fma(Floats<A>(vector[d]), load<A>(codebooks + d * words + first), sum);
+                sum = multiply_add<A>(Floats<A>(vector[d]), load<A>(codebooks + d * words + first), sum);
             }
             sum.store_unaligned(out + first);
         }
@@ -157,7 +158,7 @@ void nearest_words(const float* vector, const float* codebooks, const float* hal
         for (std::size_t first = 0; first < words; first += width) {
             Floats<A> sum(0.0F);
             for (std::size_t d = 0; d < sub_dim; ++d) {
-                sum = xsimd::fma(Floats<A>(vector[d]), load<A>(codebooks + d * words + first), sum);
+                sum = multiply_add<A>(Floats<A>(vector[d]), load<A>(codebooks + d * words + first), sum);
             }
             const Floats<A> score = load<A>(half_norms + first) - sum;
             const auto nearer = score < best;
