@@ -2,8 +2,10 @@
 #include "kith/index/coded_index.hpp"
 
 #include "index/points.hpp"
+#include "kith/quantize/float16.hpp"
 #include "kith/quantize/pq.hpp"
 #include "support/catch.hpp"
+#include "support/raised.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -164,6 +166,27 @@ TEST_CASE("Codes are learned anew as vectors come, the same however they come") 
     const auto index = built_by(256);
     CHECK((graph_of(*index) == graph_of(*built_by(100))));
     CHECK(recall<kith::L2, Products>(*index, dim, queries) >= 0.95);
+}
+
+TEST_CASE("An index of sub-vectors refuses the dimensions that they do not divide") {
+    using Tag = kith::Hnsw<kith::HnswParams{}, kith::Pq<kith::PqParams{.subvectors = 7}>>;
+    const auto refused = kith_test::raised([] { (void)kith::make_vector_index<kith::L2, Tag>(10, 100); });
+    CHECK(refused.code == kith::Errc::invalid_argument);
+    CHECK(refused.says("index 'hnsw/pq8' cannot be for vectors of 10 elements: its sub-vectors do not divide them"));
+    CHECK_NOTHROW(kith::make_vector_index<kith::L2, Tag>(14, 100));
+}
+
+TEST_CASE("Codes of another dimension than the rows are refused") {
+    using Tag = kith::Coded<kith::Flat, kith::Fp16>;
+    constexpr std::size_t dim = 31;
+    const auto index = index_of<kith::L2, Tag>(dim, Clusters(dim).make(1100));
+    const kith_test::AlignedBytes rows(kith_test::bytes_of([&](const auto& sink) { index->save_rows(sink); }));
+    std::string graph = kith_test::bytes_of([&](const auto& sink) { index->save_graph(sink); });
+    graph[kith::RecallCurve::image_bytes + 12] = 32;  // codes of 32 elements take as many bytes
+    const kith_test::AlignedBytes image(graph);
+    const auto refused =
+        kith_test::raised([&] { (void)kith::map_vector_index<kith::L2, Tag>(dim, 1100, rows.view(), image.view()); });
+    CHECK(refused.code == kith::Errc::corrupt);
 }
 
 TEST_CASE("A damaged image of codes is refused") {

@@ -297,6 +297,16 @@ TEST_CASE("Drift grows when rows come from elsewhere, and training anew ends it"
     CHECK(recall(index, points, others.make(20), dim, asking(BitsetView(7000), 20)) > 0.9);
 }
 
+TEST_CASE("A search of an earlier moment finds as many as there were then") {
+    constexpr std::size_t dim = 8;
+    const Points<L2> points(dim, Clusters(dim).make(8000));
+    Coded<L2> index({.lists = 64}, points.count());
+    index.insert(points.view(), points.count());
+    for (const Slot then : {Slot{10}, Slot{100}, Slot{3000}}) {
+        CHECK(kith_test::search(index, points.view(), points.vector(7000), asking(BitsetView(then), 4)).size() == 10);
+    }
+}
+
 TEST_CASE("Lists that became too few are made anew when the recall is measured") {
     constexpr std::size_t dim = 6;
     const Points<L2> points(dim, Clusters(dim).make(24000));

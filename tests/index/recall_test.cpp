@@ -29,10 +29,10 @@ constexpr std::size_t dim = 24;
 constexpr std::size_t query_count = 300;
 
 template <class M, class Tag>
-std::unique_ptr<VectorIndex> index_of(const Points<M>& points) {
+std::unique_ptr<VectorIndex> index_of(const Points<M>& points, Slot count = kith::no_slot) {
     auto index = kith::make_vector_index<M, Tag>(dim, points.count());
     for (Slot slot = 0; slot < points.count(); ++slot) index->append(points.vector(slot));
-    index->index_up_to(points.count(), 1);
+    index->index_up_to(std::min(count, points.count()), 1);
     return index;
 }
 
@@ -74,23 +74,24 @@ TEST_CASE("A curve answers between its rungs, and says so when it cannot") {
     CHECK_FALSE(curve.effort_for(0.999, 10).has_value());
     CHECK(*curve.effort_for(0.8, 32) > *curve.effort_for(0.8, 10));
     CHECK(*curve.effort_for(0.8, 32) < *curve.effort_for(0.8, 100));
-    CHECK(curve.recall_of(3, 10) == Approx(0.9));
     CHECK_FALSE(RecallCurve().effort_for(0.1, 10).has_value());
 }
 
 TEST_CASE("A curve comes back from its image, and a damaged image is refused") {
-    const RecallCurve curve({{1.0F, 0.5F, 0.25F}, {1.5F, 0.75F, 0.5F}});
+    const RecallCurve curve({{1.0F, 0.5F, 0.25F}, {1.5F, 0.75F, 0.5F}}, 4321);
     const std::string image = curve.image();
     REQUIRE(image.size() == RecallCurve::image_bytes);
     const RecallCurve back = RecallCurve::from_image(image);
     CHECK(std::equal(back.rungs().begin(), back.rungs().end(), curve.rungs().begin(), curve.rungs().end()));
+    CHECK(back.rows() == 4321);
     CHECK(RecallCurve::from_image(RecallCurve().image()).empty());
-    for (const std::size_t at : {std::size_t{0}, std::size_t{8}, std::size_t{15}, std::size_t{19}}) {
+    // The magic, the version, the count, the first effort, a share of each rung, and an effort below the one before.
+    for (const std::size_t at : {0U, 8U, 15U, 23U, 27U, 43U, 35U}) {
         std::string garbled = image;
         garbled[at] = static_cast<char>(garbled[at] ^ 0x80);
         CHECK_THROWS_AS(RecallCurve::from_image(garbled), kith::Error);
     }
-    for (const std::size_t size : {std::size_t{0}, std::size_t{7}, std::size_t{15}, std::size_t{30}}) {
+    for (const std::size_t size : {std::size_t{0}, std::size_t{7}, std::size_t{15}, std::size_t{19}, std::size_t{30}}) {
         CHECK_THROWS_AS(RecallCurve::from_image(image.substr(0, size)), kith::Error);
     }
 }
@@ -105,7 +106,7 @@ TEMPLATE_TEST_CASE("The recall asked for is reached by queries never seen", "", 
     index->calibrate();
     CHECK(index->calibrated() == points.count());
     for (const double recall : {0.8, 0.9, 0.95, 0.99}) {
-        for (const std::size_t limit : {std::size_t{10}, std::size_t{100}}) {
+        for (const std::size_t limit : {1U, 3U, 10U, 100U, 400U}) {
             CAPTURE(recall, limit);
             CHECK(reached(*index, points, queries, recall, limit) >= recall - 0.01);
         }
@@ -136,15 +137,43 @@ TEST_CASE("A scan of codes reads codes, and compares more vectors where they kee
     CHECK(fine->tuned(0.95, asked)->rescore < rough->tuned(0.95, asked)->rescore);
 }
 
+TEST_CASE("Lists are measured when there are some, and what was measured before they changed is forgotten") {
+    using Tag = kith::Ivf<>;
+    Clusters clusters(dim);
+    const Points<kith::L2> points(dim, clusters.make(24000));
+    const std::vector<float> queries = clusters.make(query_count);
+    const auto index = kith::make_vector_index<kith::L2, Tag>(dim, points.count());
+    for (Slot slot = 0; slot < points.count(); ++slot) index->append(points.vector(slot));
+    index->index_up_to(3000, 1);
+    CHECK_FALSE(index->calibration_due());
+    index->calibrate();
+    CHECK(index->calibrated() == 0);
+    index->index_up_to(5500, 1);
+    CHECK(index->calibration_due());
+    CHECK(reached(*index, points, queries, 0.95, 10) >= 0.94);
+    index->calibrate();
+    CHECK(index->calibrated() == 5500);
+    for (Slot count = 6000; count <= points.count(); count += 2000) index->index_up_to(count, 1);
+    CHECK(index->calibration_due());
+    kith::Training cancelled;
+    cancelled.progress = [](double done) { return done < 0.5; };
+    CHECK_THROWS_AS(index->calibrate(cancelled), kith::Error);
+    CHECK(reached(*index, points, queries, 0.95, 10) >= 0.94);
+    index->calibrate();
+    CHECK(index->calibrated() == points.count());
+    CHECK(reached(*index, points, queries, 0.95, 10) >= 0.94);
+}
+
 TEST_CASE("A mapped index knows what was measured") {
     Clusters clusters(dim);
     const Points<kith::L2> points(dim, clusters.make(3000));
-    const auto index = index_of<kith::L2, Halves>(points);
+    const auto index = index_of<kith::L2, Halves>(points, 2700);
     index->calibrate();
+    index->index_up_to(points.count(), 1);
     const kith_test::AlignedBytes rows(kith_test::bytes_of([&](const auto& sink) { index->save_rows(sink); }));
     const kith_test::AlignedBytes graph(kith_test::bytes_of([&](const auto& sink) { index->save_graph(sink); }));
     const auto mapped = kith::map_vector_index<kith::L2, Halves>(dim, points.count(), rows.view(), graph.view());
-    CHECK(mapped->calibrated() == points.count());
+    CHECK(mapped->calibrated() == 2700);
     const SearchParams asked{10, 1, BitsetView(points.count())};
     CHECK(mapped->tuned(0.97, asked)->stretch == index->tuned(0.97, asked)->stretch);
 }

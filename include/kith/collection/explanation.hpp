@@ -69,7 +69,7 @@ inline std::string way_text(const SegmentExplanation& segment) {
     }
     std::string text = effort_text(plan);
     if (plan.calibrated > 0) text += ", as measured over " + std::to_string(plan.calibrated) + " records";
-    if (plan.calibrated == 0 && (plan.params.stretch > 0 || plan.params.rescore > 0))
+    if (plan.calibrated == 0 && (plan.params.stretch > 0 || plan.params.rescore > 0 || plan.params.nprobe > 0))
         text += ", a cautious guess until it is measured";
     return text + "; " + std::to_string(plan.indexed) + " are in the index";
 }

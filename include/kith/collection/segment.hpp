@@ -90,13 +90,16 @@ public:
         }
     }
 
-    /// Trains anew and measures the recall of those indexes that have grown to twice what they were the last time.
-    /// Concurrent calls, and calls of link_up_to, take turns.
-    void calibrate(unsigned threads) {
+    /// Measures the recall of those indexes for which it is due; before they are sealed, of those a tenth of whose
+    /// vectors came since. Concurrent calls, and calls of link_up_to, take turns.
+    /// Throws: Errc::cancelled when training.progress says so.
+    void calibrate(const Training& training, bool to_seal) {
         constexpr Slot fewest = 1000;  // fewer are scanned
         const std::lock_guard lock(link_mutex_);
         for (const auto& index : indexes_) {
-            if (index->indexed() >= fewest && index->indexed() / 2 >= index->calibrated()) index->calibrate(threads);
+            if (index->indexed() < fewest) continue;
+            const bool old = index->indexed() - index->calibrated() > index->indexed() / 10;
+            if (index->calibration_due() || (to_seal && old)) index->calibrate(training);
         }
     }
 

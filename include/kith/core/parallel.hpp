@@ -35,7 +35,8 @@ void share_work(unsigned threads, std::size_t pieces, const Work& work) {
         if (!failure) failure = failed;
     };
     std::vector<std::thread> others;
-    if (threads > 1 && pieces > 1) {
+    threads = static_cast<unsigned>(std::min<std::size_t>(threads, pieces));
+    if (threads > 1) {
         static_cast<void>(attempt([&] {
             others.reserve(threads - 1);
             for (unsigned thread = 1; thread < threads; ++thread) others.emplace_back(run, thread);

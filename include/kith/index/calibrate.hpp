@@ -9,6 +9,7 @@
 #include "kith/core/slot.hpp"
 #include "kith/index/recall_curve.hpp"
 #include "kith/index/search_params.hpp"
+#include "kith/quantize/training.hpp"
 
 #include <algorithm>
 #include <array>
@@ -38,10 +39,11 @@ inline float share_found(std::span<const Neighbor> truth, std::span<const Neighb
 
 /// The shares of true neighbours found at each effort of `ladder`, which rises.
 /// exact(slot, limit, out) and walk(slot, absent, limit, effort, out) return how many neighbours of that slot's vector
-/// they found among `count` slots, the walk as if slot `absent` were not there. Throws: what they throw,
-/// std::bad_alloc. Cost: 200 exact searches, and 400 walks for each effort.
+/// they found among `count` slots, the walk as if slot `absent` were not there. Throws: what they and training.progress
+/// throw, Errc::cancelled, std::bad_alloc. Cost: 200 exact searches, and 400 walks for each effort.
 template <class Exact, class Walk>
-RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& exact, const Walk& walk) {
+RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& exact, const Walk& walk,
+                      const Training& training) {
     constexpr std::size_t deep = 100;
     constexpr std::size_t limits[] = {10, deep};
     std::vector<std::array<float, 2>> found_without(ladder.size());
@@ -49,13 +51,15 @@ RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& ex
     std::vector<Neighbor> truth(deep + 1), found(deep + 1);
     SplitMix64 random(count);
     for (std::size_t question = 0; question < calibration_questions; ++question) {
+        training.report(static_cast<double>(question) / calibration_questions);
         const auto slot = static_cast<Slot>(random.below(count));
         const std::size_t known = drop_self(std::span(truth).first(exact(slot, deep + 1, truth.data())), slot, deep);
         if (known == 0) continue;
         for (std::size_t which = 0; which < 2; ++which) {
             const auto true_ones = std::span(truth).first(std::min(limits[which], known));
             const auto share = [&](Slot absent, float effort) {
-                const std::size_t got = walk(slot, absent, limits[which] + 1, effort, found.data());
+                const std::size_t itself = absent == no_slot ? 1 : 0;
+                const std::size_t got = walk(slot, absent, limits[which] + itself, effort, found.data());
                 const std::size_t kept = drop_self(std::span(found).first(got), slot, limits[which]);
                 return share_found(true_ones, std::span(found).first(kept)) / float{calibration_questions};
             };
@@ -71,7 +75,7 @@ RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& ex
         };
         rungs.push_back({ladder[i], reachable(0), reachable(1)});
     }
-    return RecallCurve(std::move(rungs));
+    return RecallCurve(std::move(rungs), count);
 }
 
 }  // namespace kith::inline v0::detail

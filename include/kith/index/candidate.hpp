@@ -82,7 +82,8 @@ public:
     /// Requires: count is positive.
     [[nodiscard]] float horizon(std::size_t count, float stretch) const noexcept {
         if (stretch == 0 || size_ < count) return std::numeric_limits<float>::infinity();
-        return items_[count - 1].distance() * stretch;
+        const float last = items_[count - 1].distance();
+        return last + (stretch - 1) * (last < 0 ? -last : last);  // estimates of a distance may be below zero
     }
 
     [[nodiscard]] bool full() const noexcept { return size_ == capacity_; }

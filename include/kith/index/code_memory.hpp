@@ -50,6 +50,7 @@ public:
         const Header header = read_header(bytes, count);
         ByteReader reader(bytes.substr(header_bytes, header.codec_bytes));
         codec_.emplace(Codec::load(reader, header.dim));
+        if (reader.remaining() != 0) raise(Errc::corrupt, "code image: its codec ends before the codes begin");
         if (codec_->code_bytes() != header.code_bytes) raise(Errc::corrupt, "code image: its codes have another size");
         codes_ = image.data() + header.codes_at;
         used = header.end;

@@ -37,6 +37,7 @@ namespace kith::inline v0 {
 namespace detail {
 
 inline constexpr std::size_t rescored_at_once = 8;
+inline constexpr std::size_t rescored_first = 16;  // at least: a deviation is that of several
 inline constexpr float rescored_deviations = 3;
 
 /// Offers `found`, sorted by the distances of their codes, to `best` at the distances of their full vectors.
@@ -48,9 +49,10 @@ void rescore(const S& exact, std::span<const Neighbor> found, std::size_t limit,
     std::array<Slot, 64> slots;
     std::array<float, 64> distances;
     float sum = 0, squares = 0;  // of the errors: by how much a code's distance is too long
-    std::size_t count = std::min(limit, slots.size());
+    const std::size_t begin = std::max(limit, rescored_first);
+    std::size_t count = std::min(begin, slots.size());
     for (std::size_t first = 0; first < found.size();
-         first += count, count = first < limit ? count : rescored_at_once) {
+         first += count, count = first < begin ? count : rescored_at_once) {
         const float mean = first == 0 ? 0 : sum / static_cast<float>(first);
         const float variance = first == 0 ? 0 : std::max(squares / static_cast<float>(first) - mean * mean, 0.0F);
         if (found[first].distance - mean - rescored_deviations * std::sqrt(variance) > best.worst_distance()) return;
@@ -91,6 +93,12 @@ public:
 
     /// The first so many slots are in the index.
     [[nodiscard]] Slot size() const noexcept { return inner_.size(); }
+
+    /// How often codes were learned. To be asked by who inserts.
+    [[nodiscard]] std::size_t lessons() const noexcept { return kept_.size(); }
+
+    /// Elements of the vectors that the codes stand for; 0 where there are no codes.
+    [[nodiscard]] std::size_t dim() const noexcept { return size() == 0 ? 0 : codes().codec().dim(); }
 
     /// Codes and indexes the slots from size() up to `count`; nothing while they are too few to learn from.
     /// Throws: what training throws, std::bad_alloc; size() says how far it came.
@@ -192,7 +200,9 @@ private:
     /// no more to compare.
     [[nodiscard]] static std::size_t coarse_limit(const SearchParams& params, std::size_t limit) noexcept {
         const float factor = params.rescore > 0 ? params.rescore : Q::rescore;
-        const auto wanted = static_cast<std::size_t>(std::ceil(static_cast<float>(limit) * std::max(factor, 1.0F)));
+        constexpr std::size_t fewest = 10;  // the few nearest may all be among those that their codes misplace
+        const auto several = static_cast<float>(std::max(limit, fewest));
+        const auto wanted = static_cast<std::size_t>(std::ceil(several * std::max(factor, 1.0F)));
         return Tag::reads_all ? wanted : std::min(wanted, std::max<std::size_t>(limit, params.ef_search));
     }
 

@@ -91,9 +91,11 @@ public:
         if (params.absent < bound) scratch.visited.insert(params.absent);
 
         const auto scorer = rows.scorer(query, scratch.query);
-        const Candidate start = detail::descend_to(graph_, scorer, entry, 0, bound);
-        const detail::Horizon horizon{params.stretched == 0 ? limit : std::min(params.stretched, limit),
-                                      params.stretch};
+        const Candidate start = detail::descend_to(graph_, scorer, entry, 0, bound, params.absent);
+        // The nearest alone says little of how far to look: a walk would end at the first that has no nearer neighbour.
+        constexpr std::size_t fewest_stretched = 10;
+        const std::size_t stretched = params.stretched == 0 ? limit : std::min(params.stretched, limit);
+        const detail::Horizon horizon{std::min(std::max(stretched, fewest_stretched), wanted), params.stretch};
         scratch.pool.reset(wanted);
         if (params.allowed.all() && returned == bound) {
             detail::beam(graph_, scorer, 0, start, bound, horizon, scratch);

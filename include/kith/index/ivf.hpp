@@ -117,6 +117,9 @@ public:
     [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
     [[nodiscard]] const IvfParams& params() const noexcept { return params_; }
 
+    /// Whether there are lists to read. Unlike lists(), drift() and outgrown() it may be asked beside an insert.
+    [[nodiscard]] bool trained() const noexcept { return lists_.load(std::memory_order_acquire) != nullptr; }
+
     /// Lists there are; 0 while it is not trained.
     [[nodiscard]] std::size_t lists() const noexcept { return trained_ ? trained_->model.lists() : 0; }
 
@@ -171,7 +174,8 @@ public:
     /// Throws: std::bad_alloc while `scratch` still grows.
     std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
                        Neighbor* out) const {
-        const Slot returned = std::min(size(), params.allowed.count());
+        const Slot listed = size();
+        const Slot returned = std::min(listed, params.allowed.count());
         const BitsetView allowed = params.allowed.first(returned);
         const std::size_t limit = std::min<std::size_t>(params.limit, returned);
         if (limit == 0) return 0;
@@ -186,7 +190,7 @@ public:
         const std::size_t nprobe = std::min(params.nprobe != 0 ? params.nprobe : usual_nprobe(lists), lists);
         // A graph that has to name a large part of the lists is slower than comparing all.
         const Graph* const graph = nprobe * 4 <= lists ? trained->graph.get() : nullptr;
-        const detail::IvfQuestion<R> asked{rows, query, params, allowed, limit, scratch};
+        const detail::IvfQuestion<R> asked{rows, query, params, listed, allowed, limit, scratch};
         const std::size_t found = detail::search_lists(trained->model, trained->blocks, graph, nprobe, asked, out);
         if (graph == nullptr || found == limit) return found;
         return detail::search_lists<Codes, R>(trained->model, trained->blocks, nullptr, nprobe, asked, out);
@@ -268,6 +272,10 @@ struct Ivf {
     static_assert(P.lists <= IvfParams::most_lists, "kith: Ivf: lists must be at most 1048576");
     static_assert(P.subvectors <= IvfParams::most_subvectors, "kith: Ivf: subvectors must be at most 4096");
 
+    [[nodiscard]] static constexpr bool fits(std::size_t dim) noexcept {
+        return P.subvectors == 0 || dim % P.subvectors == 0;
+    }
+
     template <class R>
     using Index = IvfIndex<R, Content>;
 
@@ -278,7 +286,7 @@ struct Ivf {
 
     template <class M>
     static void try_as_hard(float effort, SearchParams& search) noexcept {
-        search.nprobe = static_cast<std::uint32_t>(effort + 0.5F);
+        search.nprobe = static_cast<std::uint32_t>(effort * beyond_measured(search.limit) + 0.5F);
     }
 
     template <class R>

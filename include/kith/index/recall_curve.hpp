@@ -11,7 +11,7 @@
 // curve is scaled to end where that of the whole graph does. On four real sets unseen queries find what it says or a
 // little more.
 //
-//   image = magic:8 version:u32 count:u32 rungs
+//   image = magic:8 version:u32 count:u32 rows:u32 rungs
 //   rung  = effort:f32 at_10:f32 at_100:f32          `count` of them; zeros up to 256 bytes
 //
 // Thread safety: a curve is only read once it is made.
@@ -19,6 +19,7 @@
 
 #include "kith/core/bytes.hpp"
 #include "kith/core/error.hpp"
+#include "kith/core/slot.hpp"
 
 #include <algorithm>
 #include <array>
@@ -44,14 +45,14 @@ struct RecallRung {
 
 class RecallCurve {
 public:
-    static constexpr std::size_t most_rungs = 20;    // on disk: the image has room for so many
+    static constexpr std::size_t most_rungs = 19;    // on disk: the image has room for so many
     static constexpr std::size_t image_bytes = 256;  // on disk
 
     RecallCurve() noexcept = default;
 
     /// Requires: efforts rise; there are at most most_rungs.
     /// A share that falls where the effort rises is noise, and is lifted to the one before it.
-    explicit RecallCurve(std::vector<RecallRung> rungs) : rungs_(std::move(rungs)) {
+    explicit RecallCurve(std::vector<RecallRung> rungs, Slot rows = 0) : rungs_(std::move(rungs)), rows_(rows) {
         for (std::size_t i = 1; i < rungs_.size(); ++i) {
             rungs_[i].at_10 = std::max(rungs_[i].at_10, rungs_[i - 1].at_10);
             rungs_[i].at_100 = std::max(rungs_[i].at_100, rungs_[i - 1].at_100);
@@ -60,6 +61,9 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return rungs_.empty(); }
     [[nodiscard]] std::span<const RecallRung> rungs() const noexcept { return rungs_; }
+
+    /// Slots the index had when this was measured.
+    [[nodiscard]] Slot rows() const noexcept { return rows_; }
 
     /// The least effort that finds the share `recall` of the nearest `limit`, between rungs on a straight line; nothing
     /// where no effort of the ladder does.
@@ -77,22 +81,13 @@ public:
         return std::nullopt;
     }
 
-    /// The share that `effort` finds; 0 for an empty curve.
-    [[nodiscard]] double recall_of(float effort, std::size_t limit) const noexcept {
-        double found = 0;
-        for (const RecallRung& rung : rungs_) {
-            if (rung.effort > effort) break;
-            found = share(rung, limit);
-        }
-        return found;
-    }
-
     [[nodiscard]] std::string image() const {
         std::string bytes;
         ByteWriter writer(bytes);
         writer.bytes(magic);
         writer.u32(version);
         writer.u32(static_cast<std::uint32_t>(rungs_.size()));
+        writer.u32(rows_);
         for (const RecallRung& rung : rungs_) {
             writer.f32(rung.effort);
             writer.f32(rung.at_10);
@@ -106,7 +101,7 @@ public:
     [[nodiscard]] static RecallCurve from_image(std::string_view bytes) {
         ByteReader reader(bytes);
         std::string_view found_magic;
-        std::uint32_t found_version = 0, count = 0;
+        std::uint32_t found_version = 0, count = 0, rows = 0;
         if (!reader.bytes(magic.size(), found_magic) || found_magic != magic) {
             raise(Errc::corrupt, "recall curve: no magic number at offset 0");
         }
@@ -116,14 +111,18 @@ public:
         }
         if (!reader.u32(count) || count > most_rungs)
             raise(Errc::corrupt, "recall curve: impossible count at offset 12");
+        if (!reader.u32(rows)) raise(Errc::corrupt, "recall curve: ends within its header");
         std::vector<RecallRung> rungs(count);
+        float before = 0;
         for (RecallRung& rung : rungs) {
             const bool whole = reader.f32(rung.effort) && reader.f32(rung.at_10) && reader.f32(rung.at_100);
-            if (!whole || !(rung.effort >= 0) || !std::isfinite(rung.effort)) {
-                raise(Errc::corrupt, "recall curve: a rung is no effort and two shares");
+            if (!whole || !(rung.effort > before) || !(rung.effort <= most_effort) || !is_share(rung.at_10) ||
+                !is_share(rung.at_100)) {
+                raise(Errc::corrupt, "recall curve: a rung is no effort above the one before and two shares");
             }
+            before = rung.effort;
         }
-        return RecallCurve(std::move(rungs));
+        return RecallCurve(std::move(rungs), rows);
     }
 
 private:
@@ -138,7 +137,11 @@ private:
         return at_10 + (at_100 - at_10) * (std::log10(static_cast<double>(limit)) - 1);
     }
 
+    static constexpr float most_effort = 1e6F;
+    static bool is_share(float share) noexcept { return share >= 0 && share <= 1.001F; }  // sums of 200 roundings
+
     std::vector<RecallRung> rungs_;  // by rising effort, shares never falling
+    Slot rows_ = 0;
 };
 
 }  // namespace kith::inline v0

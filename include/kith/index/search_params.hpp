@@ -23,4 +23,9 @@ struct SearchParams {
     float rescore = 0;          ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
 };
 
+/// Recall is measured for at most 100 neighbours. By how much an effort is raised for more of them.
+[[nodiscard]] constexpr float beyond_measured(std::size_t limit) noexcept {
+    return limit <= 100 ? 1.0F : static_cast<float>(limit) / 100;
+}
+
 }  // namespace kith::inline v0

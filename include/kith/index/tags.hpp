@@ -13,6 +13,7 @@
 #include "kith/quantize/codec.hpp"
 #include "kith/quantize/scalar.hpp"
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -78,14 +79,14 @@ public:
     /// Where every code is compared, effort is how many times the limit is compared again by the vectors.
     template <class M>
     static constexpr auto ladder = [] {
-        if constexpr (reads_all) return std::array{1.0F, 2.0F, 4.0F, 10.0F, 25.0F, 60.0F};
+        if constexpr (reads_all) return std::array{2.0F, 4.0F, 10.0F, 25.0F, 60.0F};
         if constexpr (!reads_all) return Tag::template ladder<M>;
     }();
 
     template <class M>
     static void try_as_hard(float effort, SearchParams& search) noexcept {
         if constexpr (reads_all) {
-            search.rescore = effort;
+            search.rescore = effort * std::min(beyond_measured(search.limit), 1.5F);
         } else {
             Tag::template try_as_hard<M>(effort, search);
         }
@@ -130,9 +131,11 @@ struct HnswOverRows {
 
     template <class M>
     static void try_as_hard(float effort, SearchParams& search) noexcept {
-        constexpr std::uint32_t most_kept = 2000;  // a walk that is not near its end by then had better be given up
+        // A walk that is not near its end by then had better be given up.
+        const std::size_t most_kept = std::max<std::size_t>(2000, 4 * search.limit);
+        const auto kept = stretches<M> ? static_cast<float>(most_kept) : effort * beyond_measured(search.limit);
         search.stretch = stretches<M> ? effort : 0;
-        search.ef_search = stretches<M> ? most_kept : static_cast<std::uint32_t>(effort);
+        search.ef_search = static_cast<std::uint32_t>(std::min(kept, 1e9F));
     }
 
     template <class R>

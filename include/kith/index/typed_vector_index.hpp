@@ -49,12 +49,17 @@ public:
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     TypedVectorIndex(std::size_t dim, Slot count, std::span<const std::byte> rows, std::span<const std::byte> graph)
         : rows_(dim, count, rows), index_(Tag::template map<View>(index_image(graph), count)), offered_(count) {
+        if constexpr (requires { index_.dim(); }) {
+            if (index_.size() > 0 && index_.dim() != dim) {
+                raise(Errc::corrupt, "code image: its codes are of " + std::to_string(index_.dim()) +
+                                         " elements, the rows of " + std::to_string(dim));
+            }
+        }
         if constexpr (!ladder.empty()) {
             const std::string_view bytes(reinterpret_cast<const char*>(graph.data()), RecallCurve::image_bytes);
             RecallCurve curve = RecallCurve::from_image(bytes);
-            if (curve.empty()) return;
-            curves_.push_back(std::make_unique<Calibration>(Calibration{count, std::move(curve)}));
-            newest_.store(curves_.back().get(), std::memory_order_release);
+            if (curve.rows() > count) raise(Errc::corrupt, "recall curve: measured over more rows than there are");
+            if (!curve.empty()) keep(std::move(curve));
         }
     }
 
@@ -136,14 +141,32 @@ public:
         detail::search_batch_in_threads(rows_.view(), queries, count, width, params.allowed, scratches, out, found);
     }
 
-    void calibrate(unsigned threads) override {
-        const Slot count = index_.size();
+    [[nodiscard]] bool calibration_due() const noexcept override {
+        if (ladder.empty() || !answers_by_effort()) return false;
+        if constexpr (requires { index_.outgrown(); }) {
+            if (index_.outgrown()) return true;
+        }
+        if constexpr (requires { index_.lessons(); }) {
+            if (index_.lessons() != measured_lessons_) return true;
+        }
+        return index_.size() / 2 >= calibrated();
+    }
+
+    void calibrate(const Training& training) override {
         if constexpr (!ladder.empty()) {
-            if (count == 0 || count == calibrated()) return;
+            if (!answers_by_effort()) return;
             if constexpr (requires { index_.outgrown(); }) {
-                Training training;
-                training.threads = threads;
-                if (index_.outgrown()) index_.retrain(rows_.view(), training);
+                if (index_.outgrown()) {
+                    newest_.store(nullptr, std::memory_order_release);  // it is about other lists
+                    index_.retrain(rows_.view(), training);
+                }
+            }
+            const Slot count = index_.size();
+            if constexpr (requires { index_.lessons(); }) {
+                if (count == calibrated() && index_.lessons() == measured_lessons_) return;
+                measured_lessons_ = index_.lessons();
+            } else {
+                if (count == calibrated()) return;
             }
             SearchScratch scratch;
             std::vector<float> floats(dim());
@@ -157,16 +180,13 @@ public:
                 params.absent = absent;
                 return index_.search(rows_.view(), rows_.view().floats(slot, floats.data()), params, scratch, out);
             };
-            auto curve =
-                std::make_unique<Calibration>(Calibration{count, detail::calibrate(count, ladder, exact, walk)});
-            curves_.push_back(std::move(curve));
-            newest_.store(curves_.back().get(), std::memory_order_release);
+            keep(detail::calibrate(count, ladder, exact, walk, training));
         }
     }
 
     [[nodiscard]] Slot calibrated() const noexcept override {
-        const Calibration* const newest = newest_.load(std::memory_order_acquire);
-        return newest == nullptr ? 0 : newest->count;
+        const RecallCurve* const newest = newest_.load(std::memory_order_acquire);
+        return newest == nullptr ? 0 : newest->rows();
     }
 
     [[nodiscard]] std::optional<SearchParams> tuned(double recall, SearchParams params) const noexcept override {
@@ -174,12 +194,12 @@ public:
             return params;
         } else {
             if (!(recall < 1)) return std::nullopt;  // a sample can promise much, but not all
-            const Calibration* const newest = newest_.load(std::memory_order_acquire);
+            const RecallCurve* const newest = newest_.load(std::memory_order_acquire);
             if (newest == nullptr) {
                 Tag::template try_as_hard<M>(ladder[ladder.size() - 3], params);
                 return params;
             }
-            const std::optional<float> effort = newest->curve.effort_for(1 - kept_misses * (1 - recall), params.limit);
+            const std::optional<float> effort = newest->effort_for(1 - kept_misses * (1 - recall), params.limit);
             if (!effort.has_value()) return std::nullopt;
             Tag::template try_as_hard<M>(*effort, params);
             return params;
@@ -192,8 +212,8 @@ public:
     /// The image of the index, behind that of its recall curve where it has one.
     void save_graph(const ByteSink& sink) const override {
         if constexpr (!ladder.empty()) {
-            const Calibration* const newest = newest_.load(std::memory_order_acquire);
-            const std::string image = (newest == nullptr ? RecallCurve() : newest->curve).image();
+            const RecallCurve* const newest = newest_.load(std::memory_order_acquire);
+            const std::string image = newest == nullptr ? RecallCurve().image() : newest->image();
             sink(image.data(), image.size());
         }
         index_.save(sink);
@@ -205,10 +225,16 @@ private:
     /// The share of the misses one may make that is counted on: the curve is measured with a sample of questions.
     static constexpr double kept_misses = 0.75;
 
-    struct Calibration {
-        Slot count;  // slots the index had
-        RecallCurve curve;
-    };
+    /// Whether there is something that more effort finds more in: an index that is not trained compares all.
+    [[nodiscard]] bool answers_by_effort() const noexcept {
+        if constexpr (requires { index_.trained(); }) return index_.trained();
+        return index_.size() > 0;
+    }
+
+    void keep(RecallCurve curve) {
+        curves_.push_back(std::make_unique<const RecallCurve>(std::move(curve)));
+        newest_.store(curves_.back().get(), std::memory_order_release);
+    }
 
     static std::size_t fitting(std::size_t dim) {
         if (fits_dimension<Tag>(dim)) return dim;
@@ -232,7 +258,7 @@ private:
         const std::size_t ef = params.stretch > 0 ? std::min<std::size_t>(params.ef_search, 100) : params.ef_search;
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (scan_is_cheaper(allowed, params.allowed.count(), std::max(limit, ef))) return SearchWay::scan_cheaper;
-        return index_.size() == 0 ? SearchWay::not_indexed : SearchWay::indexed;
+        return answers_by_effort() ? SearchWay::indexed : SearchWay::not_indexed;
     }
 
     /// A walk expands about ef / (share of allowed) nodes. Each costs as much as `rows_a_node` rows read in order.
@@ -245,8 +271,9 @@ private:
     detail::RowMemory<T, M> rows_;
     typename Tag::template Index<View> index_;
     std::atomic<Slot> offered_ = 0;  // at least index_.size(): an index may wait for more vectors to learn from
-    std::vector<std::unique_ptr<const Calibration>> curves_;  // kept, for a search may be reading any of them
-    std::atomic<const Calibration*> newest_ = nullptr;        // the last of curves_
+    std::size_t measured_lessons_ = 0;                        // what codes had learned when recall was measured last
+    std::vector<std::unique_ptr<const RecallCurve>> curves_;  // kept, for a search may be reading any of them
+    std::atomic<const RecallCurve*> newest_ = nullptr;        // the last of curves_, or null where it is out of date
 };
 
 /// An empty index in memory for up to `capacity` vectors of `dim` dimensions, kept as elements T.

@@ -13,6 +13,7 @@
 #include "kith/index/search_params.hpp"
 #include "kith/index/search_plan.hpp"
 #include "kith/index/search_scratch.hpp"
+#include "kith/quantize/training.hpp"
 
 #include <cstddef>
 #include <functional>
@@ -89,10 +90,17 @@ public:
                                    std::span<SearchScratch* const> scratches, Neighbor* out,
                                    std::size_t* found) const = 0;
 
+    /// Whether calibrate() would pay: the index has twice the slots it was measured with, or outgrew what it learned.
+    /// Thread safety: as index_up_to, and not beside it.
+    [[nodiscard]] virtual bool calibration_due() const noexcept = 0;
+
     /// Trains anew an index that has outgrown what it learned, and measures what recall each effort gives, for tuned().
+    /// Nothing happens where every search is exact.
     /// Cost: 200 exact searches and some 5000 indexed ones.
-    /// Thread safety: as index_up_to, and not beside it. Throws: std::bad_alloc.
-    virtual void calibrate(unsigned threads = 1) = 0;
+    /// Thread safety: as index_up_to, and not beside it.
+    /// Throws: Errc::cancelled and what training.progress throws, std::bad_alloc; tuned() then guesses or knows what it
+    ///         knew.
+    virtual void calibrate(const Training& training = {}) = 0;
 
     /// Slots that were in the index when it was last calibrated; 0 before, and always where every search is exact.
     [[nodiscard]] virtual Slot calibrated() const noexcept = 0;

@@ -65,6 +65,8 @@ struct Opq {
     static constexpr float rescore = Pq<P>::rescore;
     static constexpr PqParams params = P;
 
+    [[nodiscard]] static constexpr bool fits(std::size_t dim) noexcept { return Pq<P>::fits(dim); }
+
     template <class M>
     using Codec = detail::RotatedCodec<detail::PqCodec<M, P>, detail::OpqRotation<M, P>>;
 };

@@ -294,6 +294,10 @@ struct Pq {
     static constexpr float rescore = P.bits == 4 ? 10 : 4;
     static constexpr PqParams params = P;
 
+    [[nodiscard]] static constexpr bool fits(std::size_t dim) noexcept {
+        return P.subvectors == 0 || dim % P.subvectors == 0;
+    }
+
     template <class M>
     using Codec = detail::PqCodec<M, P>;
 };

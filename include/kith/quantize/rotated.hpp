@@ -184,6 +184,10 @@ struct Rotated {
     static constexpr std::string_view name{detail::RotatedName<Q>::text.data(), detail::RotatedName<Q>::text.size()};
     static constexpr float rescore = Q::rescore;
 
+    [[nodiscard]] static constexpr bool fits(std::size_t dim) noexcept {
+        return fits_dimension<Q>(Rotation::padded_dim(dim));
+    }
+
     template <class M>
     using Codec = detail::RotatedCodec<typename Q::template Codec<M>, detail::SeededRotation>;
 };

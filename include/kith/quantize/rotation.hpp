@@ -69,14 +69,17 @@ public:
     /// The rotation of `dim` elements that belongs to `seed`; the same on every machine.
     /// Requires: dim is at least 1. Throws: std::bad_alloc.
     Rotation(std::size_t dim, std::uint64_t seed)
-        : dim_(dim), padded_dim_((dim + granule - 1) / granule * granule), signs_(rounds * padded_dim_) {
+        : dim_(dim), padded_dim_(padded_dim(dim)), signs_(rounds * padded_dim_) {
         SplitMix64 random(seed);
         for (float& sign : signs_) sign = (random() & 1) != 0 ? 1.0F : -1.0F;
     }
 
     [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
 
-    /// Elements of a rotated vector: dim() rounded up to a multiple of 16.
+    /// Elements of a rotated vector of `dim` elements: that rounded up to a multiple of 16.
+    [[nodiscard]] static constexpr std::size_t padded_dim(std::size_t dim) noexcept {
+        return (dim + granule - 1) / granule * granule;
+    }
     [[nodiscard]] std::size_t padded_dim() const noexcept { return padded_dim_; }
 
     /// Rotates a vector; lengths and inner products stay as they are, up to rounding.

@@ -41,7 +41,7 @@ inline void Engine::run_in_background() {
         // Trouble here loses nothing: unlinked records are scanned, and the next checkpoint() call raises it.
         const std::exception_ptr failed = attempt([&] {
             more = link_some(*snapshot());
-            if (!more) calibrate(*snapshot());
+            if (!more) calibrate(*snapshot(), false);
             const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only && !poisoned_.load();
             if (more || !writable || log_length_.load() <= seal_from) return;
             seal_from = log_length_.load() + options_.log_bytes;  // if it fails, not again at each write
@@ -74,10 +74,14 @@ inline bool Engine::link_some(const Snapshot& present) {
     return false;
 }
 
-/// Measures recall where it is due; segments that are sealed had it measured before.
-inline void Engine::calibrate(const Snapshot& present) const {
+/// Measures recall where it is due; segments that are sealed had it measured before. The background thread gives up
+/// when the collection closes.
+inline void Engine::calibrate(const Snapshot& present, bool to_seal) const {
+    Training training;
+    training.threads = options_.index_threads;
+    if (!to_seal) training.progress = [this](double) { return !closing_.load(); };
     for (const SegmentView& view : present.segments) {
-        if (!view.segment->sealed()) view.segment->calibrate(options_.index_threads);
+        if (!view.segment->sealed()) view.segment->calibrate(training, to_seal);
     }
 }
 
@@ -96,7 +100,7 @@ inline void Engine::checkpoint() {
     const auto open = enter();
     require_writable();
     link_all(*snapshot());
-    calibrate(*snapshot());  // here as far as possible, so that writers do not wait for it
+    calibrate(*snapshot(), true);  // here as far as possible, so that writers do not wait for it
     if (store_ != nullptr) seal_all();
 }
 
@@ -107,7 +111,7 @@ inline void Engine::seal_all() {
         sync_log();
         const std::shared_ptr<const Snapshot> before = snapshot();
         link_all(*before);
-        calibrate(*before);
+        calibrate(*before, true);
         std::vector<std::shared_ptr<Segment>> segments;
         segments.reserve(before->segments.size());  // nothing may raise between the commit and the exchange below
         std::shared_ptr<const Snapshot> sealed = store_->seal(*before, keys_, stage_.next_segment());

@@ -41,10 +41,11 @@ struct NeighborBlock {
     }
 };
 
-/// Moves greedily from `from` to a node on `level` with no nearer neighbour.
+/// Moves greedily from `from` to a node on `level` with no nearer neighbour, never onto `absent`.
 /// Requires: from.slot() is below `bound`, the graph's reach.
 template <Scorer S>
-Candidate descend(const HnswGraph& graph, const S& scorer, unsigned level, Candidate from, Slot bound) noexcept {
+Candidate descend(const HnswGraph& graph, const S& scorer, unsigned level, Candidate from, Slot bound,
+                  Slot absent) noexcept {
     NeighborBlock block;
     for (bool moved = true; moved;) {
         moved = false;
@@ -54,7 +55,7 @@ Candidate descend(const HnswGraph& graph, const S& scorer, unsigned level, Candi
         for (std::size_t i = 0; i < graph.width(level); ++i) {
             const Slot slot = load_link(links + i);
             if (slot == no_slot) break;
-            if (slot < bound) block.slots[block.count++] = slot;
+            if (slot < bound && slot != absent) block.slots[block.count++] = slot;
         }
         block.score(scorer);
         for (std::size_t i = 0; i < block.count; ++i) {
@@ -71,12 +72,13 @@ Candidate descend(const HnswGraph& graph, const S& scorer, unsigned level, Candi
 /// From the entry down to the node nearest to the query on level `last`, greedily.
 /// Requires: entry is a node of the graph, below `bound`.
 template <Scorer S>
-Candidate descend_to(const HnswGraph& graph, const S& scorer, Slot entry, unsigned last, Slot bound) noexcept {
+Candidate descend_to(const HnswGraph& graph, const S& scorer, Slot entry, unsigned last, Slot bound,
+                     Slot absent = no_slot) noexcept {
     float distance = 0;
     scorer.score(&entry, 1, &distance);
     Candidate nearest(distance, entry);
     for (unsigned level = graph.level_of(entry); level > last; --level) {
-        nearest = descend(graph, scorer, level, nearest, bound);
+        nearest = descend(graph, scorer, level, nearest, bound, absent);
     }
     return nearest;
 }

@@ -36,16 +36,15 @@ struct IvfQuestion {
     const R& rows;
     const float* query;
     const SearchParams& params;
-    BitsetView allowed;  // the slots that may be returned; those of params may be more, published beside this search
+    Slot listed;         // slots in the lists when this search began; more may come beside it
+    BitsetView allowed;  // the slots that may be returned, all of them below `listed`
     std::size_t limit;   // neighbours wanted, positive
     SearchScratch& scratch;
 
     [[nodiscard]] IvfScorer<R> scorer() const { return rows.scorer(query, scratch.query); }
 
-    /// True when every slot in the lists may be returned, or is past those of this search.
-    [[nodiscard]] bool all() const noexcept {
-        return params.allowed.all() && params.allowed.count() == allowed.count();
-    }
+    /// True when every slot in the lists may be returned, or came beside this search.
+    [[nodiscard]] bool all() const noexcept { return params.allowed.all() && allowed.count() == listed; }
 };
 
 /// Memory for several arrays, each aligned to a cache line, carved from one piece. Shape: bytes[i] for array i.
