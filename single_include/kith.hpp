@@ -1418,9 +1418,10 @@ public:
                                    std::span<SearchScratch* const> scratches, Neighbor* out,
                                    std::size_t* found) const = 0;
 
-    /// Measures what recall each effort gives, for tuned(). Cost: 200 exact searches and some 5000 indexed ones.
+    /// Trains anew an index that has outgrown what it learned, and measures what recall each effort gives, for tuned().
+    /// Cost: 200 exact searches and some 5000 indexed ones.
     /// Thread safety: as index_up_to, and not beside it. Throws: std::bad_alloc.
-    virtual void calibrate() = 0;
+    virtual void calibrate(unsigned threads = 1) = 0;
 
     /// Slots that were in the index when it was last calibrated; 0 before, and always where every search is exact.
     [[nodiscard]] virtual Slot calibrated() const noexcept = 0;
@@ -2008,13 +2009,13 @@ public:
         }
     }
 
-    /// Measures the recall of those indexes that have grown to twice what they were when it was measured last.
+    /// Trains anew and measures the recall of those indexes that have grown to twice what they were the last time.
     /// Concurrent calls, and calls of link_up_to, take turns.
-    void calibrate() {
+    void calibrate(unsigned threads) {
         constexpr Slot fewest = 1000;  // fewer are scanned
         const std::lock_guard lock(link_mutex_);
         for (const auto& index : indexes_) {
-            if (index->indexed() >= fewest && index->indexed() / 2 >= index->calibrated()) index->calibrate();
+            if (index->indexed() >= fewest && index->indexed() / 2 >= index->calibrated()) index->calibrate(threads);
         }
     }
 
@@ -2714,7 +2715,7 @@ private:
     void run_in_background();
     void run_sync_timer();
     bool link_some(const Snapshot& present);
-    static void calibrate(const Snapshot& present);
+    void calibrate(const Snapshot& present) const;
     void link_all(const Snapshot& present);
     void seal_all();
 
@@ -2827,9 +2828,9 @@ inline bool Engine::link_some(const Snapshot& present) {
 }
 
 /// Measures recall where it is due; segments that are sealed had it measured before.
-inline void Engine::calibrate(const Snapshot& present) {
+inline void Engine::calibrate(const Snapshot& present) const {
     for (const SegmentView& view : present.segments) {
-        if (!view.segment->sealed()) view.segment->calibrate();
+        if (!view.segment->sealed()) view.segment->calibrate(options_.index_threads);
     }
 }
 
@@ -4706,10 +4707,13 @@ namespace kith::inline v0_single {
 
 namespace detail {
 
-/// A range of vectors of floats.
+template <class V>
+using ElementOf = std::remove_cvref_t<decltype(*std::data(std::declval<const V&>()))>;
+
+/// A range of vectors of any elements.
 template <class V>
 concept VectorRange = requires(const V& vectors) {
-    { *std::begin(vectors) } -> std::convertible_to<std::span<const float>>;
+    requires Element<ElementOf<decltype(*std::begin(vectors))>>;
     std::end(vectors);
 };
 
@@ -4735,7 +4739,10 @@ public:
     }
 
     NearestManyQuery(const detail::Engine& engine, const detail::VectorRange auto& queries) : one_(engine, {}) {
-        for (const std::span<const float> query : queries) {
+        std::vector<float> buffer;
+        for (const auto& vector : queries) {
+            const std::span<const detail::ElementOf<decltype(vector)>> elements(vector);
+            const std::span<const float> query = detail::floats_of(elements, buffer);
             if (query.size() != Attribute::dim) {
                 raise(Errc::invalid_argument, about_query(queries_.size() / Attribute::dim) + "has " +
                                                   std::to_string(query.size()) + " elements; expected " +
@@ -4981,7 +4988,10 @@ static_assert(SumMetric<InnerProduct, float>);
 // Codes are what a search reads most, so they decide its speed; what they blur, the rescoring sets right. The index
 // inside is any index over Rows: it does not know that its rows are codes.
 //
-// Until there are enough vectors to learn from, nothing is coded, and who owns the index scans them.
+// What codes depend on is learned from the first vectors, and again when there are four times as many: 1024, 4096,
+// 16384, 65536. Then all are coded anew, while the index inside, who knows only which are near to which, stays as it
+// is. Lessons come at these counts however vectors arrive, so that the same vectors make the same index. Before the
+// first, nothing is coded, and who owns the index scans.
 //
 // Thread safety: insert is called by one thread at a time, beside any number of searches.
 
@@ -5141,6 +5151,14 @@ concept Codec = requires(const C& codec, MatrixView sample, const Training& trai
     { codec.decode(code, out) } noexcept -> std::same_as<void>;
     { codec.rows(codes) } noexcept -> Rows;  // a view of codes
 };
+
+/// Whether `Tag`, a quantizer or an index, can be for vectors of `dim` elements. Those for which some cannot be say so
+/// themselves, in a static fits(dim).
+template <class Tag>
+[[nodiscard]] constexpr bool fits_dimension(std::size_t dim) noexcept {
+    if constexpr (requires { Tag::fits(dim); }) return Tag::fits(dim);
+    return true;
+}
 
 /// A Quantizer is a tag: `name` is stored on disk, `Codec<M>` is its codec for metric M. `rescore` is how many times
 /// the wanted number of neighbours are compared again by their full vectors unless a search says otherwise.
@@ -7024,16 +7042,16 @@ class CodedIndex {
     using Codes = detail::CodeMemory<Q, typename R::Metric>;
     using Inner = typename Tag::template Index<typename Codes::View>;
 
-    /// Vectors from which on there is something to learn, if the codec does not ask for more: the mean of so many is
-    /// near enough to that of all that come.
-    static constexpr std::size_t smallest_sample = 256;
-
 public:
-    explicit CodedIndex(Slot capacity) : codes_(capacity), inner_(Tag::template make<typename Codes::View>(capacity)) {}
+    explicit CodedIndex(Slot capacity)
+        : capacity_(capacity), inner_(Tag::template make<typename Codes::View>(capacity)) {}
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     [[nodiscard]] static CodedIndex map(std::span<const std::byte> image, Slot count) {
-        return CodedIndex(image, count, 0);
+        if (image.empty()) return CodedIndex(0);  // too few vectors came to learn from
+        std::size_t used = 0;
+        auto codes = std::make_unique<const Codes>(image, count, used);
+        return CodedIndex(std::move(codes), image.subspan(used));
     }
 
     /// The first so many slots are in the index.
@@ -7042,29 +7060,32 @@ public:
     /// Codes and indexes the slots from size() up to `count`; nothing while they are too few to learn from.
     /// Throws: what training throws, std::bad_alloc; size() says how far it came.
     void insert(const R& rows, Slot count, unsigned threads = 1) {
-        if (!codes_.trained()) {
-            if (count < std::max(smallest_sample, Codes::Codec::fewest_vectors(rows.dim()))) return;
-            const std::size_t sample = std::min<std::size_t>(count, largest_sample);
-            Training training;
-            training.threads = threads;
-            std::vector<float> floats;
-            codes_.train(rows.matrix(sample, floats), training);
+        if (newest_ == nullptr) {
+            std::size_t lesson = first_lesson(rows.dim());
+            if (count < lesson) return;
+            while (lesson * lesson_growth <= std::min<std::size_t>(count, last_lesson)) lesson *= lesson_growth;
+            learn(rows, lesson, threads);
         }
-        codes_.append(rows, count, threads);
-        inner_.insert(codes_.view(), count, threads);
+        while (size() < count) {
+            const auto until = static_cast<Slot>(std::min<std::size_t>(count, next_lesson_));
+            newest_->append(rows, until, threads);
+            inner_.insert(newest_->view(), until, threads);
+            if (until == next_lesson_) learn(rows, next_lesson_, threads);
+        }
     }
 
     /// The nearest allowed slots below size(), nearest first, at the distances of their full vectors.
     std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
                        Neighbor* out) const {
-        const Slot indexed = size();
-        const std::size_t limit = std::min<std::size_t>(params.limit, std::min(indexed, params.allowed.count()));
+        const Slot indexed = std::min(size(), params.allowed.count());
+        const std::size_t limit = std::min<std::size_t>(params.limit, indexed);
         if (limit == 0) return 0;
         SearchParams coarse = params;
+        coarse.allowed = params.allowed.first(indexed);  // which were coded before the codes that are read below
         coarse.stretched = limit;
         coarse.limit = std::min<std::size_t>(coarse_limit(params, limit), indexed);
         scratch.coarse.resize(coarse.limit);
-        const std::size_t found = inner_.search(codes_.view(), query, coarse, scratch, scratch.coarse.data());
+        const std::size_t found = inner_.search(codes().view(), query, coarse, scratch, scratch.coarse.data());
         TopK best(std::span(out, limit));
         detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), limit, best);
         return best.sorted().size();
@@ -7082,7 +7103,7 @@ public:
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed.count());
         const std::size_t coarse = std::min<std::size_t>(coarse_limit(params, limit), allowed.count());
         scratch.coarse.resize(count * coarse);
-        detail::search_batch(codes_.view(), queries, count, coarse, allowed, scratch, scratch.coarse.data(), found);
+        detail::search_batch(codes().view(), queries, count, coarse, allowed, scratch, scratch.coarse.data(), found);
         for (std::size_t at = 0; at < count; ++at) {
             TopK best(std::span(out + at * width, limit));
             detail::rescore(rows.scorer(queries + at * rows.dim(), scratch.query),
@@ -7094,13 +7115,43 @@ public:
     /// Writes the image that map() reads: the codes, then the index inside.
     template <class Sink>
     void save(const Sink& sink) const {
-        if (!codes_.trained()) return;
-        codes_.save(sink);
+        if (size() == 0) return;
+        codes().save(sink);
         inner_.save(sink);
     }
 
 private:
-    static constexpr std::size_t largest_sample = 65536;
+    static constexpr std::size_t lesson_growth = 4;
+    static constexpr std::size_t last_lesson = 65536;
+
+    /// Rows from which on there is something to learn. Codecs ask for as many as make any codes at all.
+    [[nodiscard]] static std::size_t first_lesson(std::size_t dim) noexcept {
+        constexpr std::size_t enough_for_a_mean = 1024, rows_a_word = 16;
+        return std::max(enough_for_a_mean, rows_a_word * Codes::Codec::fewest_vectors(dim));
+    }
+
+    CodedIndex(std::unique_ptr<const Codes> codes, std::span<const std::byte> image)
+        : capacity_(codes->size()),
+          mapped_(std::move(codes)),
+          codes_(mapped_.get()),
+          inner_(Tag::template map<typename Codes::View>(image, capacity_)) {}
+
+    /// Requires: size() is not 0.
+    [[nodiscard]] const Codes& codes() const noexcept { return *codes_.load(std::memory_order_acquire); }
+
+    /// Codes the slots below size() by what the first `lesson` rows teach. Throws: as insert; nothing has changed then.
+    void learn(const R& rows, std::size_t lesson, unsigned threads) {
+        Training training;
+        training.threads = threads;
+        std::vector<float> floats;
+        auto codes = std::make_unique<Codes>(capacity_);
+        codes->train(rows.matrix(lesson, floats), training);
+        codes->append(rows, size(), threads);
+        kept_.push_back(std::move(codes));
+        newest_ = kept_.back().get();
+        codes_.store(newest_, std::memory_order_release);
+        next_lesson_ = lesson < last_lesson ? lesson * lesson_growth : std::size_t{no_slot};
+    }
 
     /// How many of the nearest codes are compared again by their vectors, at most. A walk that keeps few candidates has
     /// no more to compare.
@@ -7110,13 +7161,12 @@ private:
         return Tag::reads_all ? wanted : std::min(wanted, std::max<std::size_t>(limit, params.ef_search));
     }
 
-    /// Without bytes: too few vectors came to learn from.
-    CodedIndex(std::span<const std::byte> image, Slot count, std::size_t used)
-        : codes_(image.empty() ? Codes(count) : Codes(image, count, used)),
-          inner_(image.empty() ? Tag::template make<typename Codes::View>(0)
-                               : Tag::template map<typename Codes::View>(image.subspan(used), count)) {}
-
-    Codes codes_;
+    Slot capacity_;
+    std::vector<std::unique_ptr<Codes>> kept_;  // all there were, for a search may be reading any of them
+    Codes* newest_ = nullptr;                   // the last of kept_
+    std::size_t next_lesson_ = 0;
+    std::unique_ptr<const Codes> mapped_;
+    std::atomic<const Codes*> codes_ = nullptr;  // newest_ or mapped_, for those who search
     Inner inner_;
 };
 
@@ -8730,6 +8780,8 @@ public:
 
     static constexpr bool reads_all = Tag::reads_all;
 
+    [[nodiscard]] static constexpr bool fits(std::size_t dim) noexcept { return fits_dimension<Q>(dim); }
+
     /// Where every code is compared, effort is how many times the limit is compared again by the vectors.
     template <class M>
     static constexpr auto ladder = [] {
@@ -9242,9 +9294,9 @@ class TypedVectorIndex final : public VectorIndex {
     using View = RawRows<T, M>;
 
 public:
-    /// Throws: Errc::out_of_memory, Errc::limit_exceeded.
+    /// Throws: Errc::invalid_argument, Errc::out_of_memory, Errc::limit_exceeded.
     TypedVectorIndex(std::size_t dim, Slot capacity)
-        : rows_(dim, capacity), index_(Tag::template make<View>(capacity)) {}
+        : rows_(fitting(dim), capacity), index_(Tag::template make<View>(capacity)) {}
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     TypedVectorIndex(std::size_t dim, Slot count, std::span<const std::byte> rows, std::span<const std::byte> graph)
@@ -9336,10 +9388,15 @@ public:
         detail::search_batch_in_threads(rows_.view(), queries, count, width, params.allowed, scratches, out, found);
     }
 
-    void calibrate() override {
+    void calibrate(unsigned threads) override {
         const Slot count = index_.size();
         if constexpr (!ladder.empty()) {
             if (count == 0 || count == calibrated()) return;
+            if constexpr (requires { index_.outgrown(); }) {
+                Training training;
+                training.threads = threads;
+                if (index_.outgrown()) index_.retrain(rows_.view(), training);
+            }
             SearchScratch scratch;
             std::vector<float> floats(dim());
             const auto exact = [&](Slot slot, std::size_t limit, Neighbor* out) {
@@ -9368,6 +9425,7 @@ public:
         if constexpr (ladder.empty()) {
             return params;
         } else {
+            if (!(recall < 1)) return std::nullopt;  // a sample can promise much, but not all
             const Calibration* const newest = newest_.load(std::memory_order_acquire);
             if (newest == nullptr) {
                 Tag::template try_as_hard<M>(ladder[ladder.size() - 3], params);
@@ -9404,6 +9462,12 @@ private:
         RecallCurve curve;
     };
 
+    static std::size_t fitting(std::size_t dim) {
+        if (fits_dimension<Tag>(dim)) return dim;
+        raise(Errc::invalid_argument, "index '" + std::string(Tag::name) + "' cannot be for vectors of " +
+                                          std::to_string(dim) + " elements: its sub-vectors do not divide them");
+    }
+
     /// The part of a graph image that belongs to the index itself.
     static std::span<const std::byte> index_image(std::span<const std::byte> image) {
         if constexpr (ladder.empty()) return image;
@@ -9438,7 +9502,8 @@ private:
 };
 
 /// An empty index in memory for up to `capacity` vectors of `dim` dimensions, kept as elements T.
-/// Throws: Errc::out_of_memory, Errc::limit_exceeded.
+/// Throws: Errc::invalid_argument for a dimension that the index cannot be for, Errc::out_of_memory,
+///         Errc::limit_exceeded.
 template <class M, class Tag, class T = float>
 [[nodiscard]] std::unique_ptr<VectorIndex> make_vector_index(std::size_t dim, Slot capacity) {
     return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, capacity);
@@ -10012,7 +10077,15 @@ struct AttributeFacts {
         return true;
     }();
 
-    static constexpr bool ok = fits && set_well;
+    static constexpr bool index_fits = [] {
+        if constexpr (own && fits && set_well && A::role == Role::vector) {
+            constexpr std::size_t dim = array_dim<TypeOf<A::member>>;
+            if constexpr (requires { A::Index::fits(dim); }) return A::Index::fits(dim);
+        }
+        return true;
+    }();
+
+    static constexpr bool ok = fits && set_well && index_fits;
 };
 
 template <class Record, class A, class Facts = AttributeFacts<Record, A>>
@@ -10035,6 +10108,9 @@ struct AttributeCheck {
     static_assert(Facts::set_well || A::role != Role::vector,
                   "kith: a VectorField takes a metric and then an index, each a type with a static name; write "
                   "kith::VectorField<&Record::member, kith::Cosine>");
+    static_assert(Facts::index_fits,
+                  "kith: the sub-vectors that this VectorField's index cuts its vectors into must divide their "
+                  "dimension (behind a rotation: their dimension rounded up to a multiple of 16)");
 };
 
 template <class Record, class... Attributes>
@@ -10489,8 +10565,8 @@ public:
         return nearest<Member>(detail::floats_of(std::span<const T>(query), floats));
     }
 
-    /// Asks the same of many vectors at once: of a range of vectors of floats, or of a span of floats that holds whole
-    /// vectors one after the other; see NearestManyQuery.
+    /// Asks the same of many vectors at once: of a range of vectors, of floats or of the field's elements, or of a span
+    /// of floats that holds whole vectors one after the other; see NearestManyQuery.
     /// Throws: Errc::invalid_argument for a vector of another dimension.
     template <auto Member, class Queries>
     [[nodiscard]] auto nearest_many(const Queries& queries) const {
@@ -10698,8 +10774,8 @@ template <class Flags = detail::ThisBuild>
 // InnerProduct: lists are those of L2, read in the order of ⟨q, c⟩. That is right for vectors of similar length; where
 // lengths differ widely, more lists must be read for the same recall.
 //
-// Thread safety: insert is called by one thread at a time; search by any number, beside it, without waiting. While
-// retrain runs, and is assigned, nothing else may.
+// Thread safety: insert and retrain are called by one thread at a time; search by any number, beside it, without
+// waiting.
 // Source: Sivic & Zisserman, ICCV 2003; Jégou, Douze & Schmid, IEEE TPAMI 33(1), 2011.
 
 // kith/index/ivf/blocks.hpp — lists of coded vectors, in blocks of 32 that never move.
@@ -12146,6 +12222,7 @@ public:
     IvfIndex(IvfIndex&& other) noexcept
         : params_(other.params_),
           capacity_(other.capacity_),
+          retired_(std::move(other.retired_)),
           trained_(std::move(other.trained_)),
           lists_(other.lists_.exchange(nullptr)),
           size_(other.size_.exchange(0)) {}
@@ -12188,7 +12265,14 @@ public:
         size_.store(count, std::memory_order_release);
     }
 
-    /// Learns lists and codes anew from all rows. Requires: nothing else runs.
+    /// Whether retrain() would pay: there are rows for twice the lists, or they fit much worse than those it was
+    /// trained with.
+    [[nodiscard]] bool outgrown() const noexcept {
+        constexpr double bad_fit = 1.2;
+        return trained_ && (params_.lists_for(size()) >= 2 * trained_->model.lists() || drift() > bad_fit);
+    }
+
+    /// Learns lists and codes anew from all rows. Searches that run read the former lists, which stay in memory.
     /// Throws: as insert; the index is then as before.
     void retrain(const R& rows, const Training& training) {
         if (size() == 0 || size() < params_.lists_for(size())) return;
@@ -12291,9 +12375,11 @@ private:
         return made;
     }
 
-    void adopt(std::unique_ptr<Trained> made) noexcept {
+    void adopt(std::unique_ptr<Trained> made) {
+        if (trained_) retired_.emplace_back();
         lists_.store(made.get(), std::memory_order_release);
-        trained_ = std::move(made);
+        trained_.swap(made);
+        if (made) retired_.back() = std::move(made);
     }
 
     static void search_codes(const Trained& trained, detail::IvfQuery<R>& asked, const BitsetView* allowed,
@@ -12339,6 +12425,7 @@ private:
 
     IvfParams params_;
     Slot capacity_;
+    std::vector<std::unique_ptr<const Trained>> retired_;  // for a search may be reading any of them
     std::unique_ptr<Trained> trained_;
     std::atomic<const Trained*> lists_ = nullptr;  // trained_, for those who search
     std::atomic<Slot> size_ = 0;

@@ -7,6 +7,7 @@
 #include "kith/quantize/float16.hpp"
 #include "kith/quantize/kmeans.hpp"
 #include "kith/quantize/mean.hpp"
+#include "kith/quantize/opq.hpp"
 #include "kith/quantize/pq.hpp"
 #include "kith/quantize/rabitq.hpp"
 #include "kith/quantize/rotated.hpp"

@@ -145,10 +145,10 @@ struct FloatLanes {
 
     [[gnu::always_inline]] static Sum add_squares(Sum sum, Register a, Register b) noexcept {
         const Register difference = a - b;
-        return xsimd::fma(difference, difference, sum);
+        return multiply_add<A>(difference, difference, sum);
     }
     [[gnu::always_inline]] static Sum add_products(Sum sum, Register a, Register b) noexcept {
-        return xsimd::fma(a, b, sum);
+        return multiply_add<A>(a, b, sum);
     }
 
     [[gnu::always_inline]] static void finish(const Sum* sums, float* out) noexcept { Simd<A>::sum_four(sums, out); }

@@ -34,8 +34,8 @@ template <class A, std::size_t count>
 #pragma GCC unroll 16
         for (std::size_t row = 0; row < count; ++row) {
             const Floats<A> element(rows[row * stride + d]);
-            low[row] = xsimd::fma(element, first, low[row]);
-            high[row] = xsimd::fma(element, second, high[row]);
+            low[row] = multiply_add<A>(element, first, low[row]);
+            high[row] = multiply_add<A>(element, second, high[row]);
         }
     }
 #pragma GCC unroll 16
@@ -57,7 +57,8 @@ template <class A>
         const Floats<A> element(row[d]);
 #pragma GCC unroll 8
         for (std::size_t i = 0; i < 8; ++i) {
-            sums[i] = xsimd::fma(element, load<A>(panels + (i / 2 * dim + d) * 2 * width + i % 2 * width), sums[i]);
+            sums[i] =
+                multiply_add<A>(element, load<A>(panels + (i / 2 * dim + d) * 2 * width + i % 2 * width), sums[i]);
         }
     }
 #pragma GCC unroll 8
@@ -108,23 +109,40 @@ template <class A>
     return static_cast<std::uint32_t>(at);
 }
 
-/// Numbers are kept as floats, whose comparison selects them; so there may be up to 2^24 vectors.
+/// The first of the least of many scores. What is no number is never below anything, so it is never the least; where
+/// nothing is below infinity, the first is. Numbers are kept as floats, whose comparison selects them; so there may be
+/// up to 2^24.
+template <class A>
+class FirstLeast {
+public:
+    /// Looks at the scores that follow those seen so far.
+    [[gnu::always_inline]] void see(Floats<A> scores) noexcept {
+        const auto nearer = scores < best_;
+        best_ = xsimd::select(nearer, scores, best_);
+        at_ = xsimd::select(nearer, number_, at_);
+        number_ = number_ + Floats<A>(static_cast<float>(Floats<A>::size));
+    }
+    [[gnu::always_inline]] std::uint32_t find(float* least) const noexcept { return first_least<A>(best_, at_, least); }
+
+private:
+    [[gnu::always_inline]] static Floats<A> first_numbers() noexcept {
+        float lanes[Floats<A>::size];
+        for (std::size_t lane = 0; lane < Floats<A>::size; ++lane) lanes[lane] = static_cast<float>(lane);
+        return load<A>(lanes);
+    }
+
+    Floats<A> number_ = first_numbers();            // of the scores that come next
+    Floats<A> at_ = number_;                        // where each lane's least was seen
+    Floats<A> best_ = Floats<A>(__builtin_inff());  // each lane's least
+};
+
 template <class A>
 std::uint32_t nearest(const float* products, const float* half_norms, std::size_t count, float* least) noexcept {
-    constexpr std::size_t width = Floats<A>::size;
-    float lanes[width];
-    for (std::size_t lane = 0; lane < width; ++lane) lanes[lane] = static_cast<float>(lane);
-    Floats<A> number = load<A>(lanes);
-    Floats<A> best = load<A>(half_norms) - load<A>(products);
-    Floats<A> at = number;
-    for (std::size_t i = width; i < count; i += width) {
-        number = number + Floats<A>(static_cast<float>(width));
-        const Floats<A> score = load<A>(half_norms + i) - load<A>(products + i);
-        const auto nearer = score < best;
-        best = xsimd::select(nearer, score, best);
-        at = xsimd::select(nearer, number, at);
+    FirstLeast<A> found;
+    for (std::size_t i = 0; i < count; i += Floats<A>::size) {
+        found.see(load<A>(half_norms + i) - load<A>(products + i));
     }
-    return first_least<A>(best, at, least);
+    return found.find(least);
 }
 
 template <class A>
@@ -135,7 +153,7 @@ void words(const float* vector, const float* codebooks, std::size_t subvectors, 
         for (std::size_t first = 0; first < words; first += width) {
             Floats<A> sum(0.0F);
             for (std::size_t d = 0; d < sub_dim; ++d) {
-                sum = xsimd::fma(Floats<A>(vector[d]), load<A>(codebooks + d * words + first), sum);
+                sum = multiply_add<A>(Floats<A>(vector[d]), load<A>(codebooks + d * words + first), sum);
             }
             sum.store_unaligned(out + first);
         }
@@ -148,25 +166,17 @@ void words(const float* vector, const float* codebooks, std::size_t subvectors, 
 template <class A>
 void nearest_words(const float* vector, const float* codebooks, const float* half_norms, std::size_t subvectors,
                    std::size_t sub_dim, std::size_t words, std::uint8_t* out) noexcept {
-    constexpr std::size_t width = Floats<A>::size;
-    float lanes[width];
-    for (std::size_t lane = 0; lane < width; ++lane) lanes[lane] = static_cast<float>(lane);
-    const Floats<A> none(3e38F);
     for (std::size_t m = 0; m < subvectors; ++m) {
-        Floats<A> number = load<A>(lanes), best = none, at = number;
-        for (std::size_t first = 0; first < words; first += width) {
+        FirstLeast<A> found;
+        for (std::size_t first = 0; first < words; first += Floats<A>::size) {
             Floats<A> sum(0.0F);
             for (std::size_t d = 0; d < sub_dim; ++d) {
-                sum = xsimd::fma(Floats<A>(vector[d]), load<A>(codebooks + d * words + first), sum);
+                sum = multiply_add<A>(Floats<A>(vector[d]), load<A>(codebooks + d * words + first), sum);
             }
-            const Floats<A> score = load<A>(half_norms + first) - sum;
-            const auto nearer = score < best;
-            best = xsimd::select(nearer, score, best);
-            at = xsimd::select(nearer, number, at);
-            number = number + Floats<A>(static_cast<float>(width));
+            found.see(load<A>(half_norms + first) - sum);
         }
         float least = 0;
-        out[m] = static_cast<std::uint8_t>(first_least<A>(best, at, &least));
+        out[m] = static_cast<std::uint8_t>(found.find(&least));
         vector += sub_dim;
         codebooks += sub_dim * words;
         half_norms += words;

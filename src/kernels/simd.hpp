@@ -25,6 +25,12 @@ template <class A>
     return Floats<A>::load_unaligned(from);
 }
 
+/// a · b + sum, rounded once.
+template <class A>
+[[gnu::always_inline]] inline Floats<A> multiply_add(Floats<A> a, Floats<A> b, Floats<A> sum) noexcept {
+    return xsimd::fma(a, b, sum);
+}
+
 /// What one architecture does in its own way. This is the way of those that have no better.
 template <class A>
 struct Simd {
@@ -96,6 +102,13 @@ struct Simd<Avx2> {
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 
 using Avx512 = xsimd::avx512f;  // floats need no more of it
+
+// xsimd 8.1 multiplies and adds here, in two roundings.
+template <>
+[[gnu::always_inline]] inline Floats<Avx512> multiply_add<Avx512>(Floats<Avx512> a, Floats<Avx512> b,
+                                                                  Floats<Avx512> sum) noexcept {
+    return _mm512_fmadd_ps(a, b, sum);
+}
 
 // GCC 12 takes the register that _mm512_undefined_ps leaves undefined on purpose for a mistake.
 #ifndef __clang__

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -169,6 +170,11 @@ TEST_CASE("A query of floats is as good as one of elements") {
     }
     CHECK(collection.nearest<&Image::codes>(query.codes).run()[0].distance ==
           collection.nearest<&Image::codes>(codes).run()[0].distance);
+
+    const std::vector<std::array<Bits8, 8>> hashes{query.hash, image(78).hash};
+    const auto together = collection.nearest_many<&Image::hash>(hashes).run();
+    REQUIRE(together.size() == 2);
+    CHECK(together[0][9].distance == by_bits[9].distance);
 }
 
 TEST_CASE("What a field's vectors cannot be is refused before anything is written") {

@@ -3,6 +3,7 @@
 
 #include "kith/core/bitset_view.hpp"
 #include "kith/core/random.hpp"
+#include "kith/core/reserved_memory.hpp"
 
 #include "support/catch.hpp"
 
@@ -77,4 +78,19 @@ TEST_CASE("BitsetView allows what exists and is not excluded") {
     CHECK(every.allows(2));
     CHECK_FALSE(every.allows(3));
     CHECK_FALSE(kith::BitsetView().allows(0));
+}
+
+TEST_CASE("BitsetView counts up to the last slot there can be") {
+    // Of 512 MB of bits only the pages that are written take memory.
+    constexpr Slot most = std::numeric_limits<Slot>::max();
+    const kith::ReservedMemory memory(std::size_t{1} << 29);
+    auto* const excluded = reinterpret_cast<std::uint64_t*>(memory.data());
+    excluded[0] = 0b11;
+    excluded[most / 64] = std::uint64_t{1} << 62;
+    const kith::BitsetView view(excluded, most);
+    CHECK(view.count_allowed() == most - 3);
+    CHECK(view.allows(most - 2));
+    CHECK_FALSE(view.allows(most - 1));
+    CHECK(view.allowed_word(most / 64) == ~std::uint64_t{0} >> 2);
+    CHECK(view.first(64).count_allowed() == 62);
 }

@@ -2,8 +2,8 @@
 #include "kith/distance/code_kernels.hpp"
 
 #include "kith/core/random.hpp"
-#include "kith/distance/cpu.hpp"
 #include "kith/distance/dispatch.hpp"
+#include "support/available_isas.hpp"
 #include "support/catch.hpp"
 
 #include <algorithm>
@@ -46,7 +46,7 @@ public:
             codes_[Shape::query_at(i, dim)] = static_cast<std::int8_t>(values[i]);
             sum += values[i];
         }
-        query = {codes_.data(), 0.25F, 3.5F, Shape::zero * sum};
+        query = {codes_.data(), 0.3F, 3.7F, Shape::zero * sum};
         rows = rows_.data() + offset;
         constexpr unsigned codes_there_are = bits == 8 ? 256 : 16;
         for (std::size_t row = 0; row < count; ++row) {
@@ -59,7 +59,7 @@ public:
                 put(bytes, i, code);
                 product += std::int64_t{values[i]} * (std::int64_t{code} - Shape::zero);
             }
-            const CodeTail tail{0.5F + static_cast<float>(row), static_cast<float>(row) - 1};
+            const CodeTail tail{0.7F + static_cast<float>(row), static_cast<float>(row) - 1.1F};
             std::memcpy(bytes + Shape::tail_at(dim), &tail, sizeof(tail));
             truth.push_back(static_cast<double>(query.offset) + static_cast<double>(tail.offset) +
                             static_cast<double>(query.scale) * static_cast<double>(tail.scale) *
@@ -109,9 +109,15 @@ void check_against_truth(const CodeKernels& kernels, const CodedRows<bits>& data
 }
 
 template <unsigned bits>
+std::vector<float> distances(const CodeKernels& kernels, const CodedRows<bits>& data) {
+    std::vector<float> found(data.count);
+    kernels.block(data.query, data.rows, data.stride, data.dim, data.count, found.data());
+    return found;
+}
+
+template <unsigned bits>
 void check_everywhere() {
-    for (const Isa isa : kith::all_isas) {
-        if (!kith::supports(isa)) continue;
+    for (const Isa isa : kith_test::available_isas()) {
         const CodeKernels kernels = kith::code_kernels<bits>(isa);
         CAPTURE(kith::name(isa));
         for (const std::size_t dim : dimensions()) {
@@ -134,8 +140,7 @@ TEST_CASE("Code kernels sum exactly, in either shape, on every instruction set")
 }
 
 TEST_CASE("Encoding puts the largest element at the end of the scale and the rest within half a step") {
-    for (const Isa isa : kith::all_isas) {
-        if (!kith::supports(isa)) continue;
+    for (const Isa isa : kith_test::available_isas()) {
         const CodeKernels kernels = kith::code_kernels<8>(isa);
         for (const std::size_t dim : dimensions()) {
             CAPTURE(kith::name(isa), dim);
@@ -158,9 +163,36 @@ TEST_CASE("Encoding puts the largest element at the end of the scale and the res
     }
 }
 
+TEST_CASE("A vector has the same code and the same distances on every instruction set, to the last bit") {
+    const CodeKernels plain8 = kith::code_kernels<8>(Isa::scalar), plain4 = kith::code_kernels<4>(Isa::scalar);
+    for (const std::size_t dim : {1U, 15U, 37U, 100U, 784U, 4096U}) {
+        kith::SplitMix64 random(dim + 7);
+        std::vector<float> vector(dim), mean(dim);
+        std::vector<std::int8_t> expected(dim), codes(dim);
+        const CodedRows<8> rows8(dim, 9, 0, false);
+        const CodedRows<4> rows4(dim, 9, 0, false);
+        for (const Isa isa : kith_test::available_isas()) {
+            CAPTURE(kith::name(isa), dim);
+            std::size_t different = 0;
+            for (std::size_t round = 0; round < 200; ++round) {
+                for (float& value : vector) value = static_cast<float>(random.uniform() - 0.5);
+                for (float& value : mean) value = static_cast<float>(random.uniform() / 4);
+                const auto factor = static_cast<float>(random.uniform() + 0.5);  // as of a vector brought to length 1
+                const float steps = round % 2 == 0 ? 127 : 7;
+                const float scale = plain8.encode(vector.data(), factor, mean.data(), dim, steps, expected.data());
+                different += scale != kith::code_kernels<8>(isa).encode(vector.data(), factor, mean.data(), dim, steps,
+                                                                        codes.data());
+                different += codes != expected;
+            }
+            CHECK(different == 0);
+            CHECK(distances(kith::code_kernels<8>(isa), rows8) == distances(plain8, rows8));
+            CHECK(distances(kith::code_kernels<4>(isa), rows4) == distances(plain4, rows4));
+        }
+    }
+}
+
 TEST_CASE("Vectors without a direction, and those out of all bounds, are encoded all the same") {
-    for (const Isa isa : kith::all_isas) {
-        if (!kith::supports(isa)) continue;
+    for (const Isa isa : kith_test::available_isas()) {
         const CodeKernels kernels = kith::code_kernels<8>(isa);
         const std::size_t dim = 37;
         std::vector<float> vector(dim, 0.0F), mean(dim, 0.0F);

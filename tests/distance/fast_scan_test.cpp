@@ -189,3 +189,19 @@ TEST_CASE("tables are rounded alike on every instruction set, and their ranges f
         }
     }
 }
+
+TEST_CASE("entries are rounded to the nearest, ties to even, and never beyond what two of them may add up to") {
+    const float below = std::nextafter(127.5F, 0.0F);
+    const std::vector<float> table = {0,   0.5F,   1,   1.5F,   2,   2.5F,   63.5F, 64.5F,
+                                      125, 125.5F, 126, 126.5F, 127, 127.4F, below, std::nextafter(0.5F, 1.0F)};
+    const std::vector<unsigned> rounded = {0, 0, 1, 2, 2, 2, 64, 64, 125, 126, 126, 126, 127, 127, 127, 1};
+    for (const Isa isa : kith_test::available_isas()) {
+        INFO(kith::name(isa));
+        kith::ScratchMemory memory;
+        auto* const out = memory.take_array<std::uint8_t>(FastScanLayout::table_bytes(FastScanLayout::pairs(1)));
+        const float low = 0;
+        kith::fast_scan_kernels(isa).round(table.data(), 1, &low, 1, out);
+        CHECK(std::vector<unsigned>(out, out + 16) == rounded);
+        CHECK(*std::max_element(out, out + 16) == FastScanLayout::most);
+    }
+}

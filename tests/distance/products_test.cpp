@@ -121,6 +121,45 @@ TEST_CASE("the nearest is the first of the least, fillers never") {
     }
 }
 
+TEST_CASE("huge and infinite scores are compared like any other, and what is no number is never the least") {
+    constexpr float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+    constexpr float huge = std::numeric_limits<float>::max();
+    struct Case {
+        float all, at_5, at_37;  // scores
+        std::size_t least;
+    };
+    constexpr Case cases[] = {{huge, huge, huge, 0},
+                              {infinity, infinity, huge, 37},
+                              {infinity, huge, huge, 5},
+                              {infinity, -huge, 1, 5},
+                              {infinity, nan, infinity, 0},
+                              {infinity, nan, 2, 37},
+                              {nan, nan, nan, 0},
+                              {nan, 3, 2, 37},
+                              {nan, infinity, infinity, 0},
+                              {nan, huge, -infinity, 37},
+                              {1, nan, 1, 0},
+                              {huge, nan, -infinity, 37}};
+    for (const Isa isa : kith_test::available_isas()) {
+        const kith::ProductKernels kernels = kith::product_kernels(isa);
+        for (const Case& scores : cases) {
+            INFO(kith::name(isa) << ": " << scores.all << ", " << scores.at_5 << ", " << scores.at_37);
+            constexpr std::size_t words = 256;
+            std::vector<float> half_norms(words, scores.all);
+            half_norms[5] = scores.at_5;
+            half_norms[37] = scores.at_37;
+            const std::vector<float> zeros(words);
+            float least = 0;
+            CHECK(kernels.nearest(zeros.data(), half_norms.data(), words, &least) == scores.least);
+            CHECK(least == (half_norms[scores.least] <= huge ? half_norms[scores.least] : infinity));
+            const float element = 0;
+            std::uint8_t word = 1;
+            kernels.nearest_words(&element, zeros.data(), half_norms.data(), 1, 1, words, &word);
+            CHECK(word == scores.least);
+        }
+    }
+}
+
 TEST_CASE("words are compared piece by piece") {
     kith::SplitMix64 random(3);
     for (const Isa isa : kith_test::available_isas()) {

@@ -6,6 +6,7 @@
 #include "support/catch.hpp"
 
 #include <atomic>
+#include <cmath>
 #include <numeric>
 #include <set>
 #include <thread>
@@ -105,6 +106,61 @@ TEST_CASE("Results come nearest first, equal distances by slot") {
     REQUIRE(found.size() == 120);
     CHECK(std::is_sorted(found.begin(), found.end()));
     CHECK(kith_test::hits(found, points.nearest(&query, 120, BitsetView(points.count()))) == 120);
+}
+
+namespace {
+
+/// Points on a line that count how often one of them is scored: all different, or every second the same.
+class CountingRows {
+public:
+    explicit CountingRows(bool repeating) noexcept : repeating_(repeating) {}
+
+    class Scorer {
+    public:
+        Scorer(const CountingRows& rows, float at) noexcept : rows_(rows), at_(at) {}
+        void score(const Slot* slots, std::size_t count, float* out) const noexcept {
+            for (std::size_t i = 0; i < count; ++i) out[i] = std::abs(at_ - rows_.position(slots[i]));
+            rows_.scored_ += count;
+        }
+        void score_block(Slot first, std::size_t count, float* out) const noexcept {
+            for (std::size_t i = 0; i < count; ++i)
+                out[i] = std::abs(at_ - rows_.position(first + static_cast<Slot>(i)));
+            rows_.scored_ += count;
+        }
+        void prefetch(Slot) const noexcept {}
+
+    private:
+        const CountingRows& rows_;
+        float at_;
+    };
+
+    [[nodiscard]] std::size_t dim() const noexcept { return 1; }
+    [[nodiscard]] Scorer scorer(const float* query, kith::ScratchMemory&) const noexcept { return {*this, *query}; }
+    [[nodiscard]] Scorer scorer_of(Slot slot, kith::ScratchMemory&) const noexcept { return {*this, position(slot)}; }
+    [[nodiscard]] std::size_t scored() const noexcept { return scored_; }
+
+private:
+    [[nodiscard]] float position(Slot slot) const noexcept {
+        return repeating_ && slot % 2 == 0 ? 500.0F : static_cast<float>(slot * std::size_t{7919} % 100003);
+    }
+
+    bool repeating_;
+    mutable std::size_t scored_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("Duplicates cost a build and a search no more than other vectors") {
+    constexpr Slot count = 8000;
+    const CountingRows various(false), repeating(true);
+    HnswIndex<CountingRows> usual(small_graph, count), repeated(small_graph, count);
+    usual.insert(various, count);
+    repeated.insert(repeating, count);
+    CHECK(repeating.scored() < 2 * various.scored());
+    const std::size_t built = repeating.scored();
+    const float query = 500;
+    CHECK(kith_test::search(repeated, repeating, &query, {10, 60, BitsetView(count)}).size() == 10);
+    CHECK(repeating.scored() < built + 2000);
 }
 
 TEMPLATE_TEST_CASE("Thousands of duplicates stay in the graph, and so does everything else", "", kith::L2, kith::Cosine,

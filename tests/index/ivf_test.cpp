@@ -297,6 +297,26 @@ TEST_CASE("Drift grows when rows come from elsewhere, and training anew ends it"
     CHECK(recall(index, points, others.make(20), dim, asking(BitsetView(7000), 20)) > 0.9);
 }
 
+TEST_CASE("Lists that became too few are made anew when the recall is measured") {
+    constexpr std::size_t dim = 6;
+    const Points<L2> points(dim, Clusters(dim).make(24000));
+    Coded<L2> index({}, points.count());
+    for (Slot count = 256; count < points.count(); count += 256) index.insert(points.view(), count);
+    CHECK(index.lists() == IvfParams{}.lists_for(5120));  // the first count that is enough to train with
+    CHECK(index.outgrown());
+    index.retrain(points.view(), {});
+    CHECK(index.lists() == IvfParams{}.lists_for(points.count()));
+    CHECK_FALSE(index.outgrown());
+
+    const auto seam = kith::make_vector_index<L2, kith::Ivf<>>(dim, points.count());
+    for (Slot slot = 0; slot < points.count(); ++slot) seam->append(points.vector(slot));
+    for (Slot count = 256; count < points.count(); count += 256) seam->index_up_to(count, 1);
+    const auto bytes = [&] { return kith_test::bytes_of([&](const auto& sink) { seam->save_graph(sink); }).size(); };
+    const std::size_t few = bytes();
+    seam->calibrate();
+    CHECK(bytes() > few + 100 * dim * sizeof(float));  // centroids of the lists that came
+}
+
 TEST_CASE("A training that is cancelled or throws leaves the index as it was") {
     constexpr std::size_t dim = 8;
     const Points<L2> points(dim, Clusters(dim).make(4000));
@@ -441,7 +461,10 @@ TEST_CASE("Searches go on beside inserts and see what was there before them", "[
             }
         });
     }
-    for (Slot count = 100; count <= points.count(); count += 100) index.insert(points.view(), count);
+    for (Slot count = 100; count <= points.count(); count += 100) {
+        index.insert(points.view(), count);
+        if (count % 2000 == 0) index.retrain(points.view(), {});
+    }
     done = true;
     for (std::thread& reader : readers) reader.join();
     CHECK(wrong == 0);

@@ -261,7 +261,7 @@ TEMPLATE_TEST_CASE("A search allocates nothing once its scratch is warm", "", Sm
 
 TEMPLATE_TEST_CASE("One thread appends, one links, four search", "[threads]", SmallHnsw, CodedHnsw) {
     Clusters clusters(dim);
-    const Points<kith::L2> points(dim, clusters.make(4000));
+    const Points<kith::L2> points(dim, clusters.make(5000));  // codes are learned anew at 4096
     const std::vector<float> queries = clusters.make(32);
     const auto index = kith::make_vector_index<kith::L2, TestType>(dim, points.count());
     std::atomic<Slot> published = 0;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -152,6 +153,19 @@ TEST_CASE("cosine codes see directions, not lengths, and zeros become a code of 
     CHECK(encode_all(codec, values) == codes);
     const std::vector<std::byte> nothing = encode_all(codec, std::vector<float>(dim, 0.0F));
     CHECK(std::all_of(nothing.begin(), nothing.end(), [](std::byte byte) { return byte == std::byte{0}; }));
+}
+
+TEST_CASE("a query of the smallest numbers has distances that are numbers under cosine") {
+    constexpr std::size_t dim = 8;
+    using Codec = Pq<PqParams{.subvectors = 4, .bits = 4}>::Codec<Cosine>;
+    const std::vector<float> values = Clusters(dim).make(100);
+    const Codec codec = Codec::train(view(values, dim), {});
+    const std::vector<std::byte> codes = encode_all(codec, values);
+    const std::vector<float> query(dim, std::numeric_limits<float>::denorm_min());
+    kith::ScratchMemory scratch;
+    std::vector<float> distances(100);
+    codec.rows(codes.data()).scorer(query.data(), scratch).score_block(0, 100, distances.data());
+    CHECK(std::none_of(distances.begin(), distances.end(), [](float distance) { return std::isnan(distance); }));
 }
 
 TEST_CASE("codes do not depend on the number of threads") {

@@ -177,8 +177,8 @@ public:
         return nearest<Member>(detail::floats_of(std::span<const T>(query), floats));
     }
 
-    /// Asks the same of many vectors at once: of a range of vectors of floats, or of a span of floats that holds whole
-    /// vectors one after the other; see NearestManyQuery.
+    /// Asks the same of many vectors at once: of a range of vectors, of floats or of the field's elements, or of a span
+    /// of floats that holds whole vectors one after the other; see NearestManyQuery.
     /// Throws: Errc::invalid_argument for a vector of another dimension.
     template <auto Member, class Queries>
     [[nodiscard]] auto nearest_many(const Queries& queries) const {

@@ -111,7 +111,7 @@ private:
     void run_in_background();
     void run_sync_timer();
     bool link_some(const Snapshot& present);
-    static void calibrate(const Snapshot& present);
+    void calibrate(const Snapshot& present) const;
     void link_all(const Snapshot& present);
     void seal_all();
 

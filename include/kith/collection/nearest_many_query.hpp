@@ -7,14 +7,15 @@
 #pragma once
 
 #include "kith/collection/nearest_query.hpp"
+#include "kith/core/element.hpp"
 #include "kith/core/matrix_view.hpp"
 #include "kith/core/parallel.hpp"
 
-#include <concepts>
 #include <cstddef>
 #include <iterator>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -22,10 +23,13 @@ namespace kith::inline v0 {
 
 namespace detail {
 
-/// A range of vectors of floats.
+template <class V>
+using ElementOf = std::remove_cvref_t<decltype(*std::data(std::declval<const V&>()))>;
+
+/// A range of vectors of any elements.
 template <class V>
 concept VectorRange = requires(const V& vectors) {
-    { *std::begin(vectors) } -> std::convertible_to<std::span<const float>>;
+    requires Element<ElementOf<decltype(*std::begin(vectors))>>;
     std::end(vectors);
 };
 
@@ -51,7 +55,10 @@ public:
     }
 
     NearestManyQuery(const detail::Engine& engine, const detail::VectorRange auto& queries) : one_(engine, {}) {
-        for (const std::span<const float> query : queries) {
+        std::vector<float> buffer;
+        for (const auto& vector : queries) {
+            const std::span<const detail::ElementOf<decltype(vector)>> elements(vector);
+            const std::span<const float> query = detail::floats_of(elements, buffer);
             if (query.size() != Attribute::dim) {
                 raise(Errc::invalid_argument, about_query(queries_.size() / Attribute::dim) + "has " +
                                                   std::to_string(query.size()) + " elements; expected " +

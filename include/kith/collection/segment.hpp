@@ -90,13 +90,13 @@ public:
         }
     }
 
-    /// Measures the recall of those indexes that have grown to twice what they were when it was measured last.
+    /// Trains anew and measures the recall of those indexes that have grown to twice what they were the last time.
     /// Concurrent calls, and calls of link_up_to, take turns.
-    void calibrate() {
+    void calibrate(unsigned threads) {
         constexpr Slot fewest = 1000;  // fewer are scanned
         const std::lock_guard lock(link_mutex_);
         for (const auto& index : indexes_) {
-            if (index->indexed() >= fewest && index->indexed() / 2 >= index->calibrated()) index->calibrate();
+            if (index->indexed() >= fewest && index->indexed() / 2 >= index->calibrated()) index->calibrate(threads);
         }
     }
 

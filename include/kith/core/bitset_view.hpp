@@ -31,6 +31,7 @@ public:
     }
 
     /// Which of the slots from 64 * word on are allowed: bit i for slot 64 * word + i.
+    /// Requires: 64 * word is below count().
     [[nodiscard]] constexpr std::uint64_t allowed_word(Slot word) const noexcept {
         const std::uint64_t allowed = excluded_ == nullptr ? ~std::uint64_t{0} : ~excluded_[word];
         const Slot rest = count_ - word * 64;
@@ -46,8 +47,11 @@ public:
     /// The number of slots that are allowed. Cost: a bit count per 64 slots, where something is excluded at all.
     [[nodiscard]] constexpr Slot count_allowed() const noexcept {
         if (excluded_ == nullptr) return count_;
+        const std::size_t words = (std::size_t{count_} + 63) / 64;  // as a Slot, the end of the last may not exist
         Slot allowed = 0;
-        for (Slot word = 0; word * 64 < count_; ++word) allowed += static_cast<Slot>(std::popcount(allowed_word(word)));
+        for (std::size_t word = 0; word < words; ++word) {
+            allowed += static_cast<Slot>(std::popcount(allowed_word(static_cast<Slot>(word))));
+        }
         return allowed;
     }
 

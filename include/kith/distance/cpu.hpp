@@ -83,10 +83,13 @@ inline bool has_dot_product() noexcept {
 }  // namespace detail
 
 /// True when this processor and its operating system can run code for `isa`.
-/// Cost: up to three CPUID instructions, a microsecond or a few of them in a virtual machine.
+/// Cost: the first call asks the processor, which takes some 100 µs in a virtual machine; others remember.
 [[nodiscard]] inline bool supports(Isa isa) noexcept {
 #if defined(__x86_64__)
-    return isa == Isa::scalar || (isa < Isa::neon && detail::has_x86(isa));
+    static const bool has_avx2 = detail::has_x86(Isa::avx2), has_avx512 = detail::has_x86(Isa::avx512),
+                      has_avx512_vnni = detail::has_x86(Isa::avx512_vnni);
+    return isa == Isa::scalar || (isa == Isa::avx2 && has_avx2) || (isa == Isa::avx512 && has_avx512) ||
+           (isa == Isa::avx512_vnni && has_avx512_vnni);
 #elif defined(__aarch64__)
     return isa == Isa::scalar || isa == Isa::neon || (isa == Isa::neon_dot && detail::has_dot_product());
 #else
@@ -111,7 +114,7 @@ inline bool has_dot_product() noexcept {
 
 /// The instruction set to make an index with: the one KITH_ISA names, or the best this processor has.
 /// Throws: Errc::invalid_argument when KITH_ISA names none that this processor has.
-/// Cost: asks the processor anew; call it once an index.
+/// Cost: reads the environment and compares names; call it once an index.
 [[nodiscard]] inline Isa best_isa() {
     const char* wish = std::getenv("KITH_ISA");
     return isa_for(wish == nullptr ? std::string_view() : std::string_view(wish));

@@ -62,7 +62,7 @@ struct FastScanBounds {
 
 struct FastScanKernels {
     /// Rounds `count` tables of 16 floats: out holds entry − lows[m], times `inverse`, to the nearest, ties to even.
-    /// Requires: 0 ≤ (entry − low) · inverse ≤ 127.5 for all. Shape: `out` has room for table_bytes(pairs(count)).
+    /// Requires: 0 ≤ (entry − low) · inverse < 127.5 for all. Shape: `out` has room for table_bytes(pairs(count)).
     using Round = void (*)(const float* tables, std::size_t count, const float* lows, float inverse,
                            std::uint8_t* out) noexcept;
 

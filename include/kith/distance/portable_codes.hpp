@@ -1,6 +1,8 @@
 // kith/distance/portable_codes.hpp — the code kernels in plain C++, as fast as the compiler's flags allow.
 //
-// As in portable.hpp, each function carries the flags of the source it was compiled in.
+// As in portable.hpp, each function carries the flags of the source it was compiled in. The library's sources forbid the
+// compiler to make one rounding of a product and a sum (-ffp-contract=off), so they make the same codes on every
+// processor; a header-only program gets the same ones where its flags forbid that too, or its processor cannot do it.
 #pragma once
 
 #include "kith/core/slot.hpp"

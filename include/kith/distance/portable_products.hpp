@@ -75,8 +75,8 @@ template <class Flags>
 std::uint32_t portable_nearest(const float* products, const float* half_norms, std::size_t count,
                                float* least) noexcept {
     std::uint32_t nearest = 0;
-    float best = half_norms[0] - products[0];
-    for (std::size_t i = 1; i < count; ++i) {
+    float best = __builtin_inff();
+    for (std::size_t i = 0; i < count; ++i) {
         const float score = half_norms[i] - products[i];
         if (score < best) {
             best = score;

@@ -21,7 +21,8 @@ struct ProductKernels {
                               std::size_t panel_count, std::size_t dim, float* out, std::size_t out_stride) noexcept;
 
     /// The first v with the least half_norms[v] − products[v], which is half the squared distance less what all share.
-    /// Requires: count is a positive multiple of `panel`; some half norm is finite.
+    /// What is no number is not the least; where nothing is below infinity, v is 0 and the least infinite.
+    /// Requires: count is a positive multiple of `panel`.
     using Nearest = std::uint32_t (*)(const float* products, const float* half_norms, std::size_t count,
                                       float* least) noexcept;
 
@@ -31,7 +32,7 @@ struct ProductKernels {
     using Words = void (*)(const float* vector, const float* codebooks, std::size_t subvectors, std::size_t sub_dim,
                            std::size_t words, float* out) noexcept;
 
-    /// The first k with the least half_norms[m · words + k] − (the product above), for each piece m.
+    /// The first k with the least half_norms[m · words + k] − (the product above), for each piece m, as Nearest says.
     using NearestWords = void (*)(const float* vector, const float* codebooks, const float* half_norms,
                                   std::size_t subvectors, std::size_t sub_dim, std::size_t words,
                                   std::uint8_t* out) noexcept;

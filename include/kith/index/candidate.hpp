@@ -85,11 +85,14 @@ public:
         return items_[count - 1].distance() * stretch;
     }
 
-    /// Keeps `candidate` if it is among the nearest; its position then, else size().
+    [[nodiscard]] bool full() const noexcept { return size_ == capacity_; }
+
+    /// Keeps `candidate` if it is among the nearest; its position then, else size(). A full pool takes none that is as
+    /// far as its last: or else a walk among a thousand equal vectors would go on to the one with the lowest slot.
     std::size_t offer(Candidate candidate) noexcept {
         Candidate* const items = items_.data();
-        const bool full = size_ == capacity_;
-        if (full && !(candidate < items[size_ - 1])) return size_;
+        const bool full = this->full();
+        if (full && !(candidate.distance() < items[size_ - 1].distance())) return size_;
         const auto at = static_cast<std::size_t>(std::lower_bound(items, items + size_, candidate) - items);
         if (!full) ++size_;
         std::memmove(items + at + 1, items + at, (size_ - 1 - at) * sizeof(Candidate));

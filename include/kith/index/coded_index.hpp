@@ -3,7 +3,10 @@
 // Codes are what a search reads most, so they decide its speed; what they blur, the rescoring sets right. The index
 // inside is any index over Rows: it does not know that its rows are codes.
 //
-// Until there are enough vectors to learn from, nothing is coded, and who owns the index scans them.
+// What codes depend on is learned from the first vectors, and again when there are four times as many: 1024, 4096,
+// 16384, 65536. Then all are coded anew, while the index inside, who knows only which are near to which, stays as it
+// is. Lessons come at these counts however vectors arrive, so that the same vectors make the same index. Before the
+// first, nothing is coded, and who owns the index scans.
 //
 // Thread safety: insert is called by one thread at a time, beside any number of searches.
 #pragma once
@@ -21,8 +24,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -72,16 +77,16 @@ class CodedIndex {
     using Codes = detail::CodeMemory<Q, typename R::Metric>;
     using Inner = typename Tag::template Index<typename Codes::View>;
 
-    /// Vectors from which on there is something to learn, if the codec does not ask for more: the mean of so many is
-    /// near enough to that of all that come.
-    static constexpr std::size_t smallest_sample = 256;
-
 public:
-    explicit CodedIndex(Slot capacity) : codes_(capacity), inner_(Tag::template make<typename Codes::View>(capacity)) {}
+    explicit CodedIndex(Slot capacity)
+        : capacity_(capacity), inner_(Tag::template make<typename Codes::View>(capacity)) {}
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     [[nodiscard]] static CodedIndex map(std::span<const std::byte> image, Slot count) {
-        return CodedIndex(image, count, 0);
+        if (image.empty()) return CodedIndex(0);  // too few vectors came to learn from
+        std::size_t used = 0;
+        auto codes = std::make_unique<const Codes>(image, count, used);
+        return CodedIndex(std::move(codes), image.subspan(used));
     }
 
     /// The first so many slots are in the index.
@@ -90,29 +95,32 @@ public:
     /// Codes and indexes the slots from size() up to `count`; nothing while they are too few to learn from.
     /// Throws: what training throws, std::bad_alloc; size() says how far it came.
     void insert(const R& rows, Slot count, unsigned threads = 1) {
-        if (!codes_.trained()) {
-            if (count < std::max(smallest_sample, Codes::Codec::fewest_vectors(rows.dim()))) return;
-            const std::size_t sample = std::min<std::size_t>(count, largest_sample);
-            Training training;
-            training.threads = threads;
-            std::vector<float> floats;
-            codes_.train(rows.matrix(sample, floats), training);
+        if (newest_ == nullptr) {
+            std::size_t lesson = first_lesson(rows.dim());
+            if (count < lesson) return;
+            while (lesson * lesson_growth <= std::min<std::size_t>(count, last_lesson)) lesson *= lesson_growth;
+            learn(rows, lesson, threads);
         }
-        codes_.append(rows, count, threads);
-        inner_.insert(codes_.view(), count, threads);
+        while (size() < count) {
+            const auto until = static_cast<Slot>(std::min<std::size_t>(count, next_lesson_));
+            newest_->append(rows, until, threads);
+            inner_.insert(newest_->view(), until, threads);
+            if (until == next_lesson_) learn(rows, next_lesson_, threads);
+        }
     }
 
     /// The nearest allowed slots below size(), nearest first, at the distances of their full vectors.
     std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
                        Neighbor* out) const {
-        const Slot indexed = size();
-        const std::size_t limit = std::min<std::size_t>(params.limit, std::min(indexed, params.allowed.count()));
+        const Slot indexed = std::min(size(), params.allowed.count());
+        const std::size_t limit = std::min<std::size_t>(params.limit, indexed);
         if (limit == 0) return 0;
         SearchParams coarse = params;
+        coarse.allowed = params.allowed.first(indexed);  // which were coded before the codes that are read below
         coarse.stretched = limit;
         coarse.limit = std::min<std::size_t>(coarse_limit(params, limit), indexed);
         scratch.coarse.resize(coarse.limit);
-        const std::size_t found = inner_.search(codes_.view(), query, coarse, scratch, scratch.coarse.data());
+        const std::size_t found = inner_.search(codes().view(), query, coarse, scratch, scratch.coarse.data());
         TopK best(std::span(out, limit));
         detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), limit, best);
         return best.sorted().size();
@@ -130,7 +138,7 @@ public:
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed.count());
         const std::size_t coarse = std::min<std::size_t>(coarse_limit(params, limit), allowed.count());
         scratch.coarse.resize(count * coarse);
-        detail::search_batch(codes_.view(), queries, count, coarse, allowed, scratch, scratch.coarse.data(), found);
+        detail::search_batch(codes().view(), queries, count, coarse, allowed, scratch, scratch.coarse.data(), found);
         for (std::size_t at = 0; at < count; ++at) {
             TopK best(std::span(out + at * width, limit));
             detail::rescore(rows.scorer(queries + at * rows.dim(), scratch.query),
@@ -142,13 +150,43 @@ public:
     /// Writes the image that map() reads: the codes, then the index inside.
     template <class Sink>
     void save(const Sink& sink) const {
-        if (!codes_.trained()) return;
-        codes_.save(sink);
+        if (size() == 0) return;
+        codes().save(sink);
         inner_.save(sink);
     }
 
 private:
-    static constexpr std::size_t largest_sample = 65536;
+    static constexpr std::size_t lesson_growth = 4;
+    static constexpr std::size_t last_lesson = 65536;
+
+    /// Rows from which on there is something to learn. Codecs ask for as many as make any codes at all.
+    [[nodiscard]] static std::size_t first_lesson(std::size_t dim) noexcept {
+        constexpr std::size_t enough_for_a_mean = 1024, rows_a_word = 16;
+        return std::max(enough_for_a_mean, rows_a_word * Codes::Codec::fewest_vectors(dim));
+    }
+
+    CodedIndex(std::unique_ptr<const Codes> codes, std::span<const std::byte> image)
+        : capacity_(codes->size()),
+          mapped_(std::move(codes)),
+          codes_(mapped_.get()),
+          inner_(Tag::template map<typename Codes::View>(image, capacity_)) {}
+
+    /// Requires: size() is not 0.
+    [[nodiscard]] const Codes& codes() const noexcept { return *codes_.load(std::memory_order_acquire); }
+
+    /// Codes the slots below size() by what the first `lesson` rows teach. Throws: as insert; nothing has changed then.
+    void learn(const R& rows, std::size_t lesson, unsigned threads) {
+        Training training;
+        training.threads = threads;
+        std::vector<float> floats;
+        auto codes = std::make_unique<Codes>(capacity_);
+        codes->train(rows.matrix(lesson, floats), training);
+        codes->append(rows, size(), threads);
+        kept_.push_back(std::move(codes));
+        newest_ = kept_.back().get();
+        codes_.store(newest_, std::memory_order_release);
+        next_lesson_ = lesson < last_lesson ? lesson * lesson_growth : std::size_t{no_slot};
+    }
 
     /// How many of the nearest codes are compared again by their vectors, at most. A walk that keeps few candidates has
     /// no more to compare.
@@ -158,13 +196,12 @@ private:
         return Tag::reads_all ? wanted : std::min(wanted, std::max<std::size_t>(limit, params.ef_search));
     }
 
-    /// Without bytes: too few vectors came to learn from.
-    CodedIndex(std::span<const std::byte> image, Slot count, std::size_t used)
-        : codes_(image.empty() ? Codes(count) : Codes(image, count, used)),
-          inner_(image.empty() ? Tag::template make<typename Codes::View>(0)
-                               : Tag::template map<typename Codes::View>(image.subspan(used), count)) {}
-
-    Codes codes_;
+    Slot capacity_;
+    std::vector<std::unique_ptr<Codes>> kept_;  // all there were, for a search may be reading any of them
+    Codes* newest_ = nullptr;                   // the last of kept_
+    std::size_t next_lesson_ = 0;
+    std::unique_ptr<const Codes> mapped_;
+    std::atomic<const Codes*> codes_ = nullptr;  // newest_ or mapped_, for those who search
     Inner inner_;
 };
 

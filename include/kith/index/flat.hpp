@@ -78,11 +78,10 @@ template <Scorer S>
 void scan(const S& scorer, Slot first, Slot last, BitsetView allowed, TopK& best) noexcept {
     ScanBlock<S> block(scorer, best);
     const BitsetView within = allowed.first(std::min(last, allowed.count()));
-    for (Slot begin = first; begin < within.count(); begin += 64 - begin % 64) {
-        std::uint64_t bits = within.allowed_word(begin / 64) & (~std::uint64_t{0} << (begin % 64));
-        for (; bits != 0; bits &= bits - 1) {
-            block.add(begin - begin % 64 + static_cast<Slot>(std::countr_zero(bits)));
-        }
+    for (std::size_t begin = first; begin < within.count(); begin += 64 - begin % 64) {  // past the last Slot too
+        const auto word = static_cast<Slot>(begin / 64);
+        std::uint64_t bits = within.allowed_word(word) & (~std::uint64_t{0} << (begin % 64));
+        for (; bits != 0; bits &= bits - 1) block.add(word * 64 + static_cast<Slot>(std::countr_zero(bits)));
     }
     block.flush();
 }

@@ -33,16 +33,18 @@ inline constexpr std::size_t widest_batch = 256;
 
 /// The next allowed slots from `begin` on, which is moved behind them; returns how many.
 /// Shape: `slots` has room for batch_rows.
-inline std::size_t next_slots(BitsetView allowed, Slot& begin, Slot* slots) noexcept {
+inline std::size_t next_slots(BitsetView allowed, std::size_t& begin, Slot* slots) noexcept {
     std::size_t count = 0;
-    for (; begin < allowed.count() && count < batch_rows; begin += 64 - begin % 64) {
-        std::uint64_t bits = allowed.allowed_word(begin / 64) & (~std::uint64_t{0} << (begin % 64));
+    for (; begin < allowed.count() && count < batch_rows; begin += 64 - begin % 64) {  // past the last Slot too
+        const auto word = static_cast<Slot>(begin / 64);
+        std::uint64_t bits = allowed.allowed_word(word) & (~std::uint64_t{0} << (begin % 64));
         for (; bits != 0; bits &= bits - 1) {
+            const Slot slot = word * 64 + static_cast<Slot>(std::countr_zero(bits));
             if (count == batch_rows) {
-                begin += static_cast<Slot>(std::countr_zero(bits)) - begin % 64;
+                begin = slot;
                 return count;
             }
-            slots[count++] = begin - begin % 64 + static_cast<Slot>(std::countr_zero(bits));
+            slots[count++] = slot;
         }
     }
     return count;
@@ -60,7 +62,7 @@ void search_batch(const R& rows, const float* queries, std::size_t count, std::s
     static_assert(std::is_trivially_destructible_v<BatchQuery<S>>);
     const auto meet_all = [&](auto batch) {
         Slot slots[batch_rows];
-        for (Slot begin = 0; const std::size_t met = next_slots(allowed, begin, slots);) batch.meet(slots, met);
+        for (std::size_t begin = 0; const std::size_t met = next_slots(allowed, begin, slots);) batch.meet(slots, met);
     };
     if (scratch.batch.size() < std::min(count, widest_batch)) scratch.batch.resize(std::min(count, widest_batch));
     for (std::size_t first = 0; first < count; first += widest_batch) {

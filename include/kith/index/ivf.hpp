@@ -11,8 +11,8 @@
 // InnerProduct: lists are those of L2, read in the order of ⟨q, c⟩. That is right for vectors of similar length; where
 // lengths differ widely, more lists must be read for the same recall.
 //
-// Thread safety: insert is called by one thread at a time; search by any number, beside it, without waiting. While
-// retrain runs, and is assigned, nothing else may.
+// Thread safety: insert and retrain are called by one thread at a time; search by any number, beside it, without
+// waiting.
 // Source: Sivic & Zisserman, ICCV 2003; Jégou, Douze & Schmid, IEEE TPAMI 33(1), 2011.
 #pragma once
 
@@ -108,6 +108,7 @@ public:
     IvfIndex(IvfIndex&& other) noexcept
         : params_(other.params_),
           capacity_(other.capacity_),
+          retired_(std::move(other.retired_)),
           trained_(std::move(other.trained_)),
           lists_(other.lists_.exchange(nullptr)),
           size_(other.size_.exchange(0)) {}
@@ -150,7 +151,14 @@ public:
         size_.store(count, std::memory_order_release);
     }
 
-    /// Learns lists and codes anew from all rows. Requires: nothing else runs.
+    /// Whether retrain() would pay: there are rows for twice the lists, or they fit much worse than those it was
+    /// trained with.
+    [[nodiscard]] bool outgrown() const noexcept {
+        constexpr double bad_fit = 1.2;
+        return trained_ && (params_.lists_for(size()) >= 2 * trained_->model.lists() || drift() > bad_fit);
+    }
+
+    /// Learns lists and codes anew from all rows. Searches that run read the former lists, which stay in memory.
     /// Throws: as insert; the index is then as before.
     void retrain(const R& rows, const Training& training) {
         if (size() == 0 || size() < params_.lists_for(size())) return;
@@ -236,13 +244,16 @@ private:
         return made;
     }
 
-    void adopt(std::unique_ptr<Trained> made) noexcept {
+    void adopt(std::unique_ptr<Trained> made) {
+        if (trained_) retired_.emplace_back();
         lists_.store(made.get(), std::memory_order_release);
-        trained_ = std::move(made);
+        trained_.swap(made);
+        if (made) retired_.back() = std::move(made);
     }
 
     IvfParams params_;
     Slot capacity_;
+    std::vector<std::unique_ptr<const Trained>> retired_;  // for a search may be reading any of them
     std::unique_ptr<Trained> trained_;
     std::atomic<const Trained*> lists_ = nullptr;  // trained_, for those who search
     std::atomic<Slot> size_ = 0;

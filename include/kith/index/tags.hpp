@@ -10,6 +10,7 @@
 #include "kith/index/flat.hpp"
 #include "kith/index/hnsw.hpp"
 #include "kith/index/search_params.hpp"
+#include "kith/quantize/codec.hpp"
 #include "kith/quantize/scalar.hpp"
 
 #include <array>
@@ -71,6 +72,8 @@ public:
     static constexpr std::string_view name{letters.data(), letters.size()};  // stored on disk: never rename
 
     static constexpr bool reads_all = Tag::reads_all;
+
+    [[nodiscard]] static constexpr bool fits(std::size_t dim) noexcept { return fits_dimension<Q>(dim); }
 
     /// Where every code is compared, effort is how many times the limit is compared again by the vectors.
     template <class M>

@@ -22,6 +22,7 @@
 #include "kith/index/search_scratch.hpp"
 #include "kith/index/tags.hpp"
 #include "kith/index/vector_index.hpp"
+#include "kith/quantize/training.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -41,9 +42,9 @@ class TypedVectorIndex final : public VectorIndex {
     using View = RawRows<T, M>;
 
 public:
-    /// Throws: Errc::out_of_memory, Errc::limit_exceeded.
+    /// Throws: Errc::invalid_argument, Errc::out_of_memory, Errc::limit_exceeded.
     TypedVectorIndex(std::size_t dim, Slot capacity)
-        : rows_(dim, capacity), index_(Tag::template make<View>(capacity)) {}
+        : rows_(fitting(dim), capacity), index_(Tag::template make<View>(capacity)) {}
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     TypedVectorIndex(std::size_t dim, Slot count, std::span<const std::byte> rows, std::span<const std::byte> graph)
@@ -135,10 +136,15 @@ public:
         detail::search_batch_in_threads(rows_.view(), queries, count, width, params.allowed, scratches, out, found);
     }
 
-    void calibrate() override {
+    void calibrate(unsigned threads) override {
         const Slot count = index_.size();
         if constexpr (!ladder.empty()) {
             if (count == 0 || count == calibrated()) return;
+            if constexpr (requires { index_.outgrown(); }) {
+                Training training;
+                training.threads = threads;
+                if (index_.outgrown()) index_.retrain(rows_.view(), training);
+            }
             SearchScratch scratch;
             std::vector<float> floats(dim());
             const auto exact = [&](Slot slot, std::size_t limit, Neighbor* out) {
@@ -167,6 +173,7 @@ public:
         if constexpr (ladder.empty()) {
             return params;
         } else {
+            if (!(recall < 1)) return std::nullopt;  // a sample can promise much, but not all
             const Calibration* const newest = newest_.load(std::memory_order_acquire);
             if (newest == nullptr) {
                 Tag::template try_as_hard<M>(ladder[ladder.size() - 3], params);
@@ -203,6 +210,12 @@ private:
         RecallCurve curve;
     };
 
+    static std::size_t fitting(std::size_t dim) {
+        if (fits_dimension<Tag>(dim)) return dim;
+        raise(Errc::invalid_argument, "index '" + std::string(Tag::name) + "' cannot be for vectors of " +
+                                          std::to_string(dim) + " elements: its sub-vectors do not divide them");
+    }
+
     /// The part of a graph image that belongs to the index itself.
     static std::span<const std::byte> index_image(std::span<const std::byte> image) {
         if constexpr (ladder.empty()) return image;
@@ -237,7 +250,8 @@ private:
 };
 
 /// An empty index in memory for up to `capacity` vectors of `dim` dimensions, kept as elements T.
-/// Throws: Errc::out_of_memory, Errc::limit_exceeded.
+/// Throws: Errc::invalid_argument for a dimension that the index cannot be for, Errc::out_of_memory,
+///         Errc::limit_exceeded.
 template <class M, class Tag, class T = float>
 [[nodiscard]] std::unique_ptr<VectorIndex> make_vector_index(std::size_t dim, Slot capacity) {
     return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, capacity);

@@ -89,9 +89,10 @@ public:
                                    std::span<SearchScratch* const> scratches, Neighbor* out,
                                    std::size_t* found) const = 0;
 
-    /// Measures what recall each effort gives, for tuned(). Cost: 200 exact searches and some 5000 indexed ones.
+    /// Trains anew an index that has outgrown what it learned, and measures what recall each effort gives, for tuned().
+    /// Cost: 200 exact searches and some 5000 indexed ones.
     /// Thread safety: as index_up_to, and not beside it. Throws: std::bad_alloc.
-    virtual void calibrate() = 0;
+    virtual void calibrate(unsigned threads = 1) = 0;
 
     /// Slots that were in the index when it was last calibrated; 0 before, and always where every search is exact.
     [[nodiscard]] virtual Slot calibrated() const noexcept = 0;

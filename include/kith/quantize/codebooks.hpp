@@ -48,18 +48,21 @@ public:
         }
     }
 
-    /// Words for each piece of the rows of `sample`, which is as wide as all pieces together.
+    static constexpr KMeansParams many_steps{.iterations = 12, .rows_a_centroid = 256, .least_gain = 2e-3};
+
+    /// Words for each piece of the rows of `sample`, which is as wide as all pieces together. `effort` says how k-means
+    /// goes about it, but for the number of centroids.
     /// Throws: as train_kmeans, for fewer rows than words.
     [[nodiscard]] static Codebooks train(MatrixView sample, std::size_t subvectors, std::size_t words,
-                                         const Training& training) {
+                                         const Training& training, KMeansParams effort = many_steps) {
         const std::size_t sub_dim = sample.dim / subvectors;
+        effort.centroids = words;
         std::vector<float> values(sample.dim * words);
         share_work(training.threads, subvectors, [&](std::size_t piece, unsigned thread) {
             if (thread == 0) training.report(static_cast<double>(piece) / static_cast<double>(subvectors));
             const MatrixView part{sample.data + piece * sub_dim, sample.rows, sub_dim, sample.stride};
             const KMeans made =
-                train_kmeans(part, {.centroids = words, .iterations = 12, .rows_a_centroid = 256, .least_gain = 2e-3},
-                             {.seed = mix64(training.seed + piece), .threads = 1, .progress = {}});
+                train_kmeans(part, effort, {.seed = mix64(training.seed + piece), .threads = 1, .progress = {}});
             std::copy(made.values.begin(), made.values.end(),
                       values.begin() + static_cast<std::ptrdiff_t>(piece * words * sub_dim));
         });

@@ -43,6 +43,14 @@ concept Codec = requires(const C& codec, MatrixView sample, const Training& trai
     { codec.rows(codes) } noexcept -> Rows;  // a view of codes
 };
 
+/// Whether `Tag`, a quantizer or an index, can be for vectors of `dim` elements. Those for which some cannot be say so
+/// themselves, in a static fits(dim).
+template <class Tag>
+[[nodiscard]] constexpr bool fits_dimension(std::size_t dim) noexcept {
+    if constexpr (requires { Tag::fits(dim); }) return Tag::fits(dim);
+    return true;
+}
+
 /// A Quantizer is a tag: `name` is stored on disk, `Codec<M>` is its codec for metric M. `rescore` is how many times
 /// the wanted number of neighbours are compared again by their full vectors unless a search says otherwise.
 template <class Q, class M>

@@ -47,13 +47,6 @@ struct PqParams {
 
 namespace detail {
 
-/// 1 / ‖vector‖, and 0 for a vector of zeros.
-inline float pq_scale(const float* vector, std::size_t dim) noexcept {
-    double squares = 0;
-    for (std::size_t d = 0; d < dim; ++d) squares += static_cast<double>(vector[d]) * static_cast<double>(vector[d]);
-    return squares > 0 ? static_cast<float>(1 / std::sqrt(squares)) : 0.0F;
-}
-
 /// Looks up codes in the tables of one query.
 template <unsigned bits>
 class PqScorer {
@@ -130,7 +123,7 @@ public:
 
         [[nodiscard]] std::size_t dim() const noexcept { return codec_->dim(); }
         [[nodiscard]] PqScorer<P.bits> scorer(const float* query, ScratchMemory& scratch) const {
-            const float scale = is_cosine ? pq_scale(query, dim()) : 1.0F;
+            const float scale = is_cosine ? inverse_norm(query, dim()) : 1.0F;
             return codec_->against(query, scale, codes_, scratch);
         }
         [[nodiscard]] PqScorer<P.bits> scorer_of(Slot slot, ScratchMemory& scratch) const {
@@ -145,19 +138,26 @@ public:
     /// One row a word at least.
     [[nodiscard]] static std::size_t fewest_vectors(std::size_t) noexcept { return words; }
 
+    /// How many pieces vectors like those of `sample` are cut into.
     /// Throws: Errc::invalid_argument for too few rows, or sub-vectors that do not divide the dimension.
-    [[nodiscard]] static PqCodec train(MatrixView sample, const Training& training) {
+    [[nodiscard]] static std::size_t subvectors_for(MatrixView sample) {
         const std::size_t subvectors = subvectors_of(sample.dim);
         if (sample.rows < words) {
             raise(Errc::invalid_argument, "Pq needs " + std::to_string(words) + " vectors to train with, and got " +
                                               std::to_string(sample.rows));
         }
+        return subvectors;
+    }
+
+    /// Throws: as subvectors_for; Errc::cancelled and what training.progress throws; std::bad_alloc.
+    [[nodiscard]] static PqCodec train(MatrixView sample, const Training& training) {
+        const std::size_t subvectors = subvectors_for(sample);
         constexpr std::size_t rows_a_word = 128;
         const std::vector<std::size_t> chosen = sample_of(sample.rows, words * rows_a_word, mix64(training.seed));
         std::vector<float> rows(chosen.size() * sample.dim);
         for (std::size_t i = 0; i < chosen.size(); ++i) {
             const float* const row = sample.row(chosen[i]);
-            const float scale = is_cosine ? pq_scale(row, sample.dim) : 1.0F;
+            const float scale = is_cosine ? inverse_norm(row, sample.dim) : 1.0F;
             for (std::size_t d = 0; d < sample.dim; ++d) rows[i * sample.dim + d] = row[d] * scale;
         }
         return PqCodec(
@@ -200,7 +200,7 @@ public:
     void encode(const float* vector, std::byte* code, ScratchMemory& scratch) const {
         float* const scaled = scratch.take_array<float>(dim() + codebooks_.subvectors());
         auto* const numbers = reinterpret_cast<std::uint8_t*>(scaled + dim());
-        const float scale = is_cosine ? pq_scale(vector, dim()) : 1.0F;
+        const float scale = is_cosine ? inverse_norm(vector, dim()) : 1.0F;
         std::memset(code, 0, code_bytes());
         if (scale == 0) return;
         for (std::size_t d = 0; d < dim(); ++d) scaled[d] = vector[d] * scale;

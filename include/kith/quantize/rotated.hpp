@@ -1,4 +1,4 @@
-// kith/quantize/rotated.hpp — any quantizer behind a random rotation.
+// kith/quantize/rotated.hpp — any quantizer behind a rotation.
 //
 // A rotation spreads what a few elements say over all of them, so that steps or codebooks fit each part of a vector
 // alike. It changes no distance, so the codec inside need not know.
@@ -9,13 +9,16 @@
 #include "kith/core/bytes.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/matrix_view.hpp"
+#include "kith/core/parallel.hpp"
 #include "kith/core/scratch_memory.hpp"
 #include "kith/quantize/centring.hpp"
 #include "kith/quantize/codec.hpp"
 #include "kith/quantize/rotation.hpp"
 #include "kith/quantize/training.hpp"
 
+#include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -27,8 +30,46 @@ namespace kith::inline v0 {
 
 namespace detail {
 
-/// Codec C over rotated vectors.
-template <class C>
+/// What turns vectors before a codec sees them: it keeps their lengths and products, and is saved beside the codec.
+/// Shape:  apply writes padded_dim() elements and invert reads, and may overwrite, as many.
+/// Units:  `share` is how much of the time of training its own takes.
+/// Throws: train: as Codec says. load: Errc::corrupt.
+template <class R>
+concept CodecRotation = requires(const R& rotation, const float* in, float* out, MatrixView sample,
+                                 const Training& training, ByteWriter& writer, ByteReader& reader, std::size_t dim) {
+    { R::share } -> std::convertible_to<double>;
+    { R::train(sample, training) } -> std::same_as<R>;
+    { R::load(reader, dim) } -> std::same_as<R>;
+    { rotation.save(writer) } -> std::same_as<void>;
+    { rotation.dim() } noexcept -> std::same_as<std::size_t>;
+    { rotation.padded_dim() } noexcept -> std::same_as<std::size_t>;
+    { rotation.apply(in, out) } noexcept -> std::same_as<void>;
+    { rotation.invert(out, out) } noexcept -> std::same_as<void>;
+};
+
+/// The random rotation of a seed, which is all that is saved of it: seed:u64.
+class SeededRotation : public Rotation {
+public:
+    static constexpr double share = 0;
+
+    [[nodiscard]] static SeededRotation train(MatrixView sample, const Training& training) {
+        return SeededRotation(sample.dim, training.seed);
+    }
+    [[nodiscard]] static SeededRotation load(ByteReader& reader, std::size_t dim) {
+        std::uint64_t seed = 0;
+        if (!reader.u64(seed)) raise(Errc::corrupt, "rotated codec: the seed ends early");
+        return SeededRotation(dim, seed);
+    }
+    void save(ByteWriter& writer) const { writer.u64(seed_); }
+
+private:
+    SeededRotation(std::size_t dim, std::uint64_t seed) : Rotation(dim, seed), seed_(seed) {}
+
+    std::uint64_t seed_;  // of the rotation
+};
+
+/// Codec C over vectors that R has turned.
+template <class C, CodecRotation R>
 class RotatedCodec {
 public:
     /// Codes of this codec in a row.
@@ -53,33 +94,31 @@ public:
 
     [[nodiscard]] static std::size_t fewest_vectors(std::size_t dim) noexcept { return C::fewest_vectors(dim); }
 
-    /// Throws: as C::train does. Cost: besides that, a rotated copy of the sample.
+    /// Throws: as R::train and C::train do. Cost: besides those, a rotated copy of the sample.
     [[nodiscard]] static RotatedCodec train(MatrixView sample, const Training& training) {
         if (sample.dim == 0) raise(Errc::invalid_argument, "training: vectors have 0 elements, expected at least 1");
-        const Rotation rotation(sample.dim, training.seed);
+        R rotation = R::train(sample, training.part(0, R::share));
         const std::size_t width = rotation.padded_dim();
-        std::vector<float> copy(sample.rows * width);
-        std::vector<float> shortened(sample.dim);
-        for (std::size_t row = 0; row < sample.rows; ++row) {
-            rotation.apply(within_reach(sample.row(row), sample.dim, shortened.data()), &copy[row * width]);
-        }
-        return RotatedCodec(sample.dim, training.seed, C::train({copy.data(), sample.rows, width, width}, training));
+        const std::vector<float> copy = rotated_copy(rotation, sample, training);
+        return RotatedCodec(std::move(rotation),
+                            C::train({copy.data(), sample.rows, width, width}, training.part(R::share, 1)));
     }
 
-    /// seed:u64, then what C saved. Throws: Errc::corrupt, what C::load throws.
+    /// What R saved, then what C saved. Throws: what R::load and C::load throw.
     [[nodiscard]] static RotatedCodec load(ByteReader& reader, std::size_t dim) {
-        std::uint64_t seed = 0;
-        if (!reader.u64(seed)) raise(Errc::corrupt, "rotated codec: the seed ends early");
-        return RotatedCodec(dim, seed, C::load(reader, Rotation(dim, seed).padded_dim()));
+        R rotation = R::load(reader, dim);
+        C inner = C::load(reader, rotation.padded_dim());
+        return RotatedCodec(std::move(rotation), std::move(inner));
     }
 
     void save(ByteWriter& writer) const {
-        writer.u64(seed_);
+        rotation_.save(writer);
         inner_.save(writer);
     }
 
     [[nodiscard]] std::size_t dim() const noexcept { return rotation_.dim(); }
     [[nodiscard]] std::size_t code_bytes() const noexcept { return inner_.code_bytes(); }
+    [[nodiscard]] const R& rotation() const noexcept { return rotation_; }
 
     void encode(const float* vector, std::byte* code, ScratchMemory& scratch) const {
         inner_.encode(rotated(vector, scratch), code, scratch.nested());
@@ -94,8 +133,22 @@ public:
     [[nodiscard]] Rows rows(const std::byte* codes) const noexcept { return Rows(*this, codes); }
 
 private:
-    RotatedCodec(std::size_t dim, std::uint64_t seed, C inner)
-        : rotation_(dim, seed), seed_(seed), inner_(std::move(inner)) {}
+    RotatedCodec(R rotation, C inner) : rotation_(std::move(rotation)), inner_(std::move(inner)) {}
+
+    [[nodiscard]] static std::vector<float> rotated_copy(const R& rotation, MatrixView sample,
+                                                         const Training& training) {
+        constexpr std::size_t band = 256;
+        const std::size_t width = rotation.padded_dim();
+        std::vector<float> copy(sample.rows * width);
+        share_work(training.threads, (sample.rows + band - 1) / band, [&](std::size_t piece, unsigned thread) {
+            if (thread == 0) training.report(R::share);
+            std::vector<float> shortened(sample.dim);
+            for (std::size_t row = piece * band; row < std::min(sample.rows, (piece + 1) * band); ++row) {
+                rotation.apply(within_reach(sample.row(row), sample.dim, shortened.data()), &copy[row * width]);
+            }
+        });
+        return copy;
+    }
 
     [[nodiscard]] const float* rotated(const float* vector, ScratchMemory& scratch) const {
         auto* const turned = scratch.take_array<float>(rotation_.padded_dim() + dim());
@@ -104,8 +157,7 @@ private:
         return turned;
     }
 
-    Rotation rotation_;
-    std::uint64_t seed_;  // of rotation_
+    R rotation_;
     C inner_;
 };
 
@@ -133,7 +185,7 @@ struct Rotated {
     static constexpr float rescore = Q::rescore;
 
     template <class M>
-    using Codec = detail::RotatedCodec<typename Q::template Codec<M>>;
+    using Codec = detail::RotatedCodec<typename Q::template Codec<M>, detail::SeededRotation>;
 };
 
 }  // namespace kith::inline v0

@@ -19,6 +19,14 @@ struct Training {
     void report(double done) const {
         if (progress && !progress(done)) raise(Errc::cancelled, "training was cancelled; nothing has changed");
     }
+
+    /// The same for a step of the whole, which goes on from the share `first` to the share `last`. Refers to this.
+    [[nodiscard]] Training part(double first, double last) const {
+        Training step{.seed = seed, .threads = threads, .progress = {}};
+        if (progress)
+            step.progress = [this, first, last](double done) { return progress(first + (last - first) * done); };
+        return step;
+    }
 };
 
 }  // namespace kith::inline v0

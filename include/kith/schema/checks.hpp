@@ -120,7 +120,15 @@ struct AttributeFacts {
         return true;
     }();
 
-    static constexpr bool ok = fits && set_well;
+    static constexpr bool index_fits = [] {
+        if constexpr (own && fits && set_well && A::role == Role::vector) {
+            constexpr std::size_t dim = array_dim<TypeOf<A::member>>;
+            if constexpr (requires { A::Index::fits(dim); }) return A::Index::fits(dim);
+        }
+        return true;
+    }();
+
+    static constexpr bool ok = fits && set_well && index_fits;
 };
 
 template <class Record, class A, class Facts = AttributeFacts<Record, A>>
@@ -143,6 +151,9 @@ struct AttributeCheck {
     static_assert(Facts::set_well || A::role != Role::vector,
                   "kith: a VectorField takes a metric and then an index, each a type with a static name; write "
                   "kith::VectorField<&Record::member, kith::Cosine>");
+    static_assert(Facts::index_fits,
+                  "kith: the sub-vectors that this VectorField's index cuts its vectors into must divide their "
+                  "dimension (behind a rotation: their dimension rounded up to a multiple of 16)");
 };
 
 template <class Record, class... Attributes>

@@ -75,9 +75,9 @@ inline bool Engine::link_some(const Snapshot& present) {
 }
 
 /// Measures recall where it is due; segments that are sealed had it measured before.
-inline void Engine::calibrate(const Snapshot& present) {
+inline void Engine::calibrate(const Snapshot& present) const {
     for (const SegmentView& view : present.segments) {
-        if (!view.segment->sealed()) view.segment->calibrate();
+        if (!view.segment->sealed()) view.segment->calibrate(options_.index_threads);
     }
 }
 

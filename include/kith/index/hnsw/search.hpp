@@ -147,6 +147,7 @@ void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slo
     float farthest = reach();
     const auto meet = [&](Candidate candidate) {
         if (candidate.distance() > farthest) return;
+        if (found.full() && !(candidate.distance() < found.worst_distance())) return;
         frontier.push_back(candidate);
         std::push_heap(frontier.begin(), frontier.end(), std::greater<>());
         graph.prefetch_bottom(candidate.slot());
