@@ -191,14 +191,14 @@ inline IvfPqCodes IvfPqCodes::train(const IvfLesson& lesson) {
     const std::size_t subvectors = pieces_for(lesson.params, dim);
     const std::size_t padded = (dim + subvectors - 1) / subvectors * subvectors;
     const std::size_t rows = (sample.rows + stride - 1) / stride;
-    const MatrixView coded{sample.data, rows, dim, dim * stride};
+    const MatrixView chosen{sample.data, rows, dim, dim * stride};
     std::vector<float> residuals(rows * padded);
     std::vector<std::uint32_t> nearest(rows);
     ScratchMemory scratch;
-    lesson.centroids.nearest(coded, nearest.data(), nullptr, scratch);
+    lesson.centroids.nearest(chosen, nearest.data(), nullptr, scratch);
     for (std::size_t i = 0; i < rows; ++i) {
         const float* const centroid = lesson.centroids.row(nearest[i]);
-        for (std::size_t d = 0; d < dim; ++d) residuals[i * padded + d] = coded.row(i)[d] - centroid[d];
+        for (std::size_t d = 0; d < dim; ++d) residuals[i * padded + d] = chosen.row(i)[d] - centroid[d];
     }
     codes.codebooks_ =
         Codebooks::train({residuals.data(), rows, padded, padded}, subvectors, FastScanLayout::words, lesson.training);
@@ -206,7 +206,7 @@ inline IvfPqCodes IvfPqCodes::train(const IvfLesson& lesson) {
     Encoder encoder(codes, lesson.centroids, lesson.form);
     float low = 0, high = 0;
     for (std::size_t i = 0; i < rows; ++i) {
-        std::copy_n(coded.row(i), dim, encoder.vector());
+        std::copy_n(chosen.row(i), dim, encoder.vector());
         const float offset = encoder.encode(nearest[i]);
         low = i == 0 ? offset : std::min(low, offset);
         high = i == 0 ? offset : std::max(high, offset);

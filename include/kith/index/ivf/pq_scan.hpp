@@ -46,8 +46,8 @@ public:
         positions_ = reinterpret_cast<std::uint32_t*>(arrays[4]);
         totals_ = reinterpret_cast<std::uint16_t*>(arrays[5]);
         const std::uint32_t reach = make_tables(pieces);
-        const float rescore = asked.params.rescore > 0 ? asked.params.rescore : IvfPqCodes::rescore;
-        const auto wanted = static_cast<std::size_t>(static_cast<float>(asked.limit) * rescore);
+        const float factor = asked.params.rescore > 0 ? asked.params.rescore : rescore;
+        const auto wanted = static_cast<std::size_t>(static_cast<float>(asked.limit) * factor);
         candidates_.reset(std::max(asked.limit, wanted), reach);
     }
 

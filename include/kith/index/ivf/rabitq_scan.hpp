@@ -33,10 +33,10 @@ namespace kith::inline v0::detail {
 /// A query made ready for codes of all lists, in memory that the caller keeps.
 class IvfRaBitQCodes::Tables {
 public:
-    /// Bounds are `confidence` times the usual error below the estimates: ε₀.
+    /// Bounds are `errors` times the usual error below the estimates: ε₀.
     /// Shape: `query` holds as many elements as the mean. Throws: std::bad_alloc while `memory` grows.
-    Tables(const IvfRaBitQCodes& codes, const float* query, float confidence, ScratchMemory& memory)
-        : codes_(codes), confidence_(confidence) {
+    Tables(const IvfRaBitQCodes& codes, const float* query, float errors, ScratchMemory& memory)
+        : codes_(codes), errors_(errors) {
         const std::size_t dim = codes.mean().size(), pieces = codes.pieces();
         const auto arrays = carve<5>(
             memory, {dim * sizeof(float), codes.width() * sizeof(float), pieces * FastScanLayout::words * sizeof(float),
@@ -54,7 +54,7 @@ public:
     /// Requires: `reach` is no less than how far the query is from the centroid.
     std::size_t scan(const std::byte* record, std::size_t count, float reach, float limit, std::uint32_t* positions,
                      float* bounds) const noexcept {
-        return codes_.kernels().scan_bounds({rounded_, codes_.pairs(), 0}, {unit_, low_, confidence_ * reach, limit},
+        return codes_.kernels().scan_bounds({rounded_, codes_.pairs(), 0}, {unit_, low_, errors_ * reach, limit},
                                             record, count, positions, bounds);
     }
 
@@ -82,14 +82,14 @@ private:
             codes_.kernels().round(tables, pieces, lows, 1 / unit, rounded_);
             for (std::size_t at = 0; at < pieces; ++at) low_ += lows[at];
             // Each entry is off by up to half a unit, evenly: so much more may the products be.
-            low_ += confidence_ * unit * std::sqrt(static_cast<float>(pieces) / 12);
+            low_ += errors_ * unit * std::sqrt(static_cast<float>(pieces) / 12);
         } else if (!(sum == 0)) {  // elements near the largest float or the least: no bound is known
             low_ = std::numeric_limits<float>::infinity();
         }
     }
 
     const IvfRaBitQCodes& codes_;
-    float confidence_;
+    float errors_;
     std::uint8_t* rounded_;  // the tables of the scan
     float unit_ = 0;         // of totals
     float low_ = 0;          // the least product with a code, and what rounding may add
