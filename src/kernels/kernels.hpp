@@ -18,6 +18,7 @@
 #pragma once
 
 #include "kernels/float_lanes.hpp"
+#include "kith/core/prefetch.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/kernels.hpp"
 
@@ -112,15 +113,10 @@ void score_slots(const typename Terms::Query* query, const typename Terms::Eleme
     // The processor's own prefetcher takes over in a long row, so only its beginning is asked for. Measured: 4 rows
     // ahead and whole rows were up to a fifth slower.
     const std::size_t ahead = rows_ahead(dim * sizeof(Element));
-    constexpr std::size_t line = 64 / sizeof(Element);
-    constexpr std::size_t longest = 16 * line;
-    const std::size_t fetched = dim < longest ? dim : longest;
-
     std::size_t asked = 0;
     for (std::size_t i = 0; i < count; i += 4) {
         for (; asked < count && asked < i + 4 + ahead; ++asked) {
-            const Element* row = rows + slots[asked] * stride;
-            for (std::size_t element = 0; element < fetched; element += line) __builtin_prefetch(row + element);
+            prefetch_row<lines_ahead_of_kernels>(rows + slots[asked] * stride, dim * sizeof(Element));
         }
         const std::size_t left = count - i < 4 ? count - i : 4;
         const Element* group[4];
