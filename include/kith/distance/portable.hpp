@@ -10,7 +10,6 @@
 #pragma once
 
 #include "kith/core/element.hpp"
-#include "kith/core/prefetch.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/kernels.hpp"
 #include "kith/distance/metric.hpp"
@@ -156,8 +155,16 @@ template <class M, class T, class Flags>
 void portable_slots(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim, const Slot* slots,
                     std::size_t count, float* out) noexcept {
     const std::size_t ahead = rows_ahead(dim * sizeof(T));
+    constexpr std::size_t elements_a_line = 64 / sizeof(T);
+    constexpr std::size_t longest = 16 * elements_a_line;  // the processor's own prefetcher follows from there
+    const std::size_t fetched = dim < longest ? dim : longest;
     for (std::size_t i = 0; i < count + ahead; ++i) {
-        if (i < count) prefetch_row<lines_ahead_of_kernels>(rows + slots[i] * stride, dim * sizeof(T));
+        if (i < count) {
+            const T* row = rows + slots[i] * stride;
+            for (std::size_t element = 0; element < fetched; element += elements_a_line) {
+                __builtin_prefetch(row + element);
+            }
+        }
         if (i >= ahead) out[i - ahead] = portable_distance<M, T, Flags>(query, rows + slots[i - ahead] * stride, dim);
     }
 }
