@@ -19,11 +19,8 @@ KernelTable avx2_kernels() noexcept {
             .codes4 = make_code_kernels<4, ThisBuild>(),
             .elements = make_element_kernels<Avx2, ThisBuild>(),
             .products = make_product_kernels<Avx2>(),
-            .fast_scan = make_fast_scan_kernels<Avx2>()};
-}
-
-PackedTable avx2_packed_kernels() noexcept {
-    return make_packed_kernels<PackedAvx2>();
+            .fast_scan = make_fast_scan_kernels<Avx2>(),
+            .packed = make_packed_kernels<PackedAvx2>()};
 }
 
 }  // namespace detail

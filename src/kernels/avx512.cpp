@@ -19,11 +19,8 @@ KernelTable avx512_kernels() noexcept {
             .codes4 = make_code_kernels<4, ThisBuild>(),
             .elements = make_element_kernels<Avx512, ThisBuild>(),
             .products = make_product_kernels<Avx512>(),
-            .fast_scan = make_fast_scan_kernels<Avx512>()};
-}
-
-PackedTable avx512_packed_kernels() noexcept {
-    return make_packed_kernels<PackedAvx512>();
+            .fast_scan = make_fast_scan_kernels<Avx512>(),
+            .packed = make_packed_kernels<PackedAvx512>()};
 }
 
 }  // namespace detail

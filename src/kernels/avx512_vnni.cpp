@@ -15,11 +15,8 @@ KernelTable avx512_vnni_kernels() noexcept {
     table.codes8 = make_code_kernels<8, ThisBuild>();
     table.codes4 = make_code_kernels<4, ThisBuild>();
     add_integer_kernels<ThisBuild>(table.elements);
+    table.packed = make_packed_kernels<PackedVnni>();
     return table;
-}
-
-PackedTable avx512_vnni_packed_kernels() noexcept {
-    return make_packed_kernels<PackedVnni>();
 }
 
 }  // namespace detail

@@ -6,7 +6,7 @@
 // Only sources built for one instruction set include this; see table.hpp for how they are reached.
 #pragma once
 
-#include "kernels/simd.hpp"
+#include "kernels/byte_sums.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/code_kernels.hpp"
 #include "kith/distance/portable_codes.hpp"
@@ -18,7 +18,7 @@ namespace kith::inline v0 {
 
 namespace detail {
 
-#if defined(__AVX512BW__)
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
 
 // GCC 12 takes the register that _mm512_undefined_epi32 leaves undefined on purpose for a mistake.
 #ifndef __clang__
@@ -27,26 +27,13 @@ namespace detail {
 #endif
 
 template <class Flags>
-struct CodeSums512 {
+struct CodeSums512 : ByteSums512<Flags> {
     using Sum = __m512i;
     static constexpr std::size_t width = 64;
     static constexpr bool signed_rows = false;
 
-    [[gnu::always_inline]] static Sum zero() noexcept { return _mm512_setzero_si512(); }
-
     [[gnu::always_inline]] static Sum add_bytes(Sum sum, const std::uint8_t* row, const std::int8_t* query) noexcept {
-        const __m512i bytes = _mm512_loadu_si512(row);
-        const __m512i codes = _mm512_loadu_si512(query);
-#if defined(__AVX512VNNI__)
-        return _mm512_dpbusd_epi32(sum, bytes, codes);
-#else
-        // Not VPMADDUBSW: 255 · 127 twice is too much for its 16 bits.
-        const __m512i low = _mm512_madd_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(bytes)),
-                                              _mm512_cvtepi8_epi16(_mm512_castsi512_si256(codes)));
-        const __m512i high = _mm512_madd_epi16(_mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(bytes, 1)),
-                                               _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(codes, 1)));
-        return _mm512_add_epi32(sum, _mm512_add_epi32(low, high));
-#endif
+        return ByteSums512<Flags>::add_bytes(sum, _mm512_loadu_si512(row), _mm512_loadu_si512(query));
     }
 
     [[gnu::always_inline]] static Sum add_nibbles(Sum sum, const std::uint8_t* row, const std::int8_t* query) noexcept {
@@ -64,18 +51,6 @@ struct CodeSums512 {
         return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 #endif
     }
-
-    /// out[i] is the sum of the elements of sums[i], for four registers.
-    [[gnu::always_inline]] static void sum_four(const Sum* sums, std::int32_t* out) noexcept {
-        const __m512i ab =
-            _mm512_add_epi32(_mm512_unpacklo_epi32(sums[0], sums[1]), _mm512_unpackhi_epi32(sums[0], sums[1]));
-        const __m512i cd =
-            _mm512_add_epi32(_mm512_unpacklo_epi32(sums[2], sums[3]), _mm512_unpackhi_epi32(sums[2], sums[3]));
-        const __m512i abcd = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
-        const __m256i halves = _mm256_add_epi32(_mm512_castsi512_si256(abcd), _mm512_extracti64x4_epi64(abcd, 1));
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
-                         _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1)));
-    }
 };
 
 #ifndef __clang__
@@ -88,20 +63,14 @@ using CodeSums = CodeSums512<Flags>;
 #elif defined(__AVX2__)
 
 template <class Flags>
-struct CodeSums256 {
+struct CodeSums256 : ByteSums256<Flags> {
     using Sum = __m256i;
     static constexpr std::size_t width = 32;
     static constexpr bool signed_rows = false;
 
-    [[gnu::always_inline]] static Sum zero() noexcept { return _mm256_setzero_si256(); }
-
-    // Not VPMADDUBSW: 255 · 127 twice is too much for its 16 bits.
     [[gnu::always_inline]] static Sum add_bytes(Sum sum, const std::uint8_t* row, const std::int8_t* query) noexcept {
-        const __m256i low =
-            _mm256_madd_epi16(_mm256_cvtepu8_epi16(load<__m128i>(row)), _mm256_cvtepi8_epi16(load<__m128i>(query)));
-        const __m256i high = _mm256_madd_epi16(_mm256_cvtepu8_epi16(load<__m128i>(row + 16)),
-                                               _mm256_cvtepi8_epi16(load<__m128i>(query + 16)));
-        return _mm256_add_epi32(sum, _mm256_add_epi32(low, high));
+        return ByteSums256<Flags>::add_bytes(sum, load<__m128i>(row), load<__m128i>(row + 16), load<__m128i>(query),
+                                             load<__m128i>(query + 16));
     }
 
     [[gnu::always_inline]] static Sum add_nibbles(Sum sum, const std::uint8_t* row, const std::int8_t* query) noexcept {
@@ -112,13 +81,6 @@ struct CodeSums256 {
         const __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(low, load<__m256i>(query)),  // at most 4 · 15 · 127
                                                _mm256_maddubs_epi16(high, load<__m256i>(query + 64)));
         return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-    }
-
-    [[gnu::always_inline]] static void sum_four(const Sum* sums, std::int32_t* out) noexcept {
-        const __m256i abcd =
-            _mm256_hadd_epi32(_mm256_hadd_epi32(sums[0], sums[1]), _mm256_hadd_epi32(sums[2], sums[3]));
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
-                         _mm_add_epi32(_mm256_castsi256_si128(abcd), _mm256_extracti128_si256(abcd, 1)));
     }
 
 private:

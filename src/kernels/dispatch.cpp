@@ -4,6 +4,7 @@
 #include "kernels/table.hpp"
 #include "kith/core/assert.hpp"
 #include "kith/distance/cpu.hpp"
+#include "kith/distance/packed_dispatch.hpp"
 
 namespace kith::inline v0 {
 
@@ -74,6 +75,11 @@ ProductKernels product_kernels(Isa isa) noexcept {
 
 FastScanKernels fast_scan_kernels(Isa isa) noexcept {
     return detail::table_of(isa).fast_scan;
+}
+
+PackedDots packed_dots(unsigned bits, Isa isa) noexcept {
+    KITH_ASSERT(bits >= 1 && bits <= 8);
+    return detail::table_of(isa).packed.by_bits[bits];
 }
 
 template <>

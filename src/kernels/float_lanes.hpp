@@ -20,19 +20,9 @@ namespace kith::inline v0 {
 
 namespace detail {
 
-/// How rows of two bytes are widened: the way of architectures that have no better.
+/// How rows of two bytes are widened, each architecture in its own way.
 template <class A, class T>
-struct Widen {
-    static constexpr std::size_t width = Floats<A>::size;
-
-    [[gnu::always_inline]] static Floats<A> load(const T* from) noexcept { return load_first(from, width); }
-
-    [[gnu::always_inline]] static Floats<A> load_first(const T* from, std::size_t count) noexcept {
-        float elements[width] = {};
-        for (std::size_t i = 0; i < count; ++i) elements[i] = static_cast<float>(from[i]);
-        return detail::load<A>(elements);
-    }
-};
+struct Widen;
 
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 

@@ -7,7 +7,7 @@
 // Only sources built for one instruction set include this. Flags (portable.hpp) keep their functions apart.
 #pragma once
 
-#include "kernels/simd.hpp"
+#include "kernels/byte_sums.hpp"
 
 #include <concepts>
 #include <cstddef>
@@ -25,13 +25,10 @@ namespace detail {
 #endif
 
 template <class Flags>
-struct Integers512 {
+struct Integers512 : ByteSums512<Flags> {
     using Sum = __m512i;
     using Register = __m512i;
     static constexpr std::size_t width = 32;
-
-    [[gnu::always_inline]] static Sum zero() noexcept { return _mm512_setzero_si512(); }
-    [[gnu::always_inline]] static Sum join(Sum a, Sum b) noexcept { return _mm512_add_epi32(a, b); }
 
     template <class T>
     [[gnu::always_inline]] static Register load(const T* from) noexcept {
@@ -52,18 +49,6 @@ struct Integers512 {
     [[gnu::always_inline]] static Sum add_squares(Sum sum, Register a, Register b) noexcept {
         const Register difference = _mm512_sub_epi16(a, b);
         return add_products(sum, difference, difference);
-    }
-
-    /// out[i] is the sum of the 32-bit elements of sums[i], for four registers.
-    [[gnu::always_inline]] static void sum_four(const Sum* sums, std::uint32_t* out) noexcept {
-        const __m512i ab =
-            _mm512_add_epi32(_mm512_unpacklo_epi32(sums[0], sums[1]), _mm512_unpackhi_epi32(sums[0], sums[1]));
-        const __m512i cd =
-            _mm512_add_epi32(_mm512_unpacklo_epi32(sums[2], sums[3]), _mm512_unpackhi_epi32(sums[2], sums[3]));
-        const __m512i abcd = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
-        const __m256i halves = _mm256_add_epi32(_mm512_castsi512_si256(abcd), _mm512_extracti64x4_epi64(abcd, 1));
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
-                         _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1)));
     }
 
 private:
@@ -87,13 +72,10 @@ using Integers = Integers512<Flags>;
 #elif defined(__AVX2__)
 
 template <class Flags>
-struct Integers256 {
+struct Integers256 : ByteSums256<Flags> {
     using Sum = __m256i;
     using Register = __m256i;
     static constexpr std::size_t width = 16;
-
-    [[gnu::always_inline]] static Sum zero() noexcept { return _mm256_setzero_si256(); }
-    [[gnu::always_inline]] static Sum join(Sum a, Sum b) noexcept { return _mm256_add_epi32(a, b); }
 
     template <class T>
     [[gnu::always_inline]] static Register load(const T* from) noexcept {
@@ -110,13 +92,6 @@ struct Integers256 {
     [[gnu::always_inline]] static Sum add_squares(Sum sum, Register a, Register b) noexcept {
         const Register difference = _mm256_sub_epi16(a, b);
         return add_products(sum, difference, difference);
-    }
-
-    [[gnu::always_inline]] static void sum_four(const Sum* sums, std::uint32_t* out) noexcept {
-        const __m256i abcd =
-            _mm256_hadd_epi32(_mm256_hadd_epi32(sums[0], sums[1]), _mm256_hadd_epi32(sums[2], sums[3]));
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
-                         _mm_add_epi32(_mm256_castsi256_si128(abcd), _mm256_extracti128_si256(abcd, 1)));
     }
 
 private:

@@ -19,11 +19,8 @@ KernelTable neon_kernels() noexcept {
             .codes4 = make_code_kernels<4, ThisBuild>(),
             .elements = make_element_kernels<Neon, ThisBuild>(),
             .products = make_product_kernels<Neon>(),
-            .fast_scan = make_fast_scan_kernels<Neon>()};
-}
-
-PackedTable neon_packed_kernels() noexcept {
-    return make_packed_kernels<PackedNeon>();
+            .fast_scan = make_fast_scan_kernels<Neon>(),
+            .packed = make_packed_kernels<PackedNeon>()};
 }
 
 }  // namespace detail

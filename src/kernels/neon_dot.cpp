@@ -15,11 +15,8 @@ KernelTable neon_dot_kernels() noexcept {
     table.codes8 = make_code_kernels<8, ThisBuild>();
     table.codes4 = make_code_kernels<4, ThisBuild>();
     add_integer_kernels<ThisBuild>(table.elements);
+    table.packed = make_packed_kernels<PackedNeonDot>();
     return table;
-}
-
-PackedTable neon_dot_packed_kernels() noexcept {
-    return make_packed_kernels<PackedNeonDot>();
 }
 
 }  // namespace detail

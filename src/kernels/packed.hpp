@@ -1,10 +1,11 @@
 // src/kernels/packed.hpp — inner products with packed codes, written once over what an architecture does with bytes.
 //
-// Only sources built for one instruction set include this; see packed_table.hpp for how they are reached.
+// Only sources built for one instruction set include this; see table.hpp for how they are reached.
 #pragma once
 
 #include "kernels/packed_simd.hpp"
-#include "kernels/packed_table.hpp"
+#include "kernels/table.hpp"
+#include "kith/core/prefetch.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/packed_dots.hpp"
 
@@ -73,14 +74,10 @@ template <class A, unsigned bits>
 void packed_slots(const std::int8_t* query, const std::byte* codes, const PackedShape& shape, const Slot* slots,
                   std::size_t count, std::int32_t* out) noexcept {
     constexpr std::size_t ahead = 8;
-    constexpr std::size_t line = 64;
-    constexpr std::size_t longest = 16 * line;  // the processor's own prefetcher follows from there
-    const std::size_t fetched = shape.stride < longest ? shape.stride : longest;
     std::size_t asked = 0;
     for (std::size_t i = 0; i < count; ++i) {
         for (; asked < count && asked <= i + ahead; ++asked) {
-            const std::byte* code = codes + slots[asked] * shape.stride;
-            for (std::size_t byte = 0; byte < fetched; byte += line) __builtin_prefetch(code + byte);
+            prefetch_row<lines_ahead_of_kernels>(codes + slots[asked] * shape.stride, shape.stride);
         }
         out[i] = A::total(code_sums<A, bits>(query, codes + slots[i] * shape.stride + shape.head, shape.dim));
     }
@@ -95,7 +92,7 @@ void packed_block(const std::int8_t* query, const std::byte* codes, const Packed
 }
 
 template <class A>
-PackedTable make_packed_kernels() noexcept {
+PackedKernels make_packed_kernels() noexcept {
     return {{{},
              {packed_slots<A, 1>, packed_block<A, 1>},
              {packed_slots<A, 2>, packed_block<A, 2>},

@@ -3,7 +3,7 @@
 // Every name depends on the architecture, so that no two sources built with different flags share a function.
 #pragma once
 
-#include "kernels/simd.hpp"
+#include "kernels/byte_sums.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -54,11 +54,9 @@ struct PackedAvx2 {
     }
     [[gnu::always_inline]] static Sums add_whole(Sums sums, Bytes bytes, const std::int8_t* query) noexcept {
         const __m256i factors = load(query);
-        const __m256i low = _mm256_madd_epi16(_mm256_cvtepu8_epi16(_mm256_castsi256_si128(bytes)),
-                                              _mm256_cvtepi8_epi16(_mm256_castsi256_si128(factors)));
-        const __m256i high = _mm256_madd_epi16(_mm256_cvtepu8_epi16(_mm256_extracti128_si256(bytes, 1)),
-                                               _mm256_cvtepi8_epi16(_mm256_extracti128_si256(factors, 1)));
-        return _mm256_add_epi32(sums, _mm256_add_epi32(low, high));
+        return ByteSums256<PackedAvx2>::add_bytes(sums, _mm256_castsi256_si128(bytes),
+                                                  _mm256_extracti128_si256(bytes, 1), _mm256_castsi256_si128(factors),
+                                                  _mm256_extracti128_si256(factors, 1));
     }
     template <int n>
     [[gnu::always_inline]] static Sums shift(Sums sums) noexcept {
@@ -99,6 +97,9 @@ struct PackedWide {
     }
     [[gnu::always_inline]] static Sums no_products() noexcept { return _mm512_setzero_si512(); }
     [[gnu::always_inline]] static Sums no_sums() noexcept { return _mm512_setzero_si512(); }
+    [[gnu::always_inline]] static Sums add_whole(Sums sums, Bytes bytes, const std::int8_t* query) noexcept {
+        return ByteSums512<Self>::add_bytes(sums, bytes, load(query));
+    }
     template <int n>
     [[gnu::always_inline]] static Sums shift(Sums sums) noexcept {
         return _mm512_slli_epi32(sums, n);
@@ -117,14 +118,6 @@ struct PackedAvx512 : PackedWide<PackedAvx512> {
     [[gnu::always_inline]] static Sums add(Sums sums, Products products) noexcept {
         return _mm512_add_epi32(sums, _mm512_madd_epi16(products, _mm512_set1_epi16(1)));
     }
-    [[gnu::always_inline]] static Sums add_whole(Sums sums, Bytes bytes, const std::int8_t* query) noexcept {
-        const __m512i factors = load(query);
-        const __m512i low = _mm512_madd_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(bytes)),
-                                              _mm512_cvtepi8_epi16(_mm512_castsi512_si256(factors)));
-        const __m512i high = _mm512_madd_epi16(_mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(bytes, 1)),
-                                               _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(factors, 1)));
-        return _mm512_add_epi32(sums, _mm512_add_epi32(low, high));
-    }
 };
 
 #if defined(__AVX512VNNI__)
@@ -137,9 +130,6 @@ struct PackedVnni : PackedWide<PackedVnni> {
         return _mm512_dpbusd_epi32(products, fields, load(query));
     }
     [[gnu::always_inline]] static Sums add(Sums sums, Products products) noexcept { return sum(sums, products); }
-    [[gnu::always_inline]] static Sums add_whole(Sums sums, Bytes bytes, const std::int8_t* query) noexcept {
-        return multiply(sums, bytes, query);
-    }
 };
 
 #endif

@@ -9,6 +9,7 @@
 #include "kith/distance/portable.hpp"
 #include "kith/distance/portable_codes.hpp"
 #include "kith/distance/portable_fast_scan.hpp"
+#include "kith/distance/portable_packed.hpp"
 #include "kith/distance/portable_products.hpp"
 
 #include <cstdint>
@@ -31,6 +32,12 @@ static ElementKernels portable_element_kernels() noexcept {
             portable_kernels<Jaccard, Bits8, ThisBuild>()};
 }
 
+static PackedKernels portable_packed_kernels() noexcept {
+    PackedKernels kernels;
+    for (unsigned bits = 1; bits <= 8; ++bits) kernels.by_bits[bits] = portable_packed_dots<ThisBuild>(bits);
+    return kernels;
+}
+
 KernelTable scalar_kernels() noexcept {
     return {.l2 = portable_kernels<L2, float, ThisBuild>(),
             .inner_product = portable_kernels<InnerProduct, float, ThisBuild>(),
@@ -38,7 +45,8 @@ KernelTable scalar_kernels() noexcept {
             .codes4 = portable_code_kernels<4, ThisBuild>(),
             .elements = portable_element_kernels(),
             .products = portable_product_kernels<ThisBuild>(),
-            .fast_scan = portable_fast_scan_kernels<ThisBuild>()};
+            .fast_scan = portable_fast_scan_kernels<ThisBuild>(),
+            .packed = portable_packed_kernels()};
 }
 
 }  // namespace detail

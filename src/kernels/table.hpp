@@ -8,6 +8,7 @@
 #include "kith/distance/code_kernels.hpp"
 #include "kith/distance/fast_scan.hpp"
 #include "kith/distance/kernels.hpp"
+#include "kith/distance/packed_dots.hpp"
 #include "kith/distance/products.hpp"
 
 #include <cstdint>
@@ -33,6 +34,11 @@ struct ElementKernels {
     Kernels<Bits8> jaccard;
 };
 
+/// Kernels over packed codes by the bits of an element; by_bits[0] holds none.
+struct PackedKernels {
+    PackedDots by_bits[9];
+};
+
 /// Every kernel of one instruction set.
 struct KernelTable {
     Kernels<float> l2;
@@ -42,6 +48,7 @@ struct KernelTable {
     ElementKernels elements;
     ProductKernels products;
     FastScanKernels fast_scan;
+    PackedKernels packed;
 };
 
 KernelTable scalar_kernels() noexcept;       // every processor

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "kith/core/random.hpp"
-#include "kith/distance/cpu.hpp"
 #include "kith/distance/dispatch.hpp"
 #include "laws/elements.hpp"
+#include "support/available_isas.hpp"
 #include "support/catch.hpp"
 
 #include <algorithm>
@@ -15,14 +15,6 @@
 #include <vector>
 
 namespace kith_test {
-
-inline std::vector<kith::Isa> available_isas() {
-    std::vector<kith::Isa> sets;
-    for (const kith::Isa isa : kith::all_isas) {
-        if (kith::supports(isa)) sets.push_back(isa);
-    }
-    return sets;
-}
 
 /// Integers and bits are summed exactly, so one answer is right.
 template <class T>

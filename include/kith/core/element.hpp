@@ -61,6 +61,9 @@ template <Element T>
 template <Element T>
 using QueryElement = std::conditional_t<std::same_as<T, Half> || std::same_as<T, Bfloat16>, float, T>;
 
+/// The length of the longest vector: squared distances between such stay finite in floats.
+inline constexpr double longest_vector = 1e18;
+
 namespace detail {
 
 /// The nearest whole number, ties to even. Requires: |value| is below 2^22.

@@ -15,10 +15,14 @@ inline constexpr std::size_t cache_line = 64;
 }
 
 /// Begins to fetch a row of `bytes` bytes. Only the beginning of a long one: the processor follows from there.
+template <std::size_t lines = 8>
 [[gnu::always_inline]] inline void prefetch_row(const void* row, std::size_t bytes) noexcept {
-    constexpr std::size_t longest = 8 * cache_line;
+    constexpr std::size_t longest = lines * cache_line;
     prefetch_lines(row, bytes < longest ? bytes : longest);
 }
+
+/// So many lines for kernels, which ask for a row long before they read it.
+inline constexpr std::size_t lines_ahead_of_kernels = 16;
 
 /// For a scan that is about to read `bytes` bytes at `from`: begins to fetch what it will read a little later.
 ///

@@ -39,14 +39,19 @@ static_assert(Metric<Cosine, float>);
 
 namespace detail {
 
-/// 1 / ‖vector‖, finite for every finite vector; 0 for a vector of length zero, which puts it at 1 from everything.
+/// 1 / ‖vector‖; 0 for a vector of length zero, which puts it at 1 from everything.
 template <Number T>
-float inverse_norm(const T* vector, std::size_t dim) noexcept {
+double inverse_length(const T* vector, std::size_t dim) noexcept {
     double squares = 0;
     for (std::size_t i = 0; i < dim; ++i) squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
-    if (!(squares > 0)) return 0;
+    return squares > 0 ? 1.0 / std::sqrt(squares) : 0.0;
+}
+
+/// The same as a float, finite for every finite vector.
+template <Number T>
+float inverse_norm(const T* vector, std::size_t dim) noexcept {
     constexpr double largest = std::numeric_limits<float>::max();
-    const double inverse = 1.0 / std::sqrt(squares);
+    const double inverse = inverse_length(vector, dim);
     return static_cast<float>(inverse < largest ? inverse : largest);
 }
 

@@ -5,6 +5,7 @@
 // processor; a header-only program gets the same ones where its flags forbid that too, or its processor cannot do it.
 #pragma once
 
+#include "kith/core/prefetch.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/code_kernels.hpp"
 
@@ -56,9 +57,7 @@ template <unsigned bits>
 /// Begins to fetch a row that will soon be scored.
 template <unsigned bits, class Flags>
 [[gnu::always_inline]] inline void fetch_code(const std::uint8_t* row, std::size_t dim) noexcept {
-    constexpr std::size_t longest = 1024;  // the processor's own prefetcher follows from there
-    const std::size_t end = CodeShape<bits>::row_bytes(dim);
-    for (std::size_t at = 0; at < end && at < longest; at += 64) __builtin_prefetch(row + at);
+    prefetch_row<lines_ahead_of_kernels>(row, CodeShape<bits>::row_bytes(dim));
 }
 
 template <unsigned bits, class Flags>

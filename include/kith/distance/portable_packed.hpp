@@ -5,6 +5,8 @@
 #pragma once
 
 #include "kith/core/assert.hpp"
+#include "kith/core/prefetch.hpp"
+#include "kith/core/slot.hpp"
 #include "kith/distance/packed_dots.hpp"
 #include "kith/distance/portable.hpp"
 
@@ -40,12 +42,8 @@ template <unsigned bits, class Flags>
 void portable_packed_slots(const std::int8_t* query, const std::byte* codes, const PackedShape& shape,
                            const Slot* slots, std::size_t count, std::int32_t* out) noexcept {
     constexpr std::size_t ahead = 8;
-    constexpr std::size_t line = 64;
     for (std::size_t i = 0; i < count + ahead; ++i) {
-        if (i < count) {
-            const std::byte* code = codes + slots[i] * shape.stride;
-            for (std::size_t byte = 0; byte < shape.stride; byte += line) __builtin_prefetch(code + byte);
-        }
+        if (i < count) prefetch_row<lines_ahead_of_kernels>(codes + slots[i] * shape.stride, shape.stride);
         if (i >= ahead) {
             const std::byte* fields = codes + slots[i - ahead] * shape.stride + shape.head;
             out[i - ahead] = portable_packed_dot<bits, Flags>(query, fields, shape.dim);

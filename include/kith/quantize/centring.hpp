@@ -14,6 +14,7 @@
 #pragma once
 
 #include "kith/core/bytes.hpp"
+#include "kith/core/element.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/matrix_view.hpp"
 #include "kith/distance/cosine.hpp"
@@ -48,9 +49,8 @@ inline double product(const float* a, const float* b, std::size_t dim) noexcept 
     return sum;
 }
 
-/// Vectors longer than this are taken as if they were this long: squares of what is left stay finite, and their
-/// distances lie beyond those of all others as before.
-inline constexpr double longest_vector = 1e18;
+// Vectors longer than longest_vector are taken as if they were that long: squares of what is left stay finite, and their
+// distances lie beyond those of all others as before.
 
 /// `vector`, or, when it is longer than any may be, a shorter one of its direction in `shortened`.
 inline const float* within_reach(const float* vector, std::size_t dim, float* shortened) noexcept {
@@ -65,13 +65,20 @@ inline const float* within_reach(const float* vector, std::size_t dim, float* sh
 /// What a vector is multiplied by to be as metric M compares it; 0 for a vector of length zero under Cosine.
 template <class M>
 double compared_factor(const float* vector, std::size_t dim) noexcept {
-    const double length = std::sqrt(squares(vector, dim));
     if constexpr (std::same_as<M, Cosine>) {
-        return length > 0 ? 1 / length : 0;
+        return inverse_length(vector, dim);
     } else {
+        const double length = std::sqrt(squares(vector, dim));
         return length > longest_vector ? longest_vector / length : 1;
     }
 }
+
+/// A base of every codec, so that a metric no codes are for is refused, and by one sentence.
+template <class M>
+struct ServedMetric {
+    static_assert(std::same_as<M, L2> || std::same_as<M, InnerProduct> || std::same_as<M, Cosine>,
+                  "kith: quantizers serve the metrics L2, InnerProduct and Cosine");
+};
 
 /// Throws: Errc::invalid_argument.
 inline void check_quantized_dim(std::size_t dim) {
@@ -100,12 +107,10 @@ inline void check_mean(const std::vector<float>& mean) {
 
 /// The centring of metric M: what a codec learns before its codes.
 template <class M>
-class Centring {
+class Centring : ServedMetric<M> {
 public:
     static constexpr bool is_cosine = std::same_as<M, Cosine>;
     static constexpr bool is_product = std::same_as<M, InnerProduct>;
-    static_assert(is_cosine || is_product || std::same_as<M, L2>,
-                  "kith: quantizers serve the metrics L2, InnerProduct and Cosine");
 
     static constexpr float weight = std::same_as<M, L2> ? 2.0F : 1.0F;
 

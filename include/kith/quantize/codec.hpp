@@ -19,13 +19,13 @@
 namespace kith::inline v0 {
 
 /// A Codec is trained for one metric and one dimension.
-/// Shape:  code s of many begins at codes + s · code_bytes(); code_bytes() is a multiple of 4 and holds all that
-/// scoring
-///         a code reads, so an encoded row is one run of bytes. `codes` is aligned to 4.
+/// Shape:  code s of many begins at codes + s · code_bytes(), a multiple of 4, and nothing outside its code_bytes() is
+///         looked at, so an encoded row is one run of bytes. `codes` is aligned to 4. The 64 bytes behind the last code
+///         must be readable: kernels load whole registers and ignore what is beyond the code.
 /// Laws:   encode is deterministic and finite for every finite vector (all zero, constant and huge ones too);
-/// load(save)
-///         encodes and scores the same to the last bit, on every instruction set up to the rounding of sums.
-///         decode(encode(v)) comes near v (Cosine: near v / ‖v‖).
+///         load(save) encodes and scores the same to the last bit, on every instruction set up to the rounding of sums.
+///         decode(encode(v)) comes near v (Cosine: near v / ‖v‖). Under Cosine a vector of zeros is at about 1 from
+///         everything, as it is by the metric itself.
 /// Throws: train: Errc::invalid_argument for fewer than fewest_vectors(dim) rows or a dimension the codec cannot take,
 ///         in a sentence with both numbers; Errc::cancelled; std::bad_alloc. load: Errc::corrupt, unsupported_version.
 template <class C>
@@ -39,8 +39,8 @@ concept Codec = requires(const C& codec, MatrixView sample, const Training& trai
     { codec.dim() } noexcept -> std::same_as<std::size_t>;
     { codec.code_bytes() } noexcept -> std::same_as<std::size_t>;
     { codec.encode(vector, code, scratch) } -> std::same_as<void>;  // allocates only while `scratch` grows
-    { codec.decode(code, out) } noexcept -> std::same_as<void>;
-    { codec.rows(codes) } noexcept -> Rows;  // a view of codes
+    { codec.decode(code, out) } -> std::same_as<void>;              // may allocate: no search does it
+    { codec.rows(codes) } noexcept -> Rows;                         // a view of codes
 };
 
 /// Whether `Tag`, a quantizer or an index, can be for vectors of `dim` elements. Those for which some cannot be say so

@@ -68,7 +68,7 @@ private:
 
 // code = element:16 bits × dim, zeros up to code_bytes(); Cosine: of the vector divided by its length.
 template <class M, Element T>
-class Float16Codec {
+class Float16Codec : ServedMetric<M> {
     static constexpr bool is_cosine = std::same_as<M, Cosine>;
     using ProductMetric = std::conditional_t<is_cosine, InnerProduct, M>;
 

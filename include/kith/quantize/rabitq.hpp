@@ -13,6 +13,7 @@
 #include "kith/core/error.hpp"
 #include "kith/core/matrix_view.hpp"
 #include "kith/core/scratch_memory.hpp"
+#include "kith/core/slot.hpp"
 #include "kith/distance/cpu.hpp"
 #include "kith/distance/packed_dispatch.hpp"
 #include "kith/quantize/centring.hpp"
@@ -162,8 +163,8 @@ public:
         pack(bits, elements, width(), code + RaBitQHead::bytes, code + code_bytes());
     }
 
-    /// The vector nearest to the true one of those in the direction of the code.
-    void decode(const std::byte* code, float* out) const noexcept {
+    /// The vector nearest to the true one of those in the direction of the code. Throws: std::bad_alloc.
+    void decode(const std::byte* code, float* out) const {
         std::vector<std::uint8_t> elements(width());
         std::vector<float> u(width());
         unpack(bits, code + RaBitQHead::bytes, width(), elements.data());

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "kith/core/bytes.hpp"
+#include "kith/core/element.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/matrix_view.hpp"
 #include "kith/core/prefetch.hpp"
@@ -20,6 +21,7 @@
 #include "kith/distance/cosine.hpp"
 #include "kith/distance/cpu.hpp"
 #include "kith/distance/dispatch.hpp"
+#include "kith/distance/inner_product.hpp"
 #include "kith/distance/l2.hpp"
 #include "kith/distance/scorer.hpp"
 #include "kith/quantize/centring.hpp"
@@ -70,7 +72,7 @@ private:
 };
 
 template <class M, unsigned bits>
-class ScalarCodec {
+class ScalarCodec : ServedMetric<M> {
     using Shape = CodeShape<bits>;
 
 public:
@@ -170,7 +172,9 @@ private:
             const auto shorter = static_cast<float>(compared_factor<M>(vector, dim()));
             scale = kernels_.encode(vector, shorter, mean_.data(), dim(), top, steps);
         }
-        return {scale, offset_of(steps, scale)};
+        // A vector of length zero is at 1 from everything; as half of L2 it would be at ½ from what has length 1.
+        const float without_direction = std::same_as<M, Cosine> && factor == 0 ? 0.5F : 0.0F;
+        return {scale, offset_of(steps, scale) + without_direction};
     }
 
     /// What a decoded vector adds to a distance by itself.

@@ -8,9 +8,11 @@
 #pragma once
 
 #include "kith/core/bytes.hpp"
+#include "kith/core/element.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/matrix_view.hpp"
 #include "kith/core/scratch_memory.hpp"
+#include "kith/core/slot.hpp"
 #include "kith/distance/cpu.hpp"
 #include "kith/distance/packed_dispatch.hpp"
 #include "kith/quantize/centring.hpp"
@@ -170,7 +172,8 @@ public:
         pack(bits, elements, dim(), code + head_bytes, code + code_bytes());
     }
 
-    void decode(const std::byte* code, float* out) const noexcept {
+    /// Throws: std::bad_alloc.
+    void decode(const std::byte* code, float* out) const {
         std::vector<std::uint8_t> elements(dim());
         unpack(bits, code + head_bytes, dim(), elements.data());
         for (std::size_t i = 0; i < dim(); ++i) out[i] = step_ * static_cast<float>(elements[i] - Steps::zero);

@@ -49,7 +49,6 @@ constexpr VectorRules vector_rules(std::size_t dim) noexcept {
     return {dim, std::string_view(Metric::name) == "cosine"};
 }
 
-inline constexpr double longest_vector = 1e18;
 inline constexpr double shortest_direction = 1e-18;
 
 namespace detail {
