@@ -133,8 +133,8 @@ TEST_CASE("A scan of codes reads codes, and compares more vectors where they kee
     fine->calibrate();
     rough->calibrate();
     const SearchParams asked{10, 1, BitsetView(points.count())};
-    CHECK(fine->plan(*fine->tuned(0.95, asked)).way == kith::SearchWay::indexed);
-    CHECK(fine->tuned(0.95, asked)->rescore < rough->tuned(0.95, asked)->rescore);
+    CHECK(fine->plan(*fine->tuned(0.99, asked)).way == kith::SearchWay::indexed);
+    CHECK(fine->tuned(0.99, asked)->rescore < rough->tuned(0.99, asked)->rescore);
 }
 
 TEST_CASE("Lists are measured when there are some, and what was measured before they changed is forgotten") {

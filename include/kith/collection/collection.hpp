@@ -216,7 +216,11 @@ private:
             raise(Errc::invalid_argument, "segment_capacity is " + std::to_string(options.segment_capacity) +
                                               "; it must be between 1 and " + std::to_string(largest_segment));
         }
-        if (options.index_threads == 0) raise(Errc::invalid_argument, "index_threads is 0; it must be at least 1");
+        constexpr unsigned most_threads = 1024;
+        if (options.index_threads == 0 || options.index_threads > most_threads) {
+            raise(Errc::invalid_argument, "index_threads is " + std::to_string(options.index_threads) +
+                                              "; it must be between 1 and " + std::to_string(most_threads));
+        }
         const std::chrono::milliseconds period = options.durability.period();
         if (options.durability.level() == Durability::Level::interval &&
             (period.count() <= 0 || period > std::chrono::hours(24))) {

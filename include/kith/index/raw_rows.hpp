@@ -24,6 +24,7 @@
 #include "kith/distance/scorer.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -208,7 +209,11 @@ public:
             return scorer_with(query, norm_of(query));
         } else {
             T* const elements = scratch.take_array<T>(elements_for<T>(dim_));
-            encode_elements(query, dim_, elements);
+            if constexpr (is_cosine && std::integral<T>) {
+                encode_direction(query, elements);
+            } else {
+                encode_elements(query, dim_, elements);
+            }
             return scorer_with(elements, norm_of(elements));
         }
     }
@@ -226,6 +231,20 @@ public:
     }
 
 private:
+    /// The whole numbers that point nearest to where `query` does: its own, or it scaled to fill their range. Below the
+    /// range of unsigned ones there is nothing.
+    void encode_direction(const float* query, T* elements) const noexcept {
+        const auto largest = static_cast<float>(std::numeric_limits<T>::max());
+        float reach = 0;
+        bool whole = true;
+        for (std::size_t i = 0; i < dim_; ++i) {
+            reach = std::max(reach, std::abs(query[i]));
+            whole = whole && query[i] == std::nearbyint(query[i]);
+        }
+        const float scale = (whole && reach <= largest) || !(reach > 0) ? 1.0F : largest / reach;
+        for (std::size_t i = 0; i < dim_; ++i) elements[i] = detail::nearest_element<T>(query[i] * scale);
+    }
+
     /// Zeros behind the elements, and among them what the metric keeps of a row.
     static void finish_row(T* row, std::size_t dim) noexcept {
         const std::size_t elements = elements_for<T>(dim);

@@ -270,8 +270,8 @@ private:
 
     detail::RowMemory<T, M> rows_;
     typename Tag::template Index<View> index_;
-    std::atomic<Slot> offered_ = 0;  // at least index_.size(): an index may wait for more vectors to learn from
-    std::size_t measured_lessons_ = 0;                        // what codes had learned when recall was measured last
+    std::atomic<Slot> offered_ = 0;     // at least index_.size(): an index may wait for more vectors to learn from
+    std::size_t measured_lessons_ = 0;  // what codes had learned when recall was measured last
     std::vector<std::unique_ptr<const RecallCurve>> curves_;  // kept, for a search may be reading any of them
     std::atomic<const RecallCurve*> newest_ = nullptr;        // the last of curves_, or null where it is out of date
 };
