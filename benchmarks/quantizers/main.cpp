@@ -30,13 +30,18 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// Rows from all over the set: those that stand side by side may be alike.
+kith::MatrixView sample_of(const ann::Dataset& set) {
+    constexpr std::size_t most = 65536;
+    const std::size_t step = std::max<std::size_t>((set.base.rows() + most - 1) / most, 1);
+    return {set.base.values.data(), set.base.rows() / step, set.base.dim, step * set.base.dim};
+}
+
 /// The codes of a set, and how fast they came to be.
 template <class Codec>
 struct Codes {
     explicit Codes(const ann::Dataset& set)
-        : codec(Codec::train(
-              {set.base.values.data(), std::min<std::size_t>(set.base.rows(), 65536), set.base.dim, set.base.dim},
-              kith::Training{})),
+        : codec(Codec::train(sample_of(set), kith::Training{})),
           memory(set.base.rows() * codec.code_bytes() + 64) {  // kernels may read as far past the last
         kith::ScratchMemory scratch;
         const auto start = std::chrono::steady_clock::now();

@@ -112,8 +112,8 @@ void score_slots(const typename Terms::Query* query, const typename Terms::Eleme
     // The processor's own prefetcher takes over in a long row, so only its beginning is asked for. Measured: 4 rows
     // ahead and whole rows were up to a fifth slower.
     //
-    // In elements, and not by prefetch_row(): there the compiler makes a loop of what is a run of 16 branches here, with
-    // which long rows come from the second cache twice as fast (768 floats; the loop is faster with 100 to 128).
+    // In elements, and not by prefetch_row(): there the compiler makes a loop of what is a run of 16 branches here,
+    // with which long rows come from the second cache twice as fast (768 floats; the loop is faster with 100 to 128).
     const std::size_t ahead = rows_ahead(dim * sizeof(Element));
     constexpr std::size_t line = 64 / sizeof(Element);
     constexpr std::size_t longest = 16 * line;

@@ -1,8 +1,8 @@
-// src/kernels/simd.hpp — the only door to xsimd: what kernels need of a register of floats, by one name for each
-// version.
+// src/kernels/simd.hpp — the only door to xsimd: what kernels need of a register of floats, whatever the version.
 //
 // xsimd 8.1 is what Debian 12 ships, 14.3 the newest; between them `hadd` became `reduce_add`. Neither has a masked
-// load that every version knows, nor the sums of four registers at once, so those two are intrinsics where they pay.
+// load that every version knows, nor the sums of four registers at once, so those two are intrinsics where they pay;
+// and 8.1 has no fused operation for AVX-512.
 //
 // Every name depends on the architecture A, so that no two sources built with different flags share a function.
 #pragma once

@@ -159,6 +159,24 @@ TEST_CASE("A batch asks of its rows what the concept says and no more") {
     CHECK(different(rows, queries, 5, BitsetView(9000), Isa::scalar) == 0);
 }
 
+TEST_CASE("A scan ends at the last slot there can be, alone and in a batch") {
+    constexpr Slot most = std::numeric_limits<Slot>::max(), first = most - 100;
+    const kith_test::ArchetypeScorer scorer(kith_test::ArchetypeScorer::position(most - 1));
+    std::vector<Neighbor> out(3);
+    kith::TopK best(out);
+    kith::detail::scan(scorer, first, most, BitsetView(most), best);
+    CHECK(best.sorted().size() == 3);
+    CHECK(out[0].slot == most - 1);
+
+    Slot slots[kith::detail::batch_rows];
+    std::size_t begin = first, met = 0;
+    while (const std::size_t count = kith::detail::next_slots(BitsetView(most), begin, slots)) {
+        CHECK(slots[0] == first + met);
+        met += count;
+    }
+    CHECK(met == 100);
+}
+
 TEST_CASE("The second batch allocates nothing") {
     constexpr std::size_t dim = 20;
     Clusters clusters(dim);

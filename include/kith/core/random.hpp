@@ -35,8 +35,8 @@ public:
     /// A number in [0, 1), a multiple of 2^-53.
     constexpr double uniform() noexcept { return static_cast<double>((*this)() >> 11) * 0x1p-53; }
 
-    /// A number in [0, bound). The bias is below bound / 2^64.
-    /// Requires: bound is positive.
+    /// A number in [0, bound). It is made of 53 bits: the bias is below bound / 2^53, and beyond 2^53 not every number
+    /// occurs. Requires: bound is positive.
     constexpr std::uint64_t below(std::uint64_t bound) noexcept {
         return static_cast<std::uint64_t>(uniform() * static_cast<double>(bound)) % bound;
     }

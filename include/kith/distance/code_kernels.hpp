@@ -1,10 +1,9 @@
-// kith/distance/code_kernels.hpp — distances between vectors of one byte, or half of one, an element, scaled each for
-// itself.
+// kith/distance/code_kernels.hpp — distances between vectors of a byte, or half of one, an element, each with a scale.
 //
 // A code of 8 bits stands for scale · (code − 128) in each element, one of 4 bits for scale · (code − 8). Any metric
 // between two such vectors is a sum of what each knows of itself, its offset, and the product of their scales with an
-// integer dot product. So one kernel serves them all, and integers make it exact: the same distance on every processor,
-// up to the rounding of three operations.
+// integer dot product. So one kernel serves them all, and integers make it exact: the few floats are rounded in the
+// same order everywhere, so a distance is the same on every processor.
 //
 // A query always has 8 bits an element. Rows of 4 bits hold 128 elements in 64 bytes, element i in the low half of
 // byte i, element i + 64 in the high half, so that unpacking is a mask and a shift; what is left over at the end,
@@ -25,8 +24,7 @@ inline constexpr std::size_t longest_coded_row = 65536;
 
 /// A query, prepared.
 /// Shape: `codes` holds the elements as signed bytes, −127 to 127, zeros up to a multiple of 128 behind them. For rows
-/// of
-///        4 bits those of the last, incomplete block stand at 0 and at 64 of it, as the halves of its bytes do.
+///        of 4 bits those of the last, incomplete block stand at 0 and at 64 of it, as the halves of its bytes do.
 struct CodeQuery {
     const std::int8_t* codes = nullptr;
     float scale = 0;
@@ -43,10 +41,10 @@ struct CodeTail {
 /// The kernels of one width and one instruction set.
 /// Requires: dim is at least 1 and at most longest_coded_row.
 /// Shape:  row s begins at rows + s · stride: its codes, a CodeTail at CodeShape<bits>::tail_at(dim). Up to 63 bytes
-/// past
-///         its codes are read and ignored, which the memory must allow. `out` has room for `count` distances,
+///         past its codes are read and ignored, which the memory must allow. `out` has room for `count` distances,
 ///         (query.offset + row.offset) + (query.scale · row.scale) · (Σ query_i · row_i − bias).
-/// Laws:   as Kernels<T>: the same to the last bit in both shapes and whatever rows stand beside it.
+/// Laws:   as Kernels<T>: the same to the last bit in both shapes and whatever rows stand beside it; distances and
+///         encoded vectors are the same on every instruction set.
 struct CodeKernels {
     using Slots = void (*)(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
                            const Slot* slots, std::size_t count, float* out) noexcept;

@@ -29,8 +29,7 @@ namespace kith::inline v0 {
 
 /// The kernels of metric M over elements T; InnerProduct gives −⟨a, b⟩. Cosine is made from those and the rows' norms.
 /// Requires: supports(isa); M is a SumMetric or a BitMetric. That is no constraint here, because compilers disagree on
-/// whether one is
-///           part of the symbol, and the compiled unit may come from another compiler than the program.
+///           whether one is part of the symbol, and the compiled unit may come from another compiler than the program.
 template <class M, class T>
 [[nodiscard]] Kernels<T> kernels(Isa isa) noexcept;
 

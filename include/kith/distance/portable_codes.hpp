@@ -1,8 +1,8 @@
 // kith/distance/portable_codes.hpp — the code kernels in plain C++, as fast as the compiler's flags allow.
 //
-// As in portable.hpp, each function carries the flags of the source it was compiled in. The library's sources forbid the
-// compiler to make one rounding of a product and a sum (-ffp-contract=off), so they make the same codes on every
-// processor; a header-only program gets the same ones where its flags forbid that too, or its processor cannot do it.
+// As in portable.hpp, each function carries the flags of the source it was compiled in. The library's sources forbid
+// the compiler to make one rounding of a product and a sum (-ffp-contract=off), so they make the same codes on every
+// processor; a header-only program gets the same ones where its flags forbid that too, or allow no such instruction.
 #pragma once
 
 #include "kith/core/prefetch.hpp"
@@ -44,8 +44,8 @@ float portable_code_distance(const CodeQuery& query, const std::uint8_t* row, st
 }
 
 /// How many rows ahead of the one being scored are fetched: as many as make 192 lines, which keeps every miss the core
-/// can have in flight. With 12 rows, a graph over short rows answered 30 % fewer queries a second (128 elements of 4
-/// bits).
+/// can have in flight. With 12 rows, a graph over short rows (128 elements of 4 bits) answered 30 % fewer queries a
+/// second.
 template <unsigned bits>
 [[gnu::always_inline]] inline std::size_t codes_ahead(std::size_t dim) noexcept {
     constexpr std::size_t lines_ahead = 192;

@@ -49,8 +49,8 @@ inline double product(const float* a, const float* b, std::size_t dim) noexcept 
     return sum;
 }
 
-// Vectors longer than longest_vector are taken as if they were that long: squares of what is left stay finite, and their
-// distances lie beyond those of all others as before.
+// Vectors longer than longest_vector are taken as if they were that long: squares of what is left stay finite, and
+// their distances lie beyond those of all others as before.
 
 /// `vector`, or, when it is longer than any may be, a shorter one of its direction in `shortened`.
 inline const float* within_reach(const float* vector, std::size_t dim, float* shortened) noexcept {

@@ -176,7 +176,8 @@ struct Fp16 {
     using Codec = detail::Float16Codec<M, Half>;
 };
 
-/// The upper half of a float: the same range, and 8 bits of each element count.
+/// The upper half of a float: 8 bits of each element count, and no element is out of range. A vector longer than
+/// longest_vector is shortened to that.
 struct Bf16 {
     static constexpr std::string_view name = "bf16";  // stored on disk: never rename
     static constexpr float rescore = 2;

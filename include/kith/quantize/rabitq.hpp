@@ -257,7 +257,7 @@ private:
 }  // namespace detail
 
 /// `bits` bits an element of the rotated vector. One bit is for a first look at very many vectors; 4 or 5 keep most of
-/// the recall of floats, 7 or 8 all of it.
+/// the recall of floats, 7 or 8 all but a fiftieth (docs/quantizers.md).
 template <unsigned bits>
 struct RaBitQ {
     static_assert(bits >= 1 && bits <= 8, "kith: RaBitQ: an element has 1 to 8 bits");
@@ -267,7 +267,8 @@ struct RaBitQ {
             .substr(7 * (bits - 1), 7);  // stored on disk: never rename
     static constexpr float rescore = bits == 1 ? 10.0F : bits == 2 ? 6.0F : bits <= 4 ? 3.0F : 2.0F;
 
-    /// ε₀ of the paper: with 1.9 a true distance is below its lower bound for about 3 of 100 vectors at worst.
+    /// ε₀ of the paper: with 1.9 a true distance is below its lower bound for at most 3.5 of 100 vectors, as measured
+    /// from 64 to 1,000 dimensions.
     static constexpr float confidence = 1.9F;
 
     template <class M>

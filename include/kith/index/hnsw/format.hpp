@@ -5,8 +5,7 @@
 //             zeros up to 64
 //   bottom  = count lists of 2 * max_links slots:u32       the links of level 0; no_slot where there is none
 //   towers  = count numbers:u32                            the block of the slot's level 1, the next levels follow;
-//   no_slot
-//                                                          where the slot has level 0 only
+//                                                          no_slot where the slot has level 0 only
 //   blocks  = block_count lists of max_links slots:u32     the links of the higher levels
 //
 // All of it little-endian, and mapped as it is, so a big-endian machine refuses it. Whoever stores the image adds the
