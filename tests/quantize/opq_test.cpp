@@ -139,7 +139,7 @@ TEST_CASE("the products of matrices are those of the naive sum") {
         }
     }
     const Matrix tall = random_matrix(2500, 7, 3), beside = random_matrix(2500, 5, 4);
-    const Matrix means = kith::detail::mean_products(tall, beside, {});
+    const Matrix means = kith::detail::mean_products(tall.view(), beside.view(), {});
     for (std::size_t i = 0; i < 7; ++i) {
         for (std::size_t j = 0; j < 5; ++j) {
             double sum = 0;
@@ -183,7 +183,7 @@ TEST_CASE("principal directions are at right angles, and variances along them ar
     for (float& value : values) value -= 0.25F;  // the mean need not be 0 for products
     Matrix rows(4000, dim);
     rows.values = values;
-    const Matrix products = kith::detail::mean_products(rows, rows, {});
+    const Matrix products = kith::detail::mean_products(rows.view(), rows.view(), {});
     double trace = 0, sum = 0;
     for (std::size_t i = 0; i < dim; ++i) trace += static_cast<double>(products.row(i)[i]);
     const auto found = kith::detail::JacobiRun(products).run({});
@@ -239,7 +239,7 @@ TEST_CASE("improving in turns betters the directions it starts from") {
     constexpr std::size_t dim = 32;
     Matrix rows(4000, dim);
     rows.values = kith_test::Clusters(dim).make(4000);  // clusters, of which variances say nothing
-    const auto found = kith::detail::JacobiRun(kith::detail::mean_products(rows, rows, {})).run({});
+    const auto found = kith::detail::JacobiRun(kith::detail::mean_products(rows.view(), rows.view(), {})).run({});
     const auto error_after = [&](const Matrix& rotation) {
         const Matrix turned = kith::detail::times_transposed(rows.view(), rotation.view(), {});
         return error_of(Pq<PqParams{.bits = 4}>::Codec<L2>::train(turned.view(), {}), turned.values);
@@ -291,6 +291,7 @@ TEST_CASE("blocks of pieces bound a rotation where dimensions are many or rows a
     for (const auto& block : wide.rotation().blocks()) CHECK(block.dim() == 16);  // a quarter of the rows
     const auto whole = Opq4::Codec<L2>::train(view_of(blob(400, 40, 1), 40), {});
     REQUIRE(whole.rotation().blocks().size() == 1);
+    CHECK(Opq4::Codec<L2>::train(view_of(blob(31, 40, 1), 40), {}).rotation().blocks().empty());  // under two a word
     const auto long_pieces =
         Opq<PqParams{.subvectors = 2, .bits = 4}>::Codec<L2>::train(view_of(blob(64, 64, 1), 64), {});
     CHECK(long_pieces.rotation().blocks().empty());
