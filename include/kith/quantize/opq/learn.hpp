@@ -1,10 +1,14 @@
 // kith/quantize/opq/learn.hpp — learns the rotation after which product quantization loses least.
 //
-// Either the dimensions as they are or the directions the data lie along, dealt to the pieces, is a start; the better
-// one is then improved in turns: words for the rotated vectors, and the rotation that brings vectors nearest to their
-// words, which is the polar factor of a matrix of products.
+// A random rotation is improved in turns: words for the rotated vectors, and the rotation that brings vectors nearest
+// to their words, which is the polar factor of a matrix of products.
 //
-// Source: Ge, He, Ke & Sun, "Optimized product quantization", IEEE TPAMI 36(4), 2014, sections 3 and 4.
+// The start is random, not the principal directions dealt to the pieces as in the source's section 4. From those the
+// error becomes up to a quarter smaller yet, but what is left of it lies along few directions and in few vectors,
+// and it is neighbours that one looks for: with 4 bits, recall@10 was 0.775 for text against 0.840, 0.849 for fashion
+// against 0.911, 0.517 for glove against 0.530 (benchmarks/quantizers).
+//
+// Source: Ge, He, Ke & Sun, "Optimized product quantization", IEEE TPAMI 36(4), 2014, section 3.
 #pragma once
 
 #include "kith/core/matrix_view.hpp"
@@ -16,7 +20,6 @@
 #include "kith/quantize/opq/learned_rotation.hpp"
 #include "kith/quantize/opq/matrix.hpp"
 #include "kith/quantize/opq/polar.hpp"
-#include "kith/quantize/opq/principal.hpp"
 #include "kith/quantize/training.hpp"
 
 #include <algorithm>
@@ -47,11 +50,13 @@ public:
     /// Throws: what training.progress throws, Errc::cancelled, std::bad_alloc.
     Matrix run() {
         constexpr unsigned most_steps = 16;
+        constexpr double first_share = 0.1;  // of the time
         constexpr double least_gain = 2e-3;  // of the error, as a share of it
-        State now = start();
+        State now = start(training_.part(0, first_share));
         unsigned power = 4;  // a turn is as a rule too small, for it is bound to the words there were
         for (unsigned step = 0; step < most_steps; ++step) {
-            const Training part = training_.part(0.4 + 0.6 * step / most_steps, 0.4 + 0.6 * (step + 1) / most_steps);
+            const auto done = [&](unsigned steps) { return first_share + (1 - first_share) * steps / most_steps; };
+            const Training part = training_.part(done(step), done(step + 1));
             now.books = refitted(now, part);
             const std::optional<Matrix> turn = turn_towards_words(now, part);
             if (!turn) break;
@@ -76,17 +81,10 @@ private:
         double error = 0;                        // mean squared distance of a judged row from its words
     };
 
-    State start() {
-        const Training covariances = training_.part(0, 0.05), directions = training_.part(0.05, 0.2);
-        const Principal found = JacobiRun(mean_products(learned_, learned_, covariances)).run(directions);
-        State as_is = begun(identity_matrix(rows_.columns), training_.part(0.2, 0.3));
-        State dealt = begun(dealt_to_pieces(found, pieces_), training_.part(0.3, 0.4));
-        return std::move(as_is.error <= dealt.error ? as_is : dealt);
-    }
-
-    [[nodiscard]] State begun(Matrix rotation, const Training& training) const {
+    [[nodiscard]] State start(const Training& training) const {
         constexpr KMeansParams few_steps{.iterations = 4, .rows_a_centroid = 64, .least_gain = 1e-2};
-        const Matrix turned = times_transposed(learned_, rotation.view(), training);
+        Matrix rotation = random_rotation(rows_.columns, mix64(training.seed + 5), training.part(0, 0));
+        const Matrix turned = times_transposed(learned_, rotation.view(), training.part(0, 0));
         State made{std::move(rotation), Codebooks::train(turned.view(), pieces_, words_, training, few_steps)};
         look(made, training.part(1, 1));
         return made;
