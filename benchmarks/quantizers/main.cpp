@@ -118,6 +118,8 @@ void measure_all(const ann::Dataset& set) {
     measure<kith::Pq<kith::PqParams{.bits = 8}>, M>(set);
     measure<kith::Pq<kith::PqParams{.bits = 4}>, M>(set);
     measure<kith::Rotated<kith::Pq<kith::PqParams{.bits = 4}>>, M>(set);
+    measure<kith::Opq<kith::PqParams{.bits = 8}>, M>(set);
+    measure<kith::Opq<kith::PqParams{.bits = 4}>, M>(set);
     measure<kith::RaBitQ<8>, M>(set);
     measure<kith::RaBitQ<7>, M>(set);
     measure<kith::RaBitQ<6>, M>(set);

@@ -112,14 +112,14 @@ inline Matrix times_transposed(MatrixView a, MatrixView b, const Training& train
 
 /// aᵀ · b, each divided by the number of rows.
 /// Throws: as times_transposed.
-inline Matrix mean_products(const Matrix& a, const Matrix& b, const Training& training) {
+inline Matrix mean_products(MatrixView a, MatrixView b, const Training& training) {
     KITH_ASSERT(a.rows == b.rows);
     constexpr std::size_t chunk = 1024;  // rows whose panel stays in the near cache
-    Matrix made(a.columns, b.columns);
+    Matrix made(a.dim, b.dim);
     for (std::size_t first = 0; first < a.rows; first += chunk) {
         const std::size_t count = std::min(chunk, a.rows - first);
-        const Matrix left = transposed({a.row(first), count, a.columns, a.columns});
-        const Matrix right = transposed({b.row(first), count, b.columns, b.columns});
+        const Matrix left = transposed({a.row(first), count, a.dim, a.stride});
+        const Matrix right = transposed({b.row(first), count, b.dim, b.stride});
         const Matrix part = times_transposed(left.view(), right.view(), training);
         for (std::size_t i = 0; i < made.values.size(); ++i) made.values[i] += part.values[i];
     }

@@ -8,12 +8,14 @@
 // computation of a Hermitian matrix", 2014 (its scale).
 #pragma once
 
+#include "kith/core/random.hpp"
 #include "kith/quantize/opq/matrix.hpp"
 #include "kith/quantize/training.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -73,6 +75,16 @@ inline std::optional<Matrix> nearest_rotation(Matrix matrix, double least, const
             {1.0, scale * lowest * (3 - scale * scale * lowest * lowest) / 2, scale * (3 - scale * scale) / 2});
     }
     return std::nullopt;
+}
+
+/// A rotation as good as any other. Throws: as nearest_rotation.
+inline Matrix random_rotation(std::size_t width, std::uint64_t seed, const Training& training) {
+    SplitMix64 random(seed);
+    Matrix noise(width, width);
+    for (float& value : noise.values) {  // a sum of three is round enough
+        value = static_cast<float>(random.uniform() + random.uniform() + random.uniform() - 1.5);
+    }
+    return nearest_rotation(std::move(noise), 0.1, training).value_or(identity_matrix(width));
 }
 
 }  // namespace kith::inline v0::detail
