@@ -147,7 +147,7 @@ std::unique_ptr<Contender> make_sealed(const BuildParams& params) {
                                   kith::map_vector_index<kith::L2, Tag>);
 }
 
-/// Lists that hold `Content`, as many as the other inverted files get.
+/// Lists that hold `Content`: as many as the other inverted files get where that is 256, 512 or 1,024, else its own.
 template <class Content>
 std::unique_ptr<Contender> make_ivf(const BuildParams& params) {
     switch (params.lists) {

@@ -125,6 +125,23 @@ TEMPLATE_TEST_CASE("Every metric has its efforts", "", kith::Cosine, kith::Inner
     CHECK(reached(*index, points, queries, 0.95, 10) >= 0.94);
 }
 
+TEST_CASE("Copies do not flatter what is measured") {
+    Clusters clusters(dim);
+    std::vector<float> values = clusters.make(5000);
+    const std::vector<float> copied = clusters.make(300);
+    for (std::size_t at = 0; at < copied.size(); at += dim) {
+        for (int copy = 0; copy < 30; ++copy) {
+            values.insert(values.end(), copied.begin() + static_cast<std::ptrdiff_t>(at),
+                          copied.begin() + static_cast<std::ptrdiff_t>(at + dim));
+        }
+    }
+    const Points<kith::L2> points(dim, values);
+    const std::vector<float> queries = clusters.make(query_count);
+    const auto index = index_of<kith::L2, Lists>(points);
+    index->calibrate();
+    CHECK(reached(*index, points, queries, 0.95, 10) >= 0.94);
+}
+
 TEST_CASE("A scan of codes reads codes, and compares more vectors where they keep less") {
     Clusters clusters(dim);
     const Points<kith::L2> points(dim, clusters.make(4000));
