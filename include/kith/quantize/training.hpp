@@ -23,8 +23,8 @@ struct Training {
     /// The same for a step of the whole, which goes on from the share `first` to the share `last`. Refers to this.
     [[nodiscard]] Training part(double first, double last) const {
         Training step{.seed = seed, .threads = threads, .progress = {}};
-        if (progress)
-            step.progress = [this, first, last](double done) { return progress(first + (last - first) * done); };
+        if (!progress) return step;
+        step.progress = [this, first, last](double done) { return progress(first + (last - first) * done); };
         return step;
     }
 };
