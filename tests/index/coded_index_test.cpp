@@ -3,6 +3,7 @@
 
 #include "index/points.hpp"
 #include "kith/quantize/float16.hpp"
+#include "kith/quantize/opq.hpp"
 #include "kith/quantize/pq.hpp"
 #include "support/catch.hpp"
 #include "support/raised.hpp"
@@ -26,6 +27,8 @@ namespace {
 using Bytes = kith::Hnsw<kith::HnswParams{8, 60}, kith::Sq8>;
 using Halves = kith::Hnsw<kith::HnswParams{8, 60}, kith::Sq4>;
 using FlatBytes = kith::Coded<kith::Flat, kith::Sq8>;
+using Learned = kith::Hnsw<kith::HnswParams{8, 60}, kith::Opq<kith::PqParams{.bits = 4}>>;
+using FlatLearned = kith::Coded<kith::Flat, kith::Opq<kith::PqParams{.bits = 4}>>;
 
 template <class M, class Tag>
 std::unique_ptr<VectorIndex> index_of(std::size_t dim, const std::vector<float>& vectors) {
@@ -87,7 +90,7 @@ TEMPLATE_TEST_CASE("A thousand equal vectors leave the rest as easy to find", ""
 }
 
 TEMPLATE_TEST_CASE("Vectors that are all equal, constant in places, or near the end of float are found", "", Bytes,
-                   Halves, FlatBytes) {
+                   Halves, FlatBytes, Learned, FlatLearned) {
     constexpr std::size_t dim = 20;
     Clusters clusters(dim);
     SECTION("all equal") {
@@ -116,7 +119,7 @@ TEMPLATE_TEST_CASE("Vectors that are all equal, constant in places, or near the 
     }
 }
 
-TEMPLATE_TEST_CASE("The same vectors give the same bytes, and the same answers", "", Bytes, Halves) {
+TEMPLATE_TEST_CASE("The same vectors give the same bytes, and the same answers", "", Bytes, Halves, Learned) {
     constexpr std::size_t dim = 48;
     Clusters clusters(dim);
     const std::vector<float> vectors = clusters.make(3000);
