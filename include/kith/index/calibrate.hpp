@@ -65,8 +65,8 @@ RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& ex
         for (std::size_t which = 0; which < 2; ++which) {
             const auto true_ones = std::span(truth).first(std::min(limits[which], known));
             const auto share = [&](Slot absent, float effort) {
-                const std::size_t itself = absent == no_slot ? 1 : 0;
-                const std::size_t got = walk(slot, absent, limits[which] + itself, effort, found.data());
+                // One more than is counted: lists and scans know of no absent slot, and return it.
+                const std::size_t got = walk(slot, absent, limits[which] + 1, effort, found.data());
                 const std::size_t kept = drop_self(std::span(found).first(got), slot, limits[which]);
                 return share_found(true_ones, std::span(found).first(kept)) / float{calibration_questions};
             };
