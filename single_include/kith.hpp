@@ -36,6 +36,7 @@
 #include <shared_mutex>
 #include <span>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <sys/mman.h>
@@ -740,7 +741,8 @@ enum class Errc : std::uint8_t {
     forked,               ///< the handle was made by a parent process
     poisoned,             ///< a sync failed earlier: reopen the collection to recover
     limit_exceeded,       ///< a documented limit was passed
-    cancelled,            ///< a progress callback asked to stop; nothing has changed
+    cancelled,            ///< a progress callback or a stop token asked to stop; nothing has changed
+    timed_out,            ///< a deadline passed; nothing has changed
 };
 
 /// The name of an error code, as it stands in the enumeration.
@@ -780,6 +782,8 @@ constexpr std::string_view name(Errc code) noexcept {
             return "limit_exceeded";
         case Errc::cancelled:
             return "cancelled";
+        case Errc::timed_out:
+            return "timed_out";
     }
     return "unknown";
 }
@@ -10881,6 +10885,33 @@ namespace kith::inline v0_single {
 [[nodiscard]] inline std::uint32_t crc32c(std::string_view data, std::uint32_t seed = 0) noexcept {
     return crc32c(data.data(), data.size(), seed);
 }
+
+}  // namespace kith::inline v0_single
+
+// kith/core/long_call.hpp — how a call that may take long is watched, and stopped.
+//
+// The call asks check() wherever it can stop and leave everything as it was, so a stop comes a moment late and never
+// halfway.
+//
+// Thread safety: check may be called by any thread of the call, and progress() with it, one at a time.
+
+namespace kith::inline v0_single {
+
+struct LongCall {
+    std::stop_token stop = {};                                      ///< stopped from any thread: Errc::cancelled
+    std::optional<std::chrono::steady_clock::time_point> deadline;  ///< passed: Errc::timed_out
+    /// Called now and then with the share that is done, 0 to 1. What it throws ends the call, and leaves it.
+    std::function<void(double done)> progress = {};
+
+    /// Throws: Errc::cancelled, Errc::timed_out, and what `progress` throws.
+    void check(double done) const {
+        if (stop.stop_requested()) raise(Errc::cancelled, "the call was stopped; what it was to change is as before");
+        if (deadline.has_value() && std::chrono::steady_clock::now() >= *deadline) {
+            raise(Errc::timed_out, "the deadline of the call has passed; what it was to change is as before");
+        }
+        if (progress) progress(done);
+    }
+};
 
 }  // namespace kith::inline v0_single
 

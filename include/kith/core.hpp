@@ -9,6 +9,7 @@
 #include "kith/core/element.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/half.hpp"
+#include "kith/core/long_call.hpp"
 #include "kith/core/matrix_view.hpp"
 #include "kith/core/neighbor.hpp"
 #include "kith/core/parallel.hpp"

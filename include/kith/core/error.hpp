@@ -34,7 +34,8 @@ enum class Errc : std::uint8_t {
     forked,               ///< the handle was made by a parent process
     poisoned,             ///< a sync failed earlier: reopen the collection to recover
     limit_exceeded,       ///< a documented limit was passed
-    cancelled,            ///< a progress callback asked to stop; nothing has changed
+    cancelled,            ///< a progress callback or a stop token asked to stop; nothing has changed
+    timed_out,            ///< a deadline passed; nothing has changed
 };
 
 /// The name of an error code, as it stands in the enumeration.
@@ -74,6 +75,8 @@ constexpr std::string_view name(Errc code) noexcept {
             return "limit_exceeded";
         case Errc::cancelled:
             return "cancelled";
+        case Errc::timed_out:
+            return "timed_out";
     }
     return "unknown";
 }
