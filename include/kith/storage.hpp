@@ -5,6 +5,7 @@
 #include "kith/storage/environment.hpp"
 #include "kith/storage/file.hpp"
 #include "kith/storage/identity.hpp"
+#include "kith/storage/lease.hpp"
 #include "kith/storage/lock.hpp"
 #include "kith/storage/log_format.hpp"
 #include "kith/storage/log_reader.hpp"
