@@ -7,6 +7,7 @@
 #include "kith/storage/identity.hpp"
 #include "kith/storage/lease.hpp"
 #include "kith/storage/lock.hpp"
+#include "kith/storage/log_follower.hpp"
 #include "kith/storage/log_format.hpp"
 #include "kith/storage/log_reader.hpp"
 #include "kith/storage/log_writer.hpp"
