@@ -4,6 +4,7 @@
 #include "kith/storage/delete_bitmap.hpp"
 #include "kith/storage/environment.hpp"
 #include "kith/storage/file.hpp"
+#include "kith/storage/file_system.hpp"
 #include "kith/storage/identity.hpp"
 #include "kith/storage/lease.hpp"
 #include "kith/storage/lock.hpp"
