@@ -1,6 +1,7 @@
 // src/collection/directory_store.cpp — opening, logging, sealing.
 #include "collection/directory_store.hpp"
 
+#include "collection/layout.hpp"
 #include "kith/core/error.hpp"
 #include "kith/storage/file.hpp"
 #include "kith/storage/log_reader.hpp"
@@ -14,19 +15,6 @@
 namespace kith::inline v0::detail {
 
 namespace {
-
-constexpr std::string_view state_name = "checkpoint";  // on disk
-constexpr std::uint8_t batch_kind = 1;                 // on disk: the kind of every log record so far
-
-enum class Part : std::uint32_t { rows = 0, graph = 1 };  // on disk
-
-SegmentFileTag part_tag(const Identity& identity, std::uint32_t segment, std::size_t vector_field, Part part) {
-    return {identity.id, segment, static_cast<std::uint32_t>(2 * vector_field) + static_cast<std::uint32_t>(part)};
-}
-
-std::string part_name(const VectorFieldType& field, Part part) {
-    return std::string(field.name) + (part == Part::rows ? ".rows" : ".graph");
-}
 
 SegmentState state_of(const SegmentView& view) {
     SegmentState state{view.segment->id(), view.count, view.count - view.live(), {}};
@@ -161,8 +149,7 @@ StateRecord DirectoryStore::read_state() const {
 }
 
 std::filesystem::path DirectoryStore::segment_path(std::uint32_t id) const {
-    const std::string digits = std::to_string(id);
-    return path_ / "segments" / (std::string(10 - digits.size(), '0') + digits);
+    return detail::segment_path(path_, id);
 }
 
 /// Removes what an interrupted checkpoint left: segments that the state record does not name.
@@ -187,7 +174,8 @@ std::shared_ptr<Segment> DirectoryStore::map_segment(std::uint32_t id, Slot coun
     const std::filesystem::path folder = segment_path(id);
     for (std::size_t field = 0; field < schema_.vectors.size(); ++field) {
         for (const Part part : {Part::rows, Part::graph}) {
-            files->emplace_back(folder / part_name(schema_.vectors[field], part), part_tag(identity_, id, field, part));
+            files->emplace_back(folder / part_name(schema_.vectors[field].name, part),
+                                part_tag(identity_, id, field, part));
         }
     }
     std::vector<std::unique_ptr<VectorIndex>> indexes;
@@ -258,7 +246,7 @@ void DirectoryStore::write_segment(const Segment& segment) const {
     make_directory(aside);
     for (std::size_t field = 0; field < schema_.vectors.size(); ++field) {
         const auto write = [&](Part part) {
-            write_segment_file(aside / part_name(schema_.vectors[field], part),
+            write_segment_file(aside / part_name(schema_.vectors[field].name, part),
                                part_tag(identity_, segment.id(), field, part), [&](const ByteSink& sink) {
                                    if (part == Part::rows) {
                                        segment.index(field).save_rows(sink);
