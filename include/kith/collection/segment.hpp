@@ -1,14 +1,17 @@
 // kith/collection/segment.hpp — a run of records: their rows, vectors and graphs, by slot.
 //
-// A segment is written by one thread, linked into its graphs by another, and read by any number. It is sealed by a
-// checkpoint: the same id and slots, now mapped from files and read from the environment instead of memory.
+// A segment is written by one thread, linked into its graphs by another, and read by any number. When it is ended no
+// record is added any more; then it is sealed: the same id and slots, now mapped from files and read from the
+// environment instead of memory.
 //
 // Thread safety: append and truncate belong to the writer; link_up_to may run beside it; everything const may run
 // at any time for slots that a Snapshot has published.
 #pragma once
 
 #include "kith/collection/engine_schema.hpp"
+#include "kith/collection/key_table.hpp"
 #include "kith/collection/row_store.hpp"
+#include "kith/core/bitset_view.hpp"
 #include "kith/core/bytes.hpp"
 #include "kith/core/slot.hpp"
 
@@ -16,6 +19,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -34,22 +38,38 @@ public:
         }
     }
 
-    /// A sealed segment; `files` keeps alive the bytes that the indexes are mapped over.
-    Segment(std::uint32_t id, Slot count, std::vector<std::unique_ptr<VectorIndex>> indexes,
+    /// A sealed segment; `files` keeps alive the bytes that the indexes and the keys are mapped over.
+    Segment(std::uint32_t id, Slot count, std::vector<std::unique_ptr<VectorIndex>> indexes, const KeyTable& keys,
             std::shared_ptr<const void> files)
-        : id_(id), capacity_(count), sealed_count_(count), files_(std::move(files)), indexes_(std::move(indexes)) {}
+        : id_(id),
+          capacity_(count),
+          sealed_count_(count),
+          files_(std::move(files)),
+          keys_(keys),
+          indexes_(std::move(indexes)) {}
 
     [[nodiscard]] std::uint32_t id() const noexcept { return id_; }
     [[nodiscard]] bool sealed() const noexcept { return rows_ == nullptr; }
-    /// For the writer, as size() is.
-    [[nodiscard]] bool full() const noexcept { return size() == capacity_; }
+    /// For the writer, as size() is: no record can be added.
+    [[nodiscard]] bool full() const noexcept { return ended_ || size() == capacity_; }
+
+    /// No record is added from here on. For the writer.
+    void end() noexcept { ended_ = true; }
 
     /// Slots given out, published or not.
     [[nodiscard]] Slot size() const noexcept { return sealed() ? sealed_count_ : rows_->size(); }
 
+    /// Bytes of the records in memory, as far as they are known without asking an index. For the writer.
+    [[nodiscard]] std::uint64_t bytes() const noexcept {
+        if (sealed()) return 0;
+        std::uint64_t bytes = rows_->bytes();
+        for (const auto& index : indexes_) bytes += std::uint64_t{rows_->size()} * index->dim() * sizeof(float);
+        return bytes;
+    }
+
     /// Adds a record in the next slot, which it returns.
     /// Requires: the segment is neither sealed nor full; `vectors` holds the elements of all vector fields.
-    Slot append(std::string_view row, std::string_view vectors) {
+    Slot append(std::string_view key, std::string_view row, std::string_view vectors) {
         const Slot slot = rows_->size();
         ByteReader reader(vectors);
         for (const auto& index : indexes_) {
@@ -59,7 +79,7 @@ public:
             static_cast<void>(whole);
             index->append(elements.data());
         }
-        rows_->append(row);
+        rows_->append(key, row);
         return slot;
     }
 
@@ -71,6 +91,26 @@ public:
 
     /// The row of a slot. Requires: the segment is not sealed.
     [[nodiscard]] std::string_view row(Slot slot) const noexcept { return (*rows_)[slot]; }
+
+    /// The allowed slot with this key; the newest where several are allowed.
+    [[nodiscard]] std::optional<Slot> find(std::string_view key, BitsetView allowed) const noexcept {
+        if (!sealed()) return rows_->find(key, allowed);
+        const std::optional<Slot> slot = keys_.find(key);
+        return slot.has_value() && allowed.allows(*slot) ? slot : std::nullopt;
+    }
+
+    /// The keys of the allowed slots, in order. Requires: the segment is not sealed, and each has another key.
+    [[nodiscard]] std::vector<KeySlot> keys(BitsetView allowed) const {
+        std::vector<KeySlot> keys;
+        for (Slot slot = 0; slot < allowed.count(); ++slot) {
+            if (allowed.allows(slot)) keys.push_back({rows_->key(slot), slot});
+        }
+        std::sort(keys.begin(), keys.end());
+        return keys;
+    }
+
+    /// The keys of a sealed segment.
+    [[nodiscard]] const KeyTable& key_table() const noexcept { return keys_; }
 
     [[nodiscard]] const VectorIndex& index(std::size_t vector_field) const noexcept { return *indexes_[vector_field]; }
     [[nodiscard]] std::size_t index_count() const noexcept { return indexes_.size(); }
@@ -107,7 +147,9 @@ private:
     std::uint32_t id_;
     Slot capacity_;
     Slot sealed_count_ = 0;                              // slots of a sealed segment
-    std::shared_ptr<const void> files_;                  // outlives indexes_, which may point into it
+    bool ended_ = false;                                 // full, whatever the capacity
+    std::shared_ptr<const void> files_;                  // outlives keys_ and indexes_, which point into it
+    KeyTable keys_;                                      // of a sealed segment
     std::unique_ptr<RowStore> rows_;                     // null once sealed: rows are in the environment
     std::vector<std::unique_ptr<VectorIndex>> indexes_;  // one a vector field, in the order of the schema
     std::vector<float> scratch_;                         // the writer's: one vector, aligned
