@@ -32,6 +32,11 @@ Identity checked_identity(const std::filesystem::path& path, const EngineSchema&
     return identity;
 }
 
+EnvironmentMode environment_mode(const std::filesystem::path& forward, bool writable) {
+    if (writable) return EnvironmentMode::read_write;
+    return Environment::can_register_readers(forward) ? EnvironmentMode::read_only : EnvironmentMode::read_alone;
+}
+
 }  // namespace
 
 DirectoryStore::DirectoryStore(const std::filesystem::path& path, OpenMode mode, const EngineSchema& schema)
@@ -40,7 +45,11 @@ DirectoryStore::DirectoryStore(const std::filesystem::path& path, OpenMode mode,
       schema_(schema),
       identity_(checked_identity(path, schema)),
       lock_(path, writable() ? LockKind::exclusive : LockKind::shared),
+<<<<<<< HEAD
       environment_(path / forward_folder, writable() ? EnvironmentMode::read_write : EnvironmentMode::read_only),
+=======
+      environment_(path / "forward", environment_mode(path / "forward", writable())),
+>>>>>>> readers
       state_(read_state()) {
     if (writable()) removed_ = remove_leftovers();
     for (SegmentState& segment : state_.segments) {
