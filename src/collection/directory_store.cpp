@@ -188,6 +188,7 @@ std::shared_ptr<Segment> DirectoryStore::map_segment(std::uint32_t id, Slot coun
     for (std::size_t field = 0; field < schema_.vectors.size(); ++field) {
         for (const Part part : {Part::rows, Part::graph}) {
             files->emplace_back(folder / part_name(schema_.vectors[field], part), part_tag(identity_, id, field, part));
+            files->back().verify();
         }
     }
     std::vector<std::unique_ptr<VectorIndex>> indexes;
