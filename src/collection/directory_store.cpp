@@ -45,11 +45,7 @@ DirectoryStore::DirectoryStore(const std::filesystem::path& path, OpenMode mode,
       schema_(schema),
       identity_(checked_identity(path, schema)),
       lock_(path, writable() ? LockKind::exclusive : LockKind::shared),
-<<<<<<< HEAD
-      environment_(path / forward_folder, writable() ? EnvironmentMode::read_write : EnvironmentMode::read_only),
-=======
-      environment_(path / "forward", environment_mode(path / "forward", writable())),
->>>>>>> readers
+      environment_(path / forward_folder, environment_mode(path / forward_folder, writable())),
       state_(read_state()) {
     if (writable()) removed_ = remove_leftovers();
     for (SegmentState& segment : state_.segments) {
@@ -124,7 +120,13 @@ std::shared_ptr<Segment> DirectoryStore::map_segment(std::uint32_t id, Slot coun
         indexes.push_back(type.map(type.dim, count, (*files)[2 * field].payload(), (*files)[2 * field + 1].payload()));
     }
     const KeyTable keys(files->back().payload());
-    return std::make_shared<Segment>(id, count, std::move(indexes), keys, std::move(files));
+    // Opening reads what says how the files are made up; the rest is checked when it is first needed.
+    Segment::Check check = [files](std::size_t part) {
+        if (part == Segment::keys_part) return files->back().verify();
+        (*files)[2 * part].verify();
+        (*files)[2 * part + 1].verify();
+    };
+    return std::make_shared<Segment>(id, count, std::move(indexes), keys, std::move(check));
 }
 
 RecoveryReport DirectoryStore::replay(const std::function<void(std::string_view batch)>& apply) {

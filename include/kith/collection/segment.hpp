@@ -16,7 +16,9 @@
 #include "kith/core/slot.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,13 +40,18 @@ public:
         }
     }
 
-    /// A sealed segment; `files` keeps alive the bytes that the indexes and the keys are mapped over.
+    /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, or of the keys (keys_part), are not as they
+    /// were written. It keeps alive the bytes that indexes and keys are mapped over, and is cheap when asked again.
+    using Check = std::function<void(std::size_t part)>;
+    static constexpr std::size_t keys_part = ~std::size_t{0};
+
+    /// A sealed segment.
     Segment(std::uint32_t id, Slot count, std::vector<std::unique_ptr<VectorIndex>> indexes, const KeyTable& keys,
-            std::shared_ptr<const void> files)
+            Check check)
         : id_(id),
           capacity_(count),
           sealed_count_(count),
-          files_(std::move(files)),
+          check_(std::move(check)),
           keys_(keys),
           indexes_(std::move(indexes)) {}
 
@@ -93,9 +100,10 @@ public:
     [[nodiscard]] std::string_view row(Slot slot) const noexcept { return (*rows_)[slot]; }
 
     /// The allowed slot with this key; the newest where several are allowed.
-    [[nodiscard]] std::optional<Slot> find(std::string_view key, BitsetView allowed) const noexcept {
+    /// Throws: Errc::corrupt, Errc::io.
+    [[nodiscard]] std::optional<Slot> find(std::string_view key, BitsetView allowed) const {
         if (!sealed()) return rows_->find(key, allowed);
-        const std::optional<Slot> slot = keys_.find(key);
+        const std::optional<Slot> slot = key_table().find(key);
         return slot.has_value() && allowed.allows(*slot) ? slot : std::nullopt;
     }
 
@@ -110,9 +118,18 @@ public:
     }
 
     /// The keys of a sealed segment.
-    [[nodiscard]] const KeyTable& key_table() const noexcept { return keys_; }
+    /// Throws: Errc::corrupt, Errc::io.
+    [[nodiscard]] const KeyTable& key_table() const {
+        if (check_) check_(keys_part);
+        return keys_;
+    }
 
-    [[nodiscard]] const VectorIndex& index(std::size_t vector_field) const noexcept { return *indexes_[vector_field]; }
+    /// Throws: Errc::corrupt, Errc::io, for a sealed segment whose files are damaged.
+    /// Cost: the first time it reads all of the files of the field in a sealed segment.
+    [[nodiscard]] const VectorIndex& index(std::size_t vector_field) const {
+        if (check_) check_(vector_field);
+        return *indexes_[vector_field];
+    }
     [[nodiscard]] std::size_t index_count() const noexcept { return indexes_.size(); }
 
     /// The slots below it are in every graph; past the last slot where there are no graphs.
@@ -148,7 +165,7 @@ private:
     Slot capacity_;
     Slot sealed_count_ = 0;                              // slots of a sealed segment
     bool ended_ = false;                                 // full, whatever the capacity
-    std::shared_ptr<const void> files_;                  // outlives keys_ and indexes_, which point into it
+    Check check_;                                        // of a sealed segment; outlives keys_ and indexes_
     KeyTable keys_;                                      // of a sealed segment
     std::unique_ptr<RowStore> rows_;                     // null once sealed: rows are in the environment
     std::vector<std::unique_ptr<VectorIndex>> indexes_;  // one a vector field, in the order of the schema
