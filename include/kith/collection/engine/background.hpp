@@ -39,8 +39,7 @@ void Engine::run_when_woken(const Act& act) {
         {
             std::unique_lock lock(background_->mutex);
             if (!more) {
-                background_->wake.wait(lock,
-                                       [&] { return background_->stopping || background_->arrivals != seen; });
+                background_->wake.wait(lock, [&] { return background_->stopping || background_->arrivals != seen; });
             }
             if (background_->stopping) return;
             seen = background_->arrivals;

@@ -35,7 +35,8 @@ public:
             const KeyTable& keys = part.from->key_table();
             for (Slot at = 0; at < keys.size(); ++at) {
                 const Slot slot = keys.slot(at);
-                if (slot < part.to.size() && part.to[slot] != no_slot) image.keys.push_back({keys.key(at), part.to[slot]});
+                if (slot < part.to.size() && part.to[slot] != no_slot)
+                    image.keys.push_back({keys.key(at), part.to[slot]});
             }
         }
         std::sort(image.keys.begin(), image.keys.end());

@@ -141,8 +141,8 @@ inline CollectionStats Engine::stats() const {
         stats.segment_bytes = bytes.segments;
         stats.retired_bytes = bytes.retired;
         if (slots > 0) {
-            stats.reclaimable_bytes = static_cast<std::uint64_t>(static_cast<double>(bytes.segments) *
-                                                                 static_cast<double>(dead) / static_cast<double>(slots));
+            stats.reclaimable_bytes = static_cast<std::uint64_t>(
+                static_cast<double>(bytes.segments) * static_cast<double>(dead) / static_cast<double>(slots));
         }
     }
     const std::lock_guard lock(background_->mutex);
