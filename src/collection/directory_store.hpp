@@ -78,10 +78,10 @@ private:
     Snapshot committed_;                // the segments of the last checkpoint, all mapped, and its deletes
     std::vector<std::string> removed_;  // leftovers that opening removed
 
-    std::optional<LogWriter> log_;               // from replay() on, when writable
-    std::uint64_t passed_log_bytes_ = 0;         // of log_->bytes(), what the last checkpoint of this run holds
-    std::uint64_t ended_log_bytes_ = 0;          // log_->bytes() when end_log_file was called
-    std::atomic<std::uint64_t> log_bytes_ = 0;   // the log since the last checkpoint, for any thread
+    std::optional<LogWriter> log_;              // from replay() on, when writable
+    std::uint64_t passed_log_bytes_ = 0;        // of log_->bytes(), what the last checkpoint of this run holds
+    std::uint64_t ended_log_bytes_ = 0;         // log_->bytes() when end_log_file was called
+    std::atomic<std::uint64_t> log_bytes_ = 0;  // the log since the last checkpoint, for any thread
 
     mutable std::mutex retired_mutex_;
     std::vector<Retired> retired_;  // guarded by retired_mutex_

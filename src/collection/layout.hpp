@@ -38,7 +38,7 @@ inline SegmentFileTag part_tag(const Identity& identity, std::uint32_t segment, 
     return {identity.id, segment, static_cast<std::uint32_t>(2 * vector_field) + static_cast<std::uint32_t>(part)};
 }
 
-inline constexpr std::string_view keys_name = "keys";          // on disk: no vector field's file, which has an ending
+inline constexpr std::string_view keys_name = "keys";  // on disk: no vector field's file, which has an ending
 inline constexpr std::uint32_t keys_kind = std::uint32_t{1} << 31;  // on disk
 
 inline SegmentFileTag keys_tag(const Identity& identity, std::uint32_t segment) {

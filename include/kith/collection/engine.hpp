@@ -167,9 +167,9 @@ private:
     Stage stage_;                        // the writer role's
     std::atomic<bool> poisoned_{false};  // a sync failed: memory is ahead of what is surely on the disk
 
-    std::mutex merging_;                             // gives the merging role
-    std::mutex keeper_;                              // gives the keeper role
-    std::optional<MergedSegments> merged_;           // the keeper role's: committed, and not published yet
+    std::mutex merging_;                    // gives the merging role
+    std::mutex keeper_;                     // gives the keeper role
+    std::optional<MergedSegments> merged_;  // the keeper role's: committed, and not published yet
     std::optional<std::vector<std::shared_ptr<Segment>>> written_;  // the keeper role's: likewise
 
     mutable std::shared_mutex published_mutex_;  // held for a look-up in memory or an exchange, no longer

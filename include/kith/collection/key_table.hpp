@@ -64,7 +64,8 @@ public:
             raise(Errc::corrupt, "key table: ends at offset " + std::to_string(bytes_.size()));
         }
         if (version != 1) {
-            raise(Errc::unsupported_version, "key table: has version " + std::to_string(version) + "; this build reads 1");
+            raise(Errc::unsupported_version,
+                  "key table: has version " + std::to_string(version) + "; this build reads 1");
         }
         const std::uint64_t head = head_bytes + std::uint64_t{count_} * (sizeof(std::uint64_t) + sizeof(Slot));
         if (bytes_.size() < head || bytes_.size() - head != key_bytes) {

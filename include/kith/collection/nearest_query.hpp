@@ -4,9 +4,9 @@
 #pragma once
 
 #include "kith/collection/engine.hpp"
-#include "kith/collection/moment.hpp"
 #include "kith/collection/explanation.hpp"
 #include "kith/collection/hit.hpp"
+#include "kith/collection/moment.hpp"
 #include "kith/collection/record_codec.hpp"
 #include "kith/query/condition.hpp"
 #include "kith/query/evaluate.hpp"

@@ -63,7 +63,7 @@ struct Options {
     std::uint64_t memory_bytes = 0;
     /// Bytes of files at which puts are refused, and merges that would pass it not begun; 0 for no limit.
     std::uint64_t max_disk_bytes = 0;
-    unsigned index_threads = 1;                        ///< threads that link records into graphs; 1 is deterministic
+    unsigned index_threads = 1;  ///< threads that link records into graphs; 1 is deterministic
 };
 
 /// Tag of the constructor that makes a collection without a directory.

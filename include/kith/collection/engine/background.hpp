@@ -39,8 +39,7 @@ void Engine::run_when_woken(const Act& act) {
         {
             std::unique_lock lock(background_->mutex);
             if (!more) {
-                background_->wake.wait(lock,
-                                       [&] { return background_->stopping || background_->arrivals != seen; });
+                background_->wake.wait(lock, [&] { return background_->stopping || background_->arrivals != seen; });
             }
             if (background_->stopping) return;
             seen = background_->arrivals;
@@ -69,9 +68,9 @@ inline void Engine::keep_in_background() {
         std::string trouble;
         const bool again = store_->log_bytes() >= seal_from;
         const std::exception_ptr failed = attempt([&] {
-            if (again && seal_is_due()) {
+            if (again) {
                 const std::lock_guard keeper(keeper_);
-                seal(background_call());
+                if (seal_is_due()) seal(background_call());
             }
             while (again && merge(&next_merge, background_call())) {
             }

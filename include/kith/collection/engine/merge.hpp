@@ -35,7 +35,8 @@ public:
             const KeyTable& keys = part.from->key_table();
             for (Slot at = 0; at < keys.size(); ++at) {
                 const Slot slot = keys.slot(at);
-                if (slot < part.to.size() && part.to[slot] != no_slot) image.keys.push_back({keys.key(at), part.to[slot]});
+                if (slot < part.to.size() && part.to[slot] != no_slot)
+                    image.keys.push_back({keys.key(at), part.to[slot]});
             }
         }
         std::sort(image.keys.begin(), image.keys.end());
@@ -117,18 +118,11 @@ inline std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
     const std::lock_guard keeper(keeper_);
     publish_written();
     publish_merged();
-    const std::shared_ptr<const Snapshot> present = snapshot();
-    std::vector<const SegmentView*> sealed;
+    const std::vector<SegmentView>& sealed = store_->committed().segments;
     std::vector<SegmentSize> sizes;
-    for (const SegmentView& view : store_->committed().segments) {
-        for (const SegmentView& now : present->segments) {
-            if (now.segment->id() != view.segment->id()) continue;
-            sealed.push_back(&view);
-            sizes.push_back({now.live(), now.count - now.live()});
-        }
-    }
+    for (const SegmentView& view : sealed) sizes.push_back({view.live(), view.count - view.live()});
     std::vector<SegmentView> parts;
-    for (const std::size_t at : choose(sizes, options_.segment_capacity)) parts.push_back(*sealed[at]);
+    for (const std::size_t at : choose(sizes, options_.segment_capacity)) parts.push_back(sealed[at]);
     std::stable_sort(parts.begin(), parts.end(),
                      [](const SegmentView& a, const SegmentView& b) { return a.live() > b.live(); });
     return parts;

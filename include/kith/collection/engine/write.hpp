@@ -80,8 +80,8 @@ inline void Engine::require_space(std::string_view batch) const {
         puts = puts || operation.kind == OperationKind::put;
     }));
     if (!puts) return;
-    raise(Errc::disk_full, "the collection takes up " + std::to_string(used) + " bytes, Options::max_disk_bytes allows " +
-                               std::to_string(options_.max_disk_bytes) +
+    raise(Errc::disk_full, "the collection takes up " + std::to_string(used) +
+                               " bytes, Options::max_disk_bytes allows " + std::to_string(options_.max_disk_bytes) +
                                "; nothing was written. Erase records and compact(), or allow more");
 }
 
