@@ -26,6 +26,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -69,6 +70,18 @@ public:
         memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
         codes_ = memory_.data();
         codec_.emplace(std::move(codec));
+    }
+
+    /// Learns what `other` has learned and copies its codes. Requires: nothing was learned here; there is room for them.
+    /// Throws: std::bad_alloc, Errc::out_of_memory; nothing has changed then.
+    void adopt(const CodeMemory& other) {
+        KITH_ASSERT(!trained() && other.trained() && other.size_ <= capacity_);
+        Codec codec = other.codec();
+        memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
+        std::memcpy(memory_.data(), other.codes_, codec.code_bytes() * other.size_);
+        codes_ = memory_.data();
+        codec_.emplace(std::move(codec));
+        size_ = other.size_;
     }
 
     /// Encodes the vectors of `rows` from size() up to `count`; the same codes with any number of threads.

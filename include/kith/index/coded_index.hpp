@@ -117,6 +117,22 @@ public:
         }
     }
 
+    /// Takes over codes and index of `other`, over the same rows. False, and nothing has changed, where the index inside
+    /// cannot. Requires: this is empty, with room for them. Throws: std::bad_alloc, Errc::out_of_memory.
+    bool adopt(const R& rows, const CodedIndex& other) {
+        if (other.size() == 0) return true;
+        kept_.reserve(1);
+        auto codes = std::make_unique<Codes>(capacity_);
+        codes->adopt(other.codes());
+        if (!inner_.adopt(codes->view(), other.inner_)) return false;
+        kept_.push_back(std::move(codes));
+        newest_ = kept_.back().get();
+        codes_.store(newest_, std::memory_order_release);
+        next_lesson_ = first_lesson(rows.dim());
+        while (next_lesson_ <= size()) next_lesson_ = lesson_after(next_lesson_);
+        return true;
+    }
+
     /// The nearest allowed slots below size(), nearest first, at the distances of their full vectors.
     std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
                        Neighbor* out) const {
@@ -193,7 +209,11 @@ private:
         kept_.push_back(std::move(codes));
         newest_ = kept_.back().get();
         codes_.store(newest_, std::memory_order_release);
-        next_lesson_ = lesson < last_lesson ? lesson * lesson_growth : std::size_t{no_slot};
+        next_lesson_ = lesson_after(lesson);
+    }
+
+    [[nodiscard]] static std::size_t lesson_after(std::size_t lesson) noexcept {
+        return lesson < last_lesson ? lesson * lesson_growth : std::size_t{no_slot};
     }
 
     /// How many of the nearest codes are compared again by their vectors, at most. A walk that keeps few candidates has

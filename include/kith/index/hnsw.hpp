@@ -1,7 +1,7 @@
 // kith/index/hnsw.hpp — a navigable small-world graph: near the nearest in a few thousand distances.
 //
 // The graph knows slots and links; the vectors, or the codes of them, are Rows that every call is given. So there is
-// one HNSW for all of them. The back room index/hnsw/ holds its parts: graph, search, prune, insert, format.
+// one HNSW for all of them. The back room index/hnsw/ holds its parts: graph, search, prune, insert, adopt, format.
 //
 // Thread safety: insert is called by one thread at a time; search by any number, beside it, without waiting.
 // Source: Malkov & Yashunin, arXiv:1603.09320.
@@ -12,6 +12,7 @@
 #include "kith/core/neighbor.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/scorer.hpp"
+#include "kith/index/hnsw/adopt.hpp"
 #include "kith/index/hnsw/format.hpp"
 #include "kith/index/hnsw/graph.hpp"
 #include "kith/index/hnsw/insert.hpp"
@@ -73,6 +74,11 @@ public:
         }
         if (alone < count) insert_parallel(rows, alone, count, threads);
     }
+
+    /// Takes over the graph of `other`, over the same rows: later slots are linked into it as if it had grown here.
+    /// False, and nothing has changed, where it has other parameters or is damaged.
+    /// Requires: this is empty, with room for it.
+    bool adopt(const R&, const HnswIndex& other) noexcept { return detail::adopt_graph(graph_, other.graph_); }
 
     /// The nearest allowed slots of the graph, nearest first, equal distances by slot; returns how many.
     /// Slots that are not linked yet are not returned, whatever is allowed.

@@ -99,7 +99,7 @@ public:
             made->added_error = mapped.header.added_error;
             made->added = mapped.header.added;
             if (!mapped.graph.empty()) made->graph = std::make_unique<const Graph>(made->model.centroids, mapped.graph);
-            index.adopt(std::move(made));
+            index.take(std::move(made));
         }
         index.size_ = count;
         return index;
@@ -149,9 +149,30 @@ public:
             trained_->added_error += error;
             trained_->added += count - first;
         } else if (count >= params_.trains_from()) {
-            adopt(train(rows, count, training));
+            take(train(rows, count, training));
         }
         size_.store(count, std::memory_order_release);
+    }
+
+    /// Takes over the lists of `other`, over the same rows. False, and nothing has changed, where it has other parameters
+    /// or lists of vectors of another dimension, or is damaged.
+    /// Requires: this is empty, with room for them. Throws: std::bad_alloc, Errc::out_of_memory.
+    bool adopt(const R& rows, const IvfIndex& other) {
+        KITH_ASSERT(size() == 0 && other.size() <= capacity_);
+        if (!(params_ == other.params_)) return false;
+        if (other.trained_) {
+            const Trained& from = *other.trained_;
+            if (from.model.dim() != rows.dim()) return false;
+            detail::IvfBlocks blocks(from.model.lists(), from.model.codes.record_bytes(), capacity_);
+            if (!blocks.adopt(from.blocks, other.size())) return false;
+            auto made = std::make_unique<Trained>(Trained{from.model, std::move(blocks), nullptr});
+            made->added_error = from.added_error;
+            made->added = from.added;
+            if (from.graph) made->graph = std::make_unique<const Graph>(made->model.centroids, *from.graph);
+            take(std::move(made));
+        }
+        size_.store(other.size(), std::memory_order_release);
+        return true;
     }
 
     /// Whether retrain() would pay: there are rows for twice the lists, or they fit much worse than those it was
@@ -165,7 +186,7 @@ public:
     /// Throws: as insert; the index is then as before.
     void retrain(const R& rows, const Training& training) {
         if (size() == 0 || size() < params_.lists_for(size())) return;
-        adopt(train(rows, size(), training));
+        take(train(rows, size(), training));
     }
 
     /// The nearest allowed slots of the lists that are read, nearest first, equal distances by slot; returns how many.
@@ -248,7 +269,7 @@ private:
         return made;
     }
 
-    void adopt(std::unique_ptr<Trained> made) {
+    void take(std::unique_ptr<Trained> made) {
         if (trained_) retired_.emplace_back();
         lists_.store(made.get(), std::memory_order_release);
         trained_.swap(made);

@@ -23,6 +23,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -71,6 +72,16 @@ public:
         View::write_elements(next_row(slot), elements, dim_);
         size_.store(slot + 1, std::memory_order_release);
     }
+
+    /// Copies the rows of `other`. Requires: this is empty and has room for them; they are of the same dimension.
+    void adopt(const RowMemory& other) noexcept {
+        const Slot count = other.size();
+        KITH_ASSERT(size() == 0 && count <= capacity_ && dim_ == other.dim_);
+        if (count > 0) std::memcpy(static_cast<void*>(next_row(0)), other.data_, stride_ * sizeof(T) * count);
+        size_.store(count, std::memory_order_release);
+    }
+
+    [[nodiscard]] Slot capacity() const noexcept { return capacity_; }
 
     void truncate(Slot count) noexcept {
         if (count < size()) size_.store(count, std::memory_order_release);

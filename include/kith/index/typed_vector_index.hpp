@@ -6,6 +6,7 @@
 // Thread safety: as VectorIndex.
 #pragma once
 
+#include "kith/core/assert.hpp"
 #include "kith/core/bitset_view.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/neighbor.hpp"
@@ -68,6 +69,24 @@ public:
     [[nodiscard]] Slot indexed() const noexcept override { return offered_.load(std::memory_order_acquire); }
 
     void append(const float* vector) noexcept override { rows_.append(vector); }
+    bool adopt(const VectorIndex& other) override {
+        KITH_ASSERT(rows() == 0 && indexed() == 0);
+        if (other.kind() != kind() || other.dim() != dim()) return false;
+        const auto& same = static_cast<const TypedVectorIndex&>(other);
+        KITH_ASSERT(same.rows() <= rows_.capacity());
+        const Slot offered = same.indexed();
+        if (!index_.adopt(rows_.view(), same.index_)) return false;
+        rows_.adopt(same.rows_);
+        if (const RecallCurve* const curve = same.newest_.load(std::memory_order_acquire)) {
+            keep(*curve);
+            if constexpr (requires { index_.lessons(); }) {
+                if (same.measured_lessons_ == same.index_.lessons()) measured_lessons_ = index_.lessons();
+            }
+        }
+        offered_.store(offered, std::memory_order_release);
+        return true;
+    }
+
     void truncate(Slot count) noexcept override { rows_.truncate(count); }
     void index_up_to(Slot count, unsigned threads) override {
         if (count <= indexed()) return;
@@ -217,6 +236,11 @@ public:
             sink(image.data(), image.size());
         }
         index_.save(sink);
+    }
+
+    [[nodiscard]] const void* kind() const noexcept override {
+        static constexpr char address = 0;
+        return &address;
     }
 
 private:
