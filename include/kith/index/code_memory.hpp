@@ -19,6 +19,7 @@
 #include "kith/core/reserved_memory.hpp"
 #include "kith/core/scratch_memory.hpp"
 #include "kith/core/slot.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/quantize/codec.hpp"
 #include "kith/quantize/training.hpp"
 
@@ -107,6 +108,20 @@ public:
             }
         });
         size_ = count;
+    }
+
+    /// Bytes of memory that the codec holds and codes were written to.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        std::size_t bytes = sizeof(*this);
+        if (codec_) bytes += Codec::space(codec_->dim()).held_bytes;
+        if (memory_.data() != nullptr) bytes += codec_->code_bytes() * size_;
+        return bytes;
+    }
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
+        const CodecSpace codec = Codec::space(dim);
+        const std::uint64_t codes = std::uint64_t{codec.code_bytes} * count;
+        return {sizeof(CodeMemory) + codec.held_bytes + codes,
+                header_bytes + aligned(codec.saved_bytes) + aligned(codes + code_padding)};
     }
 
     /// Bytes of the image. Requires: trained().

@@ -18,6 +18,7 @@
 #include "kith/core/top_k.hpp"
 #include "kith/index/code_memory.hpp"
 #include "kith/index/flat_batch.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/index/search_scratch.hpp"
 #include "kith/quantize/training.hpp"
@@ -177,6 +178,25 @@ public:
         if (size() == 0) return;
         codes().save(sink);
         inner_.save(sink);
+    }
+
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        std::size_t bytes = inner_.memory_bytes();
+        for (const auto& codes : kept_) bytes += codes->memory_bytes();
+        return mapped_ ? bytes + mapped_->memory_bytes() : bytes;
+    }
+
+    /// What `count` vectors take, when they come a few at a time.
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
+        if (count < first_lesson(dim)) return {};
+        IndexSpace all = Tag::template space<typename Codes::View>(dim, count);
+        for (std::size_t lesson = first_lesson(dim); lesson <= count;) {
+            lesson = lesson_after(lesson);
+            const IndexSpace codes = Codes::space(dim, static_cast<Slot>(std::min<std::size_t>(lesson, count)));
+            all.memory_bytes += codes.memory_bytes;
+            if (lesson > count) all.disk_bytes += codes.disk_bytes;
+        }
+        return all;
     }
 
 private:

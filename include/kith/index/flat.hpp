@@ -120,6 +120,8 @@ public:
     template <class Sink>
     void save(const Sink&) const noexcept {}
 
+    [[nodiscard]] static std::size_t memory_bytes() noexcept { return 0; }
+
 private:
     std::atomic<Slot> size_ = 0;
 };

@@ -18,6 +18,7 @@
 #include "kith/index/hnsw/insert.hpp"
 #include "kith/index/hnsw/params.hpp"
 #include "kith/index/hnsw/search.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/index/search_scratch.hpp"
 
@@ -119,6 +120,19 @@ public:
     template <class Sink>
     void save(const Sink& sink) const {
         detail::save_graph(graph_, sink);
+    }
+
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        const std::size_t inserter = detail::InsertScratch::bytes_for(graph_.params(), graph_.size());
+        return graph_.memory_bytes() + inserters_.size() * inserter;
+    }
+
+    /// What `count` nodes take. Which of them are on higher levels is chance, which evens out.
+    [[nodiscard]] static IndexSpace space(const HnswParams& params, Slot count) noexcept {
+        const Slot blocks = count / (params.max_links - 1);
+        return {detail::HnswGraph::memory_bytes_for(params, count, blocks) +
+                    (count == 0 ? 0 : detail::InsertScratch::bytes_for(params, count)),
+                detail::GraphLayout::of(params.max_links, count, blocks).end};
     }
 
 private:

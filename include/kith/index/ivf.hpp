@@ -22,6 +22,7 @@
 #include "kith/core/slot.hpp"
 #include "kith/core/top_k.hpp"
 #include "kith/index/flat.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/ivf/blocks.hpp"
 #include "kith/index/ivf/coarse.hpp"
 #include "kith/index/ivf/fill.hpp"
@@ -34,6 +35,7 @@
 #include "kith/index/ivf/rabitq_codes.hpp"
 #include "kith/index/ivf/rabitq_scan.hpp"
 #include "kith/index/ivf/search.hpp"
+#include "kith/index/ivf/space.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/index/search_scratch.hpp"
 #include "kith/quantize/training.hpp"
@@ -238,6 +240,17 @@ public:
         detail::save_ivf(trained_->model, trained_->blocks, graph, header, metric, sink);
     }
 
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        std::size_t bytes = trained_ ? trained_->memory_bytes() : 0;
+        for (const auto& former : retired_) bytes += former->memory_bytes();
+        return bytes;
+    }
+
+    /// What `count` vectors take, when they come a few at a time.
+    [[nodiscard]] static IndexSpace space(const IvfParams& params, std::size_t dim, Slot count) {
+        return detail::ivf_space<Codes, Graph>(params, dim, count);
+    }
+
 private:
     static constexpr std::string_view metric = detail::MetricOf<R>::type::name;
 
@@ -249,6 +262,12 @@ private:
         std::unique_ptr<const Graph> graph;  // over the centroids; null where there are few
         double added_error = 0;              // sum of squared distances of rows added since it was trained
         std::size_t added = 0;               // rows added since
+
+        [[nodiscard]] std::size_t memory_bytes() const noexcept {
+            const std::size_t floats = model.codes.mean().size() + 2 * model.codes.words().size();
+            return model.centroids.memory_bytes() + floats * sizeof(float) + blocks.memory_bytes() +
+                   (graph ? graph->memory_bytes() : 0);
+        }
     };
 
     [[nodiscard]] std::size_t usual_nprobe(std::size_t lists) const noexcept {
@@ -313,6 +332,11 @@ struct Ivf {
     template <class R>
     [[nodiscard]] static IvfIndex<R, Content> make(Slot capacity) {
         return IvfIndex<R, Content>(P, capacity);
+    }
+
+    template <class R>
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
+        return IvfIndex<R, Content>::space(P, dim, count);
     }
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.

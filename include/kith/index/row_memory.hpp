@@ -16,6 +16,7 @@
 #include "kith/core/error.hpp"
 #include "kith/core/reserved_memory.hpp"
 #include "kith/core/slot.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/raw_rows.hpp"
 
 #include <atomic>
@@ -79,6 +80,15 @@ public:
         KITH_ASSERT(size() == 0 && count <= capacity_ && dim_ == other.dim_);
         if (count > 0) std::memcpy(static_cast<void*>(next_row(0)), other.data_, stride_ * sizeof(T) * count);
         size_.store(count, std::memory_order_release);
+    }
+
+    /// Bytes of memory that rows were written to; 0 when they are mapped.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return memory_.data() == nullptr ? 0 : stride_ * sizeof(T) * size();
+    }
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) noexcept {
+        const std::uint64_t bytes = std::uint64_t{View::stride_for(dim)} * sizeof(T) * count;
+        return {bytes, header_bytes + bytes};
     }
 
     [[nodiscard]] Slot capacity() const noexcept { return capacity_; }

@@ -15,6 +15,7 @@
 #include "kith/core/top_k.hpp"
 #include "kith/index/calibrate.hpp"
 #include "kith/index/flat.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/recall_curve.hpp"
 #include "kith/index/row_memory.hpp"
 #include "kith/index/search_many.hpp"
@@ -238,6 +239,19 @@ public:
         index_.save(sink);
     }
 
+    [[nodiscard]] std::size_t memory_bytes() const noexcept override {
+        std::size_t bytes = sizeof(*this) + rows_.memory_bytes() + index_.memory_bytes();
+        for (const auto& curve : curves_) bytes += curve->memory_bytes();
+        return bytes;
+    }
+
+    /// See vector_index_space.
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
+        IndexSpace all{sizeof(TypedVectorIndex), ladder.empty() ? 0 : RecallCurve::image_bytes};
+        all += detail::RowMemory<T, M>::space(fitting(dim), count);
+        return all += Tag::template space<View>(dim, count);
+    }
+
     [[nodiscard]] const void* kind() const noexcept override {
         static constexpr char address = 0;
         return &address;
@@ -316,6 +330,14 @@ template <class M, class Tag, class T = float>
                                                             std::span<const std::byte> rows,
                                                             std::span<const std::byte> graph) {
     return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, count, rows, graph);
+}
+
+/// What an index of `count` vectors of `dim` dimensions takes when they come a few at a time: in memory until it is
+/// saved, and in the images that save_rows and save_graph write. Both are within a few in a hundred.
+/// Throws: Errc::invalid_argument for a dimension that the index cannot be for.
+template <class M, class Tag, class T = float>
+[[nodiscard]] IndexSpace vector_index_space(std::size_t dim, Slot count) {
+    return TypedVectorIndex<M, Tag, T>::space(dim, count);
 }
 
 }  // namespace kith::inline v0

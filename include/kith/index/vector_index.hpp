@@ -126,6 +126,11 @@ public:
     virtual void save_rows(const ByteSink& sink) const = 0;
     virtual void save_graph(const ByteSink& sink) const = 0;
 
+    /// Bytes of memory of its own that hold something: rows, graph, codes, curves, and what of them is kept for searches
+    /// that may be reading it. What is mapped counts nothing, nor does memory that is reserved and was never written.
+    /// Thread safety: as index_up_to, and not beside it.
+    [[nodiscard]] virtual std::size_t memory_bytes() const noexcept = 0;
+
     /// An address that indexes of one type share, and none of another type has.
     [[nodiscard]] virtual const void* kind() const noexcept = 0;
 };

@@ -131,6 +131,16 @@ public:
                                          (state.chained != 0 ? chained_bit : 0));
     }
 
+    /// Bytes of memory that nodes were written to; 0 when they are mapped.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return bottom_memory_.data() == nullptr ? 0 : memory_bytes_for(params_, reach(), block_count());
+    }
+    [[nodiscard]] static std::size_t memory_bytes_for(const HnswParams& params, Slot count,
+                                                      std::size_t blocks) noexcept {
+        const std::size_t list = params.max_links * sizeof(Slot);
+        return count * (2 * list + sizeof(std::uint32_t) + sizeof(NodeState)) + blocks * list;
+    }
+
     // For the one inserter and its threads, on a graph that is not mapped:
 
     /// Makes nodes without links of the slots from reach() up to `count`.

@@ -79,6 +79,16 @@ public:
     }
     [[nodiscard]] const Slot* slots(std::uint32_t block) const noexcept { return slots_ + block * vectors; }
 
+    /// Bytes of memory that blocks were written to; of mapped ones, what is kept of their lists.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        const std::size_t written = slot_memory_.data() == nullptr ? 0 : block_count_;
+        return lists_.size() * sizeof(List) + written * block_bytes(record_bytes_);
+    }
+    /// What a block takes in memory.
+    [[nodiscard]] static constexpr std::size_t block_bytes(std::size_t record_bytes) noexcept {
+        return record_bytes + vectors * sizeof(Slot) + sizeof(std::uint32_t);
+    }
+
     /// The slot at a place: block · 32 + the position in it.
     [[nodiscard]] const Slot* slot_at(std::uint32_t place) const noexcept { return slots_ + place; }
 

@@ -15,6 +15,7 @@
 #include "kith/distance/inner_product.hpp"
 #include "kith/distance/l2.hpp"
 #include "kith/index/hnsw.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/raw_rows.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/index/search_scratch.hpp"
@@ -73,6 +74,13 @@ public:
     template <class Sink>
     void save(const Sink& sink) const {
         graph_.save(sink);
+    }
+
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return View::stride_for(dim_) * sizeof(float) * graph_.size() + graph_.memory_bytes();
+    }
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot lists) noexcept {
+        return HnswIndex<View>::space(params, lists) + IndexSpace{View::stride_for(dim) * sizeof(float) * lists, 0};
     }
 
 private:
