@@ -9,6 +9,7 @@
 #include "kith/index/flat.hpp"
 #include "kith/index/flat_batch.hpp"
 #include "kith/index/hnsw.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/ivf.hpp"
 #include "kith/index/ivf_candidates.hpp"
 #include "kith/index/product_batch.hpp"

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kith/core/slot.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/vector_index.hpp"
 
 #include <cstddef>
@@ -25,6 +26,8 @@ struct VectorFieldType {
     /// An index of `count` rows over bytes that VectorIndex::save_rows and save_graph wrote; nothing is copied.
     std::unique_ptr<VectorIndex> (*map)(std::size_t dim, Slot count, std::span<const std::byte> rows,
                                         std::span<const std::byte> graph) = nullptr;
+    /// What `count` vectors take, in memory until they are sealed and on disk from then on.
+    IndexSpace (*space)(std::size_t dim, Slot count) = nullptr;
 };
 
 struct EngineSchema {

@@ -19,6 +19,7 @@
 #include "kith/core/reserved_memory.hpp"
 #include "kith/core/scratch_memory.hpp"
 #include "kith/core/slot.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/quantize/codec.hpp"
 #include "kith/quantize/training.hpp"
 
@@ -26,6 +27,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -71,6 +73,18 @@ public:
         codec_.emplace(std::move(codec));
     }
 
+    /// Learns what `other` has learned and copies its codes. Requires: nothing was learned here; there is room for them.
+    /// Throws: std::bad_alloc, Errc::out_of_memory; nothing has changed then.
+    void adopt(const CodeMemory& other) {
+        KITH_ASSERT(!trained() && other.trained() && other.size_ <= capacity_);
+        Codec codec = other.codec();
+        memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
+        std::memcpy(memory_.data(), other.codes_, codec.code_bytes() * other.size_);
+        codes_ = memory_.data();
+        codec_.emplace(std::move(codec));
+        size_ = other.size_;
+    }
+
     /// Encodes the vectors of `rows` from size() up to `count`; the same codes with any number of threads.
     /// Requires: trained(), not mapped, count is at most the capacity.
     /// Throws: std::bad_alloc; size() is then as before.
@@ -94,6 +108,20 @@ public:
             }
         });
         size_ = count;
+    }
+
+    /// Bytes of memory that the codec holds and codes were written to.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        std::size_t bytes = sizeof(*this);
+        if (codec_) bytes += Codec::space(codec_->dim()).held_bytes;
+        if (memory_.data() != nullptr) bytes += codec_->code_bytes() * size_;
+        return bytes;
+    }
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
+        const CodecSpace codec = Codec::space(dim);
+        const std::uint64_t codes = std::uint64_t{codec.code_bytes} * count;
+        return {sizeof(CodeMemory) + codec.held_bytes + codes,
+                header_bytes + aligned(codec.saved_bytes) + aligned(codes + code_padding)};
     }
 
     /// Bytes of the image. Requires: trained().

@@ -16,6 +16,7 @@
 #include "kith/core/error.hpp"
 #include "kith/core/reserved_memory.hpp"
 #include "kith/core/slot.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/raw_rows.hpp"
 
 #include <atomic>
@@ -23,6 +24,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -71,6 +73,25 @@ public:
         View::write_elements(next_row(slot), elements, dim_);
         size_.store(slot + 1, std::memory_order_release);
     }
+
+    /// Copies the rows of `other`. Requires: this is empty and has room for them; they are of the same dimension.
+    void adopt(const RowMemory& other) noexcept {
+        const Slot count = other.size();
+        KITH_ASSERT(size() == 0 && count <= capacity_ && dim_ == other.dim_);
+        if (count > 0) std::memcpy(static_cast<void*>(next_row(0)), other.data_, stride_ * sizeof(T) * count);
+        size_.store(count, std::memory_order_release);
+    }
+
+    /// Bytes of memory that rows were written to; 0 when they are mapped.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return memory_.data() == nullptr ? 0 : stride_ * sizeof(T) * size();
+    }
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) noexcept {
+        const std::uint64_t bytes = std::uint64_t{View::stride_for(dim)} * sizeof(T) * count;
+        return {bytes, header_bytes + bytes};
+    }
+
+    [[nodiscard]] Slot capacity() const noexcept { return capacity_; }
 
     void truncate(Slot count) noexcept {
         if (count < size()) size_.store(count, std::memory_order_release);

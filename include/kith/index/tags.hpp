@@ -9,6 +9,7 @@
 #include "kith/index/coded_index.hpp"
 #include "kith/index/flat.hpp"
 #include "kith/index/hnsw.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/quantize/codec.hpp"
 #include "kith/quantize/scalar.hpp"
@@ -27,7 +28,8 @@ namespace kith::inline v0 {
 
 // Besides its index, a tag says what effort means to it (see recall_curve.hpp): `ladder<M>` is what to try, rising, and
 // try_as_hard<M>(effort, params) sets it for a search. An empty ladder stands for an index that is exact. `reads_all`
-// says that a search reads all the index holds, so that exclusions never make it dearer.
+// says that a search reads all the index holds, so that exclusions never make it dearer. space<R>(dim, count) is what
+// the index takes besides the rows.
 
 /// Compares every vector: exact, and fast enough up to some ten thousand.
 struct Flat {
@@ -46,6 +48,11 @@ struct Flat {
     template <class R>
     [[nodiscard]] static FlatIndex<R> make(Slot) noexcept {
         return FlatIndex<R>();
+    }
+
+    template <class R>
+    [[nodiscard]] static IndexSpace space(std::size_t, Slot) noexcept {
+        return {};
     }
 
     /// Throws: Errc::corrupt.
@@ -100,6 +107,11 @@ public:
         return Index<R>(capacity);
     }
 
+    template <class R>
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
+        return Index<R>::space(dim, count);
+    }
+
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     template <class R>
     [[nodiscard]] static Index<R> map(std::span<const std::byte> image, Slot count) {
@@ -144,6 +156,11 @@ struct HnswOverRows {
     template <class R>
     [[nodiscard]] static HnswIndex<R> make(Slot capacity) {
         return HnswIndex<R>(P, capacity);
+    }
+
+    template <class R>
+    [[nodiscard]] static IndexSpace space(std::size_t, Slot count) noexcept {
+        return HnswIndex<R>::space(P, count);
     }
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.

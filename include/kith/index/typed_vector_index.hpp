@@ -6,6 +6,7 @@
 // Thread safety: as VectorIndex.
 #pragma once
 
+#include "kith/core/assert.hpp"
 #include "kith/core/bitset_view.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/neighbor.hpp"
@@ -14,6 +15,7 @@
 #include "kith/core/top_k.hpp"
 #include "kith/index/calibrate.hpp"
 #include "kith/index/flat.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/recall_curve.hpp"
 #include "kith/index/row_memory.hpp"
 #include "kith/index/search_many.hpp"
@@ -68,6 +70,24 @@ public:
     [[nodiscard]] Slot indexed() const noexcept override { return offered_.load(std::memory_order_acquire); }
 
     void append(const float* vector) noexcept override { rows_.append(vector); }
+    bool adopt(const VectorIndex& other) override {
+        KITH_ASSERT(rows() == 0 && indexed() == 0);
+        if (other.kind() != kind() || other.dim() != dim()) return false;
+        const auto& same = static_cast<const TypedVectorIndex&>(other);
+        KITH_ASSERT(same.rows() <= rows_.capacity());
+        const Slot offered = same.indexed();
+        if (!index_.adopt(rows_.view(), same.index_)) return false;
+        rows_.adopt(same.rows_);
+        if (const RecallCurve* const curve = same.newest_.load(std::memory_order_acquire)) {
+            keep(*curve);
+            if constexpr (requires { index_.lessons(); }) {
+                if (same.measured_lessons_ == same.index_.lessons()) measured_lessons_ = index_.lessons();
+            }
+        }
+        offered_.store(offered, std::memory_order_release);
+        return true;
+    }
+
     void truncate(Slot count) noexcept override { rows_.truncate(count); }
     void index_up_to(Slot count, unsigned threads) override {
         if (count <= indexed()) return;
@@ -219,6 +239,24 @@ public:
         index_.save(sink);
     }
 
+    [[nodiscard]] std::size_t memory_bytes() const noexcept override {
+        std::size_t bytes = sizeof(*this) + rows_.memory_bytes() + index_.memory_bytes();
+        for (const auto& curve : curves_) bytes += curve->memory_bytes();
+        return bytes;
+    }
+
+    /// See vector_index_space.
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
+        IndexSpace all{sizeof(TypedVectorIndex), ladder.empty() ? 0 : RecallCurve::image_bytes};
+        all += detail::RowMemory<T, M>::space(fitting(dim), count);
+        return all += Tag::template space<View>(dim, count);
+    }
+
+    [[nodiscard]] const void* kind() const noexcept override {
+        static constexpr char address = 0;
+        return &address;
+    }
+
 private:
     static constexpr auto ladder = Tag::template ladder<M>;
 
@@ -292,6 +330,14 @@ template <class M, class Tag, class T = float>
                                                             std::span<const std::byte> rows,
                                                             std::span<const std::byte> graph) {
     return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, count, rows, graph);
+}
+
+/// What an index of `count` vectors of `dim` dimensions takes when they come a few at a time: in memory until it is
+/// saved, and in the images that save_rows and save_graph write. Both are within a few in a hundred.
+/// Throws: Errc::invalid_argument for a dimension that the index cannot be for.
+template <class M, class Tag, class T = float>
+[[nodiscard]] IndexSpace vector_index_space(std::size_t dim, Slot count) {
+    return TypedVectorIndex<M, Tag, T>::space(dim, count);
 }
 
 }  // namespace kith::inline v0

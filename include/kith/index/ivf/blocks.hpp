@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -78,6 +79,16 @@ public:
     }
     [[nodiscard]] const Slot* slots(std::uint32_t block) const noexcept { return slots_ + block * vectors; }
 
+    /// Bytes of memory that blocks were written to; of mapped ones, what is kept of their lists.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        const std::size_t written = slot_memory_.data() == nullptr ? 0 : block_count_;
+        return lists_.size() * sizeof(List) + written * block_bytes(record_bytes_);
+    }
+    /// What a block takes in memory.
+    [[nodiscard]] static constexpr std::size_t block_bytes(std::size_t record_bytes) noexcept {
+        return record_bytes + vectors * sizeof(Slot) + sizeof(std::uint32_t);
+    }
+
     /// The slot at a place: block · 32 + the position in it.
     [[nodiscard]] const Slot* slot_at(std::uint32_t place) const noexcept { return slots_ + place; }
 
@@ -132,6 +143,27 @@ public:
     }
     [[nodiscard]] Slot* writable_slots(std::uint32_t block) noexcept {
         return reinterpret_cast<Slot*>(slot_memory_.data()) + block * vectors;
+    }
+
+    /// Copies the lists of `other`; false where they name a slot that is not below `count`; they are of no use then.
+    /// Requires: these are as many lists of records of the same size, empty, with room; nobody writes to `other`.
+    bool adopt(const IvfBlocks& other, Slot count) noexcept {
+        for (std::size_t list = 0; list < lists_.size(); ++list) {
+            const std::uint32_t vectors_of_list = other.count(list);
+            if (vectors_of_list == 0) continue;
+            std::uint32_t to = extend(list, vectors_of_list).block;
+            std::uint32_t from = other.head(list);
+            for (std::size_t left = vectors_of_list; left > 0; ++to) {  // blocks made at once follow each other
+                const Run run = other.run(from, left, 1);
+                const Slot* const slots = other.slots(run.first);
+                if (std::any_of(slots, slots + run.count, [&](Slot slot) { return slot >= count; })) return false;
+                std::memcpy(writable_record(to), other.record(run.first), record_bytes_);
+                std::copy_n(slots, run.count, writable_slots(to));
+                left -= run.count;
+            }
+            publish(list, vectors_of_list);
+        }
+        return true;
     }
 
     /// Lets readers see the first `count` vectors of a list.

@@ -15,6 +15,7 @@
 #include "kith/distance/inner_product.hpp"
 #include "kith/distance/l2.hpp"
 #include "kith/index/hnsw.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/raw_rows.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/index/search_scratch.hpp"
@@ -51,6 +52,16 @@ public:
           kernels_(View::kernels_for(best_isa())),
           graph_(HnswIndex<View>::map(image, static_cast<Slot>(centroids.size()))) {}
 
+    /// The same graph as `other`, over the same centroids. Throws: Errc::out_of_memory, std::bad_alloc.
+    CentroidGraph(const Centroids& centroids, const CentroidGraph& other)
+        : dim_(centroids.dim()),
+          memory_(rows_of(centroids)),
+          kernels_(other.kernels_),
+          graph_(params, static_cast<Slot>(centroids.size())) {
+        const auto lists = static_cast<Slot>(centroids.size());
+        if (other.graph_.size() != lists || !graph_.adopt(view(), other.graph_)) graph_.insert(view(), lists);
+    }
+
     /// The `count` nearest lists or nearly so, nearest first; returns how many. Uses all of `scratch` that graphs use.
     /// Shape: `out` has room for count. Throws: std::bad_alloc while `scratch` still grows.
     std::size_t nearest(const float* query, std::size_t count, SearchScratch& scratch, Neighbor* out) const {
@@ -63,6 +74,13 @@ public:
     template <class Sink>
     void save(const Sink& sink) const {
         graph_.save(sink);
+    }
+
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return View::stride_for(dim_) * sizeof(float) * graph_.size() + graph_.memory_bytes();
+    }
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot lists) noexcept {
+        return HnswIndex<View>::space(params, lists) + IndexSpace{View::stride_for(dim) * sizeof(float) * lists, 0};
     }
 
 private:

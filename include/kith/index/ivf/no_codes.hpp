@@ -33,6 +33,7 @@ public:
     static void check(const IvfParams&, std::size_t) noexcept {}
     [[nodiscard]] static IvfNoCodes train(const IvfLesson&) noexcept { return {}; }
 
+    [[nodiscard]] static std::size_t pieces_for(const IvfParams&, std::size_t) noexcept { return 0; }
     [[nodiscard]] static bool possible(const IvfHeader& header) noexcept { return header.subvectors == 0; }
     [[nodiscard]] static IvfParts parts(const IvfHeader&) noexcept { return {}; }
     [[nodiscard]] static IvfNoCodes load(const IvfHeader&, const std::vector<float>&,
