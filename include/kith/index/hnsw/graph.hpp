@@ -15,6 +15,7 @@
 #include "kith/core/error.hpp"
 #include "kith/core/random.hpp"
 #include "kith/core/reserved_memory.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/index/hnsw/links.hpp"
 #include "kith/index/hnsw/params.hpp"
@@ -41,6 +42,7 @@ public:
         Slot count = 0;
         std::uint32_t block_count = 0;
         Slot entry = no_slot;
+        Residency* residency = nullptr;  // who brings them into memory; null where they are there
     };
 
     /// An empty graph for up to `capacity` nodes.
@@ -66,7 +68,8 @@ public:
           block_count_(arrays.block_count),
           reach_(arrays.count),
           size_(arrays.count),
-          entry_(arrays.entry) {}
+          entry_(arrays.entry),
+          residency_(arrays.residency) {}
 
     [[nodiscard]] const HnswParams& params() const noexcept { return params_; }
     [[nodiscard]] Slot capacity() const noexcept { return capacity_; }
@@ -105,6 +108,18 @@ public:
         return block < block_count() ? blocks_ + block * width(1) : nullptr;
     }
 
+    /// Keeps the list of a node in memory, where that is not sure, while it is read. Requires: as links().
+    [[nodiscard]] Held hold_links(Slot slot, unsigned level) const noexcept {
+        if (residency_ == nullptr) [[likely]]
+            return {};
+        const Slot* list = bottom_ + std::size_t{slot} * width(0);
+        if (level > 0) {
+            const Held held(residency_, towers_ + slot, sizeof(std::uint32_t));
+            list = links(slot, level);
+        }
+        return {residency_, list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
+    }
+
     /// Begins to fetch the bottom list of a node. Forced inline: GCC 12 takes a function that only prefetches for one
     /// without effect, and drops the calls.
     [[gnu::always_inline]] void prefetch_bottom(Slot slot) const noexcept {
@@ -113,7 +128,9 @@ public:
     }
 
     /// The arrays, for saving. Requires: nobody inserts.
-    [[nodiscard]] Arrays arrays() const noexcept { return {bottom_, towers_, blocks_, size(), block_count(), entry()}; }
+    [[nodiscard]] Arrays arrays() const noexcept {
+        return {bottom_, towers_, blocks_, size(), block_count(), entry(), residency_};
+    }
 
     // For the one inserter and its threads, on a graph that is not mapped:
 
@@ -195,6 +212,7 @@ private:
     std::atomic<Slot> size_ = 0;                  // nodes that are linked
     std::atomic<Slot> entry_ = no_slot;           // below reach_, of the highest level so far
     std::mutex entry_mutex_;
+    Residency* residency_ = nullptr;  // of a mapped graph, where someone brings it in
 };
 
 }  // namespace kith::inline v0::detail
