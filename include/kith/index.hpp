@@ -15,6 +15,7 @@
 #include "kith/index/product_batch.hpp"
 #include "kith/index/raw_rows.hpp"
 #include "kith/index/recall_curve.hpp"
+#include "kith/index/resident_rows.hpp"
 #include "kith/index/row_memory.hpp"
 #include "kith/index/search_many.hpp"
 #include "kith/index/search_params.hpp"

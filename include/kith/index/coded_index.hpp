@@ -14,6 +14,7 @@
 #include "kith/core/element.hpp"
 #include "kith/core/matrix_view.hpp"
 #include "kith/core/neighbor.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/core/top_k.hpp"
 #include "kith/index/code_memory.hpp"
@@ -85,7 +86,7 @@ public:
         : capacity_(capacity), inner_(Tag::template make<typename Codes::View>(capacity)) {}
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.
-    [[nodiscard]] static CodedIndex map(std::span<const std::byte> image, Slot count) {
+    [[nodiscard]] static CodedIndex map(const ImageBytes& image, Slot count) {
         if (image.empty()) return CodedIndex(0);  // too few vectors came to learn from
         std::size_t used = 0;
         auto codes = std::make_unique<const Codes>(image, count, used);
@@ -209,7 +210,7 @@ private:
         return std::max(enough_for_a_mean, rows_a_word * Codes::Codec::fewest_vectors(dim));
     }
 
-    CodedIndex(std::unique_ptr<const Codes> codes, std::span<const std::byte> image)
+    CodedIndex(std::unique_ptr<const Codes> codes, const ImageBytes& image)
         : capacity_(codes->size()),
           mapped_(std::move(codes)),
           codes_(mapped_.get()),

@@ -10,6 +10,7 @@
 #include "kith/core/assert.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/neighbor.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/scorer.hpp"
 #include "kith/index/hnsw/adopt.hpp"
@@ -25,7 +26,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <span>
 #include <thread>
 #include <vector>
 
@@ -41,7 +41,7 @@ public:
     /// The graph of `count` slots that save() wrote, over bytes that outlive it; it serves searches only.
     /// Requires: image.data() is aligned to 64 bytes.
     /// Throws: Errc::corrupt, Errc::unsupported_version.
-    [[nodiscard]] static HnswIndex map(std::span<const std::byte> image, Slot count) {
+    [[nodiscard]] static HnswIndex map(const ImageBytes& image, Slot count) {
         return HnswIndex(detail::map_graph(image, count));
     }
 

@@ -19,6 +19,7 @@
 #include "kith/core/assert.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/neighbor.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/core/top_k.hpp"
 #include "kith/index/flat.hpp"
@@ -92,7 +93,7 @@ public:
     /// The index of `count` rows that save() wrote, over bytes that outlive it; it serves searches only.
     /// Requires: image.data() is aligned to 64 bytes.
     /// Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
-    [[nodiscard]] static IvfIndex map(std::span<const std::byte> image, Slot count) {
+    [[nodiscard]] static IvfIndex map(const ImageBytes& image, Slot count) {
         detail::MappedIvf<Codes> mapped = detail::map_ivf<Codes>(image, count, metric);
         IvfIndex index(mapped.header.params, count);
         if (mapped.trained) {
@@ -341,7 +342,7 @@ struct Ivf {
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     template <class R>
-    [[nodiscard]] static IvfIndex<R, Content> map(std::span<const std::byte> image, Slot count) {
+    [[nodiscard]] static IvfIndex<R, Content> map(const ImageBytes& image, Slot count) {
         return IvfIndex<R, Content>::map(image, count);
     }
 };

@@ -15,6 +15,7 @@
 #include "kith/core/element.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/reserved_memory.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/index/index_space.hpp"
 #include "kith/index/raw_rows.hpp"
@@ -48,17 +49,18 @@ public:
     /// The rows that save() wrote, over bytes that outlive this.
     /// Requires: image.data() is aligned to 64 bytes.
     /// Throws: Errc::corrupt, Errc::unsupported_version.
-    RowMemory(std::size_t dim, Slot count, std::span<const std::byte> image)
+    RowMemory(std::size_t dim, Slot count, const ImageBytes& image)
         : dim_(dim),
           stride_(View::stride_for(dim)),
           capacity_(count),
           data_(mapped_rows(image)),
           kernels_(View::kernels_for(best_isa())),
+          residency_(image.residency),
           size_(count) {}
 
     [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
     [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
-    [[nodiscard]] View view() const noexcept { return View(data_, dim_, kernels_); }
+    [[nodiscard]] View view() const noexcept { return View(data_, dim_, kernels_, residency_); }
 
     /// Requires: size() is below the capacity; the rows are not mapped.
     void append(const float* vector) noexcept {
@@ -140,7 +142,8 @@ private:
         return header;
     }
 
-    [[nodiscard]] const T* mapped_rows(std::span<const std::byte> image) const {
+    [[nodiscard]] const T* mapped_rows(const ImageBytes& image) const {
+        const Held held = image.hold(0, header_bytes);
         const std::string_view bytes(reinterpret_cast<const char*>(image.data()), image.size());
         const std::string expected = header_of(capacity_);
         constexpr std::size_t version_at = magic.size();
@@ -168,6 +171,7 @@ private:
     ReservedMemory memory_;  // empty when the rows are mapped
     const T* data_;          // row s begins at data_ + s * stride_
     Kernels<T> kernels_;
+    Residency* residency_ = nullptr;  // of mapped rows, where someone brings them in
     std::atomic<Slot> size_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kith/core/error.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/inner_product.hpp"
 #include "kith/index/coded_index.hpp"
@@ -19,7 +20,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -57,7 +57,7 @@ struct Flat {
 
     /// Throws: Errc::corrupt.
     template <class R>
-    [[nodiscard]] static FlatIndex<R> map(std::span<const std::byte> image, Slot count) {
+    [[nodiscard]] static FlatIndex<R> map(const ImageBytes& image, Slot count) {
         if (!image.empty()) raise(Errc::corrupt, "flat image: holds bytes where there are none");
         return FlatIndex<R>(count);
     }
@@ -114,7 +114,7 @@ public:
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     template <class R>
-    [[nodiscard]] static Index<R> map(std::span<const std::byte> image, Slot count) {
+    [[nodiscard]] static Index<R> map(const ImageBytes& image, Slot count) {
         return Index<R>::map(image, count);
     }
 };
@@ -165,7 +165,7 @@ struct HnswOverRows {
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     template <class R>
-    [[nodiscard]] static HnswIndex<R> map(std::span<const std::byte> image, Slot count) {
+    [[nodiscard]] static HnswIndex<R> map(const ImageBytes& image, Slot count) {
         return HnswIndex<R>::map(image, count);
     }
 };

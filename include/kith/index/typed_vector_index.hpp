@@ -11,6 +11,7 @@
 #include "kith/core/error.hpp"
 #include "kith/core/neighbor.hpp"
 #include "kith/core/parallel.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/core/top_k.hpp"
 #include "kith/index/calibrate.hpp"
@@ -49,7 +50,7 @@ public:
         : rows_(fitting(dim), capacity), index_(Tag::template make<View>(capacity)) {}
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.
-    TypedVectorIndex(std::size_t dim, Slot count, std::span<const std::byte> rows, std::span<const std::byte> graph)
+    TypedVectorIndex(std::size_t dim, Slot count, const ImageBytes& rows, const ImageBytes& graph)
         : rows_(dim, count, rows), index_(Tag::template map<View>(index_image(graph), count)), offered_(count) {
         if constexpr (requires { index_.dim(); }) {
             if (index_.size() > 0 && index_.dim() != dim) {
@@ -58,6 +59,7 @@ public:
             }
         }
         if constexpr (!ladder.empty()) {
+            const Held held = graph.hold(0, RecallCurve::image_bytes);
             const std::string_view bytes(reinterpret_cast<const char*>(graph.data()), RecallCurve::image_bytes);
             RecallCurve curve = RecallCurve::from_image(bytes);
             if (curve.rows() > count) raise(Errc::corrupt, "recall curve: measured over more rows than there are");
@@ -281,7 +283,7 @@ private:
     }
 
     /// The part of a graph image that belongs to the index itself.
-    static std::span<const std::byte> index_image(std::span<const std::byte> image) {
+    static ImageBytes index_image(const ImageBytes& image) {
         if constexpr (ladder.empty()) return image;
         if (image.size() < RecallCurve::image_bytes) {
             raise(Errc::corrupt, "recall curve: ends at offset " + std::to_string(image.size()));
@@ -322,13 +324,14 @@ template <class M, class Tag, class T = float>
     return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, capacity);
 }
 
-/// An index of `count` vectors over the images that save_rows and save_graph wrote; nothing is copied.
-/// Requires: the bytes outlive the index, begin at multiples of 64, and were checked against their checksums.
+/// An index of `count` vectors over the images that save_rows and save_graph wrote; nothing is copied. An image that is
+/// larger than memory comes with its Residency, which the index tells what it reads.
+/// Requires: the bytes outlive the index, begin at multiples of 64, and were checked against their checksums, or are
+///           when they are brought into memory.
 /// Throws: Errc::corrupt, Errc::unsupported_version; the text names image and offset.
 template <class M, class Tag, class T = float>
-[[nodiscard]] std::unique_ptr<VectorIndex> map_vector_index(std::size_t dim, Slot count,
-                                                            std::span<const std::byte> rows,
-                                                            std::span<const std::byte> graph) {
+[[nodiscard]] std::unique_ptr<VectorIndex> map_vector_index(std::size_t dim, Slot count, const ImageBytes& rows,
+                                                            const ImageBytes& graph) {
     return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, count, rows, graph);
 }
 

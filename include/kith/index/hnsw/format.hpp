@@ -17,6 +17,7 @@
 
 #include "kith/core/bytes.hpp"
 #include "kith/core/error.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/index/hnsw/graph.hpp"
 #include "kith/index/hnsw/params.hpp"
@@ -26,7 +27,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -102,7 +102,8 @@ struct MappedGraph {
 /// Reads the header of an image of `count` nodes and finds its parts.
 /// Requires: image.data() is aligned to 64 bytes.
 /// Throws: Errc::corrupt, Errc::unsupported_version; the text says which number is wrong and at which offset.
-inline MappedGraph map_graph(std::span<const std::byte> image, Slot count) {
+inline MappedGraph map_graph(const ImageBytes& image, Slot count) {
+    const Held held = image.hold(0, graph_header_bytes);
     const auto* bytes = reinterpret_cast<const char*>(image.data());
     ByteReader reader(std::string_view(bytes, image.size()));
     std::string_view magic;
@@ -142,6 +143,7 @@ inline MappedGraph map_graph(std::span<const std::byte> image, Slot count) {
     arrays.towers = reinterpret_cast<const std::uint32_t*>(bytes + layout.towers);
     arrays.states = reinterpret_cast<const std::uint8_t*>(bytes + layout.states);
     arrays.blocks = reinterpret_cast<const Slot*>(bytes + layout.blocks);
+    arrays.residency = image.residency;
     return mapped;
 }
 

@@ -15,6 +15,7 @@
 #include "kith/core/error.hpp"
 #include "kith/core/random.hpp"
 #include "kith/core/reserved_memory.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/index/hnsw/links.hpp"
 #include "kith/index/hnsw/params.hpp"
@@ -42,6 +43,7 @@ public:
         Slot count = 0;
         std::uint32_t block_count = 0;
         Slot entry = no_slot;
+        Residency* residency = nullptr;  // who brings them into memory; null where they are there
     };
 
     /// An empty graph for up to `capacity` nodes.
@@ -68,7 +70,8 @@ public:
           block_count_(arrays.block_count),
           reach_(arrays.count),
           size_(arrays.count),
-          entry_(arrays.entry) {}
+          entry_(arrays.entry),
+          residency_(arrays.residency) {}
 
     [[nodiscard]] const HnswParams& params() const noexcept { return params_; }
     [[nodiscard]] Slot capacity() const noexcept { return capacity_; }
@@ -110,6 +113,18 @@ public:
     /// The block of a node's level 1; no_slot where it is on level 0 only. Requires: slot is below reach().
     [[nodiscard]] std::uint32_t tower(Slot slot) const noexcept { return towers_[slot]; }
 
+    /// Keeps the list of a node in memory, where that is not sure, while it is read. Requires: as links().
+    [[nodiscard]] Held hold_links(Slot slot, unsigned level) const noexcept {
+        if (residency_ == nullptr) [[likely]]
+            return {};
+        const Slot* list = bottom_ + std::size_t{slot} * width(0);
+        if (level > 0) {
+            const Held held(residency_, towers_ + slot, sizeof(std::uint32_t));
+            list = links(slot, level);
+        }
+        return {residency_, list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
+    }
+
     /// Begins to fetch the bottom list of a node. Forced inline: GCC 12 takes a function that only prefetches for one
     /// without effect, and drops the calls.
     [[gnu::always_inline]] void prefetch_bottom(Slot slot) const noexcept {
@@ -119,7 +134,7 @@ public:
 
     /// The arrays, for saving. Requires: nobody inserts.
     [[nodiscard]] Arrays arrays() const noexcept {
-        return {bottom_, towers_, states_, blocks_, size(), block_count(), entry()};
+        return {bottom_, towers_, states_, blocks_, size(), block_count(), entry(), residency_};
     }
 
     /// What a saved graph keeps of the state of a node, so that links can be added to it later: see NodeState.
@@ -238,6 +253,7 @@ private:
     std::atomic<Slot> size_ = 0;                  // nodes that are linked
     std::atomic<Slot> entry_ = no_slot;           // below reach_, of the highest level so far
     std::mutex entry_mutex_;
+    Residency* residency_ = nullptr;  // of a mapped graph, where someone brings it in
 };
 
 }  // namespace kith::inline v0::detail

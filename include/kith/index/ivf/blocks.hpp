@@ -12,7 +12,9 @@
 
 #include "kith/core/assert.hpp"
 #include "kith/core/reserved_memory.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
+#include "kith/index/resident_rows.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -50,11 +52,12 @@ public:
           records_(record_memory_.data()),
           slots_(reinterpret_cast<const Slot*>(slot_memory_.data())) {}
 
-    /// Lists over finished arrays that outlive this, one list after the other. It only serves reads.
+    /// Lists over finished arrays that outlive this, one list after the other, and are in memory or brought there by
+    /// `residency`. It only serves reads.
     /// Shape: counts[i] vectors in list i; the blocks of all lists are as many as their counts ask for.
     IvfBlocks(const std::vector<std::uint32_t>& counts, std::size_t record_bytes, const std::byte* records,
-              const Slot* slots)
-        : lists_(counts.size()), record_bytes_(record_bytes), records_(records), slots_(slots) {
+              const Slot* slots, Residency* residency = nullptr)
+        : lists_(counts.size()), record_bytes_(record_bytes), records_(records), slots_(slots), residency_(residency) {
         for (std::size_t list = 0; list < counts.size(); ++list) {
             lists_[list] = {block_count_, no_slot, counts[list]};
             block_count_ += blocks_for(counts[list]);
@@ -91,6 +94,27 @@ public:
 
     /// The slot at a place: block · 32 + the position in it.
     [[nodiscard]] const Slot* slot_at(std::uint32_t place) const noexcept { return slots_ + place; }
+
+    /// Keep the records, or the slots, of a run in memory, where that is not sure, while they are read.
+    [[nodiscard]] Held hold_records(Run run) const noexcept {
+        return {residency_, record(run.first), blocks_for(run.count) * record_bytes_, Residency::Use::in_order};
+    }
+    [[nodiscard]] Held hold_slots(Run run) const noexcept {
+        return {residency_, slots(run.first), run.count * sizeof(Slot), Residency::Use::in_order};
+    }
+
+    /// The slots at `count` places, wherever these are.
+    void slots_at(const std::uint32_t* places, std::size_t count, Slot* out) const noexcept {
+        const auto look_up = [&](std::size_t first, std::size_t some) {
+            for (std::size_t i = first; i < first + some; ++i) __builtin_prefetch(slots_ + places[i]);
+            for (std::size_t i = first; i < first + some; ++i) out[i] = slots_[places[i]];
+        };
+        if (residency_ == nullptr) {
+            look_up(0, count);
+        } else {
+            each_held({residency_, slots_, sizeof(Slot), sizeof(Slot)}, places, count, look_up);
+        }
+    }
 
     /// The longest run that begins at `block`, of at most `most` blocks, where `left` vectors are still to come; moves
     /// `block` to the one after it, if there is one. Requires: left is positive.
@@ -189,6 +213,7 @@ private:
     ReservedMemory next_memory_;  // the block after each, in its list
     const std::byte* records_;
     const Slot* slots_;
+    Residency* residency_ = nullptr;  // of mapped lists, where someone brings them in
 };
 
 }  // namespace kith::inline v0::detail

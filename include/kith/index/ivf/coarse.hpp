@@ -10,6 +10,7 @@
 #include "kith/core/bitset_view.hpp"
 #include "kith/core/neighbor.hpp"
 #include "kith/core/reserved_memory.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/cpu.hpp"
 #include "kith/distance/inner_product.hpp"
@@ -24,7 +25,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <type_traits>
 
 namespace kith::inline v0::detail {
@@ -46,7 +46,7 @@ public:
     }
 
     /// The graph that save() wrote, over bytes that outlive it. Throws: Errc::corrupt, Errc::unsupported_version.
-    CentroidGraph(const Centroids& centroids, std::span<const std::byte> image)
+    CentroidGraph(const Centroids& centroids, const ImageBytes& image)
         : dim_(centroids.dim()),
           memory_(rows_of(centroids)),
           kernels_(View::kernels_for(best_isa())),

@@ -59,6 +59,7 @@ public:
 
     void read(const IvfBlocks& blocks, std::size_t at) noexcept {
         lists_.each_run(blocks, at, [&](IvfBlocks::Run run) {
+            const Held held = blocks.hold_slots(run);
             const Slot* const slots = blocks.slots(run.first);
             for (std::size_t i = 0; i < run.count; ++i) {
                 if (asked_.allowed.allows(slots[i])) block_.add(slots[i]);
