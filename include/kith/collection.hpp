@@ -3,6 +3,7 @@
 
 #include "kith/collection/assign.hpp"
 #include "kith/collection/collection.hpp"
+#include "kith/collection/estimate.hpp"
 #include "kith/collection/explanation.hpp"
 #include "kith/collection/hit.hpp"
 #include "kith/collection/nearest_many_query.hpp"

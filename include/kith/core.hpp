@@ -15,6 +15,7 @@
 #include "kith/core/parallel.hpp"
 #include "kith/core/random.hpp"
 #include "kith/core/reserved_memory.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/scratch_memory.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/core/top_k.hpp"

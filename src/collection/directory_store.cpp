@@ -115,11 +115,19 @@ std::shared_ptr<Segment> DirectoryStore::map_segment(std::uint32_t id, Slot coun
     }
     files->emplace_back(folder / keys_name, keys_tag(identity_, id));
     std::vector<std::unique_ptr<VectorIndex>> indexes;
-    for (std::size_t field = 0; field < schema_.vectors.size(); ++field) {
-        const VectorFieldType& type = schema_.vectors[field];
-        indexes.push_back(type.map(type.dim, count, (*files)[2 * field].payload(), (*files)[2 * field + 1].payload()));
+    KeyTable keys;
+    const std::exception_ptr failed = attempt([&] {
+        for (std::size_t field = 0; field < schema_.vectors.size(); ++field) {
+            const VectorFieldType& type = schema_.vectors[field];
+            indexes.push_back(
+                type.map(type.dim, count, (*files)[2 * field].payload(), (*files)[2 * field + 1].payload()));
+        }
+        keys = KeyTable(files->back().payload());
+    });
+    if (failed != nullptr) {
+        for (const SegmentFile& file : *files) file.verify();  // damage is told by file and offset
+        raise(Errc::unsupported_version, folder.string() + ": " + text_of(failed));
     }
-    const KeyTable keys(files->back().payload());
     // Opening reads what says how the files are made up; the rest is checked when it is first needed.
     Segment::Check check = [files](std::size_t part) {
         if (part == Segment::keys_part) return files->back().verify();

@@ -43,7 +43,8 @@ EngineSchema engine_schema() {
         using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>,
                                          AutoIndex<Attribute::dim, Element>, typename Attribute::Index>;
         schema.vectors.push_back({Attribute::name, Attribute::dim, &make_vector_index<Metric, Index, Element>,
-                                  &map_vector_index<Metric, Index, Element>});
+                                  &map_vector_index<Metric, Index, Element>,
+                                  &vector_index_space<Metric, Index, Element>});
     };
     [&]<std::size_t... I>(std::index_sequence<I...>) {
         (add(std::integral_constant<std::size_t, I>{}), ...);

@@ -26,9 +26,12 @@ struct SegmentSize {
 
 inline constexpr std::size_t segments_a_merge = 4;
 
-/// A segment with more than 3 of 10 records deleted is written anew.
+inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is not worth its syncs
+
+/// A segment with more than 3 of 10 records deleted, and a thousand of them, is written anew.
 [[nodiscard]] constexpr bool mostly_dead(SegmentSize size) noexcept {
-    return std::uint64_t{size.deleted} * 10 > (std::uint64_t{size.deleted} + size.live) * 3;
+    return size.deleted >= fewest_dead &&
+           std::uint64_t{size.deleted} * 10 > (std::uint64_t{size.deleted} + size.live) * 3;
 }
 
 /// Segments of one tier hold between 4^n and 4^(n + 1) times a thousand records; smaller ones are in tier 0.

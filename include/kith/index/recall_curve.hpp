@@ -81,6 +81,10 @@ public:
         return std::nullopt;
     }
 
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return sizeof(*this) + rungs_.capacity() * sizeof(RecallRung);
+    }
+
     [[nodiscard]] std::string image() const {
         std::string bytes;
         ByteWriter writer(bytes);

@@ -68,9 +68,9 @@ inline void Engine::keep_in_background() {
         std::string trouble;
         const bool again = store_->log_bytes() >= seal_from;
         const std::exception_ptr failed = attempt([&] {
-            if (again && seal_is_due()) {
+            if (again) {
                 const std::lock_guard keeper(keeper_);
-                seal(background_call());
+                if (seal_is_due()) seal(background_call());
             }
             while (again && merge(&next_merge, background_call())) {
             }

@@ -118,18 +118,11 @@ inline std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
     const std::lock_guard keeper(keeper_);
     publish_written();
     publish_merged();
-    const std::shared_ptr<const Snapshot> present = snapshot();
-    std::vector<const SegmentView*> sealed;
+    const std::vector<SegmentView>& sealed = store_->committed().segments;
     std::vector<SegmentSize> sizes;
-    for (const SegmentView& view : store_->committed().segments) {
-        for (const SegmentView& now : present->segments) {
-            if (now.segment->id() != view.segment->id()) continue;
-            sealed.push_back(&view);
-            sizes.push_back({now.live(), now.count - now.live()});
-        }
-    }
+    for (const SegmentView& view : sealed) sizes.push_back({view.live(), view.count - view.live()});
     std::vector<SegmentView> parts;
-    for (const std::size_t at : choose(sizes, options_.segment_capacity)) parts.push_back(*sealed[at]);
+    for (const std::size_t at : choose(sizes, options_.segment_capacity)) parts.push_back(sealed[at]);
     std::stable_sort(parts.begin(), parts.end(),
                      [](const SegmentView& a, const SegmentView& b) { return a.live() > b.live(); });
     return parts;

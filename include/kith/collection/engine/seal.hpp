@@ -109,12 +109,23 @@ inline void Engine::measure_memory() noexcept {
     memory_bytes_.store(bytes);
 }
 
-/// Whether segments in memory wait to be written, or there is enough for another one.
+/// Whether segments in memory wait to be written, or there is enough for another one, or so many sealed records died
+/// since the checkpoint that a merge would give back their space, which begins from it. In the keeper role.
 inline bool Engine::seal_is_due() const {
-    if (store_ == nullptr || options_.mode == OpenMode::read_only || poisoned_.load()) return false;
-    return store_->log_bytes() > options_.log_bytes || memory_bytes_.load() > writing_bytes_.load() ||
-           writing_bytes_.load() > options_.segment_bytes ||
-           (options_.memory_bytes != 0 && memory_bytes_.load() > options_.memory_bytes / 2);
+    if (poisoned_.load()) return false;
+    if (store_->log_bytes() > options_.log_bytes || memory_bytes_.load() > writing_bytes_.load() ||
+        writing_bytes_.load() > options_.segment_bytes) {
+        return true;
+    }
+    if (options_.memory_bytes != 0 && memory_bytes_.load() > options_.memory_bytes / 2) return true;
+    const std::shared_ptr<const Snapshot> present = snapshot();
+    const auto dead = [](const SegmentView& view) { return mostly_dead({view.live(), view.count - view.live()}); };
+    for (const SegmentView& before : store_->committed().segments) {
+        for (const SegmentView& now : present->segments) {
+            if (now.segment->id() == before.segment->id() && dead(now) && !dead(before)) return true;
+        }
+    }
+    return false;
 }
 
 inline CollectionStats Engine::stats() const {
