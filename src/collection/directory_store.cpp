@@ -97,7 +97,7 @@ void create_directory_store(const std::filesystem::path& path, const EngineSchem
         }
         static_cast<void>(DirectoryLock(aside, LockKind::exclusive));
         Environment(aside / "forward", EnvironmentMode::create).write([&](WriteTransaction& transaction) {
-            transaction.put_state(state_name, encode_state({schema.fingerprint, 0, 0, {}}));
+            transaction.put_state(state_name, encode_state({identity.id, schema.fingerprint, 0, 0, {}}));
         });
         static_cast<void>(LogWriter(aside / "log", identity.id, 1));
         for (const char* folder : {"log", "forward", "segments"}) sync_directory(aside / folder);
@@ -157,7 +157,11 @@ StateRecord DirectoryStore::read_state() const {
     if (!bytes.has_value()) {
         raise(Errc::corrupt, (path_ / "forward" / "data.mdb").string() + ": the state record is missing");
     }
-    return decode_state(*bytes, path_ / "forward" / "data.mdb");
+    StateRecord state = decode_state(*bytes, path_ / "forward" / "data.mdb");
+    if (state.collection != identity_.id) {
+        raise(Errc::corrupt, (path_ / "forward" / "data.mdb").string() + " belongs to another collection");
+    }
+    return state;
 }
 
 std::filesystem::path DirectoryStore::segment_path(std::uint32_t id) const {
@@ -283,7 +287,7 @@ std::shared_ptr<const Snapshot> DirectoryStore::seal(const Snapshot& snapshot, c
     // After a commit that failed halfway the state record may name the folders that are written below. The environment
     // then takes no transaction, and nothing is touched.
     static_cast<void>(environment_.read());
-    StateRecord next{schema_.fingerprint, newest, next_segment, {}};
+    StateRecord next{identity_.id, schema_.fingerprint, newest, next_segment, {}};
     for (SegmentView& view : sealed->segments) {
         if (!view.segment->sealed()) {
             write_segment(*view.segment);
