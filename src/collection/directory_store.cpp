@@ -71,6 +71,16 @@ std::filesystem::path resolved(const std::filesystem::path& path) {
     return whole.has_filename() ? whole : whole.parent_path();
 }
 
+/// Puts `where` before the text of what `read` raises.
+template <class Read>
+auto naming(const std::string& where, Read&& read) {
+    try {
+        return read();
+    } catch (const Error& error) {
+        raise(error.code(), where + ": " + error.what());
+    }
+}
+
 void remove_directory(const std::filesystem::path& path) {
     std::error_code error;
     std::filesystem::remove_all(path, error);
@@ -197,7 +207,9 @@ std::shared_ptr<Segment> DirectoryStore::map_segment(std::uint32_t id, Slot coun
     std::vector<std::unique_ptr<VectorIndex>> indexes;
     for (std::size_t field = 0; field < schema_.vectors.size(); ++field) {
         const VectorFieldType& type = schema_.vectors[field];
-        indexes.push_back(type.map(type.dim, count, (*files)[2 * field].payload(), (*files)[2 * field + 1].payload()));
+        indexes.push_back(naming((folder / part_name(type, Part::rows)).string() + " and .graph", [&] {
+            return type.map(type.dim, count, (*files)[2 * field].payload(), (*files)[2 * field + 1].payload());
+        }));
     }
     return std::make_shared<Segment>(id, count, std::move(indexes), std::move(files));
 }
