@@ -119,6 +119,21 @@ template <class Act>
     return nullptr;
 }
 
+/// Calls `act`; the text of an Error that it raises then begins with `where`.
+template <class Act>
+void naming(const std::string& where, Act&& act) {
+#ifdef __cpp_exceptions
+    try {
+        act();
+    } catch (const Error& error) {
+        raise(error.code(), where + ": " + error.what());
+    }
+#else
+    static_cast<void>(where);
+    act();
+#endif
+}
+
 /// What `failed` says of itself.
 [[nodiscard]] inline std::string text_of(const std::exception_ptr& failed) {
 #ifdef __cpp_exceptions
