@@ -10,3 +10,4 @@
 #include "kith/collection/options.hpp"
 #include "kith/collection/record_range.hpp"
 #include "kith/collection/recovery.hpp"
+#include "kith/collection/verify.hpp"

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -117,6 +118,23 @@ template <class Act>
     act();
 #endif
     return nullptr;
+}
+
+/// The Error that `attempt` handed back, as a value; nothing for null and for every other exception.
+[[nodiscard]] inline std::optional<Error> as_error(const std::exception_ptr& failed) {
+#ifdef __cpp_exceptions
+    if (failed == nullptr) return std::nullopt;
+    try {
+        std::rethrow_exception(failed);
+    } catch (const Error& error) {
+        return error;
+    } catch (...) {
+        return std::nullopt;
+    }
+#else
+    static_cast<void>(failed);
+    return std::nullopt;
+#endif
 }
 
 }  // namespace kith::inline v0
