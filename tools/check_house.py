@@ -36,7 +36,7 @@ COMPILED_FOLDERS = {"kernels": "distance"}
 THIRD_PARTIES = {
     "xsimd": ["src/kernels/simd.hpp"],
     "roaring": ["src/storage/roaring.cpp"],
-    "lmdb": ["src/storage/environment.cpp"],
+    "lmdb": ["src/storage/environment_state.hpp"],
     "simdjson": ["src/schema/json.cpp"],
 }
 # Headers with a .h that come with the operating system or the compiler.
@@ -50,9 +50,11 @@ CONDITIONAL_INCLUDES = {
     "include/kith/kith.hpp",
     "src/core/crc32c.cpp",
     "src/distance/cpu.cpp",
+    "src/storage/file_system.cpp",
     "src/storage/roaring.cpp",
     "tests/support/catch.hpp",
     "tests/support/file_faults.cpp",
+    "tests/support/file_system_type.cpp",
 }
 MACRO_HEADERS = {"include/kith/core/config.hpp", "include/kith/core/assert.hpp", "include/kith/version.hpp"}
 GENERATED = {"single_include/kith.hpp"}

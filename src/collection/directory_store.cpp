@@ -37,6 +37,11 @@ Identity checked_identity(const std::filesystem::path& path, const EngineSchema&
     return identity;
 }
 
+EnvironmentMode environment_mode(const std::filesystem::path& forward, bool writable) {
+    if (writable) return EnvironmentMode::read_write;
+    return Environment::can_register_readers(forward) ? EnvironmentMode::read_only : EnvironmentMode::read_alone;
+}
+
 bool is_empty_directory(const std::filesystem::path& path) {
     std::error_code ignored;
     return std::filesystem::is_directory(path, ignored) && std::filesystem::is_empty(path, ignored);
@@ -125,7 +130,7 @@ DirectoryStore::DirectoryStore(const std::filesystem::path& path, OpenMode mode,
       schema_(schema),
       identity_(checked_identity(path, schema)),
       lock_(path, writable() ? LockKind::exclusive : LockKind::shared),
-      environment_(path / "forward", writable() ? EnvironmentMode::read_write : EnvironmentMode::read_only),
+      environment_(path / "forward", environment_mode(path / "forward", writable())),
       state_(read_state()) {
     if (writable()) removed_ = remove_orphans();
     auto snapshot = std::make_shared<Snapshot>();

@@ -3,7 +3,7 @@
 
 #include "kith/core/bytes.hpp"
 #include "kith/core/error.hpp"
-#include "storage/file_window.hpp"
+#include "storage/log_file_reader.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -123,7 +123,7 @@ void Scanner::check_header(const LogFile& file, const CollectionId& id) {
 }
 
 void Scanner::read(const LogFile& file, const CollectionId& id, bool is_last) {
-    FileWindow window(file.path);
+    FileWindow window(File::open_to_read(file.path));
     window_ = &window;
     ++scan_.files;
     scan_.bytes += window.size();
