@@ -181,6 +181,7 @@ std::shared_ptr<Segment> DirectoryStore::map_segment(std::uint32_t id, Slot coun
         for (const Part part : {Part::rows, Part::graph}) {
             files->emplace_back(folder / part_name(schema_.vectors[field].name, part),
                                 part_tag(identity_, id, field, part));
+            files->back().verify();
         }
     }
     std::vector<std::unique_ptr<VectorIndex>> indexes;
