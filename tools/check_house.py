@@ -50,9 +50,11 @@ CONDITIONAL_INCLUDES = {
     "include/kith/kith.hpp",
     "src/core/crc32c.cpp",
     "src/distance/cpu.cpp",
+    "src/storage/file_system.cpp",
     "src/storage/roaring.cpp",
     "tests/support/catch.hpp",
     "tests/support/file_faults.cpp",
+    "tests/support/file_system_type.cpp",
 }
 MACRO_HEADERS = {"include/kith/core/config.hpp", "include/kith/core/assert.hpp", "include/kith/version.hpp"}
 GENERATED = {"single_include/kith.hpp"}

@@ -20,12 +20,18 @@ constexpr mode_t file_mode = 0644;
 constexpr mode_t directory_mode = 0755;
 constexpr std::string_view temporary_ending = ".tmp";
 
-int open_descriptor(const std::filesystem::path& path, int flags) {
+/// -1 when it cannot be opened; errno says why.
+int try_open(const std::filesystem::path& path, int flags) noexcept {
     for (;;) {
         const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, file_mode);
-        if (descriptor >= 0) return descriptor;
-        if (errno != EINTR) raise_system(errno, (flags & O_CREAT) != 0 ? "create" : "open", path);
+        if (descriptor >= 0 || errno != EINTR) return descriptor;
     }
+}
+
+int open_descriptor(const std::filesystem::path& path, int flags) {
+    const int descriptor = try_open(path, flags);
+    if (descriptor < 0) raise_system(errno, (flags & O_CREAT) != 0 ? "create" : "open", path);
+    return descriptor;
 }
 
 int sync_descriptor(int descriptor) noexcept {
@@ -65,6 +71,13 @@ File::~File() {
 
 File File::open_to_read(const std::filesystem::path& path) {
     return File(path, O_RDONLY);
+}
+File File::open_if_there(const std::filesystem::path& path) {
+    File file;
+    file.descriptor_ = try_open(path, O_RDONLY);
+    if (file.descriptor_ < 0 && errno != ENOENT) raise_system(errno, "open", path);
+    file.path_ = path;
+    return file;
 }
 File File::open_to_write(const std::filesystem::path& path) {
     return File(path, O_RDWR);

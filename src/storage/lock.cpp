@@ -1,12 +1,13 @@
 // src/storage/lock.cpp — flock on `LOCK`, and the name of the one who holds it.
 #include "kith/storage/lock.hpp"
 
-#include "kith/storage/system_error.hpp"
+#include "kith/core/error.hpp"
+#include "storage/flock.hpp"
 
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <ctime>
 #include <string>
 #include <string_view>
@@ -18,16 +19,28 @@ namespace {
 
 constexpr std::size_t max_holder_bytes = 512;
 
-// Three lines: process number, host, time in UTC.
-std::string describe_self() {
+std::string host_name() {
     char host[256] = {};
     if (::gethostname(host, sizeof(host) - 1) != 0) host[0] = '\0';
+    return host;
+}
+
+// Three lines: process number, host, time in UTC.
+std::string describe_self() {
     const std::time_t now = std::time(nullptr);
     std::tm utc = {};
     ::gmtime_r(&now, &utc);
     char when[32] = {};
     std::strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return std::to_string(::getpid()) + '\n' + host + '\n' + when + '\n';
+    return std::to_string(::getpid()) + '\n' + host_name() + '\n' + when + '\n';
+}
+
+// Whether a holder that this machine knows has ended. Its lock then lives in a process that it made by fork.
+bool is_gone(const std::string& process, const std::string& host) {
+    std::int64_t number = 0;
+    const char* const end = process.data() + process.size();
+    if (std::from_chars(process.data(), end, number).ptr != end || host != host_name()) return false;
+    return ::kill(static_cast<pid_t>(number), 0) != 0 && errno == ESRCH;
 }
 
 // "process 1234 on host since 2025-…", from what the holder wrote; less when that is missing or odd.
@@ -42,31 +55,20 @@ std::string describe_holder(const File& file) {
         text.remove_prefix(end + 1);
     }
     const bool is_self = lines[0] == std::to_string(::getpid());
-    return (is_self ? "this process, " : "process ") + lines[0] + " on " + lines[1] + " since " + lines[2];
+    const std::string holder = (is_self ? "this process, " : "process ") + lines[0] + " on " + lines[1];
+    return holder + " since " + lines[2] + (is_gone(lines[0], lines[1]) ? "; it is dead, and one it forked lives" : "");
 }
 
-bool lock_now(const File& file, int operation) {
-    while (::flock(file.descriptor(), operation | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) return false;
-        if (errno != EINTR) raise_system(errno, "lock", file.path());
+void lock_or_raise(const std::filesystem::path& directory, const File& file, int operation) {
+    if (lock_now(file, operation)) return;
+    // A shared lock can be had beside readers, but not beside a writer; an exclusive one if they are gone by now.
+    if (!lock_now(file, LOCK_SH)) {
+        raise(Errc::locked, directory.string() + " is open for writing by " + describe_holder(file));
     }
-    return true;
-}
-
-// Whether the path still leads to the file that is open: it may have been removed between open and lock.
-bool is_current(const File& file) {
-    struct stat opened = {};
-    struct stat named = {};
-    if (::fstat(file.descriptor(), &opened) != 0 || ::stat(file.path().c_str(), &named) != 0) return false;
-    return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
-}
-
-[[noreturn]] void raise_locked(const std::filesystem::path& directory, const File& file) {
-    // A shared lock can be had beside readers, but not beside a writer.
-    const bool by_readers = lock_now(file, LOCK_SH);
-    raise(Errc::locked,
-          directory.string() + " is open for " +
-              (by_readers ? "reading by another process or handle" : "writing by " + describe_holder(file)));
+    if (lock_now(file, operation)) return;
+    raise(Errc::locked, directory.string() +
+                            " is open for reading by another process or handle, which may not write "
+                            "there and so cannot tell what it reads");
 }
 
 // The file to lock for reading; not open where there is none and none can be made, for then nobody can write.
@@ -84,7 +86,7 @@ DirectoryLock::DirectoryLock(const std::filesystem::path& directory, LockKind ki
     for (;;) {
         file_ = exclusive ? File::open_or_create(path) : open_shared(path);
         if (!file_.is_open()) return;
-        if (!lock_now(file_, exclusive ? LOCK_EX : LOCK_SH)) raise_locked(directory, file_);
+        lock_or_raise(directory, file_, exclusive ? LOCK_EX : LOCK_SH);
         if (is_current(file_)) break;
         file_ = File();
     }

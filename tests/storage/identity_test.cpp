@@ -6,6 +6,7 @@
 #include "kith/storage/lock.hpp"
 
 #include "support/catch.hpp"
+#include "support/other_process.hpp"
 #include "support/raised.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -176,7 +177,30 @@ TEST_CASE("The lock of a killed process is free at once") {
     CHECK(bytes_of(directory / "LOCK").empty());
 }
 
-TEST_CASE("Readers share the lock and keep a writer out") {
+TEST_CASE("A lock that outlives its process in a child is told from one whose process lives") {
+    const TemporaryDirectory directory;
+    kith_test::OtherProcess child_of_the_dead([&](kith_test::OtherProcess::Line& line) {
+        const pid_t writer = ::fork();
+        if (writer == 0) {
+            const DirectoryLock lock(directory.path(), LockKind::exclusive);
+            const pid_t forked = ::fork();
+            if (forked == 0) line.wait_for_stop();
+            ::_exit(0);
+        }
+        ::waitpid(writer, nullptr, 0);
+        line.report(writer);
+        line.wait_for_stop();
+        return 0;
+    });
+    const auto writer = std::to_string(child_of_the_dead.await_report());
+    const Raised trouble = lock_trouble(directory.path(), LockKind::exclusive);
+    CHECK(trouble.code == Errc::locked);
+    CHECK(trouble.says("by process " + writer + " on "));
+    CHECK(trouble.says("it is dead, and one it forked lives"));
+    CHECK(child_of_the_dead.stop() == 0);
+}
+
+TEST_CASE("Readers that cannot tell what they read share the lock and keep a writer out") {
     const TemporaryDirectory directory;
     const Holder first(directory.path(), LockKind::shared);
     const Holder second(directory.path(), LockKind::shared);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -18,24 +19,25 @@ namespace kith::inline v0 {
 
 /// What kind of trouble; the text of the Error says which file, field or record.
 enum class Errc : std::uint8_t {
-    invalid_argument,     ///< the caller's data or setting is refused; nothing was written
-    already_exists,       ///< insert of a key that is present; nothing was written
-    not_found,            ///< a collection, or a key that an update names, is missing
-    closed,               ///< the collection was closed
-    read_only,            ///< a write on a collection that was opened for reading
-    locked,               ///< another process or handle holds the collection
-    schema_mismatch,      ///< the stored schema differs from the program's
-    not_a_collection,     ///< the path holds something else
-    corrupt,              ///< stored bytes are damaged; the text names file and offset
-    unsupported_version,  ///< written by a format this build does not read
-    io,                   ///< the operating system refused a read or write
-    disk_full,            ///< no space left; free some and go on
-    out_of_memory,        ///< address space or memory could not be had
-    forked,               ///< the handle was made by a parent process
-    poisoned,             ///< a sync failed earlier: reopen the collection to recover
-    limit_exceeded,       ///< a documented limit was passed
-    cancelled,            ///< a progress callback or a stop token asked to stop; nothing has changed
-    timed_out,            ///< a deadline passed; nothing has changed
+    invalid_argument,         ///< the caller's data or setting is refused; nothing was written
+    already_exists,           ///< insert of a key that is present; nothing was written
+    not_found,                ///< a collection, or a key that an update names, is missing
+    closed,                   ///< the collection was closed
+    read_only,                ///< a write on a collection that was opened for reading
+    locked,                   ///< another process or handle holds the collection
+    schema_mismatch,          ///< the stored schema differs from the program's
+    not_a_collection,         ///< the path holds something else
+    corrupt,                  ///< stored bytes are damaged; the text names file and offset
+    unsupported_version,      ///< written by a format this build does not read
+    unsupported_file_system,  ///< a network's, whose locks and maps cannot keep a collection whole
+    io,                       ///< the operating system refused a read or write
+    disk_full,                ///< no space left; free some and go on
+    out_of_memory,            ///< address space or memory could not be had
+    forked,                   ///< the handle was made by a parent process
+    poisoned,                 ///< a sync failed earlier: reopen the collection to recover
+    limit_exceeded,           ///< a documented limit was passed
+    cancelled,                ///< a progress callback or a stop token asked to stop; nothing has changed
+    timed_out,                ///< a deadline passed; nothing has changed
 };
 
 /// The name of an error code, as it stands in the enumeration.
@@ -61,6 +63,8 @@ constexpr std::string_view name(Errc code) noexcept {
             return "corrupt";
         case Errc::unsupported_version:
             return "unsupported_version";
+        case Errc::unsupported_file_system:
+            return "unsupported_file_system";
         case Errc::io:
             return "io";
         case Errc::disk_full:
@@ -146,6 +150,23 @@ void naming(const std::string& where, Act&& act) {
     }
 #else
     return {};
+#endif
+}
+
+/// The Error that `attempt` handed back, as a value; nothing for null and for every other exception.
+[[nodiscard]] inline std::optional<Error> as_error(const std::exception_ptr& failed) {
+#ifdef __cpp_exceptions
+    if (failed == nullptr) return std::nullopt;
+    try {
+        std::rethrow_exception(failed);
+    } catch (const Error& error) {
+        return error;
+    } catch (...) {
+        return std::nullopt;
+    }
+#else
+    static_cast<void>(failed);
+    return std::nullopt;
 #endif
 }
 

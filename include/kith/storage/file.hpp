@@ -28,6 +28,9 @@ public:
     /// Throws: Errc::io, as all of these do, when the file cannot be opened.
     [[nodiscard]] static File open_to_read(const std::filesystem::path& path);
 
+    /// A file or folder, to read; not open when there is none.
+    [[nodiscard]] static File open_if_there(const std::filesystem::path& path);
+
     /// An existing file, to read and write.
     [[nodiscard]] static File open_to_write(const std::filesystem::path& path);
 

@@ -1,9 +1,12 @@
-// kith/storage/lock.hpp — who may have a collection open: one writer, or any number of readers.
+// kith/storage/lock.hpp — who may write to a collection: one.
 //
 // The lock is the kernel's (flock on the file `LOCK`), so a process that dies lets go of it however it dies. The
 // writer puts its number, host and time into the file, for no other purpose than the error another program gets. A
 // second open in the same process conflicts like one in another. A child made by fork shares its parent's lock, and
 // closing the child's copy does not release it.
+//
+// A reader needs no lock: LMDB knows which commit it reads, and FolderLease which segments. Only one that can tell
+// nobody, because it may not write to the directory, keeps writers out by a shared lock.
 //
 // Thread safety: any thread may make or destroy one.
 // Source: flock(2).
@@ -18,8 +21,8 @@
 namespace kith::inline v0::detail {
 
 enum class LockKind : std::uint8_t {
-    exclusive,  ///< to write: nobody else may have the collection open
-    shared,     ///< to read: others may read too; works where nothing can be written
+    exclusive,  ///< to write: nobody else may write
+    shared,     ///< to read where nothing can be written: nobody may write
 };
 
 class DirectoryLock {

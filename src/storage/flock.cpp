@@ -1,0 +1,26 @@
+// src/storage/flock.cpp — flock, without waiting.
+#include "storage/flock.hpp"
+
+#include "kith/storage/system_error.hpp"
+
+#include <sys/stat.h>
+#include <cerrno>
+
+namespace kith::inline v0::detail {
+
+bool lock_now(const File& file, int operation) {
+    while (::flock(file.descriptor(), operation | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK) return false;
+        if (errno != EINTR) raise_system(errno, "lock", file.path());
+    }
+    return true;
+}
+
+bool is_current(const File& file) {
+    struct stat opened = {};
+    struct stat named = {};
+    if (::fstat(file.descriptor(), &opened) != 0 || ::stat(file.path().c_str(), &named) != 0) return false;
+    return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+}  // namespace kith::inline v0::detail
