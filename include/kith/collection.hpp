@@ -14,3 +14,4 @@
 #include "kith/collection/recovery.hpp"
 #include "kith/collection/snapshot_handle.hpp"
 #include "kith/collection/stats.hpp"
+#include "kith/collection/verify.hpp"

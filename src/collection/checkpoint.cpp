@@ -23,12 +23,6 @@ SegmentState state_of(const SegmentView& view) {
     return state;
 }
 
-void remove_directory(const std::filesystem::path& path) {
-    std::error_code error;
-    std::filesystem::remove_all(path, error);
-    if (error) raise_system(error.value(), "remove", path);
-}
-
 std::uint64_t bytes_in(const std::filesystem::path& folder) {
     std::uint64_t bytes = 0;
     std::error_code error;
@@ -57,8 +51,8 @@ std::shared_ptr<Segment> DirectoryStore::write_segment(const SegmentImage& image
     static_cast<void>(environment_.read());
     const std::filesystem::path folder = segment_path(image.id);
     const std::filesystem::path aside = folder.string() + std::string(unfinished_ending);
-    remove_directory(aside);
-    remove_directory(folder);  // of a checkpoint that failed; no state record names it
+    remove_tree(aside);
+    remove_tree(folder);  // of a checkpoint that failed; no state record names it
     make_directory(aside);
     const std::exception_ptr failed = attempt([&] {
         for (std::size_t field = 0; field < schema_.vectors.size(); ++field) {
@@ -78,8 +72,7 @@ std::shared_ptr<Segment> DirectoryStore::write_segment(const SegmentImage& image
         rename_durably(aside, folder);
     });
     if (failed != nullptr) {
-        std::error_code ignored;
-        std::filesystem::remove_all(aside, ignored);
+        static_cast<void>(attempt([&] { remove_tree(aside); }));
         std::rethrow_exception(failed);
     }
     return map_segment(image.id, image.count);
@@ -87,7 +80,7 @@ std::shared_ptr<Segment> DirectoryStore::write_segment(const SegmentImage& image
 
 void DirectoryStore::write_state(WriteTransaction& transaction, std::uint64_t sequence, std::uint32_t next_segment,
                                  const Snapshot& snapshot) const {
-    StateRecord state{schema_.fingerprint, sequence, next_segment, {}};
+    StateRecord state{identity_.id, schema_.fingerprint, sequence, next_segment, {}};
     for (const SegmentView& view : snapshot.segments) state.segments.push_back(state_of(view));
     transaction.put_state(state_name, encode_state(state));
 }
@@ -202,7 +195,7 @@ void DirectoryStore::purge() {
         environment_.write([&](WriteTransaction& transaction) {
             transaction.erase_rows(RecordId{id, 0}.packed(), RecordId{id, no_slot}.packed());
         });
-        remove_directory(segment_path(id));
+        remove_tree(segment_path(id));
         const std::lock_guard lock(retired_mutex_);
         const auto is = [&](const Retired& retired) { return retired.id == id; };
         retired_.erase(std::remove_if(retired_.begin(), retired_.end(), is), retired_.end());

@@ -56,7 +56,7 @@ void create_directory_store(const std::filesystem::path& path, const EngineSchem
         }
         static_cast<void>(DirectoryLock(aside, LockKind::exclusive));
         Environment(aside / "forward", EnvironmentMode::create).write([&](WriteTransaction& transaction) {
-            transaction.put_state(state_name, encode_state({schema.fingerprint, 0, 0, {}}));
+            transaction.put_state(state_name, encode_state({identity.id, schema.fingerprint, 0, 0, {}}));
         });
         static_cast<void>(LogWriter(aside / "log", identity.id, 1));
         for (const char* folder : {"log", "forward", "segments"}) sync_directory(aside / folder);
@@ -82,7 +82,7 @@ OpenedStore open_durable_store(const std::filesystem::path& given, const Options
             std::rethrow_exception(failed);
         }
     }
-    auto store = std::make_unique<DirectoryStore>(path, options.mode, schema);
+    auto store = std::make_unique<DirectoryStore>(path, options, schema);
     OpenedStore opened;
     opened.snapshot = std::make_shared<const Snapshot>(store->committed());
     opened.next_segment = store->next_segment();

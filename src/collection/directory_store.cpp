@@ -2,10 +2,10 @@
 #include "collection/directory_store.hpp"
 
 #include "collection/layout.hpp"
+#include "collection/segment_files.hpp"
 #include "kith/core/error.hpp"
 #include "kith/storage/file.hpp"
 #include "kith/storage/log_reader.hpp"
-#include "kith/storage/segment_file.hpp"
 #include "kith/storage/system_error.hpp"
 
 #include <algorithm>
@@ -39,14 +39,15 @@ EnvironmentMode environment_mode(const std::filesystem::path& forward, bool writ
 
 }  // namespace
 
-DirectoryStore::DirectoryStore(const std::filesystem::path& path, OpenMode mode, const EngineSchema& schema)
+DirectoryStore::DirectoryStore(const std::filesystem::path& path, const Options& options, const EngineSchema& schema)
     : path_(path),
-      mode_(mode),
+      mode_(options.mode),
       schema_(schema),
       identity_(checked_identity(path, schema)),
       lock_(path, writable() ? LockKind::exclusive : LockKind::shared),
       environment_(path / forward_folder, environment_mode(path / forward_folder, writable())),
       state_(read_state()) {
+    if (options.cache_bytes != 0) cache_ = std::make_shared<BlockCache>(options.cache_bytes);
     if (writable()) removed_ = remove_leftovers();
     for (SegmentState& segment : state_.segments) {
         SegmentView view{map_segment(segment.id, segment.count), segment.count, nullptr};
@@ -63,7 +64,11 @@ StateRecord DirectoryStore::read_state() const {
     if (!bytes.has_value()) {
         raise(Errc::corrupt, (path_ / forward_folder / forward_file).string() + ": the state record is missing");
     }
-    return decode_state(*bytes, path_ / forward_folder / forward_file);
+    StateRecord state = decode_state(*bytes, path_ / forward_folder / forward_file);
+    if (state.collection != identity_.id) {
+        raise(Errc::corrupt, (path_ / forward_folder / forward_file).string() + " belongs to another collection");
+    }
+    return state;
 }
 
 std::filesystem::path DirectoryStore::segment_path(std::uint32_t id) const {
@@ -105,36 +110,8 @@ std::vector<std::uint32_t> DirectoryStore::segments_with_rows() const {
 }
 
 std::shared_ptr<Segment> DirectoryStore::map_segment(std::uint32_t id, Slot count) const {
-    auto files = std::make_shared<std::vector<SegmentFile>>();
-    const std::filesystem::path folder = segment_path(id);
-    for (std::size_t field = 0; field < schema_.vectors.size(); ++field) {
-        for (const Part part : {Part::rows, Part::graph}) {
-            files->emplace_back(folder / part_name(schema_.vectors[field].name, part),
-                                part_tag(identity_, id, field, part));
-        }
-    }
-    files->emplace_back(folder / keys_name, keys_tag(identity_, id));
-    std::vector<std::unique_ptr<VectorIndex>> indexes;
-    KeyTable keys;
-    const std::exception_ptr failed = attempt([&] {
-        for (std::size_t field = 0; field < schema_.vectors.size(); ++field) {
-            const VectorFieldType& type = schema_.vectors[field];
-            indexes.push_back(
-                type.map(type.dim, count, (*files)[2 * field].payload(), (*files)[2 * field + 1].payload()));
-        }
-        keys = KeyTable(files->back().payload());
-    });
-    if (failed != nullptr) {
-        for (const SegmentFile& file : *files) file.verify();  // damage is told by file and offset
-        raise(Errc::unsupported_version, folder.string() + ": " + text_of(failed));
-    }
-    // Opening reads what says how the files are made up; the rest is checked when it is first needed.
-    Segment::Check check = [files](std::size_t part) {
-        if (part == Segment::keys_part) return files->back().verify();
-        (*files)[2 * part].verify();
-        (*files)[2 * part + 1].verify();
-    };
-    return std::make_shared<Segment>(id, count, std::move(indexes), keys, std::move(check));
+    auto files = std::make_shared<SegmentFiles>(segment_path(id), identity_, id, schema_, cache_);
+    return SegmentFiles::map(std::move(files), id, count, schema_);
 }
 
 RecoveryReport DirectoryStore::replay(const std::function<void(std::string_view batch)>& apply) {

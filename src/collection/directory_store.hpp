@@ -5,6 +5,7 @@
 
 #include "kith/collection/durable_store.hpp"
 #include "kith/collection/state_record.hpp"
+#include "kith/storage/block_cache.hpp"
 #include "kith/storage/environment.hpp"
 #include "kith/storage/identity.hpp"
 #include "kith/storage/lock.hpp"
@@ -29,7 +30,7 @@ void create_directory_store(const std::filesystem::path& path, const EngineSchem
 class DirectoryStore final : public DurableStore {
 public:
     /// Opens what create_directory_store made. Throws: as open_durable_store.
-    DirectoryStore(const std::filesystem::path& path, OpenMode mode, const EngineSchema& schema);
+    DirectoryStore(const std::filesystem::path& path, const Options& options, const EngineSchema& schema);
 
     [[nodiscard]] std::uint32_t next_segment() const noexcept { return state_.next_segment; }
 
@@ -74,6 +75,7 @@ private:
     Identity identity_;
     DirectoryLock lock_;
     Environment environment_;
+    std::shared_ptr<BlockCache> cache_;  // of sealed vectors and graphs; null where they are mapped whole
     StateRecord state_;                 // the last checkpoint's, but for its segments once it is open
     Snapshot committed_;                // the segments of the last checkpoint, all mapped, and its deletes
     std::vector<std::string> removed_;  // leftovers that opening removed

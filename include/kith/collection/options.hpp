@@ -59,6 +59,9 @@ struct Options {
     std::uint64_t segment_bytes = std::uint64_t{1} << 30;  ///< bytes of records in memory that are sealed
     std::uint64_t log_bytes = std::uint64_t{1} << 28;      ///< a log longer than this is sealed
     Maintenance maintenance = Maintenance::automatic;
+    /// Bytes of sealed vectors and graphs that are kept in memory, read through a cache of blocks: for collections larger
+    /// than memory. 0 maps the files whole, and leaves what stays in memory to the system.
+    std::uint64_t cache_bytes = 0;
     /// Bytes of records in memory at which a write waits for the sealing of earlier ones; 0 for no limit.
     std::uint64_t memory_bytes = 0;
     /// Bytes of files at which puts are refused, and merges that would pass it not begun; 0 for no limit.

@@ -130,6 +130,12 @@ public:
         if (check_) check_(vector_field);
         return *indexes_[vector_field];
     }
+    /// Raises when bytes were damaged that were read since index() was asked for the field: of files that are read through
+    /// a cache, damage shows when they are read.
+    /// Throws: Errc::corrupt, Errc::io.
+    void confirm(std::size_t vector_field) const {
+        if (check_) check_(vector_field);
+    }
     [[nodiscard]] std::size_t index_count() const noexcept { return indexes_.size(); }
 
     /// The slots below it are in every graph; past the last slot where there are no graphs.

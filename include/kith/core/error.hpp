@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -122,6 +123,21 @@ template <class Act>
     return nullptr;
 }
 
+/// Calls `act`; the text of an Error that it raises then begins with `where`.
+template <class Act>
+void naming(const std::string& where, Act&& act) {
+#ifdef __cpp_exceptions
+    try {
+        act();
+    } catch (const Error& error) {
+        raise(error.code(), where + ": " + error.what());
+    }
+#else
+    static_cast<void>(where);
+    act();
+#endif
+}
+
 /// What `failed` says of itself.
 [[nodiscard]] inline std::string text_of(const std::exception_ptr& failed) {
 #ifdef __cpp_exceptions
@@ -134,6 +150,23 @@ template <class Act>
     }
 #else
     return {};
+#endif
+}
+
+/// The Error that `attempt` handed back, as a value; nothing for null and for every other exception.
+[[nodiscard]] inline std::optional<Error> as_error(const std::exception_ptr& failed) {
+#ifdef __cpp_exceptions
+    if (failed == nullptr) return std::nullopt;
+    try {
+        std::rethrow_exception(failed);
+    } catch (const Error& error) {
+        return error;
+    } catch (...) {
+        return std::nullopt;
+    }
+#else
+    static_cast<void>(failed);
+    return std::nullopt;
 #endif
 }
 

@@ -186,8 +186,8 @@ private:
             raise(Errc::corrupt, "code image: no magic number at offset 0");
         }
         if (!reader.u32(found_version) || found_version != version || std::endian::native != std::endian::little) {
-            raise(Errc::unsupported_version,
-                  "code image: version " + std::to_string(found_version) + " is not read here");
+            raise(Errc::unsupported_version, "code image: has version " + std::to_string(found_version) +
+                                                 ", this build reads " + std::to_string(version));
         }
         if (!reader.u32(header.dim) || !reader.u32(header.count) || !reader.u32(header.code_bytes) ||
             !reader.u64(header.codec_bytes) || !reader.u8(name_bytes) || !reader.bytes(name_bytes, name) ||

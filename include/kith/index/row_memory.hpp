@@ -147,10 +147,12 @@ private:
         const std::string_view bytes(reinterpret_cast<const char*>(image.data()), image.size());
         const std::string expected = header_of(capacity_);
         constexpr std::size_t version_at = magic.size();
-        constexpr std::size_t dim_at = version_at + sizeof(version);
         if (bytes.substr(0, magic.size()) != magic) raise(Errc::corrupt, "row image: no magic number at offset 0");
-        if (bytes.substr(0, dim_at) != expected.substr(0, dim_at) || std::endian::native != std::endian::little) {
-            raise(Errc::unsupported_version, "row image: its version at offset 8 is not read here");
+        std::uint32_t found = version;
+        static_cast<void>(ByteReader(bytes.substr(version_at)).u32(found));
+        if (found != version || std::endian::native != std::endian::little) {
+            raise(Errc::unsupported_version,
+                  "row image: has version " + std::to_string(found) + ", this build reads " + std::to_string(version));
         }
         if (bytes.substr(0, header_bytes) != expected) {
             raise(Errc::corrupt, "row image: the header from offset 12 is not that of " + std::to_string(capacity_) +

@@ -113,7 +113,8 @@ inline MappedGraph map_graph(const ImageBytes& image, Slot count) {
         raise(Errc::corrupt, "graph image: no magic number at offset 0");
     }
     if (!reader.u32(version) || version != graph_version || std::endian::native != std::endian::little) {
-        raise(Errc::unsupported_version, "graph image: version " + std::to_string(version) + " is not read here");
+        raise(Errc::unsupported_version, "graph image: has version " + std::to_string(version) + ", this build reads " +
+                                             std::to_string(graph_version));
     }
     HnswGraph::Arrays& arrays = mapped.arrays;
     HnswParams& params = mapped.params;

@@ -220,7 +220,8 @@ IvfHeader mapped_ivf_header(const ImageBytes& image, Slot count, std::string_vie
         raise(Errc::corrupt, "ivf image: no magic number at offset 0");
     }
     if (!reader.u32(version) || version != ivf_version || std::endian::native != std::endian::little) {
-        raise(Errc::unsupported_version, "ivf image: version " + std::to_string(version) + " is not read here");
+        raise(Errc::unsupported_version, "ivf image: has version " + std::to_string(version) + ", this build reads " +
+                                             std::to_string(ivf_version));
     }
     bool whole = image.size() >= ivf_header_bytes;
     for (std::uint32_t* const number : {&header.dim, &header.lists, &header.count, &header.subvectors, &header.blocks,
