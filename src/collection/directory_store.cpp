@@ -51,7 +51,7 @@ Identity checked_identity(const std::filesystem::path& path, const EngineSchema&
 
 bool is_empty_directory(const std::filesystem::path& path) {
     std::error_code ignored;
-    return std::filesystem::is_directory(path, ignored) && std::filesystem::is_empty(path, ignored);
+    return std::filesystem::is_directory(path, ignored) && names_in(path).empty();
 }
 
 bool stands_at(const std::filesystem::path& path) {
@@ -79,12 +79,6 @@ auto naming(const std::string& where, Read&& read) {
     } catch (const Error& error) {
         raise(error.code(), where + ": " + error.what());
     }
-}
-
-void remove_directory(const std::filesystem::path& path) {
-    std::error_code error;
-    std::filesystem::remove_all(path, error);
-    if (error) raise_system(error.value(), "remove", path);
 }
 
 }  // namespace
@@ -115,8 +109,7 @@ void create_directory_store(const std::filesystem::path& path, const EngineSchem
         rename_durably(aside, path);
     });
     if (failed == nullptr) return;
-    std::error_code ignored;
-    std::filesystem::remove_all(aside, ignored);
+    static_cast<void>(attempt([&] { remove_tree(aside); }));
     std::rethrow_exception(failed);
 }
 
@@ -184,15 +177,12 @@ std::vector<std::string> DirectoryStore::remove_orphans() const {
     std::vector<std::filesystem::path> known;
     for (const SegmentState& segment : state_.segments) known.push_back(segment_path(segment.id));
     std::vector<std::string> removed;
-    std::error_code error;
-    std::filesystem::directory_iterator entries(path_ / "segments", error);
-    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-        const std::filesystem::path& found = entries->path();
+    for (const std::string& name : names_in(path_ / "segments")) {
+        const std::filesystem::path found = path_ / "segments" / name;
         if (std::find(known.begin(), known.end(), found) == known.end()) removed.push_back(found.string());
     }
-    if (error) raise_system(error.value(), "list", path_ / "segments");
-    std::error_code ignored;  // what cannot be removed now is tried again at the next open
-    for (const std::string& orphan : removed) std::filesystem::remove_all(orphan, ignored);
+    // What cannot be removed now is tried again at the next open.
+    for (const std::string& orphan : removed) static_cast<void>(attempt([&] { remove_tree(orphan); }));
     return removed;
 }
 
@@ -269,8 +259,8 @@ std::string DirectoryStore::row(RecordId id) const {
 void DirectoryStore::write_segment(const Segment& segment) const {
     const std::filesystem::path folder = segment_path(segment.id());
     const std::filesystem::path aside = folder.string() + ".tmp";
-    remove_directory(aside);
-    remove_directory(folder);  // of a checkpoint that failed; no state record names it
+    remove_tree(aside);
+    remove_tree(folder);  // of a checkpoint that failed; no state record names it
     make_directory(aside);
     for (std::size_t field = 0; field < schema_.vectors.size(); ++field) {
         const auto write = [&](Part part) {

@@ -132,6 +132,7 @@ EnvironmentState::EnvironmentState(const std::filesystem::path& directory, Envir
     }
     const FileLimitGuard guard;
     unsigned flags = MDB_NOTLS | (mode == EnvironmentMode::read_only ? MDB_RDONLY : 0U);
+    if (!reserve_lmdb_lock(directory / "lock.mdb", mode != EnvironmentMode::read_only)) flags |= MDB_NOLOCK;
     for (int code = open(directory, flags); code != 0; code = open(directory, flags)) {
         ::mdb_env_close(std::exchange(environment, nullptr));
         const bool no_lock_file = code == EROFS || code == EACCES || code == EPERM;
@@ -168,6 +169,7 @@ int EnvironmentState::open(const std::filesystem::path& directory, unsigned flag
 
 void EnvironmentState::open_tables() {
     const bool is_new = mode == EnvironmentMode::create;
+    pool.reserve(std::size_t{2} * max_readers);  // more than there can be: give_back() must not fail
     int dead = 0;
     static_cast<void>(::mdb_reader_check(environment, &dead));
     MDB_stat numbers = {};
@@ -445,7 +447,6 @@ private:
 void WriteTransaction::put_row(std::uint64_t id, std::string_view row) {
     impl_->put(rows, RowKey(id).text(), row);
 }
-
 void WriteTransaction::put_key(std::string_view key, std::uint64_t id) {
     const std::uint64_t stored = little_endian(id);
     impl_->put(keys, key, {reinterpret_cast<const char*>(&stored), sizeof(stored)});
