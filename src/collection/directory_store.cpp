@@ -80,15 +80,12 @@ std::vector<std::string> DirectoryStore::remove_leftovers() {
     std::vector<std::filesystem::path> known;
     for (const SegmentState& segment : state_.segments) known.push_back(segment_path(segment.id));
     std::vector<std::string> removed;
-    std::error_code error;
-    std::filesystem::directory_iterator entries(path_ / segments_folder, error);
-    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-        const std::filesystem::path& found = entries->path();
+    for (const std::string& name : names_in(path_ / segments_folder)) {
+        const std::filesystem::path found = path_ / segments_folder / name;
         if (std::find(known.begin(), known.end(), found) == known.end()) removed.push_back(found.string());
     }
-    if (error) raise_system(error.value(), "list", path_ / segments_folder);
-    std::error_code ignored;  // what cannot be removed now is tried again at the next open
-    for (const std::string& leftover : removed) std::filesystem::remove_all(leftover, ignored);
+    // What cannot be removed now is tried again at the next open.
+    for (const std::string& leftover : removed) static_cast<void>(attempt([&] { remove_tree(leftover); }));
     for (const std::uint32_t id : segments_with_rows()) {
         const auto is = [&](const SegmentState& segment) { return segment.id == id; };
         if (std::none_of(state_.segments.begin(), state_.segments.end(), is)) retired_.push_back({id, {}});
