@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kith/collection/assign.hpp"
+#include "kith/collection/backup.hpp"
 #include "kith/collection/collection.hpp"
 #include "kith/collection/estimate.hpp"
 #include "kith/collection/explanation.hpp"

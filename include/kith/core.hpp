@@ -8,6 +8,7 @@
 #include "kith/core/crc32c.hpp"
 #include "kith/core/element.hpp"
 #include "kith/core/error.hpp"
+#include "kith/core/executor.hpp"
 #include "kith/core/half.hpp"
 #include "kith/core/long_call.hpp"
 #include "kith/core/matrix_view.hpp"

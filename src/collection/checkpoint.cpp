@@ -25,11 +25,9 @@ SegmentState state_of(const SegmentView& view) {
 
 std::uint64_t bytes_in(const std::filesystem::path& folder) {
     std::uint64_t bytes = 0;
-    std::error_code error;
-    std::filesystem::directory_iterator entries(folder, error);
-    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-        std::error_code ignored;
-        const std::uintmax_t size = entries->file_size(ignored);
+    for (const std::string& name : names_in(folder)) {
+        std::error_code ignored;  // it may just have been removed
+        const std::uintmax_t size = std::filesystem::file_size(folder / name, ignored);
         if (!ignored) bytes += size;
     }
     return bytes;
@@ -216,12 +214,10 @@ StoreBytes DirectoryStore::bytes() const {
         const std::lock_guard lock(retired_mutex_);
         for (const Retired& one : retired_) retired.push_back(one.id);
     }
-    std::error_code error;
-    std::filesystem::directory_iterator entries(path_ / segments_folder, error);
-    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-        const auto is = [&](std::uint32_t id) { return entries->path() == segment_path(id); };
+    for (const std::string& name : names_in(path_ / segments_folder)) {
+        const auto is = [&](std::uint32_t id) { return name == segment_name(id); };
         const bool held = std::any_of(retired.begin(), retired.end(), is);
-        (held ? bytes.retired : bytes.segments) += bytes_in(entries->path());
+        static_cast<void>(attempt([&] { (held ? bytes.retired : bytes.segments) += bytes_in(path_ / segments_folder / name); }));
     }
     return bytes;
 }

@@ -17,7 +17,7 @@ namespace {
 
 bool is_empty_directory(const std::filesystem::path& path) {
     std::error_code ignored;
-    return std::filesystem::is_directory(path, ignored) && std::filesystem::is_empty(path, ignored);
+    return std::filesystem::is_directory(path, ignored) && names_in(path).empty();
 }
 
 bool stands_at(const std::filesystem::path& path) {
@@ -65,8 +65,7 @@ void create_directory_store(const std::filesystem::path& path, const EngineSchem
         rename_durably(aside, path);
     });
     if (failed == nullptr) return;
-    std::error_code ignored;
-    std::filesystem::remove_all(aside, ignored);
+    static_cast<void>(attempt([&] { remove_tree(aside); }));
     std::rethrow_exception(failed);
 }
 

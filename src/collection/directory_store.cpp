@@ -120,19 +120,15 @@ std::vector<std::string> DirectoryStore::remove_leftovers() {
     std::vector<std::filesystem::path> known;
     for (const SegmentState& segment : state_.segments) known.push_back(segment_path(segment.id));
     std::vector<std::string> removed;
-    std::error_code error;
-    std::filesystem::directory_iterator entries(path_ / segments_folder, error);
-    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-        const std::filesystem::path& found = entries->path();
+    for (const std::string& name : names_in(path_ / segments_folder)) {
+        const std::filesystem::path found = path_ / segments_folder / name;
         if (std::find(known.begin(), known.end(), found) == known.end()) removed.push_back(found.string());
     }
-    if (error) raise_system(error.value(), "list", path_ / segments_folder);
     std::vector<std::uint32_t> numbers = segments_with_rows();
     // A segment that a reader process holds waits, files and rows. So does what cannot be removed now.
     const auto held = [&](const std::string& leftover) {
         const std::optional<FolderRetirement> retirement = try_retire(leftover);
-        std::error_code ignored;
-        if (retirement.has_value()) std::filesystem::remove_all(leftover, ignored);
+        if (retirement.has_value()) static_cast<void>(attempt([&] { remove_tree(leftover); }));
         const std::optional<std::uint32_t> number = segment_number(leftover);
         if (retirement.has_value() || !number.has_value()) return false;
         numbers.push_back(*number);

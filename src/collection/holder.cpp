@@ -3,11 +3,9 @@
 
 #include "collection/layout.hpp"
 #include "kith/core/error.hpp"
-#include "kith/storage/system_error.hpp"
+#include "storage/flock.hpp"
 
-#include <sys/file.h>
 #include <unistd.h>
-#include <cerrno>
 #include <string_view>
 
 namespace kith::inline v0::detail {
@@ -15,15 +13,6 @@ namespace kith::inline v0::detail {
 namespace {
 
 constexpr std::size_t max_holder_bytes = 512;
-
-/// A shared lock, which can be had beside other readers and not beside a writer; false when there is one.
-bool lock_shared(const File& file) {
-    while (::flock(file.descriptor(), LOCK_SH | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) return false;
-        if (errno != EINTR) raise_system(errno, "lock", file.path());
-    }
-    return true;
-}
 
 File open_lock(const std::filesystem::path& collection) {
     std::error_code error;
@@ -50,11 +39,11 @@ std::string describe(const File& file) {
 std::string writer_of(const std::filesystem::path& collection) {
     const File file = open_lock(collection);
     // The lock is held for a moment only, and let go of by closing the file.
-    return !file.is_open() || lock_shared(file) ? std::string() : describe(file);
+    return !file.is_open() || lock_now(file, LOCK_SH) ? std::string() : describe(file);
 }
 
 WriterBarrier::WriterBarrier(const std::filesystem::path& collection) : file_(open_lock(collection)) {
-    if (!file_.is_open() || lock_shared(file_)) return;
+    if (!file_.is_open() || lock_now(file_, LOCK_SH)) return;
     raise(Errc::locked, collection.string() + " is open for writing by " + describe(file_));
 }
 

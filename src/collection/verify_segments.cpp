@@ -1,18 +1,20 @@
 // src/collection/verify_segments.cpp — the files of every segment that the checkpoint holds.
 #include "collection/examination.hpp"
 #include "collection/layout.hpp"
-#include "kith/core/bytes.hpp"
+#include "collection/stored_vectors.hpp"
 #include "kith/core/error.hpp"
 #include "kith/storage/segment_file.hpp"
 
 #include <algorithm>
-#include <memory>
+#include <string_view>
 
 namespace kith::inline v0::detail {
 
 namespace {
 
-constexpr std::string_view rows_magic = "kithrows";  // on disk, see docs/format.md
+std::string_view text_of(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 /// What a segment without its vectors has lost.
 std::string records_of(const SegmentState& segment) {
@@ -20,44 +22,68 @@ std::string records_of(const SegmentState& segment) {
            std::to_string(segment.id) + " are lost";
 }
 
-/// Whether the vectors are those of the segment that the checkpoint describes.
-void check_rows(const SegmentFile& file, const std::filesystem::path& path, const SegmentState& segment,
-                const StoredVectorField& field) {
-    const std::string_view payload(reinterpret_cast<const char*>(file.payload().data()), file.payload().size());
-    ByteReader reader(payload);
-    std::string_view magic;
-    std::uint32_t version = 0;
-    std::uint32_t dim = 0;
-    std::uint32_t stride = 0;
-    std::uint32_t count = 0;
-    const bool whole = reader.bytes(rows_magic.size(), magic) && reader.u32(version) && reader.u32(dim) &&
-                       reader.u32(stride) && reader.u32(count);
-    if (whole && magic == rows_magic && dim == field.dim && count == segment.count) return;
-    raise(Errc::corrupt, path.string() + " is damaged at byte " + std::to_string(segment_payload_offset) +
-                             ": it holds " + std::to_string(count) + " vectors of dimension " + std::to_string(dim) +
-                             ", the checkpoint says " + std::to_string(segment.count) + " of " +
+/// What is lost with the bytes of a range of a file of vectors.
+std::string slots_of(const SegmentFile& file, SegmentFile::Range range, const SegmentState& segment) {
+    const std::optional<StoredVectors> vectors = StoredVectors::read(text_of(file.payload()));
+    const std::size_t end = range.begin + range.bytes - segment_payload_offset;
+    const std::size_t begin = std::max(range.begin, segment_payload_offset) - segment_payload_offset;
+    if (!vectors.has_value() || vectors->count != segment.count) return records_of(segment);
+    const StoredVectors::Slots slots = vectors->slots_in(begin, end - begin);
+    return "the vectors of slots " + std::to_string(slots.first) + " to " + std::to_string(slots.last - 1) +
+           " of segment " + std::to_string(segment.id) + " are lost, in part or wholly";
+}
+
+/// Looks at every block, and says where a run of wrong ones begins.
+void check_blocks(Examination& all, const SegmentFile& file, const SegmentState& segment, Part part) {
+    for (std::size_t block = 0; block < file.block_count(); ++block) {
+        const SegmentFile::BlockState state = file.check(block);
+        if (state == SegmentFile::BlockState::right) continue;
+        SegmentFile::Range run = file.block_range(block);
+        while (block + 1 < file.block_count() && file.check(block + 1) != SegmentFile::BlockState::right) {
+            run.bytes += file.block_range(++block).bytes;
+        }
+        const bool is_rows = part == Part::rows;
+        all.damage(is_rows ? DamageKind::segment_rows : DamageKind::segment_graph,
+                   is_rows ? Loss::records : Loss::derived, file.path(), run.begin,
+                   std::to_string(run.bytes) + " bytes from here on " +
+                       (state == SegmentFile::BlockState::wrong ? "have a wrong checksum" : "cannot be read"),
+                   is_rows ? slots_of(file, run, segment) : "it can be built again from the vectors");
+    }
+}
+
+/// Whether the vectors are those of the segment that the checkpoint describes. Requires: the file is sound.
+void check_vectors(const SegmentFile& file, const SegmentState& segment, const StoredVectorField& field) {
+    const std::optional<StoredVectors> vectors = StoredVectors::read(text_of(file.payload()));
+    if (vectors.has_value() && vectors->dim == field.dim && vectors->count == segment.count) return;
+    const std::string found =
+        vectors.has_value() ? std::to_string(vectors->count) + " vectors of dimension " + std::to_string(vectors->dim)
+                            : "no vectors";
+    raise(Errc::corrupt, file.path().string() + " is damaged at byte " + std::to_string(segment_payload_offset) +
+                             ": it holds " + found + ", the checkpoint says " + std::to_string(segment.count) + " of " +
                              std::to_string(field.dim));
 }
 
 void examine_part(Examination& all, const SegmentState& segment, std::size_t field, Part part) {
     const StoredVectorField& type = all.schema.vectors()[field];
     const std::filesystem::path file = segment_path(all.path, segment.id) / part_name(type.name, part);
+    const bool is_rows = part == Part::rows;
     std::error_code error;
     if (!std::filesystem::exists(file, error)) {
-        if (part == Part::graph) {
-            all.remark(DamageKind::missing_file, file, "the file is missing",
-                       "opening builds it again from the vectors");
-        } else {
+        if (is_rows) {
             all.damage(DamageKind::missing_file, Loss::records, file, 0, "the file is missing", records_of(segment));
+        } else {
+            all.remark(DamageKind::missing_file, file, "the file is missing", "opening builds it from the vectors");
         }
         return;
     }
     all.count_file(std::filesystem::file_size(file, error));
-    const bool is_rows = part == Part::rows;
+    const std::size_t damages = all.report.damages.size() + all.report.not_listed;
     all.guard(is_rows ? DamageKind::segment_rows : DamageKind::segment_graph, is_rows ? Loss::records : Loss::derived,
               file, is_rows ? records_of(segment) : "it can be built again from the vectors", [&] {
                   const SegmentFile opened(file, part_tag(*all.identity, segment.id, field, part));
-                  if (is_rows) check_rows(opened, file, segment, type);
+                  if (all.options.depth == VerifyDepth::deep) check_blocks(all, opened, segment, part);
+                  const bool sound = damages == all.report.damages.size() + all.report.not_listed;
+                  if (is_rows && sound) check_vectors(opened, segment, type);
               });
 }
 

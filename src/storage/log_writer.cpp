@@ -72,13 +72,16 @@ void LogWriter::sync() {
 void LogWriter::rotate() {
     sync();
     if (next_sequence_ == first_sequence_) return;
+    const std::filesystem::path next = directory_ / log_file_name(next_sequence_);
     LogFile finished{file_.path(), first_sequence_, end_};
     older_.reserve(older_.size() + 1);
     const std::exception_ptr failed = attempt([&] { begin_file(); });
     if (failed != nullptr) {
         // Were the new file to stay, records that follow in the old one would seem to stand in the wrong place.
-        std::error_code error;
-        if (std::filesystem::exists(directory_ / log_file_name(next_sequence_), error) || error) poisoned_ = true;
+        const std::exception_ptr kept = attempt([&] {
+            if (remove_file(next)) sync_directory(directory_);
+        });
+        if (kept != nullptr) poisoned_ = true;
         std::rethrow_exception(failed);
     }
     older_.push_back(std::move(finished));

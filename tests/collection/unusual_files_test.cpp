@@ -7,14 +7,8 @@
 #include "support/file_faults.hpp"
 #include "support/private_mount.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#if defined(__linux__)
-#include <linux/fs.h>
-#include <sys/ioctl.h>
-#endif
 
 #include <string>
 #include <vector>
@@ -77,20 +71,6 @@ void open_to_all(const fs::path& path) {
         ::chmod(entry.path().c_str(), entry.is_directory() ? 0777 : 0666);
     }
 }
-
-#if defined(__linux__)
-/// Forbids any change of a file or directory, or allows it again; false where that cannot be.
-bool make_immutable(const fs::path& path, bool immutable) {
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) return false;
-    int flags = 0;
-    bool done = ::ioctl(file, FS_IOC_GETFLAGS, &flags) == 0;
-    flags = immutable ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
-    done = done && ::ioctl(file, FS_IOC_SETFLAGS, &flags) == 0;
-    ::close(file);
-    return done;
-}
-#endif
 
 }  // namespace
 
@@ -211,13 +191,12 @@ TEST_CASE("A read-only file system opens read-only, and says why it opens no oth
 }
 
 TEST_CASE("An immutable collection opens read-only, and says why it opens no other way") {
-#if defined(__linux__)
     const Kept kept;
     kept.make_copy();
     std::vector<fs::path> all{kept.copy()};
     for (const auto& entry : fs::recursive_directory_iterator(kept.copy())) all.push_back(entry.path());
     bool immutable = true;
-    for (const fs::path& path : all) immutable = make_immutable(path, true) && immutable;
+    for (const fs::path& path : all) immutable = kith_test::make_immutable(path, true) && immutable;
     if (immutable) {
         CHECK(kept.judge(OpenMode::read_only).complaint == "right");
         const ChildSaid said = kept.judge(OpenMode::open);
@@ -227,7 +206,6 @@ TEST_CASE("An immutable collection opens read-only, and says why it opens no oth
     } else {
         WARN("left out: files here cannot be made immutable");
     }
-    for (const fs::path& path : all) make_immutable(path, false);
+    for (const fs::path& path : all) kith_test::make_immutable(path, false);
     if (immutable) CHECK(kept.judge(OpenMode::open).complaint == "right");
-#endif
 }
