@@ -217,7 +217,8 @@ StoreBytes DirectoryStore::bytes() const {
     for (const std::string& name : names_in(path_ / segments_folder)) {
         const auto is = [&](std::uint32_t id) { return name == segment_name(id); };
         const bool held = std::any_of(retired.begin(), retired.end(), is);
-        static_cast<void>(attempt([&] { (held ? bytes.retired : bytes.segments) += bytes_in(path_ / segments_folder / name); }));
+        static_cast<void>(
+            attempt([&] { (held ? bytes.retired : bytes.segments) += bytes_in(path_ / segments_folder / name); }));
     }
     return bytes;
 }

@@ -38,15 +38,19 @@ Followed LogFollower::follow(const LogVisitor& visit) {
 
 /// Opens the last file that begins with a record that is needed, or before it; false when there is none.
 bool LogFollower::open_next_file() {
-    // A file may go between the listing and the opening; then others were made before.
+    // A file may go while files are listed, or before it is opened. The one that follows it was made before, and may be
+    // missing in that listing, but not in the next.
     constexpr int most_tries = 10;
+    bool missing = false;
     for (int tries = 0; tries < most_tries; ++tries) {
         const std::vector<LogFile> files = list_log_files(directory_);
         const LogFile* chosen = nullptr;
         for (const LogFile& file : files) {
             if (file.first_sequence <= last_ + 1) chosen = &file;
         }
-        if (chosen == nullptr) return false;
+        if (chosen == nullptr && missing) return false;
+        missing = chosen == nullptr;
+        if (missing) continue;
         File opened = File::open_if_there(chosen->path);
         if (!opened.is_open()) continue;
         reader_ = std::make_unique<LogFileReader>(std::move(opened), *chosen, id_);
@@ -90,8 +94,14 @@ LogFollower::Next LogFollower::look_further() {
         reader_->refresh();
         if (read().has_value()) return Next::read_on;
     }
-    if (!reader_->at_end() && !reader_->is_removed()) raise_wrong();
-    return Next::behind;
+    if (!reader_->is_removed()) {
+        if (!reader_->at_end()) raise_wrong();
+        return Next::behind;
+    }
+    if (wanted != reader_->name().first_sequence) return Next::behind;
+    // A writer that could not begin this file after all goes on in the one before.
+    reader_.reset();
+    return Next::read_on;
 }
 
 std::optional<LogTail> LogFollower::tail() {

@@ -19,17 +19,20 @@ inline bool Engine::refresh() {
 
 inline bool Engine::catch_up() {
     constexpr int most_bases = 100;
+    constexpr int most_looks = 5;  // for batches that no base holds
     bool changed = false;
+    int looks = 0;
     for (int bases = 0; bases < most_bases; ++bases) {
         std::optional<StoreBase> newer = store_->newer_base();
         if (newer.has_value()) {
             newer_base_ = std::move(newer);
-        } else if (bases > 0) {
+            looks = 0;
+        } else if (++looks > most_looks) {
             store_->raise_log_missing();  // a writer that removes batches has committed a base with them
         }
         const std::uint64_t before = applied_.replayed_batches;
         const bool whole = newer_base_.has_value() ? begin_anew(*newer_base_) : apply_log();
-        changed = changed || newer.has_value() || applied_.replayed_batches != before;
+        changed = changed || newer_base_.has_value() || applied_.replayed_batches != before;
         if (!whole) continue;
         newer_base_.reset();
         if (!changed) return false;
