@@ -73,7 +73,7 @@ void write_much(const fs::path& log, std::uint64_t count, std::uint64_t seed, st
         if (random() % 20 == 0) {
             applied = sequence;
             writer.rotate();
-            writer.remove_files_before(sequence + 1);
+            for (const auto& file : writer.release_files_before(sequence + 1)) std::filesystem::remove(file);
         }
     }
 }
@@ -221,7 +221,7 @@ TEST_CASE("A tail that a killed writer left is not yet a record; the next writer
     writer.append(7, "two");
     CHECK(reader.news() == Strings{"two"});
     writer.rotate();
-    writer.remove_files_before(3);
+    for (const auto& file : writer.release_files_before(3)) std::filesystem::remove(file);
     writer.append(7, "three");
     CHECK(reader.news() == Strings{"three"});
 }
@@ -236,13 +236,13 @@ TEST_CASE("A file that is open is read to its end though it was removed; past th
     writer.append(7, "two");
     writer.rotate();
     writer.append(7, "three");
-    writer.remove_files_before(3);
+    for (const auto& file : writer.release_files_before(3)) std::filesystem::remove(file);
     CHECK(reader.news() == Strings{"two", "three"});
     writer.append(7, "four");
     writer.rotate();
     writer.append(7, "five");
     writer.rotate();
-    writer.remove_files_before(6);
+    for (const auto& file : writer.release_files_before(6)) std::filesystem::remove(file);
     CHECK(reader.news() == Strings{"four"});
     CHECK(reader.outcome == Followed::behind);
     CHECK(reader.news().empty());
