@@ -1,6 +1,7 @@
 // kith/collection/options.hpp — how a collection is opened, and what an acknowledgement promises.
 #pragma once
 
+#include "kith/core/executor.hpp"
 #include "kith/core/slot.hpp"
 
 #include <chrono>
@@ -52,6 +53,9 @@ struct Options {
     Slot segment_capacity = Slot{1} << 20;             ///< records a segment holds before the next one begins
     std::uint64_t log_bytes = std::uint64_t{1} << 28;  ///< a log longer than this is checkpointed in the background
     unsigned index_threads = 1;                        ///< threads that link records into graphs; 1 is deterministic
+    /// Threads that answer one query, where it has several segments to search and others leave cores free; the answer
+    /// is the same for any number. 1: the caller's alone.
+    unsigned search_threads = Executor::hardware_threads();
 };
 
 /// Tag of the constructor that makes a collection without a directory.
