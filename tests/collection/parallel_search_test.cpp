@@ -22,7 +22,7 @@ namespace {
 
 struct Point {
     std::int32_t id = 0;
-    std::array<float, 64> vector{};
+    std::array<float, 256> vector{};  // so long that threads pay
 
     friend bool operator==(const Point&, const Point&) = default;
 };
@@ -81,8 +81,8 @@ TEMPLATE_TEST_CASE("Many threads answer a query as one does, to the last bit", "
     fill(alone);
     fill(shared);
     std::size_t wrong = 0;
-    for (int number = 20000; number < 20030; ++number) {
-        for (const std::size_t limit : {std::size_t{1}, std::size_t{10}, std::size_t{3000}, std::size_t{9000}}) {
+    for (int number = 20000; number < 20020; ++number) {
+        for (const std::size_t limit : {std::size_t{1}, std::size_t{10}, std::size_t{9000}}) {
             // The recall of graphs is measured behind the writer, at a time of its own.
             const auto expected = ask(alone, number, limit, true), found = ask(shared, number, limit, true);
             wrong += !same(found, expected) || found.size() != std::min<std::size_t>(limit, alone.size());

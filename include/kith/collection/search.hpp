@@ -142,7 +142,7 @@ public:
 
     /// About how many elements of vectors run() reads.
     [[nodiscard]] std::size_t elements() const {
-        constexpr Slot walked = 2000;  // rows in the time of a walk
+        constexpr Slot walked = 1500;  // rows in the time of a walk where neighbours are easily found
         const SearchPlan plan = this->plan();
         const Slot indexed = plan.way == SearchWay::indexed ? plan.indexed : 0;
         return (std::size_t{view_.count} - indexed + std::min(indexed, walked)) * index_.dim();
@@ -240,8 +240,9 @@ inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& 
     return found;
 }
 
-/// Elements of vectors below which threads are no help: to wake one takes as long as to read so many.
-inline constexpr std::size_t worth_a_thread = 200'000;
+/// Elements of vectors, besides those of the segment with most of them, from which on threads are a help: some 80 µs.
+/// Less is done before a thread is awake, and to wake it costs the caller some microseconds.
+inline constexpr std::size_t worth_a_thread = 1'000'000;
 
 /// As search(), the segments shared by at most `threads` threads where that pays. A condition is checked by the
 /// caller's thread alone.
