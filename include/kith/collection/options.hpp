@@ -1,6 +1,7 @@
 // kith/collection/options.hpp — how a collection is opened, and what an acknowledgement promises.
 #pragma once
 
+#include "kith/core/executor.hpp"
 #include "kith/core/slot.hpp"
 
 #include <chrono>
@@ -67,6 +68,9 @@ struct Options {
     /// Bytes of files at which puts are refused, and merges that would pass it not begun; 0 for no limit.
     std::uint64_t max_disk_bytes = 0;
     unsigned index_threads = 1;  ///< threads that link records into graphs; 1 is deterministic
+    /// Threads that answer one query, where it has several segments to search and others leave cores free; the answer
+    /// is the same for any number. 1: the caller's alone.
+    unsigned search_threads = Executor::hardware_threads();
 };
 
 /// Tag of the constructor that makes a collection without a directory.
