@@ -190,6 +190,9 @@ void DirectoryStore::purge() {
         }
     }
     for (const std::uint32_t id : dead) {
+        // Nobody finds it in the state record any more; a reader that did may go on with it as long as it likes.
+        const std::optional<FolderRetirement> retirement = try_retire(segment_path(id));
+        if (!retirement.has_value()) continue;
         environment_.write([&](WriteTransaction& transaction) {
             transaction.erase_rows(RecordId{id, 0}.packed(), RecordId{id, no_slot}.packed());
         });

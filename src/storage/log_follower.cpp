@@ -29,8 +29,10 @@ Followed LogFollower::follow(const LogVisitor& visit) {
             reader_->pass(*record);
             ++expected_;
         }
-        if (!goes_on_elsewhere()) return Followed::up_to_date;
-        if (reader_ == nullptr && !open_next_file()) return Followed::behind;
+        const Next next = look_further();
+        if (next == Next::nothing_yet) return Followed::up_to_date;
+        if (next == Next::behind) reader_.reset();
+        if (reader_ == nullptr && (next == Next::behind || !open_next_file())) return Followed::behind;
     }
 }
 
@@ -63,10 +65,13 @@ std::optional<LogRecord> LogFollower::read() {
     return std::nullopt;  // a writer took back half a record
 }
 
-/// Where no whole record stands: false when it may still come there; true when reading goes on, in this file, which was
-/// refreshed, or in another, when there is no reader any more.
-bool LogFollower::goes_on_elsewhere() {
+/// What to do where no whole record stands. To read on is to do so in this file, which was refreshed, or, when there is
+/// no reader any more, in the next.
+LogFollower::Next LogFollower::look_further() {
     const std::uint64_t wanted = expected_ <= last_ ? last_ + 1 : expected_;
+    const auto raise_wrong = [&] {
+        reader_->raise_damaged("record " + std::to_string(expected_) + " is wrong, and later ones are there");
+    };
     // A listing may miss what comes while it is made; what came before a later file was seen is in the second.
     constexpr int listings = 2;
     for (int listing = 0; listing < listings; ++listing) {
@@ -78,21 +83,15 @@ bool LogFollower::goes_on_elsewhere() {
             reader_->refresh();
             if (!reader_->at_end()) raise_wrong();
             reader_.reset();
-            return true;
+            return Next::read_on;
         }
-        if (!later && !reader_->is_removed()) return false;
+        if (!later && !reader_->is_removed()) return Next::nothing_yet;
         // The writer made a later file, or removed this one, after the record was whole, if it ever stood here.
         reader_->refresh();
-        if (read().has_value()) return true;
+        if (read().has_value()) return Next::read_on;
     }
-    if (!reader_->is_removed()) raise_wrong();
-    reader_.reset();
-    return true;
-}
-
-void LogFollower::raise_wrong() const {
-    reader_->raise_damaged("record " + std::to_string(expected_) + " is " + (reader_->at_end() ? "missing" : "wrong") +
-                           ", and later ones are there");
+    if (!reader_->at_end() && !reader_->is_removed()) raise_wrong();
+    return Next::behind;
 }
 
 std::optional<LogTail> LogFollower::tail() {
@@ -106,8 +105,9 @@ std::optional<LogTail> LogFollower::tail() {
     return std::nullopt;
 }
 
-void LogFollower::require_files() const {
+void LogFollower::raise_missing() const {
     static_cast<void>(first_needed_log_file(list_log_files(directory_), last_, directory_));
+    raise(Errc::corrupt, (directory_ / log_file_name(last_ + 1)).string() + " (byte 0): is missing");
 }
 
 }  // namespace kith::inline v0::detail

@@ -146,6 +146,16 @@ public:
     /// Throws: closed, forked.  Cost: none; see Snapshot for what holding it keeps.
     [[nodiscard]] Snapshot<S> snapshot() const { return Snapshot<S>(*engine_); }
 
+    /// Moves a collection that was opened with OpenMode::read_only to the newest state: everything that its writer, in
+    /// whichever process, had acknowledged when this was called. Each batch is shown whole or not at all; queries and
+    /// snapshots that are under way stay at their moment. A batch may be shown a moment before its writer is told that
+    /// it is on the disk. Returns whether anything changed; never anything for the writer itself.
+    /// Throws: closed, forked, corrupt, io, out_of_memory; locked when the writer makes checkpoints faster than they can
+    /// be read. The collection is then at the state before or at a later one, which was whole.
+    /// Cost: nothing to read when nothing changed; the new batches; after a checkpoint or merge its new segments are
+    /// mapped, and the batches after it are applied again.
+    bool refresh() { return engine_->refresh(); }
+
     /// Waits until every record written so far is linked into its graphs. Searches find all records without it; it
     /// only makes their speed even.
     /// Throws: closed, forked; cancelled, timed_out.
@@ -203,6 +213,13 @@ private:
             (period.count() <= 0 || period > std::chrono::hours(24))) {
             raise(Errc::invalid_argument, "the period of Durability::interval is " + std::to_string(period.count()) +
                                               " ms; it must be between 1 ms and 24 hours");
+        }
+        if (options.follow.count() < 0 || options.follow > std::chrono::hours(24)) {
+            raise(Errc::invalid_argument, "Options::follow is " + std::to_string(options.follow.count()) +
+                                              " ms; it must be between 0 ms and 24 hours");
+        }
+        if (options.follow.count() > 0 && options.mode != OpenMode::read_only) {
+            raise(Errc::invalid_argument, "Options::follow is for OpenMode::read_only; a writer is always up to date");
         }
         return options;
     }

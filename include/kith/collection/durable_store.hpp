@@ -51,6 +51,12 @@ struct Checkpoint {
     const KeyMap* keys;  // what changed since the checkpoint before
 };
 
+/// What a reader's batches come on top of.
+struct StoreBase {
+    std::shared_ptr<const Snapshot> snapshot;  // the last checkpoint, with what was merged since
+    std::uint32_t next_segment = 0;            // the first segment id that was never used
+};
+
 /// Bytes on the disk.
 struct StoreBytes {
     std::uint64_t log = 0;
@@ -65,7 +71,28 @@ class DurableStore {
 public:
     virtual ~DurableStore() = default;
 
-    /// Calls `apply(batch)` for each batch after the last checkpoint, oldest first. Called once, before append.
+    /// For a reader, in the writer role, as the four that follow: the state that a checkpoint or a merge has left since
+    /// it was asked for last; nothing when there was none. follow() then begins after it.
+    /// Throws: Errc::corrupt, Errc::locked when the writer changes it faster than it can be read; Errc::io.
+    [[nodiscard]] virtual std::optional<StoreBase> newer_base() = 0;
+
+    /// follow() begins after the base again.
+    virtual void rewind() = 0;
+
+    /// Calls `apply(batch)` for each batch after the base that no call has brought yet, oldest first. A batch whose
+    /// apply raised comes again. False when some were removed before they were read: there is a newer base, or, when
+    /// there is none, raise_log_missing().
+    /// Throws: as replay; what apply throws.
+    [[nodiscard]] virtual bool follow(const std::function<void(std::string_view batch)>& apply) = 0;
+    [[noreturn]] virtual void raise_log_missing() const = 0;
+
+    /// What follow() met at the end of the log. A writer that is at work leaves a batch unfinished there, which is nothing
+    /// to report.
+    /// Throws: Errc::corrupt when it is damaged.
+    [[nodiscard]] virtual RecoveryReport followed() = 0;
+
+    /// For a writer: calls `apply(batch)` for each batch after the last checkpoint, oldest first. Called once, before
+    /// append.
     /// Throws: Errc::corrupt when a batch in the middle of the log is damaged.
     [[nodiscard]] virtual RecoveryReport replay(const std::function<void(std::string_view batch)>& apply) = 0;
 

@@ -63,6 +63,9 @@ public:
     /// Calls `visit(key, id)` for all keys in order of their bytes, until it returns false.
     void for_each_key(const std::function<bool(std::string_view, std::uint64_t)>& visit) const;
 
+    /// The number of the commit that it sees; a later one has a greater number.
+    [[nodiscard]] std::uint64_t commit_number() const;
+
     [[nodiscard]] std::uint64_t row_count() const;
     [[nodiscard]] std::uint64_t key_count() const;
 
