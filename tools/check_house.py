@@ -40,7 +40,7 @@ THIRD_PARTIES = {
     "simdjson": ["src/schema/json.cpp"],
 }
 # Headers with a .h that come with the operating system or the compiler.
-SYSTEM_HEADERS = re.compile(r"(sys/\w+|unistd|fcntl|pthread|cpuid|\w+intrin|arm_\w+|mach/\w+|linux/\w+)\.h")
+SYSTEM_HEADERS = re.compile(r"(sys/\w+|dirent|unistd|fcntl|pthread|cpuid|\w+intrin|arm_\w+|mach/\w+|linux/\w+)\.h")
 
 # Files that choose an include with #if, because the platform or the build decides what exists.
 CONDITIONAL_INCLUDES = {
@@ -51,6 +51,7 @@ CONDITIONAL_INCLUDES = {
     "src/core/crc32c.cpp",
     "src/distance/cpu.cpp",
     "src/storage/file_system.cpp",
+    "tests/support/private_mount.cpp",
     "src/storage/roaring.cpp",
     "tests/support/catch.hpp",
     "tests/support/file_faults.cpp",

@@ -1,6 +1,8 @@
 // kith/storage.hpp — the door to storage: bytes that survive.
 #pragma once
 
+#include "kith/storage/block_cache.hpp"
+#include "kith/storage/cached_file.hpp"
 #include "kith/storage/delete_bitmap.hpp"
 #include "kith/storage/environment.hpp"
 #include "kith/storage/file.hpp"

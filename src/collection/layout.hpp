@@ -3,9 +3,10 @@
 //   <collection>/IDENTITY, LOCK
 //   <collection>/log/…                       storage/log_format.hpp names its files
 //   <collection>/forward/data.mdb            storage/environment.hpp; the state record is its state "checkpoint"
-//   <collection>/segments/<id, ten digits>/<vector field>.rows and .graph                                  (on disk)
+//   <collection>/segments/<id, ten digits>/<vector field>.rows and .graph; keys                            (on disk)
 //
-// A file of a segment carries the number 2 × vector field + part, vector fields counted in the order of the struct.
+// A file of a vector field carries the number 2 × vector field + part, vector fields counted in the order of the
+// struct; the file of the keys carries keys_kind.
 //
 // Thread safety: functions without state.
 #pragma once
@@ -35,6 +36,13 @@ enum class Part : std::uint32_t { rows = 0, graph = 1 };  // on disk
 
 inline SegmentFileTag part_tag(const Identity& identity, std::uint32_t segment, std::size_t vector_field, Part part) {
     return {identity.id, segment, static_cast<std::uint32_t>(2 * vector_field) + static_cast<std::uint32_t>(part)};
+}
+
+inline constexpr std::string_view keys_name = "keys";  // on disk: no vector field's file, which has an ending
+inline constexpr std::uint32_t keys_kind = std::uint32_t{1} << 31;  // on disk
+
+inline SegmentFileTag keys_tag(const Identity& identity, std::uint32_t segment) {
+    return {identity.id, segment, keys_kind};
 }
 
 inline std::string part_name(std::string_view vector_field, Part part) {

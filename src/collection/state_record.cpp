@@ -5,11 +5,13 @@
 #include "kith/core/error.hpp"
 #include "kith/storage/delete_bitmap.hpp"
 
+#include <algorithm>
+
 namespace kith::inline v0::detail {
 
 namespace {
 
-constexpr std::uint32_t state_version = 1;  // on disk
+constexpr std::uint32_t state_version = 2;  // on disk
 
 bool read_segment(ByteReader& reader, SegmentState& segment) {
     std::string_view bitmap;
@@ -27,6 +29,7 @@ std::string encode_state(const StateRecord& state) {
     std::string bytes;
     ByteWriter writer(bytes);
     writer.u32(state_version);
+    writer.bytes(state.collection.data(), state.collection.size());
     writer.u64(state.fingerprint);
     writer.u64(state.applied_sequence);
     writer.u32(state.next_segment);
@@ -45,12 +48,15 @@ StateRecord decode_state(std::string_view bytes, const std::filesystem::path& fi
     ByteReader reader(bytes);
     std::uint32_t version = 0;
     std::uint64_t count = 0;
-    if (reader.u32(version) && version > state_version) {
+    std::string_view collection;
+    if (reader.u32(version) && version != state_version) {
         raise(Errc::unsupported_version, file.string() + ": the state record has version " + std::to_string(version) +
                                              "; this build reads version " + std::to_string(state_version));
     }
-    bool whole = version == state_version && reader.u64(state.fingerprint) && reader.u64(state.applied_sequence) &&
+    bool whole = version == state_version && reader.bytes(state.collection.size(), collection) &&
+                 reader.u64(state.fingerprint) && reader.u64(state.applied_sequence) &&
                  reader.u32(state.next_segment) && reader.varint(count);
+    std::copy(collection.begin(), collection.end(), state.collection.begin());
     for (; whole && count > 0; --count) {
         SegmentState segment;
         whole = read_segment(reader, segment);

@@ -76,8 +76,9 @@ EnvironmentState::~EnvironmentState() {
 void EnvironmentState::open(EnvironmentMode mode) {
     if (mode != EnvironmentMode::create) check_lmdb_file(file, Environment::engine_format());
     const FileLimitGuard guard;
-    const unsigned flags =
-        MDB_NOTLS | (is_to_write(mode) ? 0U : MDB_RDONLY) | (mode == EnvironmentMode::read_alone ? MDB_NOLOCK : 0U);
+    const bool unlocked = mode == EnvironmentMode::read_alone ||
+                          !reserve_lmdb_lock(file.parent_path() / "lock.mdb", is_to_write(mode));
+    const unsigned flags = MDB_NOTLS | (is_to_write(mode) ? 0U : MDB_RDONLY) | (unlocked ? MDB_NOLOCK : 0U);
     for (int code = try_open(flags); code != 0; code = try_open(flags)) {
         ::mdb_env_close(std::exchange(environment, nullptr));
         if (code != ENOMEM || map_bytes_ == least_map_bytes) raise_lmdb(code, "open", file);
@@ -101,6 +102,7 @@ int EnvironmentState::try_open(unsigned flags) {
 }
 
 void EnvironmentState::open_tables(bool is_new) {
+    pool_.reserve(std::size_t{2} * max_readers);  // more than there can be: give_back() must not fail
     clear_dead_readers();
     MDB_stat numbers = {};
     check(::mdb_env_stat(environment, &numbers), "open");

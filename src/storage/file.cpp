@@ -3,12 +3,14 @@
 
 #include "kith/storage/system_error.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include <cerrno>
+#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -55,7 +57,9 @@ std::filesystem::path temporary_name(std::filesystem::path path) {
 
 }  // namespace
 
-File::File(const std::filesystem::path& path, int flags) : descriptor_(open_descriptor(path, flags)), path_(path) {}
+File::File(const std::filesystem::path& path, int flags) : path_(path) {
+    descriptor_ = open_descriptor(path, flags);  // last: what raises after it would leave the file open
+}
 
 File::File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
 
@@ -196,15 +200,44 @@ bool remove_file(const std::filesystem::path& path) {
     raise_system(errno, "remove", path);
 }
 
+std::vector<std::string> names_in(const std::filesystem::path& directory) {
+    // Not by std::filesystem::directory_iterator: where memory is short, libstdc++'s ends the program.
+    const std::unique_ptr<DIR, decltype([](DIR* entries) { ::closedir(entries); })> entries(
+        ::opendir(directory.c_str()));
+    if (entries == nullptr) raise_system(errno, "list", directory);
+    std::vector<std::string> names;
+    for (;;) {
+        errno = 0;
+        const dirent* const entry = ::readdir(entries.get());
+        if (entry == nullptr && errno != 0) raise_system(errno, "list", directory);
+        if (entry == nullptr) return names;
+        const std::string_view name = entry->d_name;
+        if (name != "." && name != "..") names.emplace_back(name);
+    }
+}
+
+void remove_tree(const std::filesystem::path& path) {
+    struct stat status = {};
+    if (::lstat(path.c_str(), &status) != 0) {
+        if (errno == ENOENT) return;
+        raise_system(errno, "look at", path);
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        static_cast<void>(remove_file(path));
+        return;
+    }
+    for (const std::string& name : names_in(path)) remove_tree(path / name);
+    if (::rmdir(path.c_str()) != 0 && errno != ENOENT) raise_system(errno, "remove", path);
+}
+
 std::vector<std::string> remove_temporary_files(const std::filesystem::path& directory) {
     std::vector<std::string> removed;
-    std::error_code error;
-    std::filesystem::directory_iterator entries(directory, error);
-    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-        if (entries->path().extension() != temporary_ending || !entries->is_regular_file(error)) continue;
-        if (remove_file(entries->path())) removed.push_back(entries->path().string());
+    for (const std::string& name : names_in(directory)) {
+        const std::filesystem::path path = directory / name;
+        std::error_code ignored;
+        if (path.extension() != temporary_ending || !std::filesystem::is_regular_file(path, ignored)) continue;
+        if (remove_file(path)) removed.push_back(path.string());
     }
-    if (error) raise_system(error.value(), "list", directory);
     return removed;
 }
 

@@ -5,8 +5,10 @@
 #include "kith/core/error.hpp"
 #include "kith/storage/file.hpp"
 
+#include <unistd.h>
 #include <algorithm>
 #include <bit>
+#include <exception>
 #include <string>
 #include <string_view>
 
@@ -201,6 +203,20 @@ void check_lmdb_file(const std::filesystem::path& file, std::uint32_t engine) {
         if (failed == nullptr) return;
         if (tries == most_tries || meta_pages(file) == before) std::rethrow_exception(failed);
     }
+}
+
+bool reserve_lmdb_lock(const std::filesystem::path& file, bool must) {
+    constexpr std::size_t bytes = 68 * 1024;  // 1,024 readers of 64 bytes, and a header; LMDB takes what it finds
+    std::error_code error;
+    if (std::filesystem::exists(file, error) || error) return true;
+    if (must) static_cast<void>(remove_temporary_files(file.parent_path()));
+    const std::filesystem::path aside = file.string() + "." + std::to_string(::getpid()) + ".tmp";
+    const std::exception_ptr failed = attempt([&] { File::create(aside).write_at(0, std::string(bytes, '\0')); });
+    // Another process may have been faster, and be at work with its own by now: that one stays.
+    if (failed == nullptr) static_cast<void>(::link(aside.c_str(), file.c_str()));
+    ::unlink(aside.c_str());
+    if (failed != nullptr && must) std::rethrow_exception(failed);
+    return failed == nullptr;
 }
 
 }  // namespace kith::inline v0::detail

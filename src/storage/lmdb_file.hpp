@@ -21,4 +21,10 @@ inline constexpr std::uint32_t lmdb_1_x = 2;  // on disk, in IDENTITY: the data 
 /// Cost: two pages; every page that is in use when the file is shorter than its page count, which LMDB allows.
 void check_lmdb_file(const std::filesystem::path& file, std::uint32_t engine);
 
+/// Makes the file in which LMDB keeps its readers, where there is none, with every byte on the disk: LMDB would make a
+/// hole and map it, and on a full disk the first look into a hole ends the process with SIGBUS.
+/// Returns: false when there is none and none can be made, so that no process has the environment open.
+/// Throws: Errc::disk_full, Errc::io, where it `must` be made.
+bool reserve_lmdb_lock(const std::filesystem::path& file, bool must);
+
 }  // namespace kith::inline v0::detail

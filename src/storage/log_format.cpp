@@ -5,6 +5,7 @@
 #include "kith/core/bytes.hpp"
 #include "kith/core/crc32c.hpp"
 #include "kith/core/error.hpp"
+#include "kith/storage/file.hpp"
 #include "kith/storage/system_error.hpp"
 
 #include <algorithm>
@@ -50,15 +51,15 @@ std::string log_file_name(std::uint64_t first_sequence) {
 
 std::vector<LogFile> list_log_files(const std::filesystem::path& directory) {
     std::vector<LogFile> files;
-    std::error_code error;
-    std::filesystem::directory_iterator entries(directory, error);
-    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-        const std::optional<std::uint64_t> sequence = sequence_in_name(entries->path());
+    for (const std::string& name : names_in(directory)) {
+        const std::filesystem::path path = directory / name;
+        const std::optional<std::uint64_t> sequence = sequence_in_name(path);
         if (!sequence.has_value()) continue;
-        const std::uintmax_t bytes = entries->file_size(error);
-        if (!error) files.push_back({entries->path(), *sequence, static_cast<std::uint64_t>(bytes)});
+        std::error_code error;
+        const std::uintmax_t bytes = std::filesystem::file_size(path, error);
+        if (error) raise_system(error.value(), "look at", path);
+        files.push_back({path, *sequence, static_cast<std::uint64_t>(bytes)});
     }
-    if (error) raise_system(error.value(), "list", directory);
     std::sort(files.begin(), files.end(),
               [](const LogFile& a, const LogFile& b) { return a.first_sequence < b.first_sequence; });
     return files;

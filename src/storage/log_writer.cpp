@@ -72,25 +72,34 @@ void LogWriter::sync() {
 void LogWriter::rotate() {
     sync();
     if (next_sequence_ == first_sequence_) return;
+    const std::filesystem::path next = directory_ / log_file_name(next_sequence_);
     LogFile finished{file_.path(), first_sequence_, end_};
     older_.reserve(older_.size() + 1);
     const std::exception_ptr failed = attempt([&] { begin_file(); });
     if (failed != nullptr) {
         // Were the new file to stay, records that follow in the old one would seem to stand in the wrong place.
-        std::error_code error;
-        if (std::filesystem::exists(directory_ / log_file_name(next_sequence_), error) || error) poisoned_ = true;
+        const std::exception_ptr kept = attempt([&] {
+            if (remove_file(next)) sync_directory(directory_);
+        });
+        if (kept != nullptr) poisoned_ = true;
         std::rethrow_exception(failed);
     }
     older_.push_back(std::move(finished));
 }
 
-void LogWriter::remove_files_before(std::uint64_t sequence) {
-    while (!older_.empty()) {
-        const std::uint64_t next_first = older_.size() > 1 ? older_[1].first_sequence : first_sequence_;
-        if (next_first > sequence) return;
-        remove_file(older_.front().path);
-        older_.erase(older_.begin());
+std::vector<std::filesystem::path> LogWriter::release_files_before(std::uint64_t sequence) {
+    std::size_t count = 0;
+    while (count < older_.size()) {
+        const std::uint64_t next_first = count + 1 < older_.size() ? older_[count + 1].first_sequence : first_sequence_;
+        if (next_first > sequence) break;
+        ++count;
     }
+    std::vector<std::filesystem::path> released;
+    released.reserve(count);
+    const auto end = older_.begin() + static_cast<std::ptrdiff_t>(count);
+    for (auto file = older_.begin(); file != end; ++file) released.push_back(std::move(file->path));
+    older_.erase(older_.begin(), end);
+    return released;
 }
 
 std::uint64_t LogWriter::bytes() const noexcept {

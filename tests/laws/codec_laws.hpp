@@ -163,6 +163,8 @@ void check_load_gives_what_was_saved() {
         kith::ByteReader reader(saved);
         const Coded<C> after(C::load(reader, dim), vectors);
         CHECK(reader.remaining() == 0);
+        CHECK(C::space(dim).code_bytes == before.codec().code_bytes());
+        CHECK(C::space(dim).saved_bytes >= saved.size());
         CHECK(after.codes() == before.codes());
         CHECK(after.distances(vectors.data()) == before.distances(vectors.data()));
         CHECK(after.distances_of(1) == before.distances_of(1));

@@ -21,23 +21,14 @@
 // compares the last image with the real directory, so none of these can hide.
 #define _GNU_SOURCE
 
-#include <dirent.h>
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <pthread.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <sys/uio.h>
-#include <unistd.h>
+#include "preloaded.h"
 
-enum { most_descriptors = 65536 };
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 
 struct head {
     uint64_t number;
@@ -52,8 +43,6 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static int trace = -1;                  // guarded by mutex; -1 until the first record
 static uint64_t next_number = 1;        // guarded by mutex
 static char tracked[most_descriptors];  // 1: open under the directory
-
-#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 static void write_all(const void* bytes, size_t count) {
     const char* at = bytes;
@@ -88,28 +77,8 @@ static uint64_t newest_number(void) {
     return number;
 }
 
-// The absolute path of `path` below `directory` into `out`; 1 when it lies in the recorded directory.
-static int resolve(int directory, const char* path, char out[PATH_MAX]) {
-    const char* const root = getenv("KITH_RECORD_DIRECTORY");
-    if (root == NULL || path == NULL) return 0;
-    char base[PATH_MAX] = "";
-    if (path[0] != '/') {
-        if (directory == AT_FDCWD) {
-            if (getcwd(base, sizeof(base)) == NULL) return 0;
-        } else {
-            char link[64];
-            snprintf(link, sizeof(link), "/proc/self/fd/%d", directory);
-            const ssize_t length = readlink(link, base, sizeof(base) - 1);
-            if (length < 0) return 0;
-            base[length] = '\0';
-        }
-    }
-    if (strlen(base) + 1 + strlen(path) >= PATH_MAX) abort();
-    strcpy(out, base);
-    if (path[0] != '/') strcat(out, "/");
-    strcat(out, path);
-    const size_t length = strlen(root);
-    return strncmp(out, root, length) == 0 && (out[length] == '/' || out[length] == '\0');
+static int is_recorded(int directory, const char* path, char out[PATH_MAX]) {
+    return resolve(getenv("KITH_RECORD_DIRECTORY"), directory, path, out);
 }
 
 static int is_tracked(int descriptor) {
@@ -120,13 +89,9 @@ static int opened(int descriptor, int directory, const char* path, int flags) {
     char full[PATH_MAX];
     if (descriptor < 0) return descriptor;
     if (descriptor >= most_descriptors) abort();
-    tracked[descriptor] = (char)resolve(directory, path, full);
+    tracked[descriptor] = (char)is_recorded(directory, path, full);
     if (tracked[descriptor]) record('o', descriptor, (uint64_t)(unsigned)flags, 0, full, strlen(full));
     return descriptor;
-}
-
-static mode_t mode_of(int flags, va_list arguments) {
-    return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(arguments, mode_t) : 0;
 }
 
 #define DEFINE_OPEN(name)                                                    \
@@ -241,14 +206,14 @@ DEFINE_SYNC(fdatasync)
 
 static void named(int kind, int directory, const char* path) {
     char full[PATH_MAX];
-    if (resolve(directory, path, full)) record(kind, -1, 0, 0, full, strlen(full));
+    if (is_recorded(directory, path, full)) record(kind, -1, 0, 0, full, strlen(full));
 }
 
 static void renamed(int from_directory, const char* from, int to_directory, const char* to) {
     char full_from[PATH_MAX];
     char full_to[PATH_MAX];
-    const int from_here = resolve(from_directory, from, full_from);
-    const int to_here = resolve(to_directory, to, full_to);
+    const int from_here = is_recorded(from_directory, from, full_from);
+    const int to_here = is_recorded(to_directory, to, full_to);
     if (from_here != to_here) abort();  // in or out of the directory: power_cut.py could not follow
     if (!from_here) return;
     char both[2 * PATH_MAX];

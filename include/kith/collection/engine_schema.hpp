@@ -4,13 +4,14 @@
 // time. Only the factories below are instantiated for each vector field.
 #pragma once
 
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/vector_index.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +24,10 @@ struct VectorFieldType {
     /// An empty index in memory for up to `capacity` rows.
     std::unique_ptr<VectorIndex> (*make)(std::size_t dim, Slot capacity) = nullptr;
     /// An index of `count` rows over bytes that VectorIndex::save_rows and save_graph wrote; nothing is copied.
-    std::unique_ptr<VectorIndex> (*map)(std::size_t dim, Slot count, std::span<const std::byte> rows,
-                                        std::span<const std::byte> graph) = nullptr;
+    std::unique_ptr<VectorIndex> (*map)(std::size_t dim, Slot count, const ImageBytes& rows,
+                                        const ImageBytes& graph) = nullptr;
+    /// What `count` vectors take, in memory until they are sealed and on disk from then on.
+    IndexSpace (*space)(std::size_t dim, Slot count) = nullptr;
 };
 
 struct EngineSchema {

@@ -106,6 +106,7 @@ public:
         } else if (!try_candidates(out)) {
             scan_matches(out);
         }
+        view_.segment->confirm(request_.vector_field);
     }
 
     /// For each query, adds to out[i] what run() adds for it.
@@ -125,6 +126,7 @@ public:
             index_.search_exact_many(queries.data, queries.rows, {limit, 1, allowed}, scratches, neighbors_.data(),
                                      found.data());
         }
+        view_.segment->confirm(request_.vector_field);
         for (std::size_t at = 0; at < queries.rows; ++at) {
             keep(std::span(neighbors_).subspan(at * limit, found[at]), out[at]);
         }

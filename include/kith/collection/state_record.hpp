@@ -2,14 +2,15 @@
 //
 // It is committed in the same transaction as the rows and keys it speaks of, so no second manifest can disagree.
 //
-//   state   := u32 version (1); u64 schema fingerprint; u64 number of the last log record it contains;
-//              u32 next segment id; varint count; count × segment                                       (on disk)
+//   state   := u32 version (2); 16 bytes collection id; u64 schema fingerprint; u64 number of the last log record it
+//              contains; u32 next segment id; varint count; count × segment                             (on disk)
 //   segment := u32 id; u32 slots; u32 deleted slots; varint-sized bitmap of them, empty when there are none
 //
 // The bitmap is what storage/delete_bitmap.hpp encodes. The environment adds the checksum.
 #pragma once
 
 #include "kith/core/slot.hpp"
+#include "kith/storage/identity.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -27,6 +28,7 @@ struct SegmentState {
 };
 
 struct StateRecord {
+    CollectionId collection{};  // the one it belongs to: LMDB's file says nothing of that
     std::uint64_t fingerprint = 0;
     std::uint64_t applied_sequence = 0;
     std::uint32_t next_segment = 0;

@@ -123,6 +123,36 @@ template <class Act>
     return nullptr;
 }
 
+/// Calls `act`; the text of an Error that it raises then begins with `where`.
+template <class Act>
+void naming(const std::string& where, Act&& act) {
+#ifdef __cpp_exceptions
+    try {
+        act();
+    } catch (const Error& error) {
+        raise(error.code(), where + ": " + error.what());
+    }
+#else
+    static_cast<void>(where);
+    act();
+#endif
+}
+
+/// What `failed` says of itself.
+[[nodiscard]] inline std::string text_of(const std::exception_ptr& failed) {
+#ifdef __cpp_exceptions
+    try {
+        std::rethrow_exception(failed);
+    } catch (const std::exception& error) {
+        return error.what();
+    } catch (...) {
+        return "an exception of the program's own";
+    }
+#else
+    return {};
+#endif
+}
+
 /// The Error that `attempt` handed back, as a value; nothing for null and for every other exception.
 [[nodiscard]] inline std::optional<Error> as_error(const std::exception_ptr& failed) {
 #ifdef __cpp_exceptions

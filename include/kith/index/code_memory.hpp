@@ -17,8 +17,11 @@
 #include "kith/core/matrix_view.hpp"
 #include "kith/core/parallel.hpp"
 #include "kith/core/reserved_memory.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/scratch_memory.hpp"
 #include "kith/core/slot.hpp"
+#include "kith/index/index_space.hpp"
+#include "kith/index/resident_rows.hpp"
 #include "kith/quantize/codec.hpp"
 #include "kith/quantize/training.hpp"
 
@@ -26,8 +29,8 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,15 +42,20 @@ template <class Q, class M>
 class CodeMemory {
 public:
     using Codec = typename Q::template Codec<M>;
-    using View = decltype(std::declval<const Codec&>().rows(nullptr));
+    using View = ResidentRows<decltype(std::declval<const Codec&>().rows(nullptr))>;
 
     explicit CodeMemory(Slot capacity) noexcept : capacity_(capacity) {}
 
     /// The codes that save() wrote, over bytes that outlive this; `used` is set to the bytes they take.
     /// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version.
-    CodeMemory(std::span<const std::byte> image, Slot count, std::size_t& used) : capacity_(count), size_(count) {
+    CodeMemory(const ImageBytes& image, Slot count, std::size_t& used)
+        : capacity_(count), size_(count), residency_(image.residency) {
         const std::string_view bytes(reinterpret_cast<const char*>(image.data()), image.size());
-        const Header header = read_header(bytes, count);
+        const Header header = [&] {
+            const Held held = image.hold(0, header_bytes);
+            return read_header(bytes, count);
+        }();
+        const Held held = image.hold(header_bytes, header.codec_bytes);
         ByteReader reader(bytes.substr(header_bytes, header.codec_bytes));
         codec_.emplace(Codec::load(reader, header.dim));
         if (reader.remaining() != 0) raise(Errc::corrupt, "code image: its codec ends before the codes begin");
@@ -61,7 +69,7 @@ public:
 
     /// Requires: trained().
     [[nodiscard]] const Codec& codec() const noexcept { return *codec_; }
-    [[nodiscard]] View view() const noexcept { return codec_->rows(codes_); }
+    [[nodiscard]] View view() const noexcept { return {codec_->rows(codes_), place()}; }
 
     /// Learns from `sample`, once. Throws: what Codec::train throws, Errc::out_of_memory; nothing has changed then.
     void train(MatrixView sample, const Training& training) {
@@ -69,6 +77,18 @@ public:
         memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
         codes_ = memory_.data();
         codec_.emplace(std::move(codec));
+    }
+
+    /// Learns what `other` has learned and copies its codes. Requires: nothing was learned here; there is room for them.
+    /// Throws: std::bad_alloc, Errc::out_of_memory; nothing has changed then.
+    void adopt(const CodeMemory& other) {
+        KITH_ASSERT(!trained() && other.trained() && other.size_ <= capacity_);
+        Codec codec = other.codec();
+        memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
+        std::memcpy(memory_.data(), other.codes_, codec.code_bytes() * other.size_);
+        codes_ = memory_.data();
+        codec_.emplace(std::move(codec));
+        size_ = other.size_;
     }
 
     /// Encodes the vectors of `rows` from size() up to `count`; the same codes with any number of threads.
@@ -94,6 +114,20 @@ public:
             }
         });
         size_ = count;
+    }
+
+    /// Bytes of memory that the codec holds and codes were written to.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        std::size_t bytes = sizeof(*this);
+        if (codec_) bytes += Codec::space(codec_->dim()).held_bytes;
+        if (memory_.data() != nullptr) bytes += codec_->code_bytes() * size_;
+        return bytes;
+    }
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
+        const CodecSpace codec = Codec::space(dim);
+        const std::uint64_t codes = std::uint64_t{codec.code_bytes} * count;
+        return {sizeof(CodeMemory) + codec.held_bytes + codes,
+                header_bytes + aligned(codec.saved_bytes) + aligned(codes + code_padding)};
     }
 
     /// Bytes of the image. Requires: trained().
@@ -124,6 +158,11 @@ public:
     }
 
 private:
+    /// Kernels read past the last code, so no code is held without what follows it.
+    [[nodiscard]] RowsPlace place() const noexcept {
+        return {residency_, codes_, codec_->code_bytes(), codec_->code_bytes() + code_padding};
+    }
+
     static constexpr std::string_view magic = "kithcode";  // on disk
     static constexpr std::uint32_t version = 1;            // on disk
     static constexpr std::size_t header_bytes = 64;        // on disk
@@ -147,8 +186,8 @@ private:
             raise(Errc::corrupt, "code image: no magic number at offset 0");
         }
         if (!reader.u32(found_version) || found_version != version || std::endian::native != std::endian::little) {
-            raise(Errc::unsupported_version,
-                  "code image: version " + std::to_string(found_version) + " is not read here");
+            raise(Errc::unsupported_version, "code image: has version " + std::to_string(found_version) +
+                                                 ", this build reads " + std::to_string(version));
         }
         if (!reader.u32(header.dim) || !reader.u32(header.count) || !reader.u32(header.code_bytes) ||
             !reader.u64(header.codec_bytes) || !reader.u8(name_bytes) || !reader.bytes(name_bytes, name) ||
@@ -179,6 +218,7 @@ private:
     Slot size_ = 0;                     // codes written
     ReservedMemory memory_;             // empty when the codes are mapped
     const std::byte* codes_ = nullptr;  // code s begins at codes_ + s * code_bytes()
+    Residency* residency_ = nullptr;    // of mapped codes, where someone brings them in
 };
 
 }  // namespace kith::inline v0::detail

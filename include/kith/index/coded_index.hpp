@@ -14,10 +14,12 @@
 #include "kith/core/element.hpp"
 #include "kith/core/matrix_view.hpp"
 #include "kith/core/neighbor.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/core/top_k.hpp"
 #include "kith/index/code_memory.hpp"
 #include "kith/index/flat_batch.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/index/search_scratch.hpp"
 #include "kith/quantize/training.hpp"
@@ -84,7 +86,7 @@ public:
         : capacity_(capacity), inner_(Tag::template make<typename Codes::View>(capacity)) {}
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.
-    [[nodiscard]] static CodedIndex map(std::span<const std::byte> image, Slot count) {
+    [[nodiscard]] static CodedIndex map(const ImageBytes& image, Slot count) {
         if (image.empty()) return CodedIndex(0);  // too few vectors came to learn from
         std::size_t used = 0;
         auto codes = std::make_unique<const Codes>(image, count, used);
@@ -115,6 +117,22 @@ public:
             inner_.insert(newest_->view(), until, threads);
             if (until == next_lesson_) learn(rows, next_lesson_, threads);
         }
+    }
+
+    /// Takes over codes and index of `other`, over the same rows. False, and nothing has changed, where the index inside
+    /// cannot. Requires: this is empty, with room for them. Throws: std::bad_alloc, Errc::out_of_memory.
+    bool adopt(const R& rows, const CodedIndex& other) {
+        if (other.size() == 0) return true;
+        kept_.reserve(1);
+        auto codes = std::make_unique<Codes>(capacity_);
+        codes->adopt(other.codes());
+        if (!inner_.adopt(codes->view(), other.inner_)) return false;
+        kept_.push_back(std::move(codes));
+        newest_ = kept_.back().get();
+        codes_.store(newest_, std::memory_order_release);
+        next_lesson_ = first_lesson(rows.dim());
+        while (next_lesson_ <= size()) next_lesson_ = lesson_after(next_lesson_);
+        return true;
     }
 
     /// The nearest allowed slots below size(), nearest first, at the distances of their full vectors.
@@ -163,6 +181,25 @@ public:
         inner_.save(sink);
     }
 
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        std::size_t bytes = inner_.memory_bytes();
+        for (const auto& codes : kept_) bytes += codes->memory_bytes();
+        return mapped_ ? bytes + mapped_->memory_bytes() : bytes;
+    }
+
+    /// What `count` vectors take, when they come a few at a time.
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
+        if (count < first_lesson(dim)) return {};
+        IndexSpace all = Tag::template space<typename Codes::View>(dim, count);
+        for (std::size_t lesson = first_lesson(dim); lesson <= count;) {
+            lesson = lesson_after(lesson);
+            const IndexSpace codes = Codes::space(dim, static_cast<Slot>(std::min<std::size_t>(lesson, count)));
+            all.memory_bytes += codes.memory_bytes;
+            if (lesson > count) all.disk_bytes += codes.disk_bytes;
+        }
+        return all;
+    }
+
 private:
     static constexpr std::size_t lesson_growth = 4;
     static constexpr std::size_t last_lesson = 65536;
@@ -173,7 +210,7 @@ private:
         return std::max(enough_for_a_mean, rows_a_word * Codes::Codec::fewest_vectors(dim));
     }
 
-    CodedIndex(std::unique_ptr<const Codes> codes, std::span<const std::byte> image)
+    CodedIndex(std::unique_ptr<const Codes> codes, const ImageBytes& image)
         : capacity_(codes->size()),
           mapped_(std::move(codes)),
           codes_(mapped_.get()),
@@ -193,7 +230,11 @@ private:
         kept_.push_back(std::move(codes));
         newest_ = kept_.back().get();
         codes_.store(newest_, std::memory_order_release);
-        next_lesson_ = lesson < last_lesson ? lesson * lesson_growth : std::size_t{no_slot};
+        next_lesson_ = lesson_after(lesson);
+    }
+
+    [[nodiscard]] static std::size_t lesson_after(std::size_t lesson) noexcept {
+        return lesson < last_lesson ? lesson * lesson_growth : std::size_t{no_slot};
     }
 
     /// How many of the nearest codes are compared again by their vectors, at most. A walk that keeps few candidates has

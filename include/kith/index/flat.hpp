@@ -102,6 +102,12 @@ public:
         size_.store(std::max(size(), count), std::memory_order_release);
     }
 
+    /// Takes over what `other` holds of the same rows.
+    bool adopt(const R&, const FlatIndex& other) noexcept {
+        size_.store(other.size(), std::memory_order_release);
+        return true;
+    }
+
     /// The nearest allowed slots below size(), nearest first, equal distances by slot; returns how many.
     /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
     std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
@@ -113,6 +119,8 @@ public:
 
     template <class Sink>
     void save(const Sink&) const noexcept {}
+
+    [[nodiscard]] static std::size_t memory_bytes() noexcept { return 0; }
 
 private:
     std::atomic<Slot> size_ = 0;

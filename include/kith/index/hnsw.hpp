@@ -1,7 +1,7 @@
 // kith/index/hnsw.hpp — a navigable small-world graph: near the nearest in a few thousand distances.
 //
 // The graph knows slots and links; the vectors, or the codes of them, are Rows that every call is given. So there is
-// one HNSW for all of them. The back room index/hnsw/ holds its parts: graph, search, prune, insert, format.
+// one HNSW for all of them. The back room index/hnsw/ holds its parts: graph, search, prune, insert, adopt, format.
 //
 // Thread safety: insert is called by one thread at a time; search by any number, beside it, without waiting.
 // Source: Malkov & Yashunin, arXiv:1603.09320.
@@ -10,20 +10,22 @@
 #include "kith/core/assert.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/neighbor.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/scorer.hpp"
+#include "kith/index/hnsw/adopt.hpp"
 #include "kith/index/hnsw/format.hpp"
 #include "kith/index/hnsw/graph.hpp"
 #include "kith/index/hnsw/insert.hpp"
 #include "kith/index/hnsw/params.hpp"
 #include "kith/index/hnsw/search.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/index/search_scratch.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <span>
 #include <thread>
 #include <vector>
 
@@ -39,7 +41,7 @@ public:
     /// The graph of `count` slots that save() wrote, over bytes that outlive it; it serves searches only.
     /// Requires: image.data() is aligned to 64 bytes.
     /// Throws: Errc::corrupt, Errc::unsupported_version.
-    [[nodiscard]] static HnswIndex map(std::span<const std::byte> image, Slot count) {
+    [[nodiscard]] static HnswIndex map(const ImageBytes& image, Slot count) {
         return HnswIndex(detail::map_graph(image, count));
     }
 
@@ -73,6 +75,11 @@ public:
         }
         if (alone < count) insert_parallel(rows, alone, count, threads);
     }
+
+    /// Takes over the graph of `other`, over the same rows: later slots are linked into it as if it had grown here.
+    /// False, and nothing has changed, where it has other parameters or is damaged.
+    /// Requires: this is empty, with room for it.
+    bool adopt(const R&, const HnswIndex& other) noexcept { return detail::adopt_graph(graph_, other.graph_); }
 
     /// The nearest allowed slots of the graph, nearest first, equal distances by slot; returns how many.
     /// Slots that are not linked yet are not returned, whatever is allowed.
@@ -113,6 +120,19 @@ public:
     template <class Sink>
     void save(const Sink& sink) const {
         detail::save_graph(graph_, sink);
+    }
+
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        const std::size_t inserter = detail::InsertScratch::bytes_for(graph_.params(), graph_.size());
+        return graph_.memory_bytes() + inserters_.size() * inserter;
+    }
+
+    /// What `count` nodes take. Which of them are on higher levels is chance, which evens out.
+    [[nodiscard]] static IndexSpace space(const HnswParams& params, Slot count) noexcept {
+        const Slot blocks = count / (params.max_links - 1);
+        return {detail::HnswGraph::memory_bytes_for(params, count, blocks) +
+                    (count == 0 ? 0 : detail::InsertScratch::bytes_for(params, count)),
+                detail::GraphLayout::of(params.max_links, count, blocks).end};
     }
 
 private:

@@ -19,9 +19,11 @@
 #include "kith/core/assert.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/neighbor.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/core/top_k.hpp"
 #include "kith/index/flat.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/ivf/blocks.hpp"
 #include "kith/index/ivf/coarse.hpp"
 #include "kith/index/ivf/fill.hpp"
@@ -34,6 +36,7 @@
 #include "kith/index/ivf/rabitq_codes.hpp"
 #include "kith/index/ivf/rabitq_scan.hpp"
 #include "kith/index/ivf/search.hpp"
+#include "kith/index/ivf/space.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/index/search_scratch.hpp"
 #include "kith/quantize/training.hpp"
@@ -90,7 +93,7 @@ public:
     /// The index of `count` rows that save() wrote, over bytes that outlive it; it serves searches only.
     /// Requires: image.data() is aligned to 64 bytes.
     /// Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
-    [[nodiscard]] static IvfIndex map(std::span<const std::byte> image, Slot count) {
+    [[nodiscard]] static IvfIndex map(const ImageBytes& image, Slot count) {
         detail::MappedIvf<Codes> mapped = detail::map_ivf<Codes>(image, count, metric);
         IvfIndex index(mapped.header.params, count);
         if (mapped.trained) {
@@ -99,7 +102,7 @@ public:
             made->added_error = mapped.header.added_error;
             made->added = mapped.header.added;
             if (!mapped.graph.empty()) made->graph = std::make_unique<const Graph>(made->model.centroids, mapped.graph);
-            index.adopt(std::move(made));
+            index.take(std::move(made));
         }
         index.size_ = count;
         return index;
@@ -149,9 +152,30 @@ public:
             trained_->added_error += error;
             trained_->added += count - first;
         } else if (count >= params_.trains_from()) {
-            adopt(train(rows, count, training));
+            take(train(rows, count, training));
         }
         size_.store(count, std::memory_order_release);
+    }
+
+    /// Takes over the lists of `other`, over the same rows. False, and nothing has changed, where it has other parameters
+    /// or lists of vectors of another dimension, or is damaged.
+    /// Requires: this is empty, with room for them. Throws: std::bad_alloc, Errc::out_of_memory.
+    bool adopt(const R& rows, const IvfIndex& other) {
+        KITH_ASSERT(size() == 0 && other.size() <= capacity_);
+        if (!(params_ == other.params_)) return false;
+        if (other.trained_) {
+            const Trained& from = *other.trained_;
+            if (from.model.dim() != rows.dim()) return false;
+            detail::IvfBlocks blocks(from.model.lists(), from.model.codes.record_bytes(), capacity_);
+            if (!blocks.adopt(from.blocks, other.size())) return false;
+            auto made = std::make_unique<Trained>(Trained{from.model, std::move(blocks), nullptr});
+            made->added_error = from.added_error;
+            made->added = from.added;
+            if (from.graph) made->graph = std::make_unique<const Graph>(made->model.centroids, *from.graph);
+            take(std::move(made));
+        }
+        size_.store(other.size(), std::memory_order_release);
+        return true;
     }
 
     /// Whether retrain() would pay: there are rows for twice the lists, or they fit much worse than those it was
@@ -165,7 +189,7 @@ public:
     /// Throws: as insert; the index is then as before.
     void retrain(const R& rows, const Training& training) {
         if (size() == 0 || size() < params_.lists_for(size())) return;
-        adopt(train(rows, size(), training));
+        take(train(rows, size(), training));
     }
 
     /// The nearest allowed slots of the lists that are read, nearest first, equal distances by slot; returns how many.
@@ -217,6 +241,17 @@ public:
         detail::save_ivf(trained_->model, trained_->blocks, graph, header, metric, sink);
     }
 
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        std::size_t bytes = trained_ ? trained_->memory_bytes() : 0;
+        for (const auto& former : retired_) bytes += former->memory_bytes();
+        return bytes;
+    }
+
+    /// What `count` vectors take, when they come a few at a time.
+    [[nodiscard]] static IndexSpace space(const IvfParams& params, std::size_t dim, Slot count) {
+        return detail::ivf_space<Codes, Graph>(params, dim, count);
+    }
+
 private:
     static constexpr std::string_view metric = detail::MetricOf<R>::type::name;
 
@@ -228,6 +263,12 @@ private:
         std::unique_ptr<const Graph> graph;  // over the centroids; null where there are few
         double added_error = 0;              // sum of squared distances of rows added since it was trained
         std::size_t added = 0;               // rows added since
+
+        [[nodiscard]] std::size_t memory_bytes() const noexcept {
+            const std::size_t floats = model.codes.mean().size() + 2 * model.codes.words().size();
+            return model.centroids.memory_bytes() + floats * sizeof(float) + blocks.memory_bytes() +
+                   (graph ? graph->memory_bytes() : 0);
+        }
     };
 
     [[nodiscard]] std::size_t usual_nprobe(std::size_t lists) const noexcept {
@@ -248,7 +289,7 @@ private:
         return made;
     }
 
-    void adopt(std::unique_ptr<Trained> made) {
+    void take(std::unique_ptr<Trained> made) {
         if (trained_) retired_.emplace_back();
         lists_.store(made.get(), std::memory_order_release);
         trained_.swap(made);
@@ -294,9 +335,14 @@ struct Ivf {
         return IvfIndex<R, Content>(P, capacity);
     }
 
+    template <class R>
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
+        return IvfIndex<R, Content>::space(P, dim, count);
+    }
+
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     template <class R>
-    [[nodiscard]] static IvfIndex<R, Content> map(std::span<const std::byte> image, Slot count) {
+    [[nodiscard]] static IvfIndex<R, Content> map(const ImageBytes& image, Slot count) {
         return IvfIndex<R, Content>::map(image, count);
     }
 };

@@ -125,7 +125,7 @@ private:
 
     [[nodiscard]] const float* rows_in_place(const Slot* slots, std::size_t count) const noexcept {
         if constexpr (std::same_as<typename R::Element, float>) {
-            if (in_a_row(slots, count)) return rows_.row(slots[0]);
+            if (rows_.place().residency == nullptr && in_a_row(slots, count)) return rows_.row(slots[0]);
         }
         return nullptr;
     }

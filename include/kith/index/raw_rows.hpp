@@ -13,6 +13,7 @@
 #include "kith/core/element.hpp"
 #include "kith/core/matrix_view.hpp"
 #include "kith/core/prefetch.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/scratch_memory.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/cosine.hpp"
@@ -22,6 +23,7 @@
 #include "kith/distance/inner_product.hpp"
 #include "kith/distance/kernels.hpp"
 #include "kith/distance/scorer.hpp"
+#include "kith/index/resident_rows.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -132,10 +134,11 @@ public:
     using Element = T;
     using Metric = M;
 
-    /// A view of rows that write_row wrote. Shape: row s begins at data + s * stride_for(dim).
+    /// A view of rows that write_row wrote; `residency` brings them into memory, unless they are there anyway.
+    /// Shape: row s begins at data + s * stride_for(dim).
     /// Requires: integers and bits have at most longest_integer_row elements a row.
-    RawRows(const T* data, std::size_t dim, const Kernels<T>& kernels) noexcept
-        : data_(data), dim_(dim), stride_(stride_for(dim)), kernels_(kernels) {}
+    RawRows(const T* data, std::size_t dim, const Kernels<T>& kernels, Residency* residency = nullptr) noexcept
+        : data_(data), dim_(dim), stride_(stride_for(dim)), kernels_(kernels), residency_(residency) {}
 
     /// The kernels rows of this metric are scored with; chosen once an index.
     [[nodiscard]] static Kernels<T> kernels_for(Isa isa) { return kernels<ProductMetric, T>(isa); }
@@ -166,37 +169,42 @@ public:
     /// Dimensions: the floats of a query.
     [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
     [[nodiscard]] std::size_t stride() const noexcept { return stride_; }
+
+    /// Where the rows lie. Who reads one without a scorer or decode() holds it.
+    [[nodiscard]] detail::RowsPlace place() const noexcept {
+        return {residency_, data_, stride_ * sizeof(T), stride_ * sizeof(T)};
+    }
     [[nodiscard]] const T* row(Slot slot) const noexcept { return data_ + slot * stride_; }
 
     /// Writes the vector of a slot as floats, exactly. Shape: `out` has room for dim().
-    void decode(Slot slot, float* out) const noexcept { decode_elements(row(slot), dim_, out); }
+    void decode(Slot slot, float* out) const noexcept {
+        const Held held(residency_, row(slot), stride_ * sizeof(T));
+        decode_elements(row(slot), dim_, out);
+    }
 
-    /// The vector of a slot as floats: in place where rows are made of those, else in `buffer`, which has room for
-    /// dim().
+    /// The vector of a slot as floats: in place where rows are made of those and stay in memory, else in `buffer`, which
+    /// has room for dim().
     [[nodiscard]] const float* floats(Slot slot, float* buffer) const noexcept {
         if constexpr (std::same_as<T, float>) {
-            static_cast<void>(buffer);
-            return row(slot);
-        } else {
-            decode(slot, buffer);
-            return buffer;
+            if (residency_ == nullptr) return row(slot);
         }
+        decode(slot, buffer);
+        return buffer;
     }
 
     /// The first `count` vectors as floats: in place, or in `buffer`. Throws: std::bad_alloc.
     [[nodiscard]] MatrixView matrix(std::size_t count, std::vector<float>& buffer) const {
         if constexpr (std::same_as<T, float>) {
-            static_cast<void>(buffer);
-            return {data_, count, dim_, stride_};
-        } else {
-            buffer.resize(count * dim_);
-            for (std::size_t at = 0; at < count; ++at) decode(static_cast<Slot>(at), &buffer[at * dim_]);
-            return {buffer.data(), count, dim_, dim_};
+            if (residency_ == nullptr) return {data_, count, dim_, stride_};
         }
+        buffer.resize(count * dim_);
+        for (std::size_t at = 0; at < count; ++at) decode(static_cast<Slot>(at), &buffer[at * dim_]);
+        return {buffer.data(), count, dim_, dim_};
     }
 
     /// 1 / ‖row‖, as write_row found it. Requires: the metric is Cosine.
     [[nodiscard]] float inverse_norm(Slot slot) const noexcept {
+        const Held held(residency_, row(slot), stride_ * sizeof(T));
         float inverse = 0;
         std::memcpy(&inverse, row(slot) + elements_for<T>(dim_), sizeof(inverse));
         return inverse;
@@ -267,10 +275,10 @@ private:
     [[nodiscard]] auto scorer_with(const Query* query, float inverse_norm) const noexcept {
         const detail::KernelScorer<T> products(kernels_, query, data_, stride_, elements_for<T>(dim_));
         if constexpr (is_cosine) {
-            return detail::CosineScorer<T>(products, inverse_norm);
+            return detail::ResidentScorer(detail::CosineScorer<T>(products, inverse_norm), place());
         } else {
             static_cast<void>(inverse_norm);
-            return products;
+            return detail::ResidentScorer(products, place());
         }
     }
 
@@ -278,6 +286,7 @@ private:
     std::size_t dim_;
     std::size_t stride_;  // stride_for(dim_)
     Kernels<T> kernels_;
+    Residency* residency_;  // null: the rows are in memory
 };
 
 static_assert(Rows<RawRows<float, Cosine>>);

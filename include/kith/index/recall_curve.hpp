@@ -81,6 +81,10 @@ public:
         return std::nullopt;
     }
 
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return sizeof(*this) + rungs_.capacity() * sizeof(RecallRung);
+    }
+
     [[nodiscard]] std::string image() const {
         std::string bytes;
         ByteWriter writer(bytes);
@@ -106,8 +110,8 @@ public:
             raise(Errc::corrupt, "recall curve: no magic number at offset 0");
         }
         if (!reader.u32(found_version) || found_version != version) {
-            raise(Errc::unsupported_version,
-                  "recall curve: version " + std::to_string(found_version) + " is not read here");
+            raise(Errc::unsupported_version, "recall curve: has version " + std::to_string(found_version) +
+                                                 ", this build reads " + std::to_string(version));
         }
         if (!reader.u32(count) || count > most_rungs)
             raise(Errc::corrupt, "recall curve: impossible count at offset 12");

@@ -15,7 +15,9 @@
 #include "kith/core/element.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/reserved_memory.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/raw_rows.hpp"
 
 #include <atomic>
@@ -23,6 +25,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,17 +49,18 @@ public:
     /// The rows that save() wrote, over bytes that outlive this.
     /// Requires: image.data() is aligned to 64 bytes.
     /// Throws: Errc::corrupt, Errc::unsupported_version.
-    RowMemory(std::size_t dim, Slot count, std::span<const std::byte> image)
+    RowMemory(std::size_t dim, Slot count, const ImageBytes& image)
         : dim_(dim),
           stride_(View::stride_for(dim)),
           capacity_(count),
           data_(mapped_rows(image)),
           kernels_(View::kernels_for(best_isa())),
+          residency_(image.residency),
           size_(count) {}
 
     [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
     [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
-    [[nodiscard]] View view() const noexcept { return View(data_, dim_, kernels_); }
+    [[nodiscard]] View view() const noexcept { return View(data_, dim_, kernels_, residency_); }
 
     /// Requires: size() is below the capacity; the rows are not mapped.
     void append(const float* vector) noexcept {
@@ -71,6 +75,25 @@ public:
         View::write_elements(next_row(slot), elements, dim_);
         size_.store(slot + 1, std::memory_order_release);
     }
+
+    /// Copies the rows of `other`. Requires: this is empty and has room for them; they are of the same dimension.
+    void adopt(const RowMemory& other) noexcept {
+        const Slot count = other.size();
+        KITH_ASSERT(size() == 0 && count <= capacity_ && dim_ == other.dim_);
+        if (count > 0) std::memcpy(static_cast<void*>(next_row(0)), other.data_, stride_ * sizeof(T) * count);
+        size_.store(count, std::memory_order_release);
+    }
+
+    /// Bytes of memory that rows were written to; 0 when they are mapped.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return memory_.data() == nullptr ? 0 : stride_ * sizeof(T) * size();
+    }
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) noexcept {
+        const std::uint64_t bytes = std::uint64_t{View::stride_for(dim)} * sizeof(T) * count;
+        return {bytes, header_bytes + bytes};
+    }
+
+    [[nodiscard]] Slot capacity() const noexcept { return capacity_; }
 
     void truncate(Slot count) noexcept {
         if (count < size()) size_.store(count, std::memory_order_release);
@@ -119,14 +142,17 @@ private:
         return header;
     }
 
-    [[nodiscard]] const T* mapped_rows(std::span<const std::byte> image) const {
+    [[nodiscard]] const T* mapped_rows(const ImageBytes& image) const {
+        const Held held = image.hold(0, header_bytes);
         const std::string_view bytes(reinterpret_cast<const char*>(image.data()), image.size());
         const std::string expected = header_of(capacity_);
         constexpr std::size_t version_at = magic.size();
-        constexpr std::size_t dim_at = version_at + sizeof(version);
         if (bytes.substr(0, magic.size()) != magic) raise(Errc::corrupt, "row image: no magic number at offset 0");
-        if (bytes.substr(0, dim_at) != expected.substr(0, dim_at) || std::endian::native != std::endian::little) {
-            raise(Errc::unsupported_version, "row image: its version at offset 8 is not read here");
+        std::uint32_t found = version;
+        static_cast<void>(ByteReader(bytes.substr(version_at)).u32(found));
+        if (found != version || std::endian::native != std::endian::little) {
+            raise(Errc::unsupported_version,
+                  "row image: has version " + std::to_string(found) + ", this build reads " + std::to_string(version));
         }
         if (bytes.substr(0, header_bytes) != expected) {
             raise(Errc::corrupt, "row image: the header from offset 12 is not that of " + std::to_string(capacity_) +
@@ -147,6 +173,7 @@ private:
     ReservedMemory memory_;  // empty when the rows are mapped
     const T* data_;          // row s begins at data_ + s * stride_
     Kernels<T> kernels_;
+    Residency* residency_ = nullptr;  // of mapped rows, where someone brings them in
     std::atomic<Slot> size_ = 0;
 };
 

@@ -4,11 +4,13 @@
 #pragma once
 
 #include "kith/core/error.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/inner_product.hpp"
 #include "kith/index/coded_index.hpp"
 #include "kith/index/flat.hpp"
 #include "kith/index/hnsw.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/quantize/codec.hpp"
 #include "kith/quantize/scalar.hpp"
@@ -18,7 +20,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -27,7 +28,8 @@ namespace kith::inline v0 {
 
 // Besides its index, a tag says what effort means to it (see recall_curve.hpp): `ladder<M>` is what to try, rising, and
 // try_as_hard<M>(effort, params) sets it for a search. An empty ladder stands for an index that is exact. `reads_all`
-// says that a search reads all the index holds, so that exclusions never make it dearer.
+// says that a search reads all the index holds, so that exclusions never make it dearer. space<R>(dim, count) is what
+// the index takes besides the rows.
 
 /// Compares every vector: exact, and fast enough up to some ten thousand.
 struct Flat {
@@ -48,9 +50,14 @@ struct Flat {
         return FlatIndex<R>();
     }
 
+    template <class R>
+    [[nodiscard]] static IndexSpace space(std::size_t, Slot) noexcept {
+        return {};
+    }
+
     /// Throws: Errc::corrupt.
     template <class R>
-    [[nodiscard]] static FlatIndex<R> map(std::span<const std::byte> image, Slot count) {
+    [[nodiscard]] static FlatIndex<R> map(const ImageBytes& image, Slot count) {
         if (!image.empty()) raise(Errc::corrupt, "flat image: holds bytes where there are none");
         return FlatIndex<R>(count);
     }
@@ -100,9 +107,14 @@ public:
         return Index<R>(capacity);
     }
 
+    template <class R>
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
+        return Index<R>::space(dim, count);
+    }
+
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     template <class R>
-    [[nodiscard]] static Index<R> map(std::span<const std::byte> image, Slot count) {
+    [[nodiscard]] static Index<R> map(const ImageBytes& image, Slot count) {
         return Index<R>::map(image, count);
     }
 };
@@ -146,9 +158,14 @@ struct HnswOverRows {
         return HnswIndex<R>(P, capacity);
     }
 
+    template <class R>
+    [[nodiscard]] static IndexSpace space(std::size_t, Slot count) noexcept {
+        return HnswIndex<R>::space(P, count);
+    }
+
     /// Throws: Errc::corrupt, Errc::unsupported_version.
     template <class R>
-    [[nodiscard]] static HnswIndex<R> map(std::span<const std::byte> image, Slot count) {
+    [[nodiscard]] static HnswIndex<R> map(const ImageBytes& image, Slot count) {
         return HnswIndex<R>::map(image, count);
     }
 };

@@ -6,14 +6,17 @@
 // Thread safety: as VectorIndex.
 #pragma once
 
+#include "kith/core/assert.hpp"
 #include "kith/core/bitset_view.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/neighbor.hpp"
 #include "kith/core/parallel.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/core/top_k.hpp"
 #include "kith/index/calibrate.hpp"
 #include "kith/index/flat.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/recall_curve.hpp"
 #include "kith/index/row_memory.hpp"
 #include "kith/index/search_many.hpp"
@@ -47,7 +50,7 @@ public:
         : rows_(fitting(dim), capacity), index_(Tag::template make<View>(capacity)) {}
 
     /// Throws: Errc::corrupt, Errc::unsupported_version.
-    TypedVectorIndex(std::size_t dim, Slot count, std::span<const std::byte> rows, std::span<const std::byte> graph)
+    TypedVectorIndex(std::size_t dim, Slot count, const ImageBytes& rows, const ImageBytes& graph)
         : rows_(dim, count, rows), index_(Tag::template map<View>(index_image(graph), count)), offered_(count) {
         if constexpr (requires { index_.dim(); }) {
             if (index_.size() > 0 && index_.dim() != dim) {
@@ -56,6 +59,7 @@ public:
             }
         }
         if constexpr (!ladder.empty()) {
+            const Held held = graph.hold(0, RecallCurve::image_bytes);
             const std::string_view bytes(reinterpret_cast<const char*>(graph.data()), RecallCurve::image_bytes);
             RecallCurve curve = RecallCurve::from_image(bytes);
             if (curve.rows() > count) raise(Errc::corrupt, "recall curve: measured over more rows than there are");
@@ -68,6 +72,24 @@ public:
     [[nodiscard]] Slot indexed() const noexcept override { return offered_.load(std::memory_order_acquire); }
 
     void append(const float* vector) noexcept override { rows_.append(vector); }
+    bool adopt(const VectorIndex& other) override {
+        KITH_ASSERT(rows() == 0 && indexed() == 0);
+        if (other.kind() != kind() || other.dim() != dim()) return false;
+        const auto& same = static_cast<const TypedVectorIndex&>(other);
+        KITH_ASSERT(same.rows() <= rows_.capacity());
+        const Slot offered = same.indexed();
+        if (!index_.adopt(rows_.view(), same.index_)) return false;
+        rows_.adopt(same.rows_);
+        if (const RecallCurve* const curve = same.newest_.load(std::memory_order_acquire)) {
+            keep(*curve);
+            if constexpr (requires { index_.lessons(); }) {
+                if (same.measured_lessons_ == same.index_.lessons()) measured_lessons_ = index_.lessons();
+            }
+        }
+        offered_.store(offered, std::memory_order_release);
+        return true;
+    }
+
     void truncate(Slot count) noexcept override { rows_.truncate(count); }
     void index_up_to(Slot count, unsigned threads) override {
         if (count <= indexed()) return;
@@ -219,6 +241,24 @@ public:
         index_.save(sink);
     }
 
+    [[nodiscard]] std::size_t memory_bytes() const noexcept override {
+        std::size_t bytes = sizeof(*this) + rows_.memory_bytes() + index_.memory_bytes();
+        for (const auto& curve : curves_) bytes += curve->memory_bytes();
+        return bytes;
+    }
+
+    /// See vector_index_space.
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
+        IndexSpace all{sizeof(TypedVectorIndex), ladder.empty() ? 0 : RecallCurve::image_bytes};
+        all += detail::RowMemory<T, M>::space(fitting(dim), count);
+        return all += Tag::template space<View>(dim, count);
+    }
+
+    [[nodiscard]] const void* kind() const noexcept override {
+        static constexpr char address = 0;
+        return &address;
+    }
+
 private:
     static constexpr auto ladder = Tag::template ladder<M>;
 
@@ -243,7 +283,7 @@ private:
     }
 
     /// The part of a graph image that belongs to the index itself.
-    static std::span<const std::byte> index_image(std::span<const std::byte> image) {
+    static ImageBytes index_image(const ImageBytes& image) {
         if constexpr (ladder.empty()) return image;
         if (image.size() < RecallCurve::image_bytes) {
             raise(Errc::corrupt, "recall curve: ends at offset " + std::to_string(image.size()));
@@ -284,14 +324,23 @@ template <class M, class Tag, class T = float>
     return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, capacity);
 }
 
-/// An index of `count` vectors over the images that save_rows and save_graph wrote; nothing is copied.
-/// Requires: the bytes outlive the index, begin at multiples of 64, and were checked against their checksums.
+/// An index of `count` vectors over the images that save_rows and save_graph wrote; nothing is copied. An image that is
+/// larger than memory comes with its Residency, which the index tells what it reads.
+/// Requires: the bytes outlive the index, begin at multiples of 64, and were checked against their checksums, or are
+///           when they are brought into memory.
 /// Throws: Errc::corrupt, Errc::unsupported_version; the text names image and offset.
 template <class M, class Tag, class T = float>
-[[nodiscard]] std::unique_ptr<VectorIndex> map_vector_index(std::size_t dim, Slot count,
-                                                            std::span<const std::byte> rows,
-                                                            std::span<const std::byte> graph) {
+[[nodiscard]] std::unique_ptr<VectorIndex> map_vector_index(std::size_t dim, Slot count, const ImageBytes& rows,
+                                                            const ImageBytes& graph) {
     return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, count, rows, graph);
+}
+
+/// What an index of `count` vectors of `dim` dimensions takes when they come a few at a time: in memory until it is
+/// saved, and in the images that save_rows and save_graph write. Both are within a few in a hundred.
+/// Throws: Errc::invalid_argument for a dimension that the index cannot be for.
+template <class M, class Tag, class T = float>
+[[nodiscard]] IndexSpace vector_index_space(std::size_t dim, Slot count) {
+    return TypedVectorIndex<M, Tag, T>::space(dim, count);
 }
 
 }  // namespace kith::inline v0

@@ -46,6 +46,14 @@ public:
     /// Shape: `vector` holds dim() elements, finite, and not all zero under Cosine.
     virtual void append(const float* vector) noexcept = 0;
 
+    /// Takes over the rows of `other` and its index over them, slot for slot: as if they had been appended and indexed
+    /// here, at the cost of a copy. Slots that are appended later join what is there. False, and nothing has changed,
+    /// where `other` is of another kind, metric, element, dimension or parameters, or is damaged.
+    /// Requires: this is empty, not mapped, and not searched meanwhile; other.rows() is at most its capacity; `other`,
+    ///           mapped or not, does not change meanwhile.
+    /// Throws: std::bad_alloc, Errc::out_of_memory; this is to be thrown away then.
+    [[nodiscard]] virtual bool adopt(const VectorIndex& other) = 0;
+
     /// Forgets the rows from `count` on.
     /// Requires: indexed() is at most `count`, and no search was told of the rows that go.
     virtual void truncate(Slot count) noexcept = 0;
@@ -117,6 +125,14 @@ public:
     /// Throws: what `sink` throws.
     virtual void save_rows(const ByteSink& sink) const = 0;
     virtual void save_graph(const ByteSink& sink) const = 0;
+
+    /// Bytes of memory of its own that hold something: rows, graph, codes, curves, and what of them is kept for searches
+    /// that may be reading it. What is mapped counts nothing, nor does memory that is reserved and was never written.
+    /// Thread safety: as index_up_to, and not beside it.
+    [[nodiscard]] virtual std::size_t memory_bytes() const noexcept = 0;
+
+    /// An address that indexes of one type share, and none of another type has.
+    [[nodiscard]] virtual const void* kind() const noexcept = 0;
 };
 
 }  // namespace kith::inline v0

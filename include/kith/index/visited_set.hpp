@@ -37,6 +37,9 @@ public:
         return first;
     }
 
+    /// Bytes that a set grown to `count` slots holds, on average.
+    [[nodiscard]] static std::size_t bytes_for(Slot count) noexcept { return std::size_t{count} / 8 * 5 / 4; }
+
 private:
     std::vector<std::uint64_t> words_;  // bit s % 64 of word s / 64: slot s was met
 };

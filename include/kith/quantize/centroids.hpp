@@ -49,6 +49,10 @@ public:
     [[nodiscard]] const float* row(std::size_t at) const noexcept { return values_.data() + at * dim_; }
     [[nodiscard]] const std::vector<float>& values() const noexcept { return values_; }
 
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return (values_.size() + panels_.size() + half_norms_.size()) * sizeof(float);
+    }
+
     /// Half of ‖c‖².
     [[nodiscard]] float half_norm(std::size_t at) const noexcept { return half_norms_[at]; }
 

@@ -18,6 +18,14 @@
 
 namespace kith::inline v0 {
 
+/// What a codec of some dimension takes, before it is trained: each code, the parameters in a file, and in memory.
+/// What depends on the vectors it is trained with is the most it can be.
+struct CodecSpace {
+    std::size_t code_bytes = 0;
+    std::size_t saved_bytes = 0;
+    std::size_t held_bytes = 0;  ///< besides the codec object itself
+};
+
 /// A Codec is trained for one metric and one dimension.
 /// Shape:  code s of many begins at codes + s · code_bytes(), a multiple of 4, and nothing outside its code_bytes() is
 ///         looked at, so an encoded row is one run of bytes. `codes` is aligned to 4. The 64 bytes behind the last code
@@ -33,6 +41,7 @@ concept Codec = requires(const C& codec, MatrixView sample, const Training& trai
                          std::byte* code, const std::byte* codes, std::size_t dim, ScratchMemory& scratch,
                          ByteWriter& writer, ByteReader& reader) {
     { C::fewest_vectors(dim) } -> std::same_as<std::size_t>;
+    { C::space(dim) } -> std::same_as<CodecSpace>;  // dim is one that it can take
     { C::train(sample, training) } -> std::same_as<C>;
     { C::load(reader, dim) } -> std::same_as<C>;
     { codec.save(writer) } -> std::same_as<void>;

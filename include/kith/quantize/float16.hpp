@@ -130,11 +130,12 @@ public:
     [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
 
     /// Long rows begin on a cache line. Short ones do not where that would cost more memory than it saves time.
-    [[nodiscard]] std::size_t code_bytes() const noexcept {
+    [[nodiscard]] std::size_t code_bytes() const noexcept { return space(dim_).code_bytes; }
+    [[nodiscard]] static CodecSpace space(std::size_t dim) noexcept {
         constexpr std::size_t long_row = 256;
-        const std::size_t bytes = dim_ * sizeof(T);
+        const std::size_t bytes = dim * sizeof(T);
         const std::size_t unit = bytes >= long_row ? 64 : 4;
-        return (bytes + unit - 1) / unit * unit;
+        return {(bytes + unit - 1) / unit * unit, 1, 0};
     }
 
     void encode(const float* vector, std::byte* code, ScratchMemory& scratch) const {

@@ -52,6 +52,15 @@ public:
         return OpqRotation(std::move(loaded));
     }
 
+    /// That of one block where vectors are no longer than that may be wide, else of blocks as wide as may be.
+    [[nodiscard]] static RotationSpace space(std::size_t dim) noexcept {
+        constexpr std::size_t header_bytes = 8;
+        const std::size_t blocks = (dim + widest - 1) / widest;
+        const std::size_t width = (dim + blocks - 1) / blocks;
+        const std::size_t bytes = blocks * width * width * sizeof(float);
+        return {dim, header_bytes + bytes, bytes};
+    }
+
 private:
     explicit OpqRotation(LearnedRotation learned) noexcept : LearnedRotation(std::move(learned)) {}
 };

@@ -192,8 +192,14 @@ public:
     }
 
     [[nodiscard]] std::size_t dim() const noexcept { return codebooks_.dim(); }
-    [[nodiscard]] std::size_t code_bytes() const noexcept {
-        return (codebooks_.subvectors() * P.bits / 8 + (codebooks_.subvectors() * P.bits % 8 != 0) + 3) / 4 * 4;
+    [[nodiscard]] std::size_t code_bytes() const noexcept { return code_bytes_for(codebooks_.subvectors()); }
+
+    /// Throws: Errc::invalid_argument for a dimension that sub-vectors do not divide.
+    [[nodiscard]] static CodecSpace space(std::size_t dim) {
+        const std::size_t subvectors = subvectors_of(dim), word_bytes = dim * words * sizeof(float);
+        constexpr std::size_t header_bytes = 8;
+        return {code_bytes_for(subvectors), header_bytes + word_bytes,
+                2 * word_bytes + subvectors * words * sizeof(float)};  // the words twice, and half their squares
     }
 
     /// Shape: `vector` holds dim() elements, `code` has room for code_bytes().
@@ -224,6 +230,10 @@ public:
 
 private:
     explicit PqCodec(Codebooks codebooks) noexcept : codebooks_(std::move(codebooks)) {}
+
+    [[nodiscard]] static std::size_t code_bytes_for(std::size_t subvectors) noexcept {
+        return (subvectors * P.bits / 8 + (subvectors * P.bits % 8 != 0) + 3) / 4 * 4;
+    }
 
     [[nodiscard]] static std::size_t subvectors_of(std::size_t dim) {
         if (dim == 0) raise(Errc::invalid_argument, "Pq needs at least one dimension");

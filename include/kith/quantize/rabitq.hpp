@@ -146,6 +146,10 @@ public:
 
     [[nodiscard]] std::size_t dim() const noexcept { return centring_.dim(); }
     [[nodiscard]] std::size_t code_bytes() const noexcept { return packed_stride(RaBitQHead::bytes, bits, width()); }
+    [[nodiscard]] static CodecSpace space(std::size_t dim) noexcept {
+        return {packed_stride(RaBitQHead::bytes, bits, Rotation::padded_dim(dim)),
+                1 + sizeof(std::uint64_t) + dim * sizeof(float), dim * sizeof(float) + Rotation::held_bytes(dim)};
+    }
 
     void encode(const float* vector, std::byte* code, ScratchMemory& scratch) const {
         auto* const u = scratch.take_array<float>(2 * width() + dim());

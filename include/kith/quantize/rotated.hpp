@@ -30,6 +30,13 @@ namespace kith::inline v0 {
 
 namespace detail {
 
+/// The elements of a vector that was turned, and what the rotation takes in a file and in memory, at most.
+struct RotationSpace {
+    std::size_t padded_dim = 0;
+    std::size_t saved_bytes = 0;
+    std::size_t held_bytes = 0;
+};
+
 /// What turns vectors before a codec sees them: it keeps their lengths and products, and is saved beside the codec.
 /// Shape:  apply writes padded_dim() elements and invert reads, and may overwrite, as many.
 /// Units:  `share` is how much of the time of training its own takes.
@@ -40,6 +47,7 @@ concept CodecRotation = requires(const R& rotation, const float* in, float* out,
     { R::share } -> std::convertible_to<double>;
     { R::train(sample, training) } -> std::same_as<R>;
     { R::load(reader, dim) } -> std::same_as<R>;
+    { R::space(dim) } -> std::same_as<RotationSpace>;
     { rotation.save(writer) } -> std::same_as<void>;
     { rotation.dim() } noexcept -> std::same_as<std::size_t>;
     { rotation.padded_dim() } noexcept -> std::same_as<std::size_t>;
@@ -61,6 +69,9 @@ public:
         return SeededRotation(dim, seed);
     }
     void save(ByteWriter& writer) const { writer.u64(seed_); }
+    [[nodiscard]] static RotationSpace space(std::size_t dim) noexcept {
+        return {padded_dim(dim), sizeof(std::uint64_t), held_bytes(dim)};
+    }
 
 private:
     SeededRotation(std::size_t dim, std::uint64_t seed) : Rotation(dim, seed), seed_(seed) {}
@@ -118,6 +129,13 @@ public:
 
     [[nodiscard]] std::size_t dim() const noexcept { return rotation_.dim(); }
     [[nodiscard]] std::size_t code_bytes() const noexcept { return inner_.code_bytes(); }
+    [[nodiscard]] static CodecSpace space(std::size_t dim) {
+        const RotationSpace rotation = R::space(dim);
+        CodecSpace both = C::space(rotation.padded_dim);
+        both.saved_bytes += rotation.saved_bytes;
+        both.held_bytes += rotation.held_bytes;
+        return both;
+    }
     [[nodiscard]] const R& rotation() const noexcept { return rotation_; }
 
     void encode(const float* vector, std::byte* code, ScratchMemory& scratch) const {

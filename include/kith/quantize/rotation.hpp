@@ -82,6 +82,11 @@ public:
     }
     [[nodiscard]] std::size_t padded_dim() const noexcept { return padded_dim_; }
 
+    /// Memory that the rotation of `dim` elements holds.
+    [[nodiscard]] static constexpr std::size_t held_bytes(std::size_t dim) noexcept {
+        return rounds * padded_dim(dim) * sizeof(float);
+    }
+
     /// Rotates a vector; lengths and inner products stay as they are, up to rounding.
     /// Shape: `in` holds dim() elements, `out` has room for padded_dim(); they do not overlap.
     void apply(const float* in, float* out) const noexcept {

@@ -97,6 +97,10 @@ public:
     }
     void save(ByteWriter& writer) const { writer.f32s(mean_); }
 
+    [[nodiscard]] static CodecSpace space(std::size_t dim) noexcept {
+        return {padded(Shape::row_bytes(dim)), dim * sizeof(float), dim * sizeof(float)};
+    }
+
     [[nodiscard]] std::size_t dim() const noexcept { return mean_.size(); }
     [[nodiscard]] std::size_t code_bytes() const noexcept { return code_bytes_; }
 

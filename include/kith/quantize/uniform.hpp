@@ -155,6 +155,9 @@ public:
 
     [[nodiscard]] std::size_t dim() const noexcept { return centring_.dim(); }
     [[nodiscard]] std::size_t code_bytes() const noexcept { return packed_stride(head_bytes, bits, dim()); }
+    [[nodiscard]] static CodecSpace space(std::size_t dim) noexcept {
+        return {packed_stride(head_bytes, bits, dim), 1 + (1 + dim) * sizeof(float), dim * sizeof(float)};
+    }
 
     void encode(const float* vector, std::byte* code, ScratchMemory& scratch) const {
         auto* const u = scratch.take_array<float>(2 * dim());

@@ -89,6 +89,12 @@ void write_file_durably(const std::filesystem::path& directory, const std::strin
 /// Removes a file; false when there was none. Throws: Errc::io.
 bool remove_file(const std::filesystem::path& path);
 
+/// The names in a directory, in no order. Throws: Errc::io.
+[[nodiscard]] std::vector<std::string> names_in(const std::filesystem::path& directory);
+
+/// Removes a file, or a directory and all it holds; nothing where there is none. Throws: Errc::io.
+void remove_tree(const std::filesystem::path& path);
+
 /// A file under a temporary name, which publish() gives its own once it is whole; gone when it is never published.
 class TemporaryFile {
 public:

@@ -1,11 +1,14 @@
 // kith/index/hnsw/format.hpp — the bytes of a finished HNSW graph, written once and mapped without copying.
 //
-//   image   = header bottom towers blocks          each part begins at a multiple of 64 bytes, zeros between
+//   image   = header bottom towers states blocks   each part begins at a multiple of 64 bytes, zeros between
 //   header  = magic:8 version:u32 max_links:u32 ef_construction:u32 entry:u32 seed:u64 count:u32 block_count:u32
 //             zeros up to 64
 //   bottom  = count lists of 2 * max_links slots:u32       the links of level 0; no_slot where there is none
 //   towers  = count numbers:u32                            the block of the slot's level 1, the next levels follow;
 //                                                          no_slot where the slot has level 0 only
+//   states  = count bytes                                  for who adds links: the highest bit is set where the first
+//                                                          link of level 0 leads to an equal vector; the others count
+//                                                          the links behind it that need no pruning among themselves
 //   blocks  = block_count lists of max_links slots:u32     the links of the higher levels
 //
 // All of it little-endian, and mapped as it is, so a big-endian machine refuses it. Whoever stores the image adds the
@@ -14,28 +17,29 @@
 
 #include "kith/core/bytes.hpp"
 #include "kith/core/error.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/index/hnsw/graph.hpp"
 #include "kith/index/hnsw/params.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
 namespace kith::inline v0::detail {
 
 inline constexpr std::string_view graph_magic = "kithhnsw";  // on disk
-inline constexpr std::uint32_t graph_version = 1;            // on disk
+inline constexpr std::uint32_t graph_version = 2;            // on disk
 inline constexpr std::size_t graph_header_bytes = 64;        // on disk
 inline constexpr std::size_t graph_alignment = 64;           // on disk
 
 /// Where the parts of an image begin, from its start.
 struct GraphLayout {
-    std::size_t bottom, towers, blocks, end;
+    std::size_t bottom, towers, states, blocks, end;
 
     static GraphLayout of(std::uint32_t max_links, Slot count, std::uint32_t block_count) noexcept {
         const auto next = [](std::size_t at) { return (at + graph_alignment - 1) / graph_alignment * graph_alignment; };
@@ -43,7 +47,8 @@ struct GraphLayout {
         GraphLayout layout{};
         layout.bottom = graph_header_bytes;
         layout.towers = next(layout.bottom + 2 * list * count);
-        layout.blocks = next(layout.towers + std::size_t{count} * sizeof(std::uint32_t));
+        layout.states = next(layout.towers + std::size_t{count} * sizeof(std::uint32_t));
+        layout.blocks = next(layout.states + count);
         layout.end = layout.blocks + list * block_count;
         return layout;
     }
@@ -78,7 +83,14 @@ void save_graph(const HnswGraph& graph, const Sink& sink) {
         if (next > begin + bytes) sink(zeros.data(), next - begin - bytes);
     };
     part(arrays.bottom, arrays.count * graph.width(0) * sizeof(Slot), layout.bottom, layout.towers);
-    part(arrays.towers, arrays.count * sizeof(std::uint32_t), layout.towers, layout.blocks);
+    part(arrays.towers, arrays.count * sizeof(std::uint32_t), layout.towers, layout.states);
+    std::array<std::uint8_t, 4096> states;
+    for (Slot first = 0; first < arrays.count; first += states.size()) {
+        const Slot now = std::min<Slot>(states.size(), arrays.count - first);
+        for (Slot i = 0; i < now; ++i) states[i] = graph.remembered(first + i);
+        sink(states.data(), now);
+    }
+    part(nullptr, 0, layout.states + arrays.count, layout.blocks);
     part(arrays.blocks, arrays.block_count * graph.width(1) * sizeof(Slot), layout.blocks, layout.end);
 }
 
@@ -90,7 +102,8 @@ struct MappedGraph {
 /// Reads the header of an image of `count` nodes and finds its parts.
 /// Requires: image.data() is aligned to 64 bytes.
 /// Throws: Errc::corrupt, Errc::unsupported_version; the text says which number is wrong and at which offset.
-inline MappedGraph map_graph(std::span<const std::byte> image, Slot count) {
+inline MappedGraph map_graph(const ImageBytes& image, Slot count) {
+    const Held held = image.hold(0, graph_header_bytes);
     const auto* bytes = reinterpret_cast<const char*>(image.data());
     ByteReader reader(std::string_view(bytes, image.size()));
     std::string_view magic;
@@ -100,7 +113,8 @@ inline MappedGraph map_graph(std::span<const std::byte> image, Slot count) {
         raise(Errc::corrupt, "graph image: no magic number at offset 0");
     }
     if (!reader.u32(version) || version != graph_version || std::endian::native != std::endian::little) {
-        raise(Errc::unsupported_version, "graph image: version " + std::to_string(version) + " is not read here");
+        raise(Errc::unsupported_version, "graph image: has version " + std::to_string(version) + ", this build reads " +
+                                             std::to_string(graph_version));
     }
     HnswGraph::Arrays& arrays = mapped.arrays;
     HnswParams& params = mapped.params;
@@ -128,7 +142,9 @@ inline MappedGraph map_graph(std::span<const std::byte> image, Slot count) {
     }
     arrays.bottom = reinterpret_cast<const Slot*>(bytes + layout.bottom);
     arrays.towers = reinterpret_cast<const std::uint32_t*>(bytes + layout.towers);
+    arrays.states = reinterpret_cast<const std::uint8_t*>(bytes + layout.states);
     arrays.blocks = reinterpret_cast<const Slot*>(bytes + layout.blocks);
+    arrays.residency = image.residency;
     return mapped;
 }
 

@@ -15,6 +15,7 @@
 #include "kith/core/error.hpp"
 #include "kith/core/random.hpp"
 #include "kith/core/reserved_memory.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/index/hnsw/links.hpp"
 #include "kith/index/hnsw/params.hpp"
@@ -37,10 +38,12 @@ public:
     struct Arrays {
         const Slot* bottom = nullptr;           // count lists of 2 * max_links
         const std::uint32_t* towers = nullptr;  // count block numbers, no_slot where there is no tower
+        const std::uint8_t* states = nullptr;   // count bytes of Remembered; null in memory, where they are spread
         const Slot* blocks = nullptr;           // block_count lists of max_links
         Slot count = 0;
         std::uint32_t block_count = 0;
         Slot entry = no_slot;
+        Residency* residency = nullptr;  // who brings them into memory; null where they are there
     };
 
     /// An empty graph for up to `capacity` nodes.
@@ -62,11 +65,13 @@ public:
           capacity_(arrays.count),
           bottom_(arrays.bottom),
           towers_(arrays.towers),
+          states_(arrays.states),
           blocks_(arrays.blocks),
           block_count_(arrays.block_count),
           reach_(arrays.count),
           size_(arrays.count),
-          entry_(arrays.entry) {}
+          entry_(arrays.entry),
+          residency_(arrays.residency) {}
 
     [[nodiscard]] const HnswParams& params() const noexcept { return params_; }
     [[nodiscard]] Slot capacity() const noexcept { return capacity_; }
@@ -105,6 +110,21 @@ public:
         return block < block_count() ? blocks_ + block * width(1) : nullptr;
     }
 
+    /// The block of a node's level 1; no_slot where it is on level 0 only. Requires: slot is below reach().
+    [[nodiscard]] std::uint32_t tower(Slot slot) const noexcept { return towers_[slot]; }
+
+    /// Keeps the list of a node in memory, where that is not sure, while it is read. Requires: as links().
+    [[nodiscard]] Held hold_links(Slot slot, unsigned level) const noexcept {
+        if (residency_ == nullptr) [[likely]]
+            return {};
+        const Slot* list = bottom_ + std::size_t{slot} * width(0);
+        if (level > 0) {
+            const Held held(residency_, towers_ + slot, sizeof(std::uint32_t));
+            list = links(slot, level);
+        }
+        return {residency_, list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
+    }
+
     /// Begins to fetch the bottom list of a node. Forced inline: GCC 12 takes a function that only prefetches for one
     /// without effect, and drops the calls.
     [[gnu::always_inline]] void prefetch_bottom(Slot slot) const noexcept {
@@ -113,7 +133,28 @@ public:
     }
 
     /// The arrays, for saving. Requires: nobody inserts.
-    [[nodiscard]] Arrays arrays() const noexcept { return {bottom_, towers_, blocks_, size(), block_count(), entry()}; }
+    [[nodiscard]] Arrays arrays() const noexcept {
+        return {bottom_, towers_, states_, blocks_, size(), block_count(), entry(), residency_};
+    }
+
+    /// What a saved graph keeps of the state of a node, so that links can be added to it later: see NodeState.
+    /// Requires: nobody inserts; slot is below reach().
+    [[nodiscard]] std::uint8_t remembered(Slot slot) const noexcept {
+        if (states_ != nullptr) return states_[slot];
+        const NodeState& state = reinterpret_cast<const NodeState*>(state_memory_.data())[slot];
+        return static_cast<std::uint8_t>(std::min(state.settled, most_settled) |
+                                         (state.chained != 0 ? chained_bit : 0));
+    }
+
+    /// Bytes of memory that nodes were written to; 0 when they are mapped.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return bottom_memory_.data() == nullptr ? 0 : memory_bytes_for(params_, reach(), block_count());
+    }
+    [[nodiscard]] static std::size_t memory_bytes_for(const HnswParams& params, Slot count,
+                                                      std::size_t blocks) noexcept {
+        const std::size_t list = params.max_links * sizeof(Slot);
+        return count * (2 * list + sizeof(std::uint32_t) + sizeof(NodeState)) + blocks * list;
+    }
 
     // For the one inserter and its threads, on a graph that is not mapped:
 
@@ -150,6 +191,19 @@ public:
     [[nodiscard]] NodeState& state(Slot slot) noexcept {
         return reinterpret_cast<NodeState*>(state_memory_.data())[slot];
     }
+    void remember(Slot slot, std::uint8_t remembered) noexcept {
+        state(slot).chained = (remembered & chained_bit) != 0 ? 1 : 0;
+        state(slot).settled = remembered & most_settled;
+    }
+
+    /// Forgets every node. Requires: nobody has seen any.
+    void clear() noexcept {
+        for (Slot slot = 0; slot < reach(); ++slot) state(slot) = {};
+        block_count_.store(0);
+        reach_.store(0);
+        size_.store(0);
+        entry_.store(no_slot);
+    }
 
     /// Held by the node that is about to become the entry.
     [[nodiscard]] std::mutex& entry_mutex() noexcept { return entry_mutex_; }
@@ -158,6 +212,9 @@ public:
     void set_size(Slot size) noexcept { size_.store(size, std::memory_order_release); }
 
 private:
+    static constexpr std::uint8_t chained_bit = 0x80;   // on disk
+    static constexpr std::uint8_t most_settled = 0x7f;  // on disk: more are compared again
+
     static constexpr Slot max_capacity = Slot{1} << 31;  // a Candidate has 31 bits for a slot
 
     static const HnswParams& checked(const HnswParams& params) {
@@ -189,12 +246,14 @@ private:
     ReservedMemory state_memory_;
     const Slot* bottom_;                          // the list of slot s begins at s * width(0)
     const std::uint32_t* towers_;                 // number of the block for level 1, or no_slot
+    const std::uint8_t* states_ = nullptr;        // null in memory
     const Slot* blocks_;                          // list b begins at b * width(1)
     std::atomic<std::uint32_t> block_count_ = 0;  // blocks of all towers
     std::atomic<Slot> reach_ = 0;                 // nodes that exist: size_, and those being linked
     std::atomic<Slot> size_ = 0;                  // nodes that are linked
     std::atomic<Slot> entry_ = no_slot;           // below reach_, of the highest level so far
     std::mutex entry_mutex_;
+    Residency* residency_ = nullptr;  // of a mapped graph, where someone brings it in
 };
 
 }  // namespace kith::inline v0::detail

@@ -37,6 +37,14 @@ struct InsertScratch {
     std::vector<Candidate> selected;  // what the node links to on each level, max_links apart
     std::vector<std::size_t> counts;  // how many on each level
 
+    /// Bytes that reserve() makes room for. Scorers of prepared rows take a little more.
+    [[nodiscard]] static std::size_t bytes_for(const HnswParams& params, Slot bound) noexcept {
+        constexpr std::size_t levels = HnswGraph::highest_level + 1;
+        return sizeof(InsertScratch) + VisitedSet::bytes_for(bound) +
+               (2 * std::size_t{params.ef_construction} + params.max_links * levels) * sizeof(Candidate) +
+               levels * sizeof(std::size_t);
+    }
+
     /// Makes room, so that insert_node allocates nothing. Throws: std::bad_alloc.
     void reserve(const HnswParams& params, Slot bound, unsigned levels) {
         search.visited.clear(bound);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "kith/core/bitset_view.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/scorer.hpp"
 #include "kith/index/candidate.hpp"
@@ -41,6 +42,19 @@ struct NeighborBlock {
     }
 };
 
+/// Adds to `block` the neighbours of `node` but for `absent`.
+inline void add_links(const HnswGraph& graph, unsigned level, Slot node, Slot bound, Slot absent,
+                      NeighborBlock& block) noexcept {
+    const Held held = graph.hold_links(node, level);
+    const Slot* const links = graph.links(node, level);
+    if (links == nullptr) return;
+    for (std::size_t i = 0; i < graph.width(level); ++i) {
+        const Slot slot = load_link(links + i);
+        if (slot == no_slot) break;
+        if (slot < bound && slot != absent) block.slots[block.count++] = slot;
+    }
+}
+
 /// Moves greedily from `from` to a node on `level` with no nearer neighbour, never onto `absent`.
 /// Requires: from.slot() is below `bound`, the graph's reach.
 template <Scorer S>
@@ -49,14 +63,8 @@ Candidate descend(const HnswGraph& graph, const S& scorer, unsigned level, Candi
     NeighborBlock block;
     for (bool moved = true; moved;) {
         moved = false;
-        const Slot* const links = graph.links(from.slot(), level);
-        if (links == nullptr) return from;
         block.count = 0;
-        for (std::size_t i = 0; i < graph.width(level); ++i) {
-            const Slot slot = load_link(links + i);
-            if (slot == no_slot) break;
-            if (slot < bound && slot != absent) block.slots[block.count++] = slot;
-        }
+        add_links(graph, level, from.slot(), bound, absent, block);
         block.score(scorer);
         for (std::size_t i = 0; i < block.count; ++i) {
             const Candidate candidate(block.distances[i], block.slots[i]);
@@ -86,6 +94,7 @@ Candidate descend_to(const HnswGraph& graph, const S& scorer, Slot entry, unsign
 /// Adds to `block` the neighbours of `node` that this search has not met.
 inline void add_unmet(const HnswGraph& graph, unsigned level, Slot node, Slot bound, VisitedSet& visited,
                       NeighborBlock& block) noexcept {
+    const Held held = graph.hold_links(node, level);
     const Slot* const links = graph.links(node, level);
     if (links == nullptr) return;
     for (std::size_t i = 0; i < graph.width(level); ++i) {

@@ -12,11 +12,14 @@
 
 #include "kith/core/assert.hpp"
 #include "kith/core/reserved_memory.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
+#include "kith/index/resident_rows.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -49,11 +52,12 @@ public:
           records_(record_memory_.data()),
           slots_(reinterpret_cast<const Slot*>(slot_memory_.data())) {}
 
-    /// Lists over finished arrays that outlive this, one list after the other. It only serves reads.
+    /// Lists over finished arrays that outlive this, one list after the other, and are in memory or brought there by
+    /// `residency`. It only serves reads.
     /// Shape: counts[i] vectors in list i; the blocks of all lists are as many as their counts ask for.
     IvfBlocks(const std::vector<std::uint32_t>& counts, std::size_t record_bytes, const std::byte* records,
-              const Slot* slots)
-        : lists_(counts.size()), record_bytes_(record_bytes), records_(records), slots_(slots) {
+              const Slot* slots, Residency* residency = nullptr)
+        : lists_(counts.size()), record_bytes_(record_bytes), records_(records), slots_(slots), residency_(residency) {
         for (std::size_t list = 0; list < counts.size(); ++list) {
             lists_[list] = {block_count_, no_slot, counts[list]};
             block_count_ += blocks_for(counts[list]);
@@ -78,8 +82,39 @@ public:
     }
     [[nodiscard]] const Slot* slots(std::uint32_t block) const noexcept { return slots_ + block * vectors; }
 
+    /// Bytes of memory that blocks were written to; of mapped ones, what is kept of their lists.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        const std::size_t written = slot_memory_.data() == nullptr ? 0 : block_count_;
+        return lists_.size() * sizeof(List) + written * block_bytes(record_bytes_);
+    }
+    /// What a block takes in memory.
+    [[nodiscard]] static constexpr std::size_t block_bytes(std::size_t record_bytes) noexcept {
+        return record_bytes + vectors * sizeof(Slot) + sizeof(std::uint32_t);
+    }
+
     /// The slot at a place: block · 32 + the position in it.
     [[nodiscard]] const Slot* slot_at(std::uint32_t place) const noexcept { return slots_ + place; }
+
+    /// Keep the records, or the slots, of a run in memory, where that is not sure, while they are read.
+    [[nodiscard]] Held hold_records(Run run) const noexcept {
+        return {residency_, record(run.first), blocks_for(run.count) * record_bytes_, Residency::Use::in_order};
+    }
+    [[nodiscard]] Held hold_slots(Run run) const noexcept {
+        return {residency_, slots(run.first), run.count * sizeof(Slot), Residency::Use::in_order};
+    }
+
+    /// The slots at `count` places, wherever these are.
+    void slots_at(const std::uint32_t* places, std::size_t count, Slot* out) const noexcept {
+        const auto look_up = [&](std::size_t first, std::size_t some) {
+            for (std::size_t i = first; i < first + some; ++i) __builtin_prefetch(slots_ + places[i]);
+            for (std::size_t i = first; i < first + some; ++i) out[i] = slots_[places[i]];
+        };
+        if (residency_ == nullptr) {
+            look_up(0, count);
+        } else {
+            each_held({residency_, slots_, sizeof(Slot), sizeof(Slot)}, places, count, look_up);
+        }
+    }
 
     /// The longest run that begins at `block`, of at most `most` blocks, where `left` vectors are still to come; moves
     /// `block` to the one after it, if there is one. Requires: left is positive.
@@ -134,6 +169,27 @@ public:
         return reinterpret_cast<Slot*>(slot_memory_.data()) + block * vectors;
     }
 
+    /// Copies the lists of `other`; false where they name a slot that is not below `count`; they are of no use then.
+    /// Requires: these are as many lists of records of the same size, empty, with room; nobody writes to `other`.
+    bool adopt(const IvfBlocks& other, Slot count) noexcept {
+        for (std::size_t list = 0; list < lists_.size(); ++list) {
+            const std::uint32_t vectors_of_list = other.count(list);
+            if (vectors_of_list == 0) continue;
+            std::uint32_t to = extend(list, vectors_of_list).block;
+            std::uint32_t from = other.head(list);
+            for (std::size_t left = vectors_of_list; left > 0; ++to) {  // blocks made at once follow each other
+                const Run run = other.run(from, left, 1);
+                const Slot* const slots = other.slots(run.first);
+                if (std::any_of(slots, slots + run.count, [&](Slot slot) { return slot >= count; })) return false;
+                std::memcpy(writable_record(to), other.record(run.first), record_bytes_);
+                std::copy_n(slots, run.count, writable_slots(to));
+                left -= run.count;
+            }
+            publish(list, vectors_of_list);
+        }
+        return true;
+    }
+
     /// Lets readers see the first `count` vectors of a list.
     void publish(std::size_t list, std::uint32_t count) noexcept {
         __atomic_store_n(&lists_[list].count, count, __ATOMIC_RELEASE);
@@ -157,6 +213,7 @@ private:
     ReservedMemory next_memory_;  // the block after each, in its list
     const std::byte* records_;
     const Slot* slots_;
+    Residency* residency_ = nullptr;  // of mapped lists, where someone brings them in
 };
 
 }  // namespace kith::inline v0::detail

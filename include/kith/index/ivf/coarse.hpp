@@ -10,11 +10,13 @@
 #include "kith/core/bitset_view.hpp"
 #include "kith/core/neighbor.hpp"
 #include "kith/core/reserved_memory.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/distance/cpu.hpp"
 #include "kith/distance/inner_product.hpp"
 #include "kith/distance/l2.hpp"
 #include "kith/index/hnsw.hpp"
+#include "kith/index/index_space.hpp"
 #include "kith/index/raw_rows.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/index/search_scratch.hpp"
@@ -23,7 +25,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <type_traits>
 
 namespace kith::inline v0::detail {
@@ -45,11 +46,21 @@ public:
     }
 
     /// The graph that save() wrote, over bytes that outlive it. Throws: Errc::corrupt, Errc::unsupported_version.
-    CentroidGraph(const Centroids& centroids, std::span<const std::byte> image)
+    CentroidGraph(const Centroids& centroids, const ImageBytes& image)
         : dim_(centroids.dim()),
           memory_(rows_of(centroids)),
           kernels_(View::kernels_for(best_isa())),
           graph_(HnswIndex<View>::map(image, static_cast<Slot>(centroids.size()))) {}
+
+    /// The same graph as `other`, over the same centroids. Throws: Errc::out_of_memory, std::bad_alloc.
+    CentroidGraph(const Centroids& centroids, const CentroidGraph& other)
+        : dim_(centroids.dim()),
+          memory_(rows_of(centroids)),
+          kernels_(other.kernels_),
+          graph_(params, static_cast<Slot>(centroids.size())) {
+        const auto lists = static_cast<Slot>(centroids.size());
+        if (other.graph_.size() != lists || !graph_.adopt(view(), other.graph_)) graph_.insert(view(), lists);
+    }
 
     /// The `count` nearest lists or nearly so, nearest first; returns how many. Uses all of `scratch` that graphs use.
     /// Shape: `out` has room for count. Throws: std::bad_alloc while `scratch` still grows.
@@ -63,6 +74,13 @@ public:
     template <class Sink>
     void save(const Sink& sink) const {
         graph_.save(sink);
+    }
+
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return View::stride_for(dim_) * sizeof(float) * graph_.size() + graph_.memory_bytes();
+    }
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot lists) noexcept {
+        return HnswIndex<View>::space(params, lists) + IndexSpace{View::stride_for(dim) * sizeof(float) * lists, 0};
     }
 
 private:

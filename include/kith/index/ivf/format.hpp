@@ -19,6 +19,7 @@
 
 #include "kith/core/bytes.hpp"
 #include "kith/core/error.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/index/ivf/blocks.hpp"
 #include "kith/index/ivf/model.hpp"
@@ -32,7 +33,6 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -182,13 +182,23 @@ template <class Codes>
 struct MappedIvf {
     IvfHeader header;
     std::optional<std::pair<IvfModel<Codes>, IvfBlocks>> trained;
-    std::span<const std::byte> graph;  // empty where there is none
+    ImageBytes graph;  // empty where there is none
 };
 
+/// Copies a part of an image, some at a time, so that no more than a little of it need be in memory.
+inline void copy_mapped(const ImageBytes& image, std::uint64_t at, void* to, std::size_t bytes) noexcept {
+    for (std::size_t done = 0; done < bytes;) {
+        const std::size_t now = std::min(bytes - done, Residency::most_bytes);
+        const Held held = image.hold(at + done, now);
+        std::memcpy(static_cast<std::byte*>(to) + done, image.data() + at + done, now);
+        done += now;
+    }
+}
+
 /// The floats of a part. Throws: Errc::corrupt when one is not finite.
-inline std::vector<float> mapped_floats(std::span<const std::byte> image, std::uint64_t at, std::uint64_t count) {
+inline std::vector<float> mapped_floats(const ImageBytes& image, std::uint64_t at, std::uint64_t count) {
     std::vector<float> values(count);
-    if (count > 0) std::memcpy(values.data(), image.data() + at, count * sizeof(float));
+    copy_mapped(image, at, values.data(), count * sizeof(float));
     for (std::size_t i = 0; i < count; ++i) {
         if (!std::isfinite(values[i])) {
             raise(Errc::corrupt, "ivf image: no finite number at offset " + std::to_string(at + 4 * i));
@@ -200,7 +210,8 @@ inline std::vector<float> mapped_floats(std::span<const std::byte> image, std::u
 /// Reads and checks the header of an image of `count` rows.
 /// Throws: Errc::corrupt, Errc::unsupported_version; the text says what is wrong and at which offset.
 template <class Codes>
-IvfHeader mapped_ivf_header(std::span<const std::byte> image, Slot count, std::string_view metric) {
+IvfHeader mapped_ivf_header(const ImageBytes& image, Slot count, std::string_view metric) {
+    const Held held = image.hold(0, ivf_header_bytes);
     ByteReader reader(std::string_view(reinterpret_cast<const char*>(image.data()), image.size()));
     std::string_view magic, stored_metric, content;
     std::uint32_t version = 0;
@@ -209,7 +220,8 @@ IvfHeader mapped_ivf_header(std::span<const std::byte> image, Slot count, std::s
         raise(Errc::corrupt, "ivf image: no magic number at offset 0");
     }
     if (!reader.u32(version) || version != ivf_version || std::endian::native != std::endian::little) {
-        raise(Errc::unsupported_version, "ivf image: version " + std::to_string(version) + " is not read here");
+        raise(Errc::unsupported_version, "ivf image: has version " + std::to_string(version) + ", this build reads " +
+                                             std::to_string(ivf_version));
     }
     bool whole = image.size() >= ivf_header_bytes;
     for (std::uint32_t* const number : {&header.dim, &header.lists, &header.count, &header.subvectors, &header.blocks,
@@ -252,7 +264,7 @@ IvfHeader mapped_ivf_header(std::span<const std::byte> image, Slot count, std::s
 
 /// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
 template <class Codes>
-MappedIvf<Codes> map_ivf(std::span<const std::byte> image, Slot count, std::string_view metric) {
+MappedIvf<Codes> map_ivf(const ImageBytes& image, Slot count, std::string_view metric) {
     MappedIvf<Codes> mapped{mapped_ivf_header<Codes>(image, count, metric), {}, {}};
     const IvfHeader& header = mapped.header;
     if (header.lists == 0) return mapped;
@@ -266,7 +278,7 @@ MappedIvf<Codes> map_ivf(std::span<const std::byte> image, Slot count, std::stri
     model.trained_error = header.trained_error;
 
     std::vector<std::uint32_t> counts(header.lists);
-    std::memcpy(counts.data(), image.data() + layout.counts, counts.size() * sizeof(std::uint32_t));
+    copy_mapped(image, layout.counts, counts.data(), counts.size() * sizeof(std::uint32_t));
     std::uint64_t vectors = 0, blocks = 0;
     for (const std::uint32_t size : counts) {
         vectors += size;
@@ -277,8 +289,9 @@ MappedIvf<Codes> map_ivf(std::span<const std::byte> image, Slot count, std::stri
               "ivf image: the counts of the lists from offset " + std::to_string(layout.counts) + " do not add up");
     }
     mapped.graph = image.subspan(layout.graph, header.graph_bytes);
-    mapped.trained.emplace(std::move(model), IvfBlocks(counts, parts.record_bytes, image.data() + layout.records,
-                                                       reinterpret_cast<const Slot*>(image.data() + layout.slots)));
+    mapped.trained.emplace(std::move(model),
+                           IvfBlocks(counts, parts.record_bytes, image.data() + layout.records,
+                                     reinterpret_cast<const Slot*>(image.data() + layout.slots), image.residency));
     return mapped;
 }
 

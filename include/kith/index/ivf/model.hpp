@@ -84,6 +84,7 @@ struct IvfHeader;
 ///   Encoder       (codes, centroids, form): the caller puts a vector at vector(), put(list, record, at) writes its
 ///   code Scan<R>       one search: read(blocks, at) reads the list that is number `at` in order, found() is how many
 ///                 vectors it has, finish(blocks) ends it; see search.hpp
+///   pieces_for    how many pieces a code has: the sub-vectors of a header
 ///   parts         of a header whose numbers are possible(); describe() and load() are each other's inverse
 template <class C>
 concept IvfCodes = requires(const C& codes, IvfHeader& header, const IvfLesson& lesson, std::vector<float> floats) {
@@ -91,6 +92,7 @@ concept IvfCodes = requires(const C& codes, IvfHeader& header, const IvfLesson& 
     { C::content } -> std::convertible_to<std::string_view>;
     { C::train(lesson) } -> std::same_as<C>;
     { C::check(lesson.params, std::size_t{1}) } -> std::same_as<void>;
+    { C::pieces_for(lesson.params, std::size_t{1}) } -> std::same_as<std::size_t>;
     { C::possible(std::as_const(header)) } -> std::same_as<bool>;
     { C::parts(std::as_const(header)) } -> std::same_as<IvfParts>;
     { C::load(std::as_const(header), floats, floats) } -> std::same_as<C>;

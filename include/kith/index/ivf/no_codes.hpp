@@ -33,6 +33,7 @@ public:
     static void check(const IvfParams&, std::size_t) noexcept {}
     [[nodiscard]] static IvfNoCodes train(const IvfLesson&) noexcept { return {}; }
 
+    [[nodiscard]] static std::size_t pieces_for(const IvfParams&, std::size_t) noexcept { return 0; }
     [[nodiscard]] static bool possible(const IvfHeader& header) noexcept { return header.subvectors == 0; }
     [[nodiscard]] static IvfParts parts(const IvfHeader&) noexcept { return {}; }
     [[nodiscard]] static IvfNoCodes load(const IvfHeader&, const std::vector<float>&,
@@ -58,6 +59,7 @@ public:
 
     void read(const IvfBlocks& blocks, std::size_t at) noexcept {
         lists_.each_run(blocks, at, [&](IvfBlocks::Run run) {
+            const Held held = blocks.hold_slots(run);
             const Slot* const slots = blocks.slots(run.first);
             for (std::size_t i = 0; i < run.count; ++i) {
                 if (asked_.allowed.allows(slots[i])) block_.add(slots[i]);

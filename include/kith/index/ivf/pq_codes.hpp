@@ -71,6 +71,13 @@ public:
     /// Throws: Errc::cancelled; what progress throws; std::bad_alloc.
     [[nodiscard]] static IvfPqCodes train(const IvfLesson& lesson);
 
+    /// Pieces of a code when the parameters leave them open. Two dimensions a piece keep enough of the order among near
+    /// vectors; of longer vectors four do, and half the bytes are read.
+    [[nodiscard]] static std::size_t pieces_for(const IvfParams& params, std::size_t dim) noexcept {
+        if (params.subvectors != 0) return params.subvectors;
+        const std::size_t sub_dim = dim >= 512 ? 4 : 2;
+        return std::min<std::size_t>((dim + sub_dim - 1) / sub_dim, IvfParams::most_subvectors);
+    }
     [[nodiscard]] static bool possible(const IvfHeader& header) noexcept {
         return header.subvectors > 0 && header.offset_step >= 0 && std::isfinite(header.offset_low) &&
                std::isfinite(header.offset_step);
@@ -107,14 +114,6 @@ private:
     /// Bytes of a block of codes, up to whole cache lines.
     [[nodiscard]] static std::size_t record_bytes_for(std::size_t pairs) noexcept {
         return (FastScanLayout::block_bytes(pairs) + 63) / 64 * 64;
-    }
-
-    /// Pieces of a code when the parameters leave them open. Two dimensions a piece keep enough of the order among near
-    /// vectors; of longer vectors four do, and half the bytes are read.
-    [[nodiscard]] static std::size_t pieces_for(const IvfParams& params, std::size_t dim) noexcept {
-        if (params.subvectors != 0) return params.subvectors;
-        const std::size_t sub_dim = dim >= 512 ? 4 : 2;
-        return std::min<std::size_t>((dim + sub_dim - 1) / sub_dim, IvfParams::most_subvectors);
     }
 
     std::vector<float> mean_;  // μ

@@ -8,6 +8,7 @@
 // Thread safety: a scan belongs to one search.
 #pragma once
 
+#include "kith/core/residency.hpp"
 #include "kith/core/scratch_memory.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/core/top_k.hpp"
@@ -59,8 +60,13 @@ public:
         lists_.each_run(blocks, at, [&](IvfBlocks::Run run) {
             if (candidates_.threshold() < base) return false;
             const std::uint32_t limit = std::min<std::uint32_t>(candidates_.threshold() - base, 65535);
-            const std::size_t found = codes_.kernels().scan(query, blocks.record(run.first), run.count,
-                                                            static_cast<std::uint16_t>(limit), positions_, totals_);
+            std::size_t found = 0;
+            {
+                const Held records = blocks.hold_records(run);
+                found = codes_.kernels().scan(query, blocks.record(run.first), run.count,
+                                              static_cast<std::uint16_t>(limit), positions_, totals_);
+            }
+            const Held slots = all ? Held() : blocks.hold_slots(run);
             const std::uint32_t first = run.first * static_cast<std::uint32_t>(IvfBlocks::vectors);
             for (std::size_t i = 0; i < found; ++i) {
                 const std::uint32_t place = first + positions_[i];
@@ -77,13 +83,16 @@ public:
     void finish(const IvfBlocks& blocks) {
         auto* const ordered = asked_.scratch.lists.template take_array<IvfCandidate>(candidates_.size());
         const std::size_t count = candidates_.ordered(ordered);
-        constexpr std::size_t ahead = 16;
         const IvfScorer<R> scorer = asked_.scorer();
         ScanBlock<IvfScorer<R>> block(scorer, best_);
-        for (std::size_t i = 0; i < count; ++i) {
-            if (i + ahead < count) __builtin_prefetch(blocks.slot_at(ordered[i + ahead].place));
-            const Slot slot = *blocks.slot_at(ordered[i].place);
-            if (asked_.allowed.allows(slot)) block.add(slot);
+        std::array<Slot, Residency::most_pieces> places, slots;
+        for (std::size_t first = 0; first < count; first += places.size()) {
+            const std::size_t now = std::min(places.size(), count - first);
+            for (std::size_t i = 0; i < now; ++i) places[i] = ordered[first + i].place;
+            blocks.slots_at(places.data(), now, slots.data());
+            for (std::size_t i = 0; i < now; ++i) {
+                if (asked_.allowed.allows(slots[i])) block.add(slots[i]);
+            }
         }
         block.flush();
     }

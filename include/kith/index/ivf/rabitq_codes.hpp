@@ -68,6 +68,9 @@ public:
         return {mean_of_sample(lesson.sample), lesson.training.seed};
     }
 
+    [[nodiscard]] static std::size_t pieces_for(const IvfParams&, std::size_t dim) noexcept {
+        return Rotation::padded_dim(dim) / piece;
+    }
     [[nodiscard]] static bool possible(const IvfHeader& header) noexcept {
         return header.dim <= most_dim && header.subvectors == (header.dim + 15) / 16 * 16 / piece;
     }

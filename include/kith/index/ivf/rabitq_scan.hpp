@@ -121,8 +121,13 @@ public:
         const float base =
             form_of<R>.product ? lists_.distance(at) - rounding : form_of<R>.weight / 2 * (square - rounding);
         lists_.each_run(blocks, at, [&](IvfBlocks::Run run) {
-            const std::size_t found = tables_.scan(blocks.record(run.first), run.count, reach,
-                                                   best_.worst_distance() - base, positions_, bounds_);
+            std::size_t found = 0;
+            {
+                const Held records = blocks.hold_records(run);
+                found = tables_.scan(blocks.record(run.first), run.count, reach, best_.worst_distance() - base,
+                                     positions_, bounds_);
+            }
+            const Held held = blocks.hold_slots(run);
             const Slot* const slots = blocks.slots(run.first);
             for (std::size_t i = 0; i < found; ++i) __builtin_prefetch(slots + positions_[i]);
             const bool waits = best_.size() < asked_.limit;

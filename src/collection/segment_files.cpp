@@ -1,0 +1,68 @@
+// src/collection/segment_files.cpp — opens and maps the files of a segment.
+#include "collection/segment_files.hpp"
+
+#include "collection/layout.hpp"
+
+#include "kith/core/error.hpp"
+
+#include <utility>
+
+namespace kith::inline v0::detail {
+
+SegmentFiles::SegmentFiles(const std::filesystem::path& folder, const Identity& identity, std::uint32_t segment,
+                           const EngineSchema& schema, const std::shared_ptr<BlockCache>& cache)
+    : folder_(folder) {
+    for (std::size_t field = 0; field < schema.vectors.size(); ++field) {
+        for (const Part part : {Part::rows, Part::graph}) {
+            const std::filesystem::path path = folder / part_name(schema.vectors[field].name, part);
+            const SegmentFileTag tag = part_tag(identity, segment, field, part);
+            if (cache == nullptr) {
+                mapped_.push_back(std::make_unique<SegmentFile>(path, tag));
+            } else {
+                cached_.push_back(std::make_unique<CachedFile>(cache, path, tag));
+            }
+        }
+    }
+    keys_.emplace(folder / keys_name, keys_tag(identity, segment));
+}
+
+ImageBytes SegmentFiles::image(std::size_t file) const {
+    return cached_.empty() ? ImageBytes(mapped_[file]->payload()) : cached_[file]->image();
+}
+
+void SegmentFiles::check(std::size_t part) const {
+    if (part == Segment::keys_part) return keys_->verify();
+    for (const std::size_t file : {2 * part, 2 * part + 1}) {
+        if (cached_.empty()) {
+            mapped_[file]->verify();
+        } else {
+            cached_[file]->raise_damage();
+        }
+    }
+}
+
+std::shared_ptr<Segment> SegmentFiles::map(std::shared_ptr<SegmentFiles> files, std::uint32_t segment, Slot count,
+                                           const EngineSchema& schema) {
+    std::vector<std::unique_ptr<VectorIndex>> indexes;
+    KeyTable keys;
+    const std::exception_ptr failed = attempt([&] {
+        for (std::size_t field = 0; field < schema.vectors.size(); ++field) {
+            const VectorFieldType& type = schema.vectors[field];
+            naming((files->folder_ / part_name(type.name, Part::rows)).string() + " and .graph", [&] {
+                indexes.push_back(type.map(type.dim, count, files->image(2 * field), files->image(2 * field + 1)));
+            });
+        }
+        naming((files->folder_ / keys_name).string(), [&] { keys = KeyTable(files->keys_->payload()); });
+    });
+    if (failed != nullptr) {
+        // What is damaged says so by file and offset; what is right, and cannot be read, is of another version.
+        for (std::size_t field = 0; field < schema.vectors.size(); ++field) files->check(field);
+        files->check(Segment::keys_part);
+        std::rethrow_exception(failed);
+    }
+    // Opening reads what says how the files are made up; the rest is checked when it is first needed.
+    Segment::Check check = [files](std::size_t part) { files->check(part); };
+    return std::make_shared<Segment>(segment, count, std::move(indexes), keys, std::move(check));
+}
+
+}  // namespace kith::inline v0::detail

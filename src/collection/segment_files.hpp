@@ -1,0 +1,46 @@
+// src/collection/segment_files.hpp — the files of one sealed segment, mapped whole or read through a cache.
+//
+// Thread safety: any number of threads may check, and read what is mapped.
+#pragma once
+
+#include "kith/collection/engine_schema.hpp"
+#include "kith/collection/segment.hpp"
+#include "kith/storage/cached_file.hpp"
+#include "kith/storage/identity.hpp"
+#include "kith/storage/segment_file.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace kith::inline v0::detail {
+
+class SegmentFiles {
+public:
+    /// Opens the files of a segment in `folder`, through `cache` where there is one. Of what they hold only headers are
+    /// read, and checked.
+    /// Throws: Errc::corrupt, Errc::unsupported_version, Errc::io.
+    SegmentFiles(const std::filesystem::path& folder, const Identity& identity, std::uint32_t segment,
+                 const EngineSchema& schema, const std::shared_ptr<BlockCache>& cache);
+
+    /// The segment of `count` slots over these files, which it keeps.
+    /// Throws: Errc::corrupt, Errc::unsupported_version; the text names the file.
+    static std::shared_ptr<Segment> map(std::shared_ptr<SegmentFiles> files, std::uint32_t segment, Slot count,
+                                        const EngineSchema& schema);
+
+    /// Raises Errc::corrupt or Errc::io for what is damaged in a vector field, or in the keys (Segment::keys_part):
+    /// through a cache what was read so far, else anything. Cheap when asked again.
+    void check(std::size_t part) const;
+
+private:
+    [[nodiscard]] ImageBytes image(std::size_t file) const;
+
+    std::filesystem::path folder_;
+    std::vector<std::unique_ptr<SegmentFile>> mapped_;  // rows and graph of each field, where there is no cache
+    std::vector<std::unique_ptr<CachedFile>> cached_;   // likewise, where there is one
+    std::optional<SegmentFile> keys_;
+};
+
+}  // namespace kith::inline v0::detail

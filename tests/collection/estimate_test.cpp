@@ -1,0 +1,66 @@
+// tests/collection/estimate_test.cpp — what a collection is said to take is what its directory holds.
+#include "kith/collection/estimate.hpp"
+
+#include "collection/article.hpp"
+#include "support/catch.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+using kith::Estimate;
+using kith::Options;
+using kith::RecordBytes;
+
+namespace {
+
+std::uint64_t directory_bytes(const std::filesystem::path& path) {
+    std::uint64_t bytes = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
+        if (entry.is_regular_file() && entry.path().parent_path().filename() != "log" &&
+            entry.path().filename() != "lock.mdb") {
+            bytes += entry.file_size();
+        }
+    }
+    return bytes;
+}
+
+Estimate estimate(RecordBytes record, std::uint64_t records, const Options& options) {
+    return kith::detail::estimate(kith::detail::engine_schema<kith_test::Articles>(), record, records, options);
+}
+
+}  // namespace
+
+TEST_CASE("A directory holds about what it is said to") {
+    const kith_test::TemporaryDirectory directory;
+    Options options;
+    options.segment_capacity = 5000;
+    options.durability = kith::Durability::on_checkpoint();
+    kith::Collection<kith_test::Articles> collection(directory / "articles", options);
+    for (int first = 0; first < 12000; first += 1000) collection.upsert(kith_test::articles(first, 1000));
+    collection.checkpoint();
+    const auto typical = kith_test::article(6000);
+    std::string row;
+    kith_test::Articles::encode_row(typical, row);
+    const RecordBytes record{row.size(), typical.id.size()};
+    const auto said = static_cast<double>(estimate(record, 12000, options).disk_bytes);
+    CHECK(said == Approx(static_cast<double>(directory_bytes(directory / "articles"))).epsilon(0.2));
+}
+
+TEST_CASE("Estimates grow as collections do") {
+    Options options;
+    options.segment_capacity = 1000;
+    const RecordBytes record{100, 20};
+    const Estimate none = estimate(record, 0, options), few = estimate(record, 100, options),
+                   one = estimate(record, 1000, options), two = estimate(record, 2000, options),
+                   many = estimate(record, 1'000'000, options);
+    CHECK(none.disk_bytes > 0);
+    CHECK(few.memory_bytes > none.memory_bytes);
+    CHECK(one.memory_bytes > few.memory_bytes);
+    CHECK(two.memory_bytes > one.memory_bytes);
+    CHECK(many.memory_bytes == two.memory_bytes);  // the rest is sealed
+    CHECK(many.disk_bytes > 400 * two.disk_bytes);
+    CHECK(many.merge_disk_bytes == one.merge_disk_bytes);
+    CHECK(estimate({5000, 20}, 1000, options).disk_bytes > 1000 * 5000);
+}

@@ -1,0 +1,237 @@
+// tests/collection/out_of_memory_test.cpp — each allocation failed in turn: the call raises, and nothing has happened.
+#include "article.hpp"
+
+#include "kith/query.hpp"
+
+#include "support/allocation_faults.hpp"
+#include "support/catch.hpp"
+#include "support/file_faults.hpp"
+
+#include <functional>
+#include <memory>
+#include <new>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+using kith::Collection;
+using kith::Errc;
+using kith_test::AllocationFaults;
+using kith_test::article;
+using kith_test::Article;
+using kith_test::Articles;
+using kith_test::articles;
+using kith_test::FileFaults;
+using kith_test::TemporaryDirectory;
+using kith_test::Whose;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+enum class Outcome : std::uint8_t { done, out_of_memory, other };
+
+/// What came of `act` while the allocation number `first`, or it and all later ones, fail.
+Outcome outcome_of(std::size_t first, std::size_t count, const std::function<void()>& act) {
+    try {
+        const AllocationFaults faults(first, count);
+        act();
+        return Outcome::done;
+    } catch (const std::bad_alloc&) {
+        return Outcome::out_of_memory;
+    } catch (const kith::Error& error) {
+        if (error.code() == Errc::out_of_memory) return Outcome::out_of_memory;
+        UNSCOPED_INFO(kith::name(error.code()) << ": " << error.what());
+    } catch (const std::exception& error) {
+        UNSCOPED_INFO(error.what());
+    }
+    return Outcome::other;
+}
+
+/// What is wrong with a collection that holds the articles below `count` with these versions.
+std::string difference(const Collection<Articles>& collection, int count, int version_of_7, bool has_9) {
+    if (collection.size() != static_cast<std::size_t>(count) - (has_9 ? 0 : 1)) {
+        return "holds " + std::to_string(collection.size());
+    }
+    for (int number = 0; number < count; ++number) {
+        const auto found = collection.get("article-" + std::to_string(number));
+        if (number == 9 && !has_9 && !found.has_value()) continue;
+        if (found != article(number, number == 7 ? version_of_7 : 0)) return "article " + std::to_string(number);
+    }
+    return "";
+}
+
+/// How far the sweep goes in single steps before it leaps: long calls allocate thousands of times.
+std::size_t next_step(std::size_t number) {
+    return number < 150 ? number + 1 : number + number / 12;
+}
+
+/// What the process has open.
+std::multiset<std::string> open_files() {
+    std::multiset<std::string> files;
+    std::error_code gone;
+    if (!fs::is_directory("/proc/self/fd")) return files;
+    for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+        const std::string file = fs::read_symlink(entry.path(), gone).string();
+        if (file.find("kith") != std::string::npos) files.insert(file.substr(file.find("kith")));
+    }
+    return files;
+}
+
+using Store = std::unique_ptr<Collection<Articles>>;
+
+/// 30 articles in a segment and 10 in the log.
+Store made_in(const fs::path& path) {
+    auto store = std::make_unique<Collection<Articles>>(path);
+    store->insert(articles(0, 30));
+    store->checkpoint();
+    store->insert(articles(30, 10));
+    store->link();
+    return store;
+}
+
+/// What is logged and then cannot be shown for want of memory must not come to light with a later batch.
+constexpr bool may_poison = true;
+
+bool is_poisoned(Collection<Articles>& store) {
+    try {
+        store.update("article-1", [](Article&) {});
+    } catch (const kith::Error& error) {
+        return error.code() == Errc::poisoned;
+    }
+    return false;
+}
+
+struct Call {
+    const char* name;
+    std::function<void(Collection<Articles>&)> act;
+    int count, version_of_7;  // afterwards
+    bool has_9;
+};
+
+const std::vector<Call> calls{
+    {"insert", [](Collection<Articles>& store) { store.insert(articles(40, 3)); }, 43, 0, true},
+    {"upsert", [](Collection<Articles>& store) { store.upsert(article(7, 1)); }, 40, 1, true},
+    {"update", [](Collection<Articles>& store) { store.update("article-7", [](Article& a) { a = article(7, 2); }); },
+     40, 2, true},
+    {"erase", [](Collection<Articles>& store) { store.erase("article-9"); }, 40, 0, false},
+    {"checkpoint", [](Collection<Articles>& store) { store.checkpoint(); }, 40, 0, true},
+    {"link", [](Collection<Articles>& store) { store.link(); }, 40, 0, true},
+    {"reads",
+     [](Collection<Articles>& store) {
+         static_cast<void>(store.get("article-3"));
+         static_cast<void>(store.get("article-33"));
+         static_cast<void>(store.contains("nothing"));
+         for (const Article& record : store.records()) static_cast<void>(record);
+     },
+     40, 0, true},
+    {"searches",
+     [](Collection<Articles>& store) {
+         const auto query = article(5).embedding;
+         static_cast<void>(store.nearest<&Article::embedding>(query).limit(5).run());
+         static_cast<void>(store.nearest<&Article::embedding>(query).limit(5).exact().run());
+         static_cast<void>(
+             store.nearest<&Article::embedding>(query).limit(5).where(kith::field<&Article::year> > 1990).run());
+         static_cast<void>(store.nearest_many<&Article::embedding>(std::vector{query, query}).limit(5).run());
+     },
+     40, 0, true},
+};
+
+}  // namespace
+
+TEST_CASE("Whichever allocation of a call fails, it raises, has changed nothing, and the collection goes on") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const Call& call = calls[GENERATE(range(std::size_t{0}, std::size_t{8}))];
+    DYNAMIC_SECTION(call.name) {
+        for (const std::size_t width : {std::size_t{1}, AllocationFaults::every_later_one}) {
+            int raised = 0;
+            for (std::size_t number = 1;; number = next_step(number)) {
+                const TemporaryDirectory directory;
+                const fs::path path = directory / "articles.kith";
+                Store store = made_in(path);
+                const Outcome outcome = outcome_of(number, width, [&] { call.act(*store); });
+                const bool struck = AllocationFaults::struck();
+                CAPTURE(call.name, number, width);
+                REQUIRE(outcome != Outcome::other);
+                raised += outcome == Outcome::out_of_memory ? 1 : 0;
+                const auto before = [&] { return difference(*store, 40, 0, true); };
+                const auto after = [&] { return difference(*store, call.count, call.version_of_7, call.has_9); };
+                REQUIRE((outcome == Outcome::out_of_memory ? before() : after()) == "");
+                if (may_poison && is_poisoned(*store)) {
+                    store = nullptr;
+                    store = std::make_unique<Collection<Articles>>(path);
+                    REQUIRE((before() == "" || after() == ""));
+                } else {
+                    if (outcome == Outcome::out_of_memory) call.act(*store);
+                    REQUIRE(after() == "");
+                    store->upsert(article(7, 5));
+                    store->checkpoint();
+                    store = nullptr;
+                    REQUIRE(difference(Collection<Articles>(path), call.count, 5, call.has_9) == "");
+                }
+                if (!struck) break;
+            }
+            CHECK((raised > 0 || std::string(call.name) == "link"));
+        }
+    }
+    CHECK(open_files() == std::multiset<std::string>());
+}
+
+TEST_CASE("Whichever allocation of an open, a creation or a close fails, it raises, and the next one succeeds") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    const fs::path filled = directory / "filled.kith";
+    made_in(filled)->close();
+    for (const std::size_t width : {std::size_t{1}, AllocationFaults::every_later_one}) {
+        for (const fs::path& path : {filled, directory / "new.kith"}) {
+            for (std::size_t number = 1;; number = next_step(number)) {
+                if (path != filled) fs::remove_all(path);
+                Store store;
+                const Outcome opened =
+                    outcome_of(number, width, [&] { store = std::make_unique<Collection<Articles>>(path); });
+                const bool struck = AllocationFaults::struck();
+                CAPTURE(path.filename().string(), number, width);
+                REQUIRE(opened != Outcome::other);
+                REQUIRE((opened == Outcome::done) == (store != nullptr));
+                store = nullptr;
+                const Collection<Articles> again(path);
+                if (path == filled) REQUIRE(difference(again, 40, 0, true) == "");
+                if (!struck) break;
+            }
+        }
+        // What it made aside goes when memory is to be had for that.
+        if (width == 1) CHECK(std::distance(fs::directory_iterator(directory.path()), {}) == 2);
+    }
+    for (std::size_t number = 1;; ++number) {
+        Store store = std::make_unique<Collection<Articles>>(filled);
+        const Outcome closed = outcome_of(number, 1, [&] { store->close(); });
+        const bool struck = AllocationFaults::struck();
+        CHECK(closed != Outcome::other);
+        store = nullptr;
+        CHECK(difference(Collection<Articles>(filled), 40, 0, true) == "");
+        if (!struck) break;
+    }
+    CHECK(open_files() == std::multiset<std::string>());
+}
+
+TEST_CASE("Whichever allocation behind the caller's back fails, nothing is lost and every search is whole") {
+    const FileFaults quick = FileFaults::no_syncs();
+    for (std::size_t number = 1; number < 400; number += number < 40 ? 1 : 23) {
+        const TemporaryDirectory directory;
+        kith::Options options;
+        options.log_bytes = 3000;
+        options.index_threads = 2;
+        {
+            Collection<Articles> collection(directory / "articles.kith", options);
+            const AllocationFaults faults(number, AllocationFaults::every_later_one, Whose::other_threads);
+            for (int batch = 0; batch < 10; ++batch) collection.insert(articles(10 * batch, 10));
+            REQUIRE(difference(collection, 100, 0, true) == "");
+            const auto hits = collection.nearest<&Article::embedding>(article(55).embedding).limit(100).run();
+            REQUIRE(hits.size() == 100);
+            REQUIRE(hits.front().record == article(55));
+        }
+        REQUIRE(difference(Collection<Articles>(directory / "articles.kith"), 100, 0, true) == "");
+    }
+    CHECK(open_files() == std::multiset<std::string>());
+}
