@@ -190,8 +190,8 @@ TEST_CASE("A backup that cannot be made leaves nothing, and says why") {
         const FileFaults quick = FileFaults::no_syncs();
         make_fixture(path);
     }
-    const auto expect = [&](const fs::path& to, Errc code, const std::string& words, const kith::BackupOptions& options = {},
-                            const LongCall& call = {}) {
+    const auto expect = [&](const fs::path& to, Errc code, const std::string& words,
+                            const kith::BackupOptions& options = {}, const LongCall& call = {}) {
         const auto before = all_bytes(directory.path());
         const Raised trouble = raised([&] { kith::backup(path, to, options, call); });
         CAPTURE(words, trouble.text);
