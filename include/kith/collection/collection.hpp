@@ -204,6 +204,10 @@ private:
             raise(Errc::invalid_argument, "index_threads is " + std::to_string(options.index_threads) +
                                               "; it must be between 1 and " + std::to_string(most_threads));
         }
+        if (options.search_threads == 0 || options.search_threads > most_threads) {
+            raise(Errc::invalid_argument, "search_threads is " + std::to_string(options.search_threads) +
+                                              "; it must be between 1 and " + std::to_string(most_threads));
+        }
         const std::chrono::milliseconds period = options.durability.period();
         if (options.durability.level() == Durability::Level::interval &&
             (period.count() <= 0 || period > std::chrono::hours(24))) {

@@ -1,6 +1,7 @@
 // kith/collection/options.hpp — how a collection is opened, and what an acknowledgement promises.
 #pragma once
 
+#include "kith/core/executor.hpp"
 #include "kith/core/slot.hpp"
 
 #include <chrono>
@@ -73,6 +74,9 @@ struct Options {
     /// not hold together there: only where one process alone uses the collection.
     bool allow_network_filesystem = false;
     unsigned index_threads = 1;  ///< threads that link records into graphs; 1 is deterministic
+    /// Threads that answer one query, where it has several segments to search and others leave cores free; the answer
+    /// is the same for any number. 1: the caller's alone.
+    unsigned search_threads = Executor::hardware_threads();
 };
 
 /// Tag of the constructor that makes a collection without a directory.

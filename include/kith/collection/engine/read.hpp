@@ -106,8 +106,7 @@ inline std::string Engine::row(const SegmentView& view, Slot slot) const {
 }
 
 inline std::vector<Found> Engine::search(const Snapshot& snapshot, const SearchRequest& request) const {
-    const ScratchPool::Lease scratch(scratch_);
-    return detail::search(snapshot, request, *scratch);
+    return detail::search(snapshot, request, scratch_, options_.search_threads);
 }
 
 inline std::vector<std::vector<Found>> Engine::search_many(const Snapshot& snapshot, const SearchRequest& request,
