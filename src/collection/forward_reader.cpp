@@ -147,10 +147,10 @@ void ForwardReader::walk(Table table, const ValueVisitor& visit, const ValueDama
         const std::optional<std::string_view> value =
             entry.is_table ? std::nullopt : right_value(table, entry.key, entry.value);
         if (value.has_value()) return visit(entry.key, *value);
-        damaged(entry.offset, printed_key(table, entry.key) + ": its checksum is wrong", entry.key);
+        damaged({entry.offset, printed_key(table, entry.key) + ": its checksum is wrong", entry.key, entry.value});
     };
     file_.walk(*tables_[table], LmdbOrder::bytes, check,
-               [&](std::uint64_t offset, const std::string& what) { damaged(offset, what, {}); });
+               [&](std::uint64_t offset, const std::string& what) { damaged({offset, what, {}, {}}); });
 }
 
 void ForwardReader::check_free_pages(const DamageSink& damaged) {

@@ -24,8 +24,14 @@ namespace kith::inline v0::detail {
 /// One value that is right; the views die when the visitor returns.
 using ValueVisitor = std::function<void(std::string_view key, std::string_view value)>;
 
-/// Told of what is wrong; `key` is empty where a page is damaged and not a value.
-using ValueDamageSink = std::function<void(std::uint64_t offset, const std::string& what, std::string_view key)>;
+/// A value that is wrong, or a page; then key and stored bytes are empty.
+struct ValueDamage {
+    std::uint64_t offset = 0;
+    std::string what;
+    std::string_view key;
+    std::string_view stored;  // the value with its checksum
+};
+using ValueDamageSink = std::function<void(const ValueDamage&)>;
 
 class ForwardReader {
 public:

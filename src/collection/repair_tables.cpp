@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t piece_bytes = std::size_t{1} << 25;  // of rows in one transaction
 
 const DamageSink ignore = [](std::uint64_t, const std::string&) {};
-const ValueDamageSink ignore_values = [](std::uint64_t, const std::string&, std::string_view) {};
+const ValueDamageSink ignore_values = [](const ValueDamage&) {};
 
 /// Calls `act(reader)` when data.mdb can be opened at all; an error while it is read ends the reading, not the repair.
 template <class Act>
