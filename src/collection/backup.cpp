@@ -75,8 +75,8 @@ BackupReport Backup::run(const Environment& environment) {
 
 void Backup::check_previous() const {
     if (options_.previous.empty() || read_identity(options_.previous).id == identity_.id) return;
-    raise(Errc::invalid_argument, options_.previous.string() + " is no backup of " + source_.string() +
-                                      ": it is another collection's");
+    raise(Errc::invalid_argument,
+          options_.previous.string() + " is no backup of " + source_.string() + ": it is another collection's");
 }
 
 StateRecord Backup::copy_forward(const Environment& environment) {
@@ -112,8 +112,8 @@ void Backup::copy_immutable(const std::filesystem::path& name, double done) {
     const std::filesystem::path from = source_ / name;
     const std::filesystem::path to = aside_.path() / name;
     const std::filesystem::path earlier = options_.previous / name;
-    const bool linked = link_file(from, to) ||
-                        (!options_.previous.empty() && are_same(earlier, from) && link_file(earlier, to));
+    const bool linked =
+        link_file(from, to) || (!options_.previous.empty() && are_same(earlier, from) && link_file(earlier, to));
     if (linked) {
         ++report_.linked_files;
     } else {

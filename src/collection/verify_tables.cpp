@@ -97,6 +97,10 @@ void TableExaminer::read_state() {
         const std::size_t bytes = std::max(damage.stored.size(), value_checksum_bytes) - value_checksum_bytes;
         judge_state(damage.offset, damage.what, damage.stored.substr(0, bytes));
     });
+    if (!found && reader_.stray_state().has_value()) {
+        found = true;
+        all_.state = reader_.stray_state();
+    }
     if (!found) judge_state(0, "the state record is missing", {});
     if (!all_.state.has_value()) return;
     if (all_.identity.has_value() && all_.state->collection != all_.identity->id) {
@@ -299,7 +303,7 @@ void examine_tables(Examination& all) {
         return;
     }
     all.guard(DamageKind::forward, Loss::records, file, "it cannot be read to its end", [&] {
-        ForwardReader reader(file, [&](std::uint64_t offset, const std::string& what) {
+        ForwardReader reader(all.path, [&](std::uint64_t offset, const std::string& what) {
             all.damage(DamageKind::forward, Loss::derived, file, offset, what,
                        "its tables were found all the same; repair writes the file anew");
         });
