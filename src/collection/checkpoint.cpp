@@ -1,4 +1,5 @@
 // src/collection/checkpoint.cpp — segments become files, and a transaction says which of them count.
+#include "collection/backup.hpp"
 #include "collection/directory_store.hpp"
 #include "collection/layout.hpp"
 
@@ -221,6 +222,11 @@ StoreBytes DirectoryStore::bytes() const {
             attempt([&] { (held ? bytes.retired : bytes.segments) += bytes_in(path_ / segments_folder / name); }));
     }
     return bytes;
+}
+
+BackupReport DirectoryStore::backup(const std::filesystem::path& destination, const BackupOptions& options,
+                                    const LongCall& call) const {
+    return backup_store(path_, identity_, environment_, destination, options, call);
 }
 
 }  // namespace kith::inline v0::detail
