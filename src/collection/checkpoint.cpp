@@ -1,5 +1,4 @@
 // src/collection/checkpoint.cpp — segments become files, and a transaction says which of them count.
-#include "collection/backup.hpp"
 #include "collection/directory_store.hpp"
 #include "collection/layout.hpp"
 
