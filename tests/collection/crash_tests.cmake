@@ -16,6 +16,7 @@ kith_add_crash_test(kill_loop kill_loop.py --kills 60 SLOW --kills 2000)
 kith_add_crash_test(kill_loop.unsynced kill_loop.py --level on_checkpoint --kills 20
   SLOW --level on_checkpoint --kills 500 --seed 2)
 kith_add_crash_test(kill_builds kill_loop.py --builds 6 SLOW --builds 60)
+kith_add_crash_test(writers_and_merges kill_loop.py --runs 10 SLOW --runs 500 --seed 100)
 kith_add_crash_test(signals kill_loop.py --signals 12 SLOW --signals 200)
 
 # The libraries stand between the program and the C library by LD_PRELOAD, as Linux has it.
