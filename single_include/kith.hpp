@@ -700,7 +700,12 @@ template <auto Member, class Value>
 //
 // A write is validated, logged, made durable as far as the durability level says, and then published as the next
 // snapshot; a background thread links published records into the graphs, and a search scans what is not linked yet.
-// So an acknowledgement never waits for a graph, and a search never misses a record.
+// So an acknowledgement never waits for a graph, and a search never misses a record. A second thread seals segments
+// into files and merges them. Three roles keep them apart, each taken before the next where more than one is needed:
+//
+//   merging   one merge at a time, from its beginning to its end
+//   keeper    the checkpoint: what is sealed, which segments there are on the disk
+//   writer    the log, what is staged, the next snapshot; held shortly by the other two
 //
 // Thread safety: every public function may be called by any number of threads at once, except that the destructor
 // must be the last call. Writers take turns; readers wait for nobody.
@@ -826,6 +831,21 @@ template <class Act>
     return nullptr;
 }
 
+/// What `failed` says of itself.
+[[nodiscard]] inline std::string text_of(const std::exception_ptr& failed) {
+#ifdef __cpp_exceptions
+    try {
+        std::rethrow_exception(failed);
+    } catch (const std::exception& error) {
+        return error.what();
+    } catch (...) {
+        return "an exception of the program's own";
+    }
+#else
+    return {};
+#endif
+}
+
 }  // namespace kith::inline v0_single
 
 namespace kith::inline v0_single::detail {
@@ -889,11 +909,19 @@ private:
 
 // kith/collection/durable_store.hpp — what the engine asks of a directory, and the door to the compiled unit.
 //
-// A collection in memory has none of this. One that survives hands each batch to append() before it applies it, and
-// its segments to seal() at a checkpoint. One virtual call a batch or a row, never one a distance.
+// A collection in memory has none of this. One that survives hands each batch to append() before it applies it. What is
+// in memory becomes files in four steps, and only the first and the last of them keep a writer waiting:
 //
-// Thread safety: append, sync and seal belong to whoever holds the engine's writer role; find and row may be called
-// by any number of threads at once.
+//   end_log_file     the log up to here is what the checkpoint will hold                               writer role
+//   write_segment    the files of each segment in memory                                               keeper role
+//   commit           rows, keys and the state record in one transaction: the commit point              keeper role
+//   release_log      the files of the log that the checkpoint holds                                    both roles
+//
+// A merge is write_segment, then copy_rows, then commit_merge, which leaves the number of the last batch as it was.
+//
+// Thread safety: append, sync and end_log_file belong to whoever holds the engine's writer role; what is marked so, to
+// whoever holds its keeper role (one thread at a time, beside writers); write_segment and copy_rows may also run outside
+// of it. The rest may be called by any number of threads at once.
 
 // kith/collection/engine_schema.hpp — what the engine knows of a schema: names, sizes, and how to make an index.
 //
@@ -1565,84 +1593,12 @@ using KeyMap = std::unordered_map<std::string, std::optional<RecordId>, KeyHash,
 
 }  // namespace kith::inline v0_single::detail
 
-// kith/collection/options.hpp — how a collection is opened, and what an acknowledgement promises.
-
-namespace kith::inline v0_single {
-
-/// What opening a directory may do.
-enum class OpenMode : std::uint8_t {
-    create_or_open,  ///< open what is there, make a new collection where nothing is
-    create,          ///< make a new one; a path that exists is an error
-    open,            ///< open an existing one; a missing path is an error
-    read_only,       ///< open an existing one and write nothing, not even a recovery
-};
-
-/// When an acknowledged write is safe from a power cut. A crash of the process alone loses nothing at any level.
-class Durability {
-public:
-    enum class Level : std::uint8_t { each_commit, interval, on_checkpoint };
-
-    /// A call returns after its records are on the disk. Callers that write at the same time share one sync.
-    static constexpr Durability each_commit() noexcept { return {Level::each_commit, {}}; }
-
-    /// A call returns at once; the log is synced every `period`, of 1 ms to 24 hours. A power cut loses at most the
-    /// writes since the last sync, and what survives is a prefix of what was acknowledged.
-    static constexpr Durability interval(std::chrono::milliseconds period) noexcept {
-        return {Level::interval, period};
-    }
-
-    /// A call returns at once; checkpoint() and close() sync. A power cut loses at most the writes since then, and
-    /// what survives is a prefix of what was acknowledged.
-    static constexpr Durability on_checkpoint() noexcept { return {Level::on_checkpoint, {}}; }
-
-    [[nodiscard]] constexpr Level level() const noexcept { return level_; }
-    [[nodiscard]] constexpr std::chrono::milliseconds period() const noexcept { return period_; }
-
-private:
-    constexpr Durability(Level level, std::chrono::milliseconds period) noexcept : level_(level), period_(period) {}
-
-    Level level_;
-    std::chrono::milliseconds period_;  // positive for interval, unused otherwise
-};
-
-/// The settings of one open collection; none of them is stored.
-struct Options {
-    OpenMode mode = OpenMode::create_or_open;
-    Durability durability = Durability::each_commit();
-    Slot segment_capacity = Slot{1} << 20;             ///< records a segment holds before the next one begins
-    std::uint64_t log_bytes = std::uint64_t{1} << 28;  ///< a log longer than this is checkpointed in the background
-    unsigned index_threads = 1;                        ///< threads that link records into graphs; 1 is deterministic
-};
-
-/// Tag of the constructor that makes a collection without a directory.
-struct InMemory {};
-inline constexpr InMemory in_memory{};
-
-}  // namespace kith::inline v0_single
-
-// kith/collection/recovery.hpp — what opening a collection found and mended.
-
-namespace kith::inline v0_single {
-
-/// The end of the log was cut off: a write that was in flight when the process or the machine stopped.
-struct TornTail {
-    std::string file;          ///< the log file
-    std::uint64_t offset = 0;  ///< where its last whole record ends
-    std::uint64_t bytes = 0;   ///< how many bytes after that were dropped
-    bool whole = false;        ///< the first record dropped has all its bytes and a wrong checksum: damage, perhaps
-};
-
-/// The result of the last open. Damage to acknowledged records is an Error instead, but for the newest ones: nothing
-/// behind them can say that they were whole once, so they look like a torn tail, and are reported as one.
-struct RecoveryReport {
-    std::uint64_t replayed_batches = 0;      ///< log records applied again, each one batch
-    std::uint64_t replayed_operations = 0;   ///< puts and erases in them
-    std::uint64_t last_sequence = 0;         ///< number of the newest batch the collection holds
-    std::optional<TornTail> torn_tail;       ///< set when the log did not end in a whole record
-    std::vector<std::string> removed_files;  ///< leftovers of an interrupted checkpoint
-};
-
-}  // namespace kith::inline v0_single
+// kith/collection/merged_segments.hpp — where a merge took the records of several segments.
+//
+// A merge takes long, and records die meanwhile: what is deleted in the new segment is worked out from what is deleted
+// in the old ones at the moment when it takes their place, once as of the checkpoint and once as of the present.
+//
+// Thread safety: immutable once the merge is built.
 
 // kith/collection/snapshot.hpp — the records one reader sees, unchanged for as long as it looks.
 //
@@ -1653,177 +1609,23 @@ struct RecoveryReport {
 
 // kith/collection/segment.hpp — a run of records: their rows, vectors and graphs, by slot.
 //
-// A segment is written by one thread, linked into its graphs by another, and read by any number. It is sealed by a
-// checkpoint: the same id and slots, now mapped from files and read from the environment instead of memory.
+// A segment is written by one thread, linked into its graphs by another, and read by any number. When it is ended no
+// record is added any more; then it is sealed: the same id and slots, now mapped from files and read from the
+// environment instead of memory.
 //
 // Thread safety: append and truncate belong to the writer; link_up_to may run beside it; everything const may run
 // at any time for slots that a Snapshot has published.
 
-// kith/collection/row_store.hpp — the encoded rows of a segment that is still being written.
+// kith/collection/key_table.hpp — the keys of a sealed segment in order of their bytes, each with its slot.
 //
-// Readers follow a slot to its bytes while the writer appends, so neither the table of rows nor a row ever moves: the
-// table lies in reserved address space, the bytes in blocks that are only added to.
+//   key table := u32 version (1); u32 count; u64 bytes of all keys; count × u64 where each key ends;
+//                count × u32 slot; the keys, one after the other                                        (on disk)
 //
-// Thread safety: one writer; any number of readers of slots that were published to them (see Snapshot).
-
-// kith/core/assert.hpp — contracts between our own functions, checked in test builds.
+// The environment knows where the newest version of each key is. A snapshot that was overtaken, and a reader process
+// whose snapshot is older than the environment, ask the tables of their own segments instead; a merge reads them to
+// tell the environment where its records went.
 //
-// A broken contract is a bug in the caller, never bad input: input is checked at the facade, which raises an Error.
-// So the check may vanish from release builds, and where it stands it stops the program at the broken promise.
-
-#ifdef KITH_ASSERTS
-#undef NDEBUG
-#include <cassert>
-#define KITH_ASSERT(condition) assert(condition)
-#else
-#define KITH_ASSERT(condition) static_cast<void>(0)
-#endif
-
-// kith/core/reserved_memory.hpp — address space for an array that grows and never moves.
-//
-// Readers follow pointers into a segment while its writer appends, so the array must not be reallocated. Address
-// space is cheap: the whole capacity is reserved at once and a page costs memory only when it is first written. The
-// kernel is asked for 2 MB pages, which cut the cost of a cache miss in a graph search by a third.
-//
-// Thread safety: none for the object; the bytes are the owner's to share.
-
-namespace kith::inline v0_single {
-
-class ReservedMemory {
-public:
-    ReservedMemory() noexcept = default;
-
-    /// Reserves `bytes` bytes that read as zero, aligned to a page, to a huge page where there is one.
-    /// Throws: Errc::out_of_memory when the address space cannot be had; nothing is held then.
-    /// Cost: a system call; memory is used when written.
-    explicit ReservedMemory(std::size_t bytes) : size_(bytes) {
-        if (bytes == 0) return;
-        mapped_bytes_ = (bytes + 2 * huge_page_bytes - 1) / huge_page_bytes * huge_page_bytes;
-        void* mapped = ::mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE, flags, -1, 0);
-        if (mapped == MAP_FAILED) {
-            raise(Errc::out_of_memory, "cannot reserve " + std::to_string(bytes) + " bytes of address space");
-        }
-        mapped_ = mapped;
-        const auto address = reinterpret_cast<std::size_t>(mapped);
-        const std::size_t skip = (huge_page_bytes - address % huge_page_bytes) % huge_page_bytes;
-        data_ = static_cast<std::byte*>(mapped) + skip;
-        advise_huge_pages();
-    }
-
-    ReservedMemory(ReservedMemory&& other) noexcept { swap(other); }
-    ReservedMemory& operator=(ReservedMemory&& other) noexcept {
-        ReservedMemory taken(std::move(other));
-        swap(taken);
-        return *this;
-    }
-    ReservedMemory(const ReservedMemory&) = delete;
-    ReservedMemory& operator=(const ReservedMemory&) = delete;
-
-    ~ReservedMemory() {
-        if (mapped_ != nullptr) ::munmap(mapped_, mapped_bytes_);
-    }
-
-    [[nodiscard]] std::byte* data() const noexcept { return data_; }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-
-private:
-    static constexpr std::size_t huge_page_bytes = std::size_t{1} << 21;
-#ifdef MAP_NORESERVE
-    static constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-#else
-    static constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS;
-#endif
-
-    void advise_huge_pages() const noexcept {
-#ifdef MADV_HUGEPAGE
-        static_cast<void>(::madvise(data_, size_, MADV_HUGEPAGE));  // a refusal only costs speed
-#endif
-    }
-
-    void swap(ReservedMemory& other) noexcept {
-        std::swap(mapped_, other.mapped_);
-        std::swap(mapped_bytes_, other.mapped_bytes_);
-        std::swap(data_, other.data_);
-        std::swap(size_, other.size_);
-    }
-
-    void* mapped_ = nullptr;        // what mmap gave, or null
-    std::size_t mapped_bytes_ = 0;  // size_ and room to align data_
-    std::byte* data_ = nullptr;     // within mapped_, at a huge page boundary
-    std::size_t size_ = 0;          // what the owner asked for
-};
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single::detail {
-
-class RowStore {
-public:
-    /// Throws: Errc::out_of_memory.
-    explicit RowStore(Slot capacity) : table_(std::size_t{capacity} * sizeof(Entry)) {}
-
-    [[nodiscard]] Slot size() const noexcept { return size_; }
-
-    /// Adds the row of the next slot.
-    /// Requires: size() is below the capacity; a row has at least one byte.
-    void append(std::string_view row) {
-        KITH_ASSERT((size_ + std::size_t{1}) * sizeof(Entry) <= table_.size());
-        if (row.size() > block_free_) add_block(row.size());
-        std::memcpy(block_next_, row.data(), row.size());
-        entries()[size_++] = {block_next_, row.size()};
-        block_next_ += row.size();
-        block_free_ -= row.size();
-    }
-
-    /// Forgets the rows from `size` on; the next ones take their place.
-    /// Requires: none of them was published.
-    void truncate(Slot size) noexcept {
-        if (size >= size_) return;
-        char* const first = entries()[size].data;
-        while (!blocks_.back().holds(first)) blocks_.pop_back();
-        block_next_ = first;
-        block_free_ = blocks_.back().bytes - static_cast<std::size_t>(first - blocks_.back().data.get());
-        size_ = size;
-    }
-
-    /// The row of a published slot; it lives as long as the store.
-    [[nodiscard]] std::string_view operator[](Slot slot) const noexcept {
-        const Entry& entry = entries()[slot];
-        return {entry.data, entry.bytes};
-    }
-
-private:
-    struct Entry {
-        char* data;
-        std::size_t bytes;
-    };
-    struct Block {
-        std::unique_ptr<char[]> data;
-        std::size_t bytes;
-
-        [[nodiscard]] bool holds(const char* row) const noexcept {
-            return !std::less<>()(row, data.get()) && std::less<>()(row, data.get() + bytes);
-        }
-    };
-    static constexpr std::size_t block_bytes = std::size_t{1} << 18;
-
-    [[nodiscard]] Entry* entries() const noexcept { return reinterpret_cast<Entry*>(table_.data()); }
-
-    void add_block(std::size_t at_least) {
-        const std::size_t bytes = std::max(at_least, block_bytes);
-        blocks_.push_back({std::make_unique<char[]>(bytes), bytes});
-        block_next_ = blocks_.back().data.get();
-        block_free_ = bytes;
-    }
-
-    ReservedMemory table_;        // entries()[slot] for slots below size_
-    std::vector<Block> blocks_;   // only the writer touches the vector
-    char* block_next_ = nullptr;  // where the next row goes
-    std::size_t block_free_ = 0;  // bytes from block_next_ to the end of its block
-    Slot size_ = 0;               // the writer's count; readers use their snapshot's
-};
-
-}  // namespace kith::inline v0_single::detail
+// Thread safety: a table is immutable; its bytes outlive it.
 
 // kith/core/bytes.hpp — numbers to bytes and back, little-endian on every machine.
 //
@@ -1992,6 +1794,308 @@ private:
 
 namespace kith::inline v0_single::detail {
 
+struct KeySlot {
+    std::string_view key;
+    Slot slot = 0;
+
+    friend bool operator<(const KeySlot& a, const KeySlot& b) noexcept { return a.key < b.key; }
+};
+
+/// Writes the table of `keys`, which are in order and all different.
+inline void write_key_table(const std::vector<KeySlot>& keys,
+                            const std::function<void(const void* data, std::size_t bytes)>& sink) {
+    std::string head;
+    ByteWriter writer(head);
+    std::uint64_t end = 0;
+    for (const KeySlot& one : keys) end += one.key.size();
+    writer.u32(1);
+    writer.u32(static_cast<std::uint32_t>(keys.size()));
+    writer.u64(end);
+    end = 0;
+    for (const KeySlot& one : keys) writer.u64(end += one.key.size());
+    for (const KeySlot& one : keys) writer.u32(one.slot);
+    sink(head.data(), head.size());
+    for (const KeySlot& one : keys) sink(one.key.data(), one.key.size());
+}
+
+class KeyTable {
+public:
+    /// A table of no keys.
+    KeyTable() = default;
+
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    explicit KeyTable(std::span<const std::byte> image)
+        : bytes_(reinterpret_cast<const char*>(image.data()), image.size()) {
+        ByteReader reader(bytes_);
+        std::uint32_t version = 0;
+        std::uint64_t key_bytes = 0;
+        if (!reader.u32(version) || !reader.u32(count_) || !reader.u64(key_bytes)) {
+            raise(Errc::corrupt, "key table: ends at offset " + std::to_string(bytes_.size()));
+        }
+        if (version != 1) {
+            raise(Errc::unsupported_version,
+                  "key table: has version " + std::to_string(version) + "; this build reads 1");
+        }
+        const std::uint64_t head = head_bytes + std::uint64_t{count_} * (sizeof(std::uint64_t) + sizeof(Slot));
+        if (bytes_.size() < head || bytes_.size() - head != key_bytes) {
+            raise(Errc::corrupt, "key table: holds " + std::to_string(bytes_.size()) + " bytes, which is not what " +
+                                     std::to_string(count_) + " keys of " + std::to_string(key_bytes) + " bytes take");
+        }
+        keys_ = bytes_.substr(head);
+    }
+
+    [[nodiscard]] Slot size() const noexcept { return count_; }
+
+    /// The key at a place of the order. Bytes that were damaged give some other key, never one outside of the table.
+    [[nodiscard]] std::string_view key(Slot at) const noexcept {
+        const std::uint64_t first = at == 0 ? 0 : end_of(at - 1);
+        const std::uint64_t end = end_of(at);
+        return first <= end && end <= keys_.size() ? keys_.substr(first, end - first) : std::string_view();
+    }
+
+    [[nodiscard]] Slot slot(Slot at) const noexcept {
+        std::uint32_t slot = no_slot;
+        const std::size_t first = head_bytes + std::size_t{count_} * sizeof(std::uint64_t);
+        static_cast<void>(ByteReader(bytes_.substr(first + std::size_t{at} * sizeof(Slot))).u32(slot));
+        return slot;
+    }
+
+    /// The slot of a key. Cost: a binary search.
+    [[nodiscard]] std::optional<Slot> find(std::string_view wanted) const noexcept {
+        Slot first = 0;
+        for (Slot left = count_; left > 0;) {
+            const Slot half = left / 2;
+            if (key(first + half) < wanted) {
+                first += half + 1;
+                left -= half + 1;
+            } else {
+                left = half;
+            }
+        }
+        if (first == count_ || key(first) != wanted) return std::nullopt;
+        return slot(first);
+    }
+
+private:
+    static constexpr std::size_t head_bytes = 16;
+
+    [[nodiscard]] std::uint64_t end_of(Slot at) const noexcept {
+        std::uint64_t end = 0;
+        static_cast<void>(ByteReader(bytes_.substr(head_bytes + std::size_t{at} * sizeof(std::uint64_t))).u64(end));
+        return end;
+    }
+
+    std::string_view bytes_;   // the whole table
+    std::string_view keys_;    // its last part
+    std::uint32_t count_ = 0;  // of keys
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/row_store.hpp — the keys and encoded rows of a segment that is still being written.
+//
+// Readers follow a slot to its bytes while the writer appends, so neither the table of rows nor a row ever moves: the
+// table lies in reserved address space, the bytes in blocks that are only added to. A key is looked up through the
+// hashes of all keys, four bytes a slot in one array: only snapshots that a change has overtaken ask for it.
+//
+// Thread safety: one writer; any number of readers of slots that were published to them (see Snapshot).
+
+// kith/core/assert.hpp — contracts between our own functions, checked in test builds.
+//
+// A broken contract is a bug in the caller, never bad input: input is checked at the facade, which raises an Error.
+// So the check may vanish from release builds, and where it stands it stops the program at the broken promise.
+
+#ifdef KITH_ASSERTS
+#undef NDEBUG
+#include <cassert>
+#define KITH_ASSERT(condition) assert(condition)
+#else
+#define KITH_ASSERT(condition) static_cast<void>(0)
+#endif
+
+// kith/core/reserved_memory.hpp — address space for an array that grows and never moves.
+//
+// Readers follow pointers into a segment while its writer appends, so the array must not be reallocated. Address
+// space is cheap: the whole capacity is reserved at once and a page costs memory only when it is first written. The
+// kernel is asked for 2 MB pages, which cut the cost of a cache miss in a graph search by a third.
+//
+// Thread safety: none for the object; the bytes are the owner's to share.
+
+namespace kith::inline v0_single {
+
+class ReservedMemory {
+public:
+    ReservedMemory() noexcept = default;
+
+    /// Reserves `bytes` bytes that read as zero, aligned to a page, to a huge page where there is one.
+    /// Throws: Errc::out_of_memory when the address space cannot be had; nothing is held then.
+    /// Cost: a system call; memory is used when written.
+    explicit ReservedMemory(std::size_t bytes) : size_(bytes) {
+        if (bytes == 0) return;
+        mapped_bytes_ = (bytes + 2 * huge_page_bytes - 1) / huge_page_bytes * huge_page_bytes;
+        void* mapped = ::mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE, flags, -1, 0);
+        if (mapped == MAP_FAILED) {
+            raise(Errc::out_of_memory, "cannot reserve " + std::to_string(bytes) + " bytes of address space");
+        }
+        mapped_ = mapped;
+        const auto address = reinterpret_cast<std::size_t>(mapped);
+        const std::size_t skip = (huge_page_bytes - address % huge_page_bytes) % huge_page_bytes;
+        data_ = static_cast<std::byte*>(mapped) + skip;
+        advise_huge_pages();
+    }
+
+    ReservedMemory(ReservedMemory&& other) noexcept { swap(other); }
+    ReservedMemory& operator=(ReservedMemory&& other) noexcept {
+        ReservedMemory taken(std::move(other));
+        swap(taken);
+        return *this;
+    }
+    ReservedMemory(const ReservedMemory&) = delete;
+    ReservedMemory& operator=(const ReservedMemory&) = delete;
+
+    ~ReservedMemory() {
+        if (mapped_ != nullptr) ::munmap(mapped_, mapped_bytes_);
+    }
+
+    [[nodiscard]] std::byte* data() const noexcept { return data_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+private:
+    static constexpr std::size_t huge_page_bytes = std::size_t{1} << 21;
+#ifdef MAP_NORESERVE
+    static constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+#else
+    static constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+#endif
+
+    void advise_huge_pages() const noexcept {
+#ifdef MADV_HUGEPAGE
+        static_cast<void>(::madvise(data_, size_, MADV_HUGEPAGE));  // a refusal only costs speed
+#endif
+    }
+
+    void swap(ReservedMemory& other) noexcept {
+        std::swap(mapped_, other.mapped_);
+        std::swap(mapped_bytes_, other.mapped_bytes_);
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+    }
+
+    void* mapped_ = nullptr;        // what mmap gave, or null
+    std::size_t mapped_bytes_ = 0;  // size_ and room to align data_
+    std::byte* data_ = nullptr;     // within mapped_, at a huge page boundary
+    std::size_t size_ = 0;          // what the owner asked for
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+class RowStore {
+public:
+    /// Throws: Errc::out_of_memory.
+    explicit RowStore(Slot capacity)
+        : table_(std::size_t{capacity} * sizeof(Entry)), hashes_(std::size_t{capacity} * sizeof(std::uint32_t)) {}
+
+    [[nodiscard]] Slot size() const noexcept { return size_; }
+
+    /// Bytes of all keys and rows.
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+    /// Adds the record of the next slot.
+    /// Requires: size() is below the capacity; key and row have at least one byte together.
+    void append(std::string_view key, std::string_view row) {
+        KITH_ASSERT((size_ + std::size_t{1}) * sizeof(Entry) <= table_.size());
+        const std::size_t bytes = key.size() + row.size();
+        if (bytes > block_free_) add_block(bytes);
+        std::memcpy(block_next_, key.data(), key.size());
+        std::memcpy(block_next_ + key.size(), row.data(), row.size());
+        hashes()[size_] = hash_of(key);
+        entries()[size_++] = {block_next_, static_cast<std::uint32_t>(key.size()),
+                              static_cast<std::uint32_t>(row.size())};
+        block_next_ += bytes;
+        block_free_ -= bytes;
+        bytes_ += bytes;
+    }
+
+    /// Forgets the rows from `size` on; the next ones take their place.
+    /// Requires: none of them was published.
+    void truncate(Slot size) noexcept {
+        if (size >= size_) return;
+        char* const first = entries()[size].data;
+        while (!blocks_.back().holds(first)) blocks_.pop_back();
+        for (Slot slot = size; slot < size_; ++slot) bytes_ -= entries()[slot].key_bytes + entries()[slot].row_bytes;
+        block_next_ = first;
+        block_free_ = blocks_.back().bytes - static_cast<std::size_t>(first - blocks_.back().data.get());
+        size_ = size;
+    }
+
+    /// The row of a published slot; it lives as long as the store.
+    [[nodiscard]] std::string_view operator[](Slot slot) const noexcept {
+        const Entry& entry = entries()[slot];
+        return {entry.data + entry.key_bytes, entry.row_bytes};
+    }
+
+    /// The key of a published slot; it lives as long as the store.
+    [[nodiscard]] std::string_view key(Slot slot) const noexcept {
+        const Entry& entry = entries()[slot];
+        return {entry.data, entry.key_bytes};
+    }
+
+    /// The newest of the allowed slots with this key.
+    /// Cost: a pass over four bytes a slot.
+    [[nodiscard]] std::optional<Slot> find(std::string_view wanted, BitsetView allowed) const noexcept {
+        const std::uint32_t hash = hash_of(wanted);
+        for (Slot slot = allowed.count(); slot-- > 0;) {
+            if (hashes()[slot] == hash && allowed.allows(slot) && key(slot) == wanted) return slot;
+        }
+        return std::nullopt;
+    }
+
+private:
+    struct Entry {
+        char* data;  // the key, then the row
+        std::uint32_t key_bytes;
+        std::uint32_t row_bytes;
+    };
+    struct Block {
+        std::unique_ptr<char[]> data;
+        std::size_t bytes;
+
+        [[nodiscard]] bool holds(const char* row) const noexcept {
+            return !std::less<>()(row, data.get()) && std::less<>()(row, data.get() + bytes);
+        }
+    };
+    static constexpr std::size_t block_bytes = std::size_t{1} << 18;
+
+    [[nodiscard]] Entry* entries() const noexcept { return reinterpret_cast<Entry*>(table_.data()); }
+
+    [[nodiscard]] std::uint32_t* hashes() const noexcept { return reinterpret_cast<std::uint32_t*>(hashes_.data()); }
+
+    static std::uint32_t hash_of(std::string_view key) noexcept {
+        return static_cast<std::uint32_t>(std::hash<std::string_view>{}(key));
+    }
+
+    void add_block(std::size_t at_least) {
+        const std::size_t bytes = std::max(at_least, block_bytes);
+        blocks_.push_back({std::make_unique<char[]>(bytes), bytes});
+        block_next_ = blocks_.back().data.get();
+        block_free_ = bytes;
+    }
+
+    ReservedMemory table_;        // entries()[slot] for slots below size_
+    ReservedMemory hashes_;       // hashes()[slot] likewise
+    std::vector<Block> blocks_;   // only the writer touches the vector
+    char* block_next_ = nullptr;  // where the next row goes
+    std::size_t block_free_ = 0;  // bytes from block_next_ to the end of its block
+    std::size_t bytes_ = 0;       // of the keys and rows below size_
+    Slot size_ = 0;               // the writer's count; readers use their snapshot's
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
 class Segment {
 public:
     /// An empty segment in memory.
@@ -2004,22 +2108,43 @@ public:
         }
     }
 
-    /// A sealed segment; `files` keeps alive the bytes that the indexes are mapped over.
-    Segment(std::uint32_t id, Slot count, std::vector<std::unique_ptr<VectorIndex>> indexes,
-            std::shared_ptr<const void> files)
-        : id_(id), capacity_(count), sealed_count_(count), files_(std::move(files)), indexes_(std::move(indexes)) {}
+    /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, or of the keys (keys_part), are not as they
+    /// were written. It keeps alive the bytes that indexes and keys are mapped over, and is cheap when asked again.
+    using Check = std::function<void(std::size_t part)>;
+    static constexpr std::size_t keys_part = ~std::size_t{0};
+
+    /// A sealed segment.
+    Segment(std::uint32_t id, Slot count, std::vector<std::unique_ptr<VectorIndex>> indexes, const KeyTable& keys,
+            Check check)
+        : id_(id),
+          capacity_(count),
+          sealed_count_(count),
+          check_(std::move(check)),
+          keys_(keys),
+          indexes_(std::move(indexes)) {}
 
     [[nodiscard]] std::uint32_t id() const noexcept { return id_; }
     [[nodiscard]] bool sealed() const noexcept { return rows_ == nullptr; }
-    /// For the writer, as size() is.
-    [[nodiscard]] bool full() const noexcept { return size() == capacity_; }
+    /// For the writer, as size() is: no record can be added.
+    [[nodiscard]] bool full() const noexcept { return ended_ || size() == capacity_; }
+
+    /// No record is added from here on. For the writer.
+    void end() noexcept { ended_ = true; }
 
     /// Slots given out, published or not.
     [[nodiscard]] Slot size() const noexcept { return sealed() ? sealed_count_ : rows_->size(); }
 
+    /// Bytes of the records in memory, as far as they are known without asking an index. For the writer.
+    [[nodiscard]] std::uint64_t bytes() const noexcept {
+        if (sealed()) return 0;
+        std::uint64_t bytes = rows_->bytes();
+        for (const auto& index : indexes_) bytes += std::uint64_t{rows_->size()} * index->dim() * sizeof(float);
+        return bytes;
+    }
+
     /// Adds a record in the next slot, which it returns.
     /// Requires: the segment is neither sealed nor full; `vectors` holds the elements of all vector fields.
-    Slot append(std::string_view row, std::string_view vectors) {
+    Slot append(std::string_view key, std::string_view row, std::string_view vectors) {
         const Slot slot = rows_->size();
         ByteReader reader(vectors);
         for (const auto& index : indexes_) {
@@ -2029,7 +2154,7 @@ public:
             static_cast<void>(whole);
             index->append(elements.data());
         }
-        rows_->append(row);
+        rows_->append(key, row);
         return slot;
     }
 
@@ -2042,7 +2167,37 @@ public:
     /// The row of a slot. Requires: the segment is not sealed.
     [[nodiscard]] std::string_view row(Slot slot) const noexcept { return (*rows_)[slot]; }
 
-    [[nodiscard]] const VectorIndex& index(std::size_t vector_field) const noexcept { return *indexes_[vector_field]; }
+    /// The allowed slot with this key; the newest where several are allowed.
+    /// Throws: Errc::corrupt, Errc::io.
+    [[nodiscard]] std::optional<Slot> find(std::string_view key, BitsetView allowed) const {
+        if (!sealed()) return rows_->find(key, allowed);
+        const std::optional<Slot> slot = key_table().find(key);
+        return slot.has_value() && allowed.allows(*slot) ? slot : std::nullopt;
+    }
+
+    /// The keys of the allowed slots, in order. Requires: the segment is not sealed, and each has another key.
+    [[nodiscard]] std::vector<KeySlot> keys(BitsetView allowed) const {
+        std::vector<KeySlot> keys;
+        for (Slot slot = 0; slot < allowed.count(); ++slot) {
+            if (allowed.allows(slot)) keys.push_back({rows_->key(slot), slot});
+        }
+        std::sort(keys.begin(), keys.end());
+        return keys;
+    }
+
+    /// The keys of a sealed segment.
+    /// Throws: Errc::corrupt, Errc::io.
+    [[nodiscard]] const KeyTable& key_table() const {
+        if (check_) check_(keys_part);
+        return keys_;
+    }
+
+    /// Throws: Errc::corrupt, Errc::io, for a sealed segment whose files are damaged.
+    /// Cost: the first time it reads all of the files of the field in a sealed segment.
+    [[nodiscard]] const VectorIndex& index(std::size_t vector_field) const {
+        if (check_) check_(vector_field);
+        return *indexes_[vector_field];
+    }
     [[nodiscard]] std::size_t index_count() const noexcept { return indexes_.size(); }
 
     /// The slots below it are in every graph; past the last slot where there are no graphs.
@@ -2077,7 +2232,9 @@ private:
     std::uint32_t id_;
     Slot capacity_;
     Slot sealed_count_ = 0;                              // slots of a sealed segment
-    std::shared_ptr<const void> files_;                  // outlives indexes_, which may point into it
+    bool ended_ = false;                                 // full, whatever the capacity
+    Check check_;                                        // of a sealed segment; outlives keys_ and indexes_
+    KeyTable keys_;                                      // of a sealed segment
     std::unique_ptr<RowStore> rows_;                     // null once sealed: rows are in the environment
     std::vector<std::unique_ptr<VectorIndex>> indexes_;  // one a vector field, in the order of the schema
     std::vector<float> scratch_;                         // the writer's: one vector, aligned
@@ -2141,6 +2298,209 @@ inline std::shared_ptr<const DeleteSet> with_deleted(const DeleteSet* before, co
 
 namespace kith::inline v0_single::detail {
 
+struct MovedSegment {
+    std::shared_ptr<Segment> from;
+    std::vector<Slot> to;  // by slot of `from`: the slot in the new segment, or no_slot
+};
+
+struct MergedSegments {
+    std::shared_ptr<Segment> segment;  // that stands for the parts; null when no record of them lives
+    std::vector<MovedSegment> parts;
+    std::uint32_t next_segment = 0;  // the first segment id that was never used
+
+    [[nodiscard]] bool takes(std::uint32_t id) const noexcept {
+        for (const MovedSegment& part : parts) {
+            if (part.from->id() == id) return true;
+        }
+        return false;
+    }
+
+    /// The new segment with the records deleted that `before`, which has the parts, does not show.
+    /// Requires: there is one.
+    [[nodiscard]] SegmentView view(const Snapshot& before) const {
+        const Slot count = segment->size();
+        auto deletes = std::make_shared<DeleteSet>();
+        deletes->words.assign((std::size_t{count} + 63) / 64, ~std::uint64_t{0});
+        deletes->count = count;
+        for (const MovedSegment& part : parts) {
+            for (Slot slot = 0; slot < part.to.size(); ++slot) {
+                const Slot to = part.to[slot];
+                if (to == no_slot || before.find({part.from->id(), slot}) == nullptr) continue;
+                deletes->words[to / 64] &= ~(std::uint64_t{1} << (to % 64));
+                --deletes->count;
+            }
+        }
+        if (count % 64 != 0) deletes->words.back() &= (std::uint64_t{1} << (count % 64)) - 1;
+        SegmentView made{segment, count, nullptr};
+        if (deletes->count > 0) made.deletes = std::move(deletes);
+        return made;
+    }
+
+    /// `before` with the new segment in the place of the parts.
+    [[nodiscard]] Snapshot applied_to(const Snapshot& before) const {
+        Snapshot after;
+        after.segments.reserve(before.segments.size() + 1);
+        for (const SegmentView& one : before.segments) {
+            if (!takes(one.segment->id())) after.segments.push_back(one);
+        }
+        if (segment != nullptr) {
+            const auto behind = [&](const SegmentView& one) { return one.segment->id() > segment->id(); };
+            after.segments.insert(std::find_if(after.segments.begin(), after.segments.end(), behind), view(before));
+        }
+        return after;
+    }
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/options.hpp — how a collection is opened, and what an acknowledgement promises.
+
+namespace kith::inline v0_single {
+
+/// What opening a directory may do.
+enum class OpenMode : std::uint8_t {
+    create_or_open,  ///< open what is there, make a new collection where nothing is
+    create,          ///< make a new one; a path that exists is an error
+    open,            ///< open an existing one; a missing path is an error
+    read_only,       ///< open an existing one and write nothing, not even a recovery
+};
+
+/// When an acknowledged write is safe from a power cut. A crash of the process alone loses nothing at any level.
+class Durability {
+public:
+    enum class Level : std::uint8_t { each_commit, interval, on_checkpoint };
+
+    /// A call returns after its records are on the disk. Callers that write at the same time share one sync.
+    static constexpr Durability each_commit() noexcept { return {Level::each_commit, {}}; }
+
+    /// A call returns at once; the log is synced every `period`, of 1 ms to 24 hours. A power cut loses at most the
+    /// writes since the last sync, and what survives is a prefix of what was acknowledged.
+    static constexpr Durability interval(std::chrono::milliseconds period) noexcept {
+        return {Level::interval, period};
+    }
+
+    /// A call returns at once; checkpoint() and close() sync. A power cut loses at most the writes since then, and
+    /// what survives is a prefix of what was acknowledged.
+    static constexpr Durability on_checkpoint() noexcept { return {Level::on_checkpoint, {}}; }
+
+    [[nodiscard]] constexpr Level level() const noexcept { return level_; }
+    [[nodiscard]] constexpr std::chrono::milliseconds period() const noexcept { return period_; }
+
+private:
+    constexpr Durability(Level level, std::chrono::milliseconds period) noexcept : level_(level), period_(period) {}
+
+    Level level_;
+    std::chrono::milliseconds period_;  // positive for interval, unused otherwise
+};
+
+/// Who seals and merges segments.
+enum class Maintenance : std::uint8_t {
+    automatic,  ///< a background thread, whenever it pays
+    on_call,    ///< checkpoint() and compact() alone
+};
+
+/// The settings of one open collection; none of them is stored.
+struct Options {
+    OpenMode mode = OpenMode::create_or_open;
+    Durability durability = Durability::each_commit();
+    Slot segment_capacity = Slot{1} << 20;  ///< records a segment holds before the next one begins, also when merged
+    std::uint64_t segment_bytes = std::uint64_t{1} << 30;  ///< bytes of records in memory that are sealed
+    std::uint64_t log_bytes = std::uint64_t{1} << 28;      ///< a log longer than this is sealed
+    Maintenance maintenance = Maintenance::automatic;
+    /// Bytes of records in memory at which a write waits for the sealing of earlier ones; 0 for no limit.
+    std::uint64_t memory_bytes = 0;
+    /// Bytes of files at which puts are refused, and merges that would pass it not begun; 0 for no limit.
+    std::uint64_t max_disk_bytes = 0;
+    unsigned index_threads = 1;  ///< threads that link records into graphs; 1 is deterministic
+};
+
+/// Tag of the constructor that makes a collection without a directory.
+struct InMemory {};
+inline constexpr InMemory in_memory{};
+
+}  // namespace kith::inline v0_single
+
+// kith/collection/recovery.hpp — what opening a collection found and mended.
+
+namespace kith::inline v0_single {
+
+/// The end of the log was cut off: a write that was in flight when the process or the machine stopped.
+struct TornTail {
+    std::string file;          ///< the log file
+    std::uint64_t offset = 0;  ///< where its last whole record ends
+    std::uint64_t bytes = 0;   ///< how many bytes after that were dropped
+    bool whole = false;        ///< the first record dropped has all its bytes and a wrong checksum: damage, perhaps
+};
+
+/// The result of the last open. Damage to acknowledged records is an Error instead, but for the newest ones: nothing
+/// behind them can say that they were whole once, so they look like a torn tail, and are reported as one.
+struct RecoveryReport {
+    std::uint64_t replayed_batches = 0;      ///< log records applied again, each one batch
+    std::uint64_t replayed_operations = 0;   ///< puts and erases in them
+    std::uint64_t last_sequence = 0;         ///< number of the newest batch the collection holds
+    std::optional<TornTail> torn_tail;       ///< set when the log did not end in a whole record
+    std::vector<std::string> removed_files;  ///< leftovers of an interrupted checkpoint
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/core/long_call.hpp — how a call that may take long is watched, and stopped.
+//
+// The call asks check() wherever it can stop and leave everything as it was, so a stop comes a moment late and never
+// halfway.
+//
+// Thread safety: check may be called by any thread of the call, and progress() with it, one at a time.
+
+namespace kith::inline v0_single {
+
+struct LongCall {
+    std::stop_token stop = {};                                      ///< stopped from any thread: Errc::cancelled
+    std::optional<std::chrono::steady_clock::time_point> deadline;  ///< passed: Errc::timed_out
+    /// Called now and then with the share that is done, 0 to 1. What it throws ends the call, and leaves it.
+    std::function<void(double done)> progress = {};
+
+    /// Throws: Errc::cancelled, Errc::timed_out, and what `progress` throws.
+    void check(double done) const {
+        if (stop.stop_requested()) raise(Errc::cancelled, "the call was stopped; what it was to change is as before");
+        if (deadline.has_value() && std::chrono::steady_clock::now() >= *deadline) {
+            raise(Errc::timed_out, "the deadline of the call has passed; what it was to change is as before");
+        }
+        if (progress) progress(done);
+    }
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+/// What the files of a segment are written from.
+struct SegmentImage {
+    std::uint32_t id = 0;
+    Slot count = 0;
+    std::vector<const VectorIndex*> indexes;  // one a vector field; every slot is indexed
+    std::vector<KeySlot> keys;                // in order
+};
+
+/// What commit() makes the new checkpoint.
+struct Checkpoint {
+    std::uint64_t sequence = 0;      // of the last batch it holds
+    std::uint32_t next_segment = 0;  // the first segment id that was never used
+    const Snapshot* snapshot;        // all there is as of that batch
+    /// The mapped segments that stand for those of the snapshot that are in memory, by id.
+    std::vector<std::shared_ptr<Segment>> written;
+    const KeyMap* keys;  // what changed since the checkpoint before
+};
+
+/// Bytes on the disk.
+struct StoreBytes {
+    std::uint64_t log = 0;
+    std::uint64_t forward = 0;   // rows and keys, and pages that are free again
+    std::uint64_t segments = 0;  // of the present checkpoint
+    std::uint64_t retired = 0;   // of segments that were merged, and that a snapshot or a reader still holds
+
+    [[nodiscard]] std::uint64_t without_log() const noexcept { return forward + segments + retired; }
+};
+
 class DurableStore {
 public:
     virtual ~DurableStore() = default;
@@ -2167,13 +2527,42 @@ public:
     /// Throws: Errc::corrupt when it is missing or damaged.
     [[nodiscard]] virtual std::string row(RecordId id) const = 0;
 
-    /// Writes the segments of `snapshot` that are not sealed, commits rows, keys and the state record in one
-    /// transaction, and drops the log before it. The snapshot returned has every segment sealed.
-    /// Requires: every slot is linked; the snapshot is all that was appended; `keys` is what changed since the
-    /// last checkpoint.
+    /// Syncs the log, begins a new file of it where that can be had, and returns the number of the last batch.
+    /// Throws: as sync.
+    [[nodiscard]] virtual std::uint64_t end_log_file() = 0;
+
+    /// Writes the files of a segment that no checkpoint names yet, and maps them. What an earlier try left goes.
+    /// Throws: Errc::disk_full, Errc::io; Errc::cancelled, Errc::timed_out.
+    [[nodiscard]] virtual std::shared_ptr<Segment> write_segment(const SegmentImage& image, const LongCall& call) = 0;
+
+    /// In the keeper role: commits rows, keys and the state record in one transaction.
     /// Throws: Error; the directory then holds the checkpoint before, and the log all that came after.
-    virtual std::shared_ptr<const Snapshot> seal(const Snapshot& snapshot, const KeyMap& keys,
-                                                 std::uint32_t next_segment) = 0;
+    virtual void commit(const Checkpoint& checkpoint) = 0;
+
+    /// In both roles: lets go of the files of the log that the last checkpoint holds, and returns their paths. What is
+    /// not removed then is passed by when the collection is opened.
+    [[nodiscard]] virtual std::vector<std::filesystem::path> release_log() = 0;
+
+    /// In the keeper role: the number of the last batch that the last checkpoint holds.
+    [[nodiscard]] virtual std::uint64_t committed_sequence() const = 0;
+
+    /// In the keeper role: the segments of the last checkpoint, with what it has deleted in them.
+    [[nodiscard]] virtual const Snapshot& committed() const = 0;
+
+    /// Gives the rows of the parts' records their new ids; until commit_merge nothing leads to them.
+    /// Requires: there is a new segment.
+    /// Throws: Errc::disk_full, Errc::io, Errc::corrupt; Errc::cancelled, Errc::timed_out.
+    virtual void copy_rows(const MergedSegments& merged, const LongCall& call) = 0;
+
+    /// In the keeper role: commits keys and a state record in which one segment stands for the parts.
+    /// Throws: Error; the directory then holds what it held before.
+    virtual void commit_merge(const MergedSegments& merged) = 0;
+
+    /// In the keeper role: removes files and rows of merged segments that nobody holds any more. What cannot be removed
+    /// now is tried again at the next call.
+    virtual void purge() = 0;
+
+    [[nodiscard]] virtual StoreBytes bytes() const = 0;
 };
 
 /// A directory as it was found.
@@ -2188,6 +2577,81 @@ struct OpenedStore {
 /// lists the differences), unsupported_version, corrupt, io, disk_full.
 [[nodiscard]] OpenedStore open_durable_store(const std::filesystem::path& path, const Options& options,
                                              const EngineSchema& schema);
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/merge_policy.hpp — which sealed segments are made one, and when.
+//
+// Every search asks every segment, so few large ones are faster than many small ones. But a merge links its records
+// anew. Merging only segments of about one size, four at a time, links each record again once for each fourfold growth:
+// five times on its way from a thousand records to a million.
+//
+// Thread safety: functions without state.
+// Source: size-tiered compaction as in Apache Cassandra's documentation; O'Neil et al., The Log-Structured Merge-Tree,
+// 1996.
+
+namespace kith::inline v0_single::detail {
+
+struct SegmentSize {
+    Slot live = 0;
+    Slot deleted = 0;
+};
+
+inline constexpr std::size_t segments_a_merge = 4;
+
+inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is not worth its syncs
+
+/// A segment with more than 3 of 10 records deleted, and a thousand of them, is written anew.
+[[nodiscard]] constexpr bool mostly_dead(SegmentSize size) noexcept {
+    return size.deleted >= fewest_dead &&
+           std::uint64_t{size.deleted} * 10 > (std::uint64_t{size.deleted} + size.live) * 3;
+}
+
+/// Segments of one tier hold between 4^n and 4^(n + 1) times a thousand records; smaller ones are in tier 0.
+[[nodiscard]] constexpr unsigned tier_of(Slot live) noexcept {
+    unsigned tier = 0;
+    for (Slot bound = 4096; live >= bound && tier < 10; bound *= 4) ++tier;
+    return tier;
+}
+
+/// The next segments to merge, by their places in `sizes`; one place means that it is written anew, none that nothing is
+/// to be done. What they make has at most `capacity` records.
+[[nodiscard]] inline std::vector<std::size_t> next_merge(std::span<const SegmentSize> sizes, Slot capacity) {
+    for (std::size_t at = 0; at < sizes.size(); ++at) {
+        if (mostly_dead(sizes[at])) return {at};
+    }
+    for (unsigned tier = 0; tier <= tier_of(capacity); ++tier) {
+        std::vector<std::size_t> same;
+        std::uint64_t records = 0;
+        for (std::size_t at = 0; at < sizes.size() && same.size() < 2 * segments_a_merge; ++at) {
+            if (tier_of(sizes[at].live) != tier || records + sizes[at].live > capacity) continue;
+            same.push_back(at);
+            records += sizes[at].live;
+        }
+        if (same.size() >= segments_a_merge) return same;
+    }
+    return {};
+}
+
+/// The next segments to merge until none holds a dead record and no two fit into one.
+[[nodiscard]] inline std::vector<std::size_t> next_compaction(std::span<const SegmentSize> sizes, Slot capacity) {
+    std::vector<std::size_t> order;
+    for (std::size_t at = 0; at < sizes.size(); ++at) order.push_back(at);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return sizes[a].live < sizes[b].live; });
+    std::vector<std::size_t> fitting;
+    std::uint64_t records = 0;
+    for (const std::size_t at : order) {
+        if (records + sizes[at].live > capacity) break;
+        fitting.push_back(at);
+        records += sizes[at].live;
+    }
+    if (fitting.size() > 1) return fitting;
+    for (std::size_t at = 0; at < sizes.size(); ++at) {
+        if (sizes[at].deleted > 0) return {at};
+    }
+    return {};
+}
 
 }  // namespace kith::inline v0_single::detail
 
@@ -2597,28 +3061,47 @@ public:
     /// Appends a record as the newest version of `key`; `older` is the version it replaces.
     /// Throws: Errc::out_of_memory, Errc::limit_exceeded; call roll_back() then.
     void put(const Operation& operation, std::optional<RecordId> older) {
-        if (segments_.empty() || segments_.back()->sealed() || segments_.back()->full()) {
-            if (next_segment_ == std::numeric_limits<std::uint32_t>::max()) {
-                raise(Errc::limit_exceeded, "the collection has used up its segment numbers; copy it to a new one");
-            }
-            segments_.push_back(std::make_shared<Segment>(next_segment_, segment_capacity_, *schema_));
-            ++next_segment_;
+        if (writing_ == nullptr || writing_->full()) {
+            auto next = std::make_shared<Segment>(next_segment_, segment_capacity_, *schema_);
+            static_cast<void>(take_segment_number());
+            segments_.push_back(next);
+            writing_ = std::move(next);
         }
-        Segment& segment = *segments_.back();
-        const Slot slot = segment.append(operation.row, operation.vectors);
-        change(operation.key, RecordId{segment.id(), slot}, older);
+        const Slot slot = writing_->append(operation.key, operation.row, operation.vectors);
+        change(operation.key, RecordId{writing_->id(), slot}, older);
     }
+
+    /// A number that no segment has had.
+    /// Throws: Errc::limit_exceeded.
+    [[nodiscard]] std::uint32_t take_segment_number() {
+        if (next_segment_ == std::numeric_limits<std::uint32_t>::max()) {
+            raise(Errc::limit_exceeded, "the collection has used up its segment numbers; copy it to a new one");
+        }
+        return next_segment_++;
+    }
+
+    /// Records that come from here on go to a new segment.
+    /// Requires: everything staged is published.
+    void end_segment() noexcept {
+        if (writing_ != nullptr) writing_->end();
+        writing_ = nullptr;
+        save_point();
+    }
+
+    /// Bytes of the segment that is being written.
+    [[nodiscard]] std::uint64_t writing_bytes() const noexcept { return writing_ == nullptr ? 0 : writing_->bytes(); }
 
     /// Marks `key` as erased; `older` is the version that dies.
     void erase(std::string_view key, RecordId older) { change(key, std::nullopt, older); }
 
     /// What was staged since the last savepoint can be taken back.
-    void save_point() {
+    void save_point() noexcept {
         undo_.clear();
         saved_deletes_ = deletes_.size();
         saved_segments_ = segments_.size();
         saved_next_segment_ = next_segment_;
-        saved_slots_ = segments_.empty() ? 0 : segments_.back()->size();
+        saved_writing_ = writing_.get();
+        saved_slots_ = writing_ == nullptr ? 0 : writing_->size();
     }
 
     /// Takes back everything since save_point().
@@ -2632,9 +3115,14 @@ public:
             }
         }
         deletes_.resize(saved_deletes_);
+        if (writing_.get() != saved_writing_) {
+            const auto before = [&](const auto& segment) { return segment.get() == saved_writing_; };
+            const auto found = std::find_if(segments_.begin(), segments_.end(), before);
+            writing_ = found == segments_.end() ? nullptr : *found;
+        }
         segments_.resize(saved_segments_);
         next_segment_ = saved_next_segment_;
-        if (!segments_.empty() && !segments_.back()->sealed()) segments_.back()->truncate(saved_slots_);
+        if (writing_ != nullptr) writing_->truncate(saved_slots_);
     }
 
     [[nodiscard]] const std::vector<std::shared_ptr<Segment>>& segments() const noexcept { return segments_; }
@@ -2644,15 +3132,22 @@ public:
     /// The changed keys, handed over; call published() next.
     [[nodiscard]] KeyMap take_keys() noexcept { return std::exchange(keys_, {}); }
 
-    /// Continues on these segments.
-    void reset(std::vector<std::shared_ptr<Segment>> segments, std::uint32_t next_segment) {
+    /// Goes on beside these segments; the one that is being written is among them, or ended.
+    void replace(std::vector<std::shared_ptr<Segment>> segments) noexcept {
+        segments_ = std::move(segments);
+        save_point();
+    }
+
+    /// Begins with these segments, all sealed.
+    void reset(std::vector<std::shared_ptr<Segment>> segments, std::uint32_t next_segment) noexcept {
         segments_ = std::move(segments);
         next_segment_ = next_segment;
+        writing_ = nullptr;
         published();
     }
 
     /// Everything staged is visible now.
-    void published() {
+    void published() noexcept {
         keys_.clear();
         deletes_.clear();
         save_point();
@@ -2675,7 +3170,8 @@ private:
 
     const EngineSchema* schema_;                      // the engine's
     Slot segment_capacity_;                           // of each new segment
-    std::vector<std::shared_ptr<Segment>> segments_;  // all segments, by id; records go to the last
+    std::vector<std::shared_ptr<Segment>> segments_;  // all segments, ordered by id
+    std::shared_ptr<Segment> writing_;                // where records go: one of segments_, or null
     std::uint32_t next_segment_ = 0;                  // id of the next one
     KeyMap keys_;                                     // changed and not published
     std::vector<RecordId> deletes_;                   // replaced or erased and not published
@@ -2683,10 +3179,45 @@ private:
     std::size_t saved_deletes_ = 0;
     std::size_t saved_segments_ = 0;
     std::uint32_t saved_next_segment_ = 0;
+    const Segment* saved_writing_ = nullptr;
     Slot saved_slots_ = 0;
 };
 
 }  // namespace kith::inline v0_single::detail
+
+// kith/collection/stats.hpp — what a collection holds, where, and what could be given back.
+
+namespace kith::inline v0_single {
+
+/// One segment: a run of records with graphs of their own.
+struct SegmentStats {
+    std::uint32_t id = 0;
+    Slot records = 0;     ///< that live
+    Slot deleted = 0;     ///< replaced or erased, and still taking up space
+    Slot linked = 0;      ///< of all slots, those in every graph; the rest is compared one by one
+    bool sealed = false;  ///< in files; else in memory and in the log
+};
+
+/// Numbers of one moment. Bytes on the disk are the lengths of files.
+struct CollectionStats {
+    std::uint64_t records = 0;            ///< that live
+    std::vector<SegmentStats> segments;   ///< ordered by id
+    std::uint64_t deleted = 0;            ///< records that compact() would remove
+    std::uint64_t memory_bytes = 0;       ///< of the records that are not sealed, as they were given
+    std::uint64_t log_bytes = 0;          ///< of the log that no checkpoint holds yet
+    std::uint64_t forward_bytes = 0;      ///< rows and keys; free pages among them are used again
+    std::uint64_t segment_bytes = 0;      ///< vectors, graphs and keys of sealed segments
+    std::uint64_t reclaimable_bytes = 0;  ///< of segment_bytes, the share of deleted records; compact() gives it back
+    std::uint64_t retired_bytes = 0;      ///< of merged segments, which go when no snapshot or reader holds them
+    std::uint64_t last_sequence = 0;      ///< number of the newest batch
+    std::string trouble;                  ///< why the last work in the background failed; empty when it did not
+
+    [[nodiscard]] std::uint64_t disk_bytes() const noexcept {
+        return log_bytes + forward_bytes + segment_bytes + retired_bytes;
+    }
+};
+
+}  // namespace kith::inline v0_single
 
 namespace kith::inline v0_single::detail {
 
@@ -2734,13 +3265,23 @@ public:
                                                               MatrixView queries, std::span<const Accept> accepts,
                                                               unsigned threads) const;
 
-    /// Links the records that are published when it is called into their graphs.
-    void link();
+    /// The record with `key` as `present` has it, which may be older than the engine's snapshot.
+    [[nodiscard]] std::optional<Located> locate_in(std::shared_ptr<const Snapshot> present, std::string_view key) const;
 
-    /// Seals what is in memory into mapped files and drops the log; in memory it only links.
-    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was, but poisoned where a
-    /// sync of the log or of the commit failed: after the latter, reads of sealed records may raise it too.
-    void checkpoint();
+    /// Links the records that are published when it is called into their graphs.
+    void link(const LongCall& call);
+
+    /// Seals what is in memory into mapped files and drops the log; in memory it only links. Writers go on meanwhile.
+    /// Throws: disk_full, io, read_only, poisoned, closed, cancelled, timed_out; the collection goes on as it was, but
+    /// poisoned where a sync of the log or of the commit failed: after the latter, reads of sealed records may raise it
+    /// too.
+    void checkpoint(const LongCall& call);
+
+    /// Seals, then merges until no dead record is left and no two segments fit into one.
+    /// Throws: as checkpoint; what was merged stays so.
+    void compact(const LongCall& call);
+
+    [[nodiscard]] CollectionStats stats() const;
 
     /// Makes every write durable and lets go of the files. Idempotent.
     /// Throws: disk_full, io when the sync fails, poisoned when an earlier one did; it is closed all the same.
@@ -2765,14 +3306,32 @@ private:
     void sync_log();
     void publish();
 
+    void wait_for_memory() const;
+    void require_space(std::string_view batch) const;
+    void measure_memory() noexcept;
+
+    void seal(const LongCall& call);
+    std::shared_ptr<const Snapshot> freeze(Checkpoint& checkpoint);
+    void publish_written();
+    [[nodiscard]] bool seal_is_due() const;
+
+    using ChooseSegments = std::vector<std::size_t> (*)(std::span<const SegmentSize>, Slot capacity);
+    bool merge(ChooseSegments choose, const LongCall& call);
+    [[nodiscard]] std::vector<SegmentView> parts_to_merge(ChooseSegments choose);
+    void publish_merged();
+    void drop_unheld();
+
     void start_background();
     void stop_background();
-    void run_in_background();
+    template <class Act>
+    void run_when_woken(const Act& act);
+    void link_in_background();
+    void keep_in_background();
     void run_sync_timer();
+    [[nodiscard]] LongCall background_call();
     bool link_some(const Snapshot& present);
-    void calibrate(const Snapshot& present, bool to_seal) const;
-    void link_all(const Snapshot& present);
-    void seal_all();
+    void calibrate(const Snapshot& present, const LongCall& call, bool to_seal) const;
+    void link_all(const Snapshot& present, const LongCall& call);
 
     const EngineSchema schema_;
     const Options options_;
@@ -2784,25 +3343,37 @@ private:
     std::atomic<bool> closing_{false};    // close() was called: no call begins any more
     bool closed_ = false;                 // guarded by lifetime_
 
-    CommitQueue<Request> queue_;                // gives the writer role
-    Stage stage_;                               // the writer role's
-    std::atomic<std::uint64_t> log_length_{0};  // bytes since the last checkpoint, for the background thread
-    std::atomic<bool> poisoned_{false};         // a sync failed: memory is ahead of what is surely on the disk
+    CommitQueue<Request> queue_;         // gives the writer role
+    Stage stage_;                        // the writer role's
+    std::atomic<bool> poisoned_{false};  // a sync failed: memory is ahead of what is surely on the disk
+
+    std::mutex merging_;                    // gives the merging role
+    std::mutex keeper_;                     // gives the keeper role
+    std::optional<MergedSegments> merged_;  // the keeper role's: committed, and not published yet
+    std::optional<std::vector<std::shared_ptr<Segment>>> written_;  // the keeper role's: likewise
 
     mutable std::shared_mutex published_mutex_;  // held for a look-up in memory or an exchange, no longer
-    KeyMap keys_;                                // guarded by published_mutex_
+    KeyMap keys_;                                // guarded by published_mutex_: changed since the last freeze
+    KeyMap frozen_keys_;                         // guarded by published_mutex_: changed before, and not committed
     std::shared_ptr<const Snapshot> snapshot_;   // guarded by published_mutex_
+
+    std::atomic<std::uint64_t> memory_bytes_ = 0;   // of the records of segments in memory
+    std::atomic<std::uint64_t> writing_bytes_ = 0;  // of those, in the segment that is being written
+    std::atomic<std::uint64_t> disk_bytes_ = 0;     // without the log, when it was last looked at
 
     mutable ScratchPool scratch_;
 
     /// The threads, and what wakes them.
     struct Background {
-        std::mutex mutex;
+        mutable std::mutex mutex;
         std::condition_variable wake;
-        bool stopping = false;      // guarded by mutex
-        bool work_arrived = false;  // guarded by mutex
-        std::thread worker;         // links, and checkpoints when the log grows long
-        std::thread sync_timer;     // runs for Durability::interval only
+        std::condition_variable sealed;  // memory was given back, or could not be
+        bool stopping = false;           // guarded by mutex
+        std::uint64_t arrivals = 0;      // guarded by mutex: how often work arrived
+        std::string trouble;             // guarded by mutex: why the last seal or merge failed, empty when none did
+        std::thread linker;
+        std::thread keeper;
+        std::thread sync_timer;  // runs for Durability::interval only
     };
     std::unique_ptr<Background> background_ = std::make_unique<Background>();
 };
@@ -2814,10 +3385,12 @@ private:
 namespace kith::inline v0_single::detail {
 
 inline void Engine::start_background() {
-    const bool timed = store_ != nullptr && options_.mode != OpenMode::read_only &&
-                       options_.durability.level() == Durability::Level::interval;
+    const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only;
+    const bool timed = writable && options_.durability.level() == Durability::Level::interval;
+    const bool keeps = writable && options_.maintenance == Maintenance::automatic;
     const std::exception_ptr failed = attempt([&] {
-        background_->worker = std::thread([this] { run_in_background(); });
+        background_->linker = std::thread([this] { link_in_background(); });
+        if (keeps) background_->keeper = std::thread([this] { keep_in_background(); });
         if (timed) background_->sync_timer = std::thread([this] { run_sync_timer(); });
     });
     if (failed == nullptr) return;
@@ -2831,33 +3404,75 @@ inline void Engine::stop_background() {
         background_->stopping = true;
     }
     background_->wake.notify_all();
-    if (background_->worker.joinable()) background_->worker.join();
-    if (background_->sync_timer.joinable()) background_->sync_timer.join();
+    background_->sealed.notify_all();
+    for (std::thread* thread : {&background_->linker, &background_->keeper, &background_->sync_timer}) {
+        if (thread->joinable()) thread->join();
+    }
 }
 
-inline void Engine::run_in_background() {
-    bool more = true;                              // replayed records wait to be linked
-    std::uint64_t seal_from = options_.log_bytes;  // a log longer than this is sealed
-    for (;;) {
+/// Calls act() at once and after each arrival of work, until the collection closes; again at once while it returns true.
+template <class Act>
+void Engine::run_when_woken(const Act& act) {
+    std::uint64_t seen = 0;
+    for (bool more = true;;) {
         {
             std::unique_lock lock(background_->mutex);
-            if (!more)
-                background_->wake.wait(lock, [this] { return background_->stopping || background_->work_arrived; });
+            if (!more) {
+                background_->wake.wait(lock, [&] { return background_->stopping || background_->arrivals != seen; });
+            }
             if (background_->stopping) return;
-            background_->work_arrived = false;
+            seen = background_->arrivals;
         }
-        // Trouble here loses nothing: unlinked records are scanned, and the next checkpoint() call raises it.
-        const std::exception_ptr failed = attempt([&] {
-            more = link_some(*snapshot());
-            if (!more) calibrate(*snapshot(), false);
-            const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only && !poisoned_.load();
-            if (more || !writable || log_length_.load() <= seal_from) return;
-            seal_from = log_length_.load() + options_.log_bytes;  // if it fails, not again at each write
-            seal_all();
-            seal_from = options_.log_bytes;
-        });
-        if (failed != nullptr) more = false;
+        more = act();
     }
+}
+
+/// Trouble here loses nothing: records that are not linked are compared one by one.
+inline void Engine::link_in_background() {
+    run_when_woken([this] {
+        bool more = false;
+        static_cast<void>(attempt([&] {
+            more = link_some(*snapshot());
+            if (!more) calibrate(*snapshot(), background_call(), false);
+        }));
+        return more;
+    });
+}
+
+/// Trouble here loses nothing either: what is not sealed is in memory and in the log. It is shown by stats(), and tried
+/// again when a quarter more has come than there was.
+inline void Engine::keep_in_background() {
+    std::uint64_t seal_from = 0;
+    run_when_woken([&] {
+        std::string trouble;
+        const bool again = store_->log_bytes() >= seal_from;
+        const std::exception_ptr failed = attempt([&] {
+            if (again) {
+                const std::lock_guard keeper(keeper_);
+                if (seal_is_due()) seal(background_call());
+            }
+            while (again && merge(&next_merge, background_call())) {
+            }
+            drop_unheld();
+        });
+        if (failed != nullptr) trouble = text_of(failed);
+        seal_from = failed == nullptr ? 0 : store_->log_bytes() + store_->log_bytes() / 4 + 1;
+        {
+            const std::lock_guard lock(background_->mutex);
+            if (again) background_->trouble = std::move(trouble);
+        }
+        background_->sealed.notify_all();
+        return false;
+    });
+}
+
+/// A call that the closing of the collection stops.
+inline LongCall Engine::background_call() {
+    LongCall call;
+    call.progress = [this](double) {
+        if (closing_.load()) raise(Errc::cancelled, "the collection closes");
+    };
+    return call;
 }
 
 inline void Engine::run_sync_timer() {
@@ -2882,59 +3497,47 @@ inline bool Engine::link_some(const Snapshot& present) {
     return false;
 }
 
-/// Measures recall where it is due; segments that are sealed had it measured before. The background thread gives up
-/// when the collection closes.
-inline void Engine::calibrate(const Snapshot& present, bool to_seal) const {
+/// Measures recall where it is due; segments that are sealed had it measured before.
+inline void Engine::calibrate(const Snapshot& present, const LongCall& call, bool to_seal) const {
     Training training;
     training.threads = options_.index_threads;
-    if (!to_seal) training.progress = [this](double) { return !closing_.load(); };
+    training.progress = [&](double) {
+        call.check(0.9);
+        return true;
+    };
     for (const SegmentView& view : present.segments) {
         if (!view.segment->sealed()) view.segment->calibrate(training, to_seal);
     }
 }
 
 /// Links the records of `present` and none that come later, so that writers cannot keep it busy for good.
-inline void Engine::link_all(const Snapshot& present) {
-    while (link_some(present)) {
+inline void Engine::link_all(const Snapshot& present, const LongCall& call) {
+    double slots = 0;
+    double linked = 0;
+    for (const SegmentView& view : present.segments) {
+        if (!view.segment->sealed()) slots += view.count;
     }
+    do {
+        linked = 0;
+        for (const SegmentView& view : present.segments) {
+            if (!view.segment->sealed()) linked += std::min(view.segment->linked(), view.count);
+        }
+        call.check(slots == 0 ? 0 : 0.9 * linked / slots);
+    } while (link_some(present));
 }
 
-inline void Engine::link() {
+inline void Engine::link(const LongCall& call) {
     const auto open = enter();
-    link_all(*snapshot());
-}
-
-inline void Engine::checkpoint() {
-    const auto open = enter();
-    require_writable();
-    link_all(*snapshot());
-    calibrate(*snapshot(), true);  // here as far as possible, so that writers do not wait for it
-    if (store_ != nullptr) seal_all();
-}
-
-/// Seals in the writer role, so that the snapshot is all there is.
-inline void Engine::seal_all() {
-    queue_.exclusive([this] {
-        require_writable();
-        sync_log();
-        const std::shared_ptr<const Snapshot> before = snapshot();
-        link_all(*before);
-        calibrate(*before, true);
-        std::vector<std::shared_ptr<Segment>> segments;
-        segments.reserve(before->segments.size());  // nothing may raise between the commit and the exchange below
-        std::shared_ptr<const Snapshot> sealed = store_->seal(*before, keys_, stage_.next_segment());
-        for (const SegmentView& view : sealed->segments) segments.push_back(view.segment);
-        stage_.reset(std::move(segments), stage_.next_segment());
-        log_length_.store(store_->log_bytes());
-        const std::unique_lock lock(published_mutex_);
-        snapshot_ = std::move(sealed);
-        keys_.clear();
-    });
+    link_all(*snapshot(), call);
 }
 
 inline void Engine::close() {
     if (forked()) raise(Errc::forked, "the collection was opened by another process");
     closing_.store(true);
+    {
+        const std::lock_guard lock(background_->mutex);  // so that nobody misses it between asking and waiting
+    }
+    background_->sealed.notify_all();
     const std::unique_lock lock(lifetime_);
     if (closed_) return;
     closed_ = true;
@@ -2946,6 +3549,158 @@ inline void Engine::close() {
     });
     store_.reset();
     if (failed != nullptr) std::rethrow_exception(failed);
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/engine/merge.hpp — several segments become one, while readers and writers go on.
+//
+// The new segment is built from the records that live as of the checkpoint when the merge begins. What dies meanwhile is
+// deleted in it when it takes their place.
+//
+// Thread safety: what is not public runs in the merging role.
+
+namespace kith::inline v0_single::detail {
+
+/// A segment that is being made of several: indexes in memory, and where each record went.
+class MergeBuilder {
+public:
+    /// Shape: `parts` are the segments as the checkpoint has them, the largest first.
+    MergeBuilder(const EngineSchema& schema, std::uint32_t id, const std::vector<SegmentView>& parts) : id_(id) {
+        std::uint64_t capacity = 0;
+        for (const SegmentView& part : parts) capacity += part.count;
+        for (const VectorFieldType& field : schema.vectors) {
+            indexes_.push_back(field.make(field.dim, static_cast<Slot>(capacity)));
+        }
+        for (const SegmentView& part : parts) append(part);
+    }
+
+    [[nodiscard]] Slot count() const noexcept { return count_; }
+    [[nodiscard]] const std::vector<std::unique_ptr<VectorIndex>>& indexes() const noexcept { return indexes_; }
+    [[nodiscard]] std::vector<MovedSegment> take_moves() noexcept { return std::move(moves_); }
+
+    /// What the files are written from; it refers to this, and to the parts.
+    [[nodiscard]] SegmentImage image() const {
+        SegmentImage image{id_, count_, {}, {}};
+        for (const auto& index : indexes_) image.indexes.push_back(index.get());
+        for (const MovedSegment& part : moves_) {
+            const KeyTable& keys = part.from->key_table();
+            for (Slot at = 0; at < keys.size(); ++at) {
+                const Slot slot = keys.slot(at);
+                if (slot < part.to.size() && part.to[slot] != no_slot)
+                    image.keys.push_back({keys.key(at), part.to[slot]});
+            }
+        }
+        std::sort(image.keys.begin(), image.keys.end());
+        return image;
+    }
+
+private:
+    void append(const SegmentView& part) {
+        MovedSegment moved{part.segment, std::vector<Slot>(part.count, no_slot)};
+        const BitsetView allowed = part.allowed();
+        for (Slot slot = 0; slot < part.count; ++slot) {
+            if (!allowed.allows(slot)) continue;
+            for (std::size_t field = 0; field < indexes_.size(); ++field) {
+                vector_.resize(indexes_[field]->dim());
+                part.segment->index(field).vector(slot, vector_.data());
+                indexes_[field]->append(vector_.data());
+            }
+            moved.to[slot] = count_++;
+        }
+        moves_.push_back(std::move(moved));
+    }
+
+    std::uint32_t id_;
+    Slot count_ = 0;  // slots given out
+    std::vector<std::unique_ptr<VectorIndex>> indexes_;
+    std::vector<MovedSegment> moves_;
+    std::vector<float> vector_;
+};
+
+inline void Engine::compact(const LongCall& call) {
+    checkpoint(call);
+    const auto open = enter();
+    if (store_ == nullptr) return;
+    while (merge(&next_compaction, call)) {
+    }
+    drop_unheld();
+}
+
+/// Merges the segments that `choose` says; false when it says none.
+inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
+    const std::lock_guard merging(merging_);
+    require_writable();
+    const std::vector<SegmentView> parts = parts_to_merge(choose);
+    if (parts.empty()) return false;
+    MergedSegments merged;
+    const std::uint32_t id = queue_.exclusive([&] {
+        const std::uint32_t taken = stage_.take_segment_number();
+        stage_.save_point();
+        merged.next_segment = stage_.next_segment();
+        return taken;
+    });
+    MergeBuilder builder(schema_, id, parts);
+    Training training{.threads = options_.index_threads, .progress = {}};
+    training.progress = [&](double) {
+        call.check(0.9);
+        return true;
+    };
+    constexpr Slot chunk = 1024;
+    for (Slot linked = 0; linked < builder.count();) {
+        call.check(0.9 * linked / builder.count());
+        linked = std::min<Slot>(builder.count(), linked + chunk);
+        for (const auto& index : builder.indexes()) index->index_up_to(linked, options_.index_threads);
+    }
+    for (const auto& index : builder.indexes()) {
+        if (index->calibration_due()) index->calibrate(training);
+    }
+    if (builder.count() > 0) merged.segment = store_->write_segment(builder.image(), call);
+    merged.parts = builder.take_moves();
+    if (merged.segment != nullptr) store_->copy_rows(merged, call);
+    const std::lock_guard keeper(keeper_);
+    store_->commit_merge(merged);
+    merged_ = std::move(merged);
+    publish_merged();
+    return true;
+}
+
+/// The segments to merge as the checkpoint has them, the largest first. Takes the keeper role.
+inline std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
+    const std::lock_guard keeper(keeper_);
+    publish_written();
+    publish_merged();
+    const std::vector<SegmentView>& sealed = store_->committed().segments;
+    std::vector<SegmentSize> sizes;
+    for (const SegmentView& view : sealed) sizes.push_back({view.live(), view.count - view.live()});
+    std::vector<SegmentView> parts;
+    for (const std::size_t at : choose(sizes, options_.segment_capacity)) parts.push_back(sealed[at]);
+    std::stable_sort(parts.begin(), parts.end(),
+                     [](const SegmentView& a, const SegmentView& b) { return a.live() > b.live(); });
+    return parts;
+}
+
+/// Shows what was merged last; when it raises, the next seal or merge begins with it. In the keeper role; takes the
+/// writer role.
+inline void Engine::publish_merged() {
+    if (!merged_.has_value()) return;
+    queue_.exclusive([&] {
+        auto next = std::make_shared<Snapshot>(merged_->applied_to(*snapshot_));
+        std::vector<std::shared_ptr<Segment>> segments;
+        segments.reserve(next->segments.size());
+        for (const SegmentView& view : next->segments) segments.push_back(view.segment);
+        stage_.replace(std::move(segments));
+        const std::unique_lock lock(published_mutex_);
+        snapshot_ = std::move(next);
+    });
+    merged_.reset();
+}
+
+/// Takes the keeper role: gives back what merged segments took up, where nobody holds them.
+inline void Engine::drop_unheld() {
+    const std::lock_guard keeper(keeper_);
+    store_->purge();
+    disk_bytes_.store(store_->bytes().without_log());
 }
 
 }  // namespace kith::inline v0_single::detail
@@ -2971,7 +3726,9 @@ inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore o
         });
         publish();
         recovery_.replayed_operations = operations;
+        disk_bytes_.store(store_->bytes().without_log());
     }
+    measure_memory();
     start_background();
 }
 
@@ -3009,9 +3766,13 @@ inline std::optional<Engine::Located> Engine::locate(std::string_view key) const
         {
             const std::shared_lock lock(published_mutex_);
             present = snapshot_;
-            const auto found = keys_.find(key);
-            changed = found != keys_.end();
-            if (changed) id = found->second;
+            for (const KeyMap* keys : {&keys_, &frozen_keys_}) {
+                const auto found = keys->find(key);
+                if (found == keys->end()) continue;
+                changed = true;
+                id = found->second;
+                break;
+            }
         }
         // Not under the lock: writers would wait for it, and it may read from the disk.
         if (!changed && store_ != nullptr) id = store_->find(key);
@@ -3021,6 +3782,18 @@ inline std::optional<Engine::Located> Engine::locate(std::string_view key) const
         if (present == before) raise(Errc::corrupt, "the key " + shown(key) + " leads to a record that is not there");
         before = std::move(present);
     }
+}
+
+inline std::optional<Engine::Located> Engine::locate_in(std::shared_ptr<const Snapshot> present,
+                                                        std::string_view key) const {
+    for (auto view = present->segments.rbegin(); view != present->segments.rend(); ++view) {
+        if (const std::optional<Slot> slot = view->segment->find(key, view->allowed())) {
+            const RecordId id{view->segment->id(), *slot};
+            const SegmentView* found = &*view;
+            return Located{std::move(present), found, id};
+        }
+    }
+    return std::nullopt;
 }
 
 inline std::string Engine::row(const SegmentView& view, Slot slot) const {
@@ -3044,6 +3817,168 @@ inline std::vector<std::vector<Found>> Engine::search_many(const Snapshot& snaps
 
 }  // namespace kith::inline v0_single::detail
 
+// kith/collection/engine/seal.hpp — what is in memory becomes files, while writers go on.
+//
+// Thread safety: what is not public runs in the keeper role, and takes the writer role where it says so.
+
+namespace kith::inline v0_single::detail {
+
+inline void Engine::checkpoint(const LongCall& call) {
+    const auto open = enter();
+    require_writable();
+    link_all(*snapshot(), call);
+    calibrate(*snapshot(), call, true);
+    if (store_ == nullptr) return;
+    const std::lock_guard keeper(keeper_);
+    seal(call);
+}
+
+/// Makes a checkpoint of all that was published before it began.
+inline void Engine::seal(const LongCall& call) {
+    publish_written();
+    Checkpoint checkpoint;
+    const std::shared_ptr<const Snapshot> frozen = freeze(checkpoint);
+    if (checkpoint.sequence == store_->committed_sequence()) return;
+    link_all(*frozen, call);
+    calibrate(*frozen, call, true);
+    for (const SegmentView& view : frozen->segments) {
+        if (view.segment->sealed()) continue;
+        SegmentImage image{view.segment->id(), view.count, {}, view.segment->keys(view.allowed())};
+        for (std::size_t field = 0; field < view.segment->index_count(); ++field) {
+            image.indexes.push_back(&view.segment->index(field));
+        }
+        checkpoint.written.push_back(store_->write_segment(image, call));
+    }
+    store_->commit(checkpoint);
+    written_.emplace(std::move(checkpoint.written));
+    publish_written();
+}
+
+/// Ends the segment that is being written, and returns all that is published: the checkpoint to be. Takes the writer
+/// role.
+inline std::shared_ptr<const Snapshot> Engine::freeze(Checkpoint& checkpoint) {
+    return queue_.exclusive([&] {
+        require_writable();
+        const std::exception_ptr failed = attempt([&] { checkpoint.sequence = store_->end_log_file(); });
+        if (failed != nullptr) {
+            poisoned_.store(true);
+            std::rethrow_exception(failed);
+        }
+        stage_.end_segment();
+        writing_bytes_.store(0);
+        checkpoint.next_segment = stage_.next_segment();
+        checkpoint.keys = &frozen_keys_;
+        const std::unique_lock lock(published_mutex_);
+        checkpoint.snapshot = snapshot_.get();
+        if (frozen_keys_.empty()) {
+            frozen_keys_.swap(keys_);
+        } else {  // an earlier seal failed
+            for (const auto& [key, id] : keys_) frozen_keys_.insert_or_assign(key, id);
+            keys_.clear();
+        }
+        return snapshot_;
+    });
+}
+
+/// Puts the mapped segments of the last checkpoint in the place of those in memory; when it raises, the next seal or
+/// merge begins with it. Takes the writer role.
+inline void Engine::publish_written() {
+    if (!written_.has_value()) return;
+    std::vector<std::filesystem::path> released;
+    KeyMap committed;
+    queue_.exclusive([&] {
+        auto next = std::make_shared<Snapshot>(*snapshot_);
+        std::vector<std::shared_ptr<Segment>> segments = stage_.segments();
+        for (const std::shared_ptr<Segment>& mapped : *written_) {
+            for (SegmentView& view : next->segments) {
+                if (view.segment->id() == mapped->id()) view.segment = mapped;
+            }
+            for (std::shared_ptr<Segment>& segment : segments) {
+                if (segment->id() == mapped->id()) segment = mapped;
+            }
+        }
+        released = store_->release_log();
+        stage_.replace(std::move(segments));
+        {
+            const std::unique_lock lock(published_mutex_);
+            snapshot_ = std::move(next);
+            committed.swap(frozen_keys_);
+        }
+        measure_memory();
+    });
+    written_.reset();
+    disk_bytes_.store(store_->bytes().without_log());
+    // What is left of the log is passed by when the collection is opened: a failure here costs space, nothing else.
+    static_cast<void>(attempt([&] {
+        for (const std::filesystem::path& file : released) {
+            std::error_code ignored;
+            std::filesystem::remove(file, ignored);
+        }
+    }));
+}
+
+/// Adds up the bytes of the records in memory. In the writer role.
+inline void Engine::measure_memory() noexcept {
+    std::uint64_t bytes = 0;
+    for (const std::shared_ptr<Segment>& segment : stage_.segments()) bytes += segment->bytes();
+    writing_bytes_.store(stage_.writing_bytes());
+    memory_bytes_.store(bytes);
+}
+
+/// Whether segments in memory wait to be written, or there is enough for another one, or so many sealed records died
+/// since the checkpoint that a merge would give back their space, which begins from it. In the keeper role.
+inline bool Engine::seal_is_due() const {
+    if (poisoned_.load()) return false;
+    if (store_->log_bytes() > options_.log_bytes || memory_bytes_.load() > writing_bytes_.load() ||
+        writing_bytes_.load() > options_.segment_bytes) {
+        return true;
+    }
+    if (options_.memory_bytes != 0 && memory_bytes_.load() > options_.memory_bytes / 2) return true;
+    const std::shared_ptr<const Snapshot> present = snapshot();
+    const auto dead = [](const SegmentView& view) { return mostly_dead({view.live(), view.count - view.live()}); };
+    for (const SegmentView& before : store_->committed().segments) {
+        for (const SegmentView& now : present->segments) {
+            if (now.segment->id() == before.segment->id() && dead(now) && !dead(before)) return true;
+        }
+    }
+    return false;
+}
+
+inline CollectionStats Engine::stats() const {
+    const auto open = enter();
+    const std::shared_ptr<const Snapshot> present = snapshot();
+    CollectionStats stats;
+    std::uint64_t slots = 0;
+    std::uint64_t dead = 0;
+    for (const SegmentView& view : present->segments) {
+        const Slot live = view.live();
+        stats.segments.push_back({view.segment->id(), live, view.count - live,
+                                  std::min(view.segment->linked(), view.count), view.segment->sealed()});
+        stats.records += live;
+        stats.deleted += view.count - live;
+        if (!view.segment->sealed()) continue;
+        slots += view.count;
+        dead += view.count - live;
+    }
+    stats.memory_bytes = memory_bytes_.load();
+    if (store_ != nullptr) {
+        const StoreBytes bytes = store_->bytes();
+        stats.log_bytes = bytes.log;
+        stats.forward_bytes = bytes.forward;
+        stats.segment_bytes = bytes.segments;
+        stats.retired_bytes = bytes.retired;
+        if (slots > 0) {
+            stats.reclaimable_bytes = static_cast<std::uint64_t>(
+                static_cast<double>(bytes.segments) * static_cast<double>(dead) / static_cast<double>(slots));
+        }
+    }
+    const std::lock_guard lock(background_->mutex);
+    stats.trouble = background_->trouble;
+    return stats;
+}
+
+}  // namespace kith::inline v0_single::detail
+
 // kith/collection/engine/write.hpp — the path of a batch: checked, staged, logged, synced, published.
 //
 // Thread safety: everything here but Engine::write runs in the writer role.
@@ -3062,11 +3997,12 @@ inline void Engine::require_writable() const {
 inline void Engine::write(const std::function<std::string()>& prepare, OnExisting on_existing) {
     const auto open = enter();
     require_writable();
+    wait_for_memory();
     Request request{&prepare, on_existing, nullptr};
     queue_.commit(request, [this](const std::vector<Request*>& requests) { serve(requests); });
     {
         const std::lock_guard lock(background_->mutex);
-        background_->work_arrived = true;
+        ++background_->arrivals;
     }
     background_->wake.notify_all();
 }
@@ -3086,12 +4022,49 @@ inline void Engine::serve(const std::vector<Request*>& requests) {
         poisoned_.store(true);  // what is logged and not shown must not come to light with a later batch
         std::rethrow_exception(failed);
     }
-    if (store_ != nullptr) log_length_.store(store_->log_bytes());
+    measure_memory();
+}
+
+/// Waits while records in memory take up more than they may.
+/// Throws: Errc::limit_exceeded when they cannot be sealed; nothing was written.
+inline void Engine::wait_for_memory() const {
+    if (store_ == nullptr || options_.memory_bytes == 0) return;
+    const auto fits = [this] { return memory_bytes_.load() <= options_.memory_bytes; };
+    if (fits()) return;
+    std::unique_lock lock(background_->mutex);
+    ++background_->arrivals;
+    background_->wake.notify_all();
+    background_->sealed.wait(lock, [&] {
+        return fits() || background_->stopping || closing_.load() || !background_->trouble.empty() ||
+               !background_->keeper.joinable();
+    });
+    if (fits() || background_->stopping || closing_.load()) return;
+    raise(Errc::limit_exceeded, "records in memory take up " + std::to_string(memory_bytes_.load()) +
+                                    " bytes, Options::memory_bytes allows " + std::to_string(options_.memory_bytes) +
+                                    ", and they cannot be sealed: " +
+                                    (background_->trouble.empty() ? "call checkpoint()" : background_->trouble) +
+                                    "; nothing was written");
+}
+
+/// Throws: Errc::disk_full when `batch` holds records and would make the files larger than they may be.
+inline void Engine::require_space(std::string_view batch) const {
+    if (store_ == nullptr || options_.max_disk_bytes == 0) return;
+    const std::uint64_t used = disk_bytes_.load() + store_->log_bytes();
+    if (used + batch.size() <= options_.max_disk_bytes) return;
+    bool puts = false;
+    static_cast<void>(read_batch(batch, schema_.vector_bytes(), [&](const Operation& operation) {
+        puts = puts || operation.kind == OperationKind::put;
+    }));
+    if (!puts) return;
+    raise(Errc::disk_full, "the collection takes up " + std::to_string(used) +
+                               " bytes, Options::max_disk_bytes allows " + std::to_string(options_.max_disk_bytes) +
+                               "; nothing was written. Erase records and compact(), or allow more");
 }
 
 inline void Engine::serve_one(const Request& request) {
     const std::string batch = (*request.prepare)();
     if (batch.empty()) return;
+    require_space(batch);
     stage(batch, request.on_existing);
     if (store_ != nullptr) store_->append(batch);
 }
@@ -3132,13 +4105,14 @@ inline void Engine::sync_log() {
 inline void Engine::publish() {
     auto next = std::make_shared<Snapshot>();
     const auto& segments = stage_.segments();
+    std::vector<RecordId> deletes = stage_.deletes();
+    std::sort(deletes.begin(), deletes.end());
+    auto dead = deletes.begin();
     for (std::size_t i = 0; i < segments.size(); ++i) {
         SegmentView view{segments[i], segments[i]->size(), nullptr};
         if (i < snapshot_->segments.size()) view.deletes = snapshot_->segments[i].deletes;
         std::vector<Slot> deleted;
-        for (const RecordId id : stage_.deletes()) {
-            if (id.segment == view.segment->id()) deleted.push_back(id.slot);
-        }
+        for (; dead != deletes.end() && dead->segment == view.segment->id(); ++dead) deleted.push_back(dead->slot);
         const bool outgrown = view.deletes != nullptr && view.deletes->words.size() * 64 < view.count;
         if (!deleted.empty() || outgrown) view.deletes = with_deleted(view.deletes.get(), deleted, view.count);
         next->segments.push_back(std::move(view));
@@ -3163,8 +4137,10 @@ inline void Engine::publish() {
 
 inline std::optional<RecordId> Engine::newest(std::string_view key) const {
     if (const std::optional<RecordId>* staged = stage_.find(key)) return *staged;
-    const auto published = keys_.find(key);  // only the writer role changes it, and this is the writer role
-    if (published != keys_.end()) return published->second;
+    for (const KeyMap* keys : {&keys_, &frozen_keys_}) {  // only the writer role changes them, and this is it
+        const auto published = keys->find(key);
+        if (published != keys->end()) return published->second;
+    }
     return store_ == nullptr ? std::nullopt : store_->find(key);
 }
 
@@ -3195,6 +4171,40 @@ struct Hit {
 };
 
 }  // namespace kith::inline v0_single
+
+// kith/collection/reading.hpp — what can be read, from a collection and from a snapshot of it alike.
+
+// kith/collection/moment.hpp — the records a read looks at: those of now, or those of a snapshot that is held.
+//
+// Thread safety: as the engine; a Moment itself is immutable.
+
+namespace kith::inline v0_single::detail {
+
+class Moment {
+public:
+    /// Now, whenever it is asked.
+    Moment(const Engine& engine) noexcept : engine_(&engine) {}
+
+    /// The moment of `held`, for as long as it is held.
+    Moment(const Engine& engine, std::shared_ptr<const Snapshot> held) noexcept
+        : engine_(&engine), held_(std::move(held)) {}
+
+    [[nodiscard]] const Engine& engine() const noexcept { return *engine_; }
+
+    /// Requires, for both: an engine().enter() is held.
+    [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const {
+        return held_ == nullptr ? engine_->snapshot() : held_;
+    }
+    [[nodiscard]] std::optional<Engine::Located> locate(std::string_view key) const {
+        return held_ == nullptr ? engine_->locate(key) : engine_->locate_in(held_, key);
+    }
+
+private:
+    const Engine* engine_;  // the collection's, which outlives this
+    std::shared_ptr<const Snapshot> held_;
+};
+
+}  // namespace kith::inline v0_single::detail
 
 // kith/collection/nearest_many_query.hpp — "which records are nearest", asked of many vectors at one moment.
 //
@@ -4627,7 +5637,7 @@ template <auto Member, class L>
 
 namespace kith::inline v0_single {
 
-/// What Collection::nearest returns; nothing is searched before run().
+/// What Collection::nearest and Snapshot::nearest return; nothing is searched before run().
 template <class S, std::size_t VectorField>
 class NearestQuery {
     using Attribute = typename S::template VectorAttribute<VectorField>;
@@ -4635,8 +5645,8 @@ class NearestQuery {
 public:
     using Record = typename S::Record;
 
-    NearestQuery(const detail::Engine& engine, std::span<const float> query)
-        : engine_(&engine), query_(query.begin(), query.end()) {}
+    NearestQuery(detail::Moment moment, std::span<const float> query)
+        : moment_(std::move(moment)), query_(query.begin(), query.end()) {}
 
     /// At most `count` hits; fewer only where fewer records match. Default: 10.
     NearestQuery& limit(std::size_t count) noexcept {
@@ -4676,24 +5686,25 @@ public:
     /// length under Cosine, for a limit or ef_search of 0, or a recall that is none; closed, forked, corrupt.
     [[nodiscard]] std::vector<Hit<Record>> run() const {
         check();
-        const auto open = engine_->enter();
-        const auto snapshot = engine_->snapshot();
+        const detail::Engine& engine = moment_.engine();
+        const auto open = engine.enter();
+        const auto snapshot = moment_.snapshot();
         Record candidate{};
         const detail::Accept accept = [&](const detail::SegmentView& view, Slot slot) {
-            detail::decode_row<S>(*engine_, view, slot, candidate);
+            detail::decode_row<S>(engine, view, slot, candidate);
             return evaluate(*condition_, candidate);
         };
         detail::SearchRequest request = unconditional();
         request.accept = condition_.has_value() ? &accept : nullptr;
-        return hits_of(*snapshot, engine_->search(*snapshot, request));
+        return hits_of(*snapshot, engine.search(*snapshot, request));
     }
 
     /// What run() would do in each segment, and why.
     /// Throws: as run().
     [[nodiscard]] Explanation explain() const {
         check();
-        const auto open = engine_->enter();
-        const auto snapshot = engine_->snapshot();
+        const auto open = moment_.engine().enter();
+        const auto snapshot = moment_.snapshot();
         const detail::SearchRequest request = unconditional();
         Explanation explanation{std::string(Attribute::name),
                                 ef_search_.has_value() ? 0 : request.recall,
@@ -4717,7 +5728,7 @@ private:
         std::vector<Hit<Record>> hits;
         for (const detail::Found& one : found) {
             const detail::SegmentView* view = snapshot.find(one.id);
-            hits.push_back({detail::decode_record<S>(*engine_, *view, one.id.slot),
+            hits.push_back({detail::decode_record<S>(moment_.engine(), *view, one.id.slot),
                             Attribute::Metric::score(one.distance), one.distance});
         }
         return hits;
@@ -4753,8 +5764,8 @@ private:
         if (ef_search_ == 0) raise(Errc::invalid_argument, "ef_search is 0; it must be at least 1");
     }
 
-    const detail::Engine* engine_;  // the collection's
-    std::vector<float> query_;      // a copy: the caller's may be gone when the query runs
+    detail::Moment moment_;
+    std::vector<float> query_;  // a copy: the caller's may be gone when the query runs
     std::size_t limit_ = 10;
     std::optional<double> recall_;
     std::optional<std::size_t> ef_search_;
@@ -4780,7 +5791,7 @@ concept VectorRange = requires(const V& vectors) {
 
 }  // namespace detail
 
-/// What Collection::nearest_many returns; nothing is searched before run(). The settings are those of NearestQuery.
+/// What Collection::nearest_many and Snapshot::nearest_many return; nothing is searched before run(). The settings are those of NearestQuery.
 template <class S, std::size_t VectorField>
 class NearestManyQuery {
     using Attribute = typename S::template VectorAttribute<VectorField>;
@@ -4790,8 +5801,8 @@ public:
     using Record = typename S::Record;
 
     /// Shape: `queries` holds whole vectors, one after the other.
-    NearestManyQuery(const detail::Engine& engine, std::span<const float> queries)
-        : one_(engine, {}), queries_(queries.begin(), queries.end()) {
+    NearestManyQuery(detail::Moment moment, std::span<const float> queries)
+        : one_(std::move(moment), {}), queries_(queries.begin(), queries.end()) {
         if (queries.size() % Attribute::dim != 0) {
             raise(Errc::invalid_argument, about("queries") + std::to_string(queries.size()) +
                                               " elements are no number of vectors of " +
@@ -4799,7 +5810,7 @@ public:
         }
     }
 
-    NearestManyQuery(const detail::Engine& engine, const detail::VectorRange auto& queries) : one_(engine, {}) {
+    NearestManyQuery(detail::Moment moment, const detail::VectorRange auto& queries) : one_(std::move(moment), {}) {
         std::vector<float> buffer;
         for (const auto& vector : queries) {
             const std::span<const detail::ElementOf<decltype(vector)>> elements(vector);
@@ -4844,9 +5855,9 @@ public:
     /// Throws: as NearestQuery::run, and Errc::invalid_argument for 0 threads or more than 1024.
     [[nodiscard]] std::vector<std::vector<Hit<Record>>> run() const {
         check();
-        const detail::Engine& engine = *one_.engine_;
+        const detail::Engine& engine = one_.moment_.engine();
         const auto open = engine.enter();
-        const auto snapshot = engine.snapshot();
+        const auto snapshot = one_.moment_.snapshot();
         std::vector<Record> candidates(threads_);
         std::vector<detail::Accept> accepts;
         if (one_.condition_.has_value()) {
@@ -4899,8 +5910,8 @@ private:
 
 // kith/collection/record_range.hpp — all records of one moment, one after another.
 //
-// The range holds a snapshot, so writes that come later change nothing in it. Records come in the order in which
-// their present versions were written.
+// The range holds a snapshot, so writes that come later change nothing in it. Records come in the order of their
+// segments, and in a segment in the order in which they were written; a merge may change the order of older ones.
 //
 // Thread safety: one thread a range; the collection may be written meanwhile.
 
@@ -4911,9 +5922,9 @@ class RecordRange {
 public:
     using Record = typename S::Record;
 
-    explicit RecordRange(const detail::Engine& engine) : engine_(&engine) {
-        const auto open = engine.enter();
-        snapshot_ = engine.snapshot();
+    explicit RecordRange(const detail::Moment& moment) : engine_(&moment.engine()) {
+        const auto open = engine_->enter();
+        snapshot_ = moment.snapshot();
     }
 
     class Iterator {
@@ -4967,6 +5978,102 @@ public:
 private:
     const detail::Engine* engine_;  // the collection's, which must outlive the range
     std::shared_ptr<const detail::Snapshot> snapshot_;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// The reading half of Collection and Snapshot; `Self` says which Moment it reads.
+///
+/// Thread safety: every function may be called by any number of threads at once; none waits for a writer.
+template <class Self, class S>
+class Reading {
+public:
+    using Record = typename S::Record;
+    using Key = typename S::KeyType;
+
+    /// The record with `key`, its vectors bit for bit as they were written; nothing when there is none.
+    /// Throws: closed, forked, corrupt, as every function that reads.
+    [[nodiscard]] std::optional<Record> get(const Key& key) const {
+        const detail::Moment moment = self().moment();
+        const auto open = moment.engine().enter();
+        const auto located = moment.locate(S::key_bytes(key));
+        if (!located.has_value()) return std::nullopt;
+        return detail::decode_record<S>(moment.engine(), *located->view, located->id.slot);
+    }
+
+    [[nodiscard]] bool contains(const Key& key) const {
+        const detail::Moment moment = self().moment();
+        const auto open = moment.engine().enter();
+        return moment.locate(S::key_bytes(key)).has_value();
+    }
+
+    /// How many records there are.
+    [[nodiscard]] std::size_t size() const {
+        const detail::Moment moment = self().moment();
+        const auto open = moment.engine().enter();
+        return static_cast<std::size_t>(moment.snapshot()->live());
+    }
+
+    /// Asks for the records whose vector `Member` is nearest to `query`; see NearestQuery.
+    template <auto Member>
+    [[nodiscard]] auto nearest(std::span<const float> query) const {
+        return NearestQuery<S, S::template vector_index<Member>>(self().moment(), query);
+    }
+
+    /// The same for a query of the elements the vectors are made of, where those are not floats.
+    template <auto Member, Element T, std::size_t Count>
+        requires(!std::same_as<T, float>)
+    [[nodiscard]] auto nearest(const std::array<T, Count>& query) const {
+        std::vector<float> floats;
+        return nearest<Member>(detail::floats_of(std::span<const T>(query), floats));
+    }
+
+    /// Asks the same of many vectors at once: of a range of vectors, of floats or of the field's elements, or of a span
+    /// of floats that holds whole vectors one after the other; see NearestManyQuery.
+    /// Throws: Errc::invalid_argument for a vector of another dimension.
+    template <auto Member, class Queries>
+    [[nodiscard]] auto nearest_many(const Queries& queries) const {
+        return NearestManyQuery<S, S::template vector_index<Member>>(self().moment(), queries);
+    }
+
+    /// Every record of this moment, for a range-based for loop.
+    [[nodiscard]] RecordRange<S> records() const { return RecordRange<S>(self().moment()); }
+
+private:
+    [[nodiscard]] const Self& self() const noexcept { return static_cast<const Self&>(*this); }
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/collection/snapshot_handle.hpp — a collection as it was at one moment, for as long as it is held.
+
+namespace kith::inline v0_single {
+
+/// What Collection::snapshot returns: the records of that moment, whatever is written, sealed or merged since. Holding
+/// it keeps no writer waiting; it keeps the files, rows and memory of the segments it shows, which a merge would
+/// otherwise give back, so let go of it when it is no longer needed.
+///
+/// The collection must outlive it, and must not be moved meanwhile; once that is closed, reading raises Errc::closed.
+/// Copies show the same moment.
+///
+/// Thread safety: as Reading.
+template <class S>
+class Snapshot : public Reading<Snapshot<S>, S> {
+public:
+    explicit Snapshot(const detail::Engine& engine)
+        : moment_([&] {
+              const auto open = engine.enter();
+              return detail::Moment(engine, engine.snapshot());
+          }()) {}
+
+private:
+    friend class Reading<Snapshot<S>, S>;
+
+    [[nodiscard]] const detail::Moment& moment() const noexcept { return moment_; }
+
+    detail::Moment moment_;
 };
 
 }  // namespace kith::inline v0_single
@@ -10667,7 +11774,7 @@ EngineSchema engine_schema() {
 /// assignment and destruction. Readers wait for nobody; writers take turns. A callable given to update() must not
 /// call the collection.
 template <class S>
-class Collection {
+class Collection : public Reading<Collection<S>, S> {
     static_assert(IsSchema<S>, "kith: Collection needs a kith::Schema<Record, kith::Key<&Record::member>, ...>");
 
 public:
@@ -10744,60 +11851,32 @@ public:
     }
     bool erase(const Key& key) { return erase(std::span(&key, 1)) == 1; }
 
-    /// The record with `key`, its vectors bit for bit as they were written; nothing when there is none.
-    /// Throws: closed, forked, corrupt, as every function that reads.
-    [[nodiscard]] std::optional<Record> get(const Key& key) const {
-        const auto open = engine_->enter();
-        const auto located = engine_->locate(S::key_bytes(key));
-        if (!located.has_value()) return std::nullopt;
-        return detail::decode_record<S>(*engine_, *located->view, located->id.slot);
-    }
-
-    [[nodiscard]] bool contains(const Key& key) const {
-        const auto open = engine_->enter();
-        return engine_->locate(S::key_bytes(key)).has_value();
-    }
-
-    /// How many records there are.
-    [[nodiscard]] std::size_t size() const {
-        const auto open = engine_->enter();
-        return static_cast<std::size_t>(engine_->snapshot()->live());
-    }
-
-    /// Asks for the records whose vector `Member` is nearest to `query`; see NearestQuery.
-    template <auto Member>
-    [[nodiscard]] auto nearest(std::span<const float> query) const {
-        return NearestQuery<S, S::template vector_index<Member>>(*engine_, query);
-    }
-
-    /// The same for a query of the elements the vectors are made of, where those are not floats.
-    template <auto Member, Element T, std::size_t Count>
-        requires(!std::same_as<T, float>)
-    [[nodiscard]] auto nearest(const std::array<T, Count>& query) const {
-        std::vector<float> floats;
-        return nearest<Member>(detail::floats_of(std::span<const T>(query), floats));
-    }
-
-    /// Asks the same of many vectors at once: of a range of vectors, of floats or of the field's elements, or of a span
-    /// of floats that holds whole vectors one after the other; see NearestManyQuery.
-    /// Throws: Errc::invalid_argument for a vector of another dimension.
-    template <auto Member, class Queries>
-    [[nodiscard]] auto nearest_many(const Queries& queries) const {
-        return NearestManyQuery<S, S::template vector_index<Member>>(*engine_, queries);
-    }
-
-    /// Every record of this moment, for a range-based for loop.
-    [[nodiscard]] RecordRange<S> records() const { return RecordRange<S>(*engine_); }
+    /// The records of this moment, unchanged for as long as the snapshot is held.
+    /// Throws: closed, forked.  Cost: none; see Snapshot for what holding it keeps.
+    [[nodiscard]] Snapshot<S> snapshot() const { return Snapshot<S>(*engine_); }
 
     /// Waits until every record written so far is linked into its graphs. Searches find all records without it; it
     /// only makes their speed even.
-    void link() { engine_->link(); }
+    /// Throws: closed, forked; cancelled, timed_out.
+    void link(const LongCall& call = {}) { engine_->link(call); }
 
     /// Moves what is in memory into immutable files and drops the log, so that the next open has nothing to replay.
-    /// In memory it only links.
-    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was, but poisoned where a
-    /// sync of the log or of the commit failed: after the latter, reads of sealed records may raise it too.
-    void checkpoint() { engine_->checkpoint(); }
+    /// Writers and readers go on meanwhile; what they write after it began is not part of it. In memory it only links.
+    /// Throws: disk_full, io, read_only, poisoned, closed, cancelled, timed_out; the collection goes on as it was, but
+    /// poisoned where a sync of the log or of the commit failed: after the latter, reads of sealed records may raise it
+    /// too.
+    void checkpoint(const LongCall& call = {}) { engine_->checkpoint(call); }
+
+    /// Makes a checkpoint, then merges segments until no dead record takes up space and no two segments fit into one.
+    /// Automatic maintenance does as much of it as pays; this is for the day after a great deletion. Writers and readers
+    /// go on meanwhile. What a snapshot holds is given back when that is gone. In memory it only links.
+    /// Throws: as checkpoint(); what was merged by then stays so.
+    /// Cost: every merged record is linked anew.
+    void compact(const LongCall& call = {}) { engine_->compact(call); }
+
+    /// What the collection holds, where, and what compact() would give back.
+    /// Throws: closed, forked.  Cost: a look at each file of the directory.
+    [[nodiscard]] CollectionStats stats() const { return engine_->stats(); }
 
     /// Makes every write durable and lets go of the directory; later calls raise Errc::closed. Idempotent. The
     /// destructor closes too, but cannot report what goes wrong.
@@ -10809,6 +11888,8 @@ public:
     [[nodiscard]] const RecoveryReport& recovery() const noexcept { return engine_->recovery(); }
 
 private:
+    friend class Reading<Collection<S>, S>;
+
     Collection(const Options& options, detail::OpenedStore opened)
         : engine_(std::make_unique<detail::Engine>(detail::engine_schema<S>(), options, std::move(opened))) {}
 
@@ -10830,6 +11911,8 @@ private:
         }
         return options;
     }
+
+    [[nodiscard]] detail::Moment moment() const { return *engine_; }
 
     void put(std::span<const Record> records, detail::OnExisting on_existing) {
         std::string batch = records.empty() ? std::string() : encode(records);
@@ -10885,33 +11968,6 @@ namespace kith::inline v0_single {
 [[nodiscard]] inline std::uint32_t crc32c(std::string_view data, std::uint32_t seed = 0) noexcept {
     return crc32c(data.data(), data.size(), seed);
 }
-
-}  // namespace kith::inline v0_single
-
-// kith/core/long_call.hpp — how a call that may take long is watched, and stopped.
-//
-// The call asks check() wherever it can stop and leave everything as it was, so a stop comes a moment late and never
-// halfway.
-//
-// Thread safety: check may be called by any thread of the call, and progress() with it, one at a time.
-
-namespace kith::inline v0_single {
-
-struct LongCall {
-    std::stop_token stop = {};                                      ///< stopped from any thread: Errc::cancelled
-    std::optional<std::chrono::steady_clock::time_point> deadline;  ///< passed: Errc::timed_out
-    /// Called now and then with the share that is done, 0 to 1. What it throws ends the call, and leaves it.
-    std::function<void(double done)> progress = {};
-
-    /// Throws: Errc::cancelled, Errc::timed_out, and what `progress` throws.
-    void check(double done) const {
-        if (stop.stop_requested()) raise(Errc::cancelled, "the call was stopped; what it was to change is as before");
-        if (deadline.has_value() && std::chrono::steady_clock::now() >= *deadline) {
-            raise(Errc::timed_out, "the deadline of the call has passed; what it was to change is as before");
-        }
-        if (progress) progress(done);
-    }
-};
 
 }  // namespace kith::inline v0_single
 

@@ -36,7 +36,7 @@ COMPILED_FOLDERS = {"kernels": "distance"}
 THIRD_PARTIES = {
     "xsimd": ["src/kernels/simd.hpp"],
     "roaring": ["src/storage/roaring.cpp"],
-    "lmdb": ["src/storage/environment.cpp"],
+    "lmdb": ["src/storage/environment_state.hpp"],
     "simdjson": ["src/schema/json.cpp"],
 }
 # Headers with a .h that come with the operating system or the compiler.

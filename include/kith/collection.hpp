@@ -9,5 +9,8 @@
 #include "kith/collection/nearest_many_query.hpp"
 #include "kith/collection/nearest_query.hpp"
 #include "kith/collection/options.hpp"
+#include "kith/collection/reading.hpp"
 #include "kith/collection/record_range.hpp"
 #include "kith/collection/recovery.hpp"
+#include "kith/collection/snapshot_handle.hpp"
+#include "kith/collection/stats.hpp"

@@ -10,9 +10,11 @@
 #include "kith/storage/lock.hpp"
 #include "kith/storage/log_writer.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,7 +31,6 @@ public:
     /// Opens what create_directory_store made. Throws: as open_durable_store.
     DirectoryStore(const std::filesystem::path& path, OpenMode mode, const EngineSchema& schema);
 
-    [[nodiscard]] std::shared_ptr<const Snapshot> checkpointed() const { return checkpointed_; }
     [[nodiscard]] std::uint32_t next_segment() const noexcept { return state_.next_segment; }
 
     RecoveryReport replay(const std::function<void(std::string_view batch)>& apply) override;
@@ -38,18 +39,34 @@ public:
     [[nodiscard]] std::uint64_t log_bytes() const override;
     [[nodiscard]] std::optional<RecordId> find(std::string_view key) const override;
     [[nodiscard]] std::string row(RecordId id) const override;
-    std::shared_ptr<const Snapshot> seal(const Snapshot& snapshot, const KeyMap& keys,
-                                         std::uint32_t next_segment) override;
+
+    std::uint64_t end_log_file() override;
+    std::shared_ptr<Segment> write_segment(const SegmentImage& image, const LongCall& call) override;
+    void commit(const Checkpoint& checkpoint) override;
+    std::vector<std::filesystem::path> release_log() override;
+    [[nodiscard]] std::uint64_t committed_sequence() const override { return state_.applied_sequence; }
+    [[nodiscard]] const Snapshot& committed() const override { return committed_; }
+    void copy_rows(const MergedSegments& merged, const LongCall& call) override;
+    void commit_merge(const MergedSegments& merged) override;
+    void purge() override;
+    [[nodiscard]] StoreBytes bytes() const override;
 
 private:
     [[nodiscard]] bool writable() const noexcept { return mode_ != OpenMode::read_only; }
     [[nodiscard]] std::filesystem::path segment_path(std::uint32_t id) const;
 
     [[nodiscard]] StateRecord read_state() const;
-    [[nodiscard]] std::vector<std::string> remove_orphans() const;
+    [[nodiscard]] std::vector<std::string> remove_leftovers();
+    [[nodiscard]] std::vector<std::uint32_t> segments_with_rows() const;
     [[nodiscard]] std::shared_ptr<Segment> map_segment(std::uint32_t id, Slot count) const;
-    void write_segment(const Segment& segment) const;
-    void commit(const Snapshot& snapshot, const KeyMap& keys, const StateRecord& state);
+    void write_state(WriteTransaction& transaction, std::uint64_t sequence, std::uint32_t next_segment,
+                     const Snapshot& snapshot) const;
+
+    /// A segment that no state record names, and that a snapshot may still hold.
+    struct Retired {
+        std::uint32_t id = 0;
+        std::weak_ptr<Segment> segment;
+    };
 
     std::filesystem::path path_;
     OpenMode mode_;
@@ -57,11 +74,17 @@ private:
     Identity identity_;
     DirectoryLock lock_;
     Environment environment_;
-    StateRecord state_;                             // the last checkpoint's; changes in seal only
-    std::vector<std::string> removed_;              // orphans that opening removed
-    std::shared_ptr<const Snapshot> checkpointed_;  // the last checkpoint as it was opened
-    std::optional<LogWriter> log_;                  // from replay() on, when writable
-    std::uint64_t passed_log_bytes_ = 0;            // of log_->bytes(), what the last checkpoint of this run holds
+    StateRecord state_;                 // the last checkpoint's, but for its segments once it is open
+    Snapshot committed_;                // the segments of the last checkpoint, all mapped, and its deletes
+    std::vector<std::string> removed_;  // leftovers that opening removed
+
+    std::optional<LogWriter> log_;              // from replay() on, when writable
+    std::uint64_t passed_log_bytes_ = 0;        // of log_->bytes(), what the last checkpoint of this run holds
+    std::uint64_t ended_log_bytes_ = 0;         // log_->bytes() when end_log_file was called
+    std::atomic<std::uint64_t> log_bytes_ = 0;  // the log since the last checkpoint, for any thread
+
+    mutable std::mutex retired_mutex_;
+    std::vector<Retired> retired_;  // guarded by retired_mutex_
 };
 
 }  // namespace kith::inline v0::detail

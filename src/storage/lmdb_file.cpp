@@ -20,6 +20,7 @@ constexpr std::size_t magic_offset_0_9 = 16;
 constexpr std::size_t magic_offset_1_x = 24;
 constexpr std::size_t sniffed_bytes = 32;
 constexpr std::size_t meta_bytes = 152;
+constexpr std::size_t page_bytes_offset = 40;
 constexpr std::size_t page_header_bytes = 16;
 constexpr std::size_t node_header_bytes = 8;
 constexpr std::size_t table_bytes = 48;  // a table's record; its root is the last field
@@ -50,6 +51,16 @@ T number_at(std::string_view bytes, std::size_t offset) {
         static_cast<void>(reader.u64(value));
     }
     return value;
+}
+
+/// The bytes that change with every commit.
+std::string meta_pages(const std::filesystem::path& path) {
+    const File file = File::open_to_read(path);
+    std::string bytes(2 * meta_bytes, '\0');
+    bytes.resize(meta_bytes + file.read_at(0, bytes.data(), meta_bytes));
+    const auto page_bytes = number_at<std::uint32_t>(bytes, page_bytes_offset);
+    static_cast<void>(file.read_at(page_bytes, bytes.data() + meta_bytes, bytes.size() - meta_bytes));
+    return bytes;
 }
 
 class Examiner {
@@ -93,13 +104,13 @@ private:
             raise_damaged(offset + magic_offset_0_9, "a meta page does not begin as one does");
         }
         Meta meta;
-        meta.page_bytes = number_at<std::uint32_t>(bytes, 40);
+        meta.page_bytes = number_at<std::uint32_t>(bytes, page_bytes_offset);
         meta.roots[0] = number_at<std::uint64_t>(bytes, 80);
         meta.roots[1] = number_at<std::uint64_t>(bytes, 128);
         meta.last_page = number_at<std::uint64_t>(bytes, 136);
         meta.transaction = number_at<std::uint64_t>(bytes, 144);
         if (!std::has_single_bit(meta.page_bytes) || meta.page_bytes < 256 || meta.page_bytes > 65536) {
-            raise_damaged(offset + 40, "its page size is " + std::to_string(meta.page_bytes));
+            raise_damaged(offset + page_bytes_offset, "its page size is " + std::to_string(meta.page_bytes));
         }
         return meta;
     }
@@ -182,7 +193,14 @@ void check_lmdb_file(const std::filesystem::path& file, std::uint32_t engine) {
     if (std::filesystem::status(file, error).type() == std::filesystem::file_type::not_found) {
         raise(Errc::corrupt, file.string() + " is missing (byte 0)");
     }
-    Examiner(file).check(engine);
+    // A process that writes may commit meanwhile; what was read then is of no one commit, and is read again.
+    constexpr int most_tries = 50;
+    for (int tries = 1;; ++tries) {
+        const std::string before = meta_pages(file);
+        const std::exception_ptr failed = attempt([&] { Examiner(file).check(engine); });
+        if (failed == nullptr) return;
+        if (tries == most_tries || meta_pages(file) == before) std::rethrow_exception(failed);
+    }
 }
 
 }  // namespace kith::inline v0::detail

@@ -84,13 +84,19 @@ void LogWriter::rotate() {
     older_.push_back(std::move(finished));
 }
 
-void LogWriter::remove_files_before(std::uint64_t sequence) {
-    while (!older_.empty()) {
-        const std::uint64_t next_first = older_.size() > 1 ? older_[1].first_sequence : first_sequence_;
-        if (next_first > sequence) return;
-        remove_file(older_.front().path);
-        older_.erase(older_.begin());
+std::vector<std::filesystem::path> LogWriter::release_files_before(std::uint64_t sequence) {
+    std::size_t count = 0;
+    while (count < older_.size()) {
+        const std::uint64_t next_first = count + 1 < older_.size() ? older_[count + 1].first_sequence : first_sequence_;
+        if (next_first > sequence) break;
+        ++count;
     }
+    std::vector<std::filesystem::path> released;
+    released.reserve(count);
+    const auto end = older_.begin() + static_cast<std::ptrdiff_t>(count);
+    for (auto file = older_.begin(); file != end; ++file) released.push_back(std::move(file->path));
+    older_.erase(older_.begin(), end);
+    return released;
 }
 
 std::uint64_t LogWriter::bytes() const noexcept {

@@ -221,7 +221,7 @@ TEST_CASE("The log flipped at every byte gives a reported prefix, or an error th
     CHECK(errors + prefixes == whole.size());
 }
 
-TEST_CASE("A segment file flipped anywhere is refused by name") {
+TEST_CASE("A segment file flipped anywhere is refused by name, at the latest when it is needed") {
     const TemporaryDirectory directory;
     const auto path = directory / "articles.kith";
     {
@@ -239,6 +239,8 @@ TEST_CASE("A segment file flipped anywhere is refused by name") {
             kith_test::set_bytes(entry.path(), flipped);
             try {
                 const Collection<Articles> collection(path);
+                static_cast<void>(collection.nearest<&Article::embedding>(article(7).embedding).run());
+                static_cast<void>(collection.snapshot().contains("article-7"));
                 FAIL_CHECK("byte " << at << " of " << entry.path() << " went unnoticed");
             } catch (const kith::Error& error) {
                 CHECK((error.code() == Errc::corrupt || error.code() == Errc::unsupported_version));

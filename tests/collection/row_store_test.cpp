@@ -17,7 +17,7 @@ std::string row(Slot slot) {
 }
 
 void append(RowStore& store, Slot count) {
-    for (Slot slot = store.size(); slot < count; ++slot) store.append(row(slot));
+    for (Slot slot = store.size(); slot < count; ++slot) store.append("key-" + std::to_string(slot % 7), row(slot));
 }
 
 }  // namespace
@@ -49,4 +49,16 @@ TEST_CASE("Rows that are appended and taken back again and again take the same p
         append(store, 30);
         REQUIRE(store[10].data() == place);
     }
+}
+
+TEST_CASE("A key is found at its newest slot that is allowed, and a key that is not there is not") {
+    RowStore store(100);
+    append(store, 21);
+    CHECK(store.find("key-3", kith::BitsetView(21)) == Slot{17});
+    CHECK(store.find("key-3", kith::BitsetView(17)) == Slot{10});
+    const std::uint64_t excluded = (std::uint64_t{1} << 17) | (std::uint64_t{1} << 10);
+    CHECK(store.find("key-3", kith::BitsetView(&excluded, 21)) == Slot{3});
+    CHECK_FALSE(store.find("key-3", kith::BitsetView(3)).has_value());
+    CHECK_FALSE(store.find("key-7", kith::BitsetView(21)).has_value());
+    CHECK(store.key(20) == "key-6");
 }

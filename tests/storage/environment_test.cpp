@@ -18,6 +18,7 @@
 using kith::Errc;
 using kith_test::Environment;
 using kith_test::EnvironmentMode;
+using kith_test::FileCall;
 using kith_test::FileFaults;
 using kith_test::fill_rows;
 using kith_test::in_child;
@@ -113,6 +114,118 @@ TEST_CASE("Iteration keeps to its range and stops when told") {
     ids.clear();
     reader.for_each_row(100, 99, take);
     CHECK(ids.empty());
+}
+
+TEST_CASE("A range of rows is erased, however many there are in it") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    fill_rows(directory.path(), 3000);
+    Environment environment(directory.path(), EnvironmentMode::read_write);
+    std::uint64_t erased = 0;
+    const auto erase = [&](std::uint64_t first, std::uint64_t last) {
+        environment.write([&](WriteTransaction& changes) { erased = changes.erase_rows(first, last); });
+        return erased;
+    };
+    const auto remaining = [&] {
+        std::vector<std::uint64_t> ids;
+        const ReadTransaction reader = environment.read();
+        for (auto id = reader.next_row_id(0); id.has_value(); id = reader.next_row_id(*id + 1)) ids.push_back(*id);
+        return ids;
+    };
+    CHECK(erase(5000, 9000) == 0);
+    CHECK(erase(9, 8) == 0);
+    CHECK(erase(7, 7) == 1);
+    CHECK(erase(7, 7) == 0);
+    CHECK(erase(5, 2990) == 2985);
+    CHECK(remaining() ==
+          std::vector<std::uint64_t>{0, 1, 2, 3, 4, 2991, 2992, 2993, 2994, 2995, 2996, 2997, 2998, 2999});
+    CHECK(environment.read().row(2991) == row_of(2991));
+    environment.write([](WriteTransaction& changes) {
+        changes.put_row(~std::uint64_t{0}, "last");
+        changes.put_row(std::uint64_t{1} << 32, "segment 1");
+    });
+    CHECK(environment.read().next_row_id(3000) == std::uint64_t{1} << 32);
+    CHECK(erase(3, ~std::uint64_t{0}) == 13);
+    CHECK(remaining() == std::vector<std::uint64_t>{0, 1, 2});
+    CHECK(erase(0, ~std::uint64_t{0}) == 3);
+    CHECK(remaining().empty());
+    CHECK(environment.read().key_count() == 3000);
+}
+
+TEST_CASE("Figures tell pages in use from pages to be used again, and who reads the oldest commit") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    fill_rows(directory.path(), 3000);
+    Environment environment(directory.path(), EnvironmentMode::read_write);
+    const kith::detail::EnvironmentStats full = environment.stats();
+    CHECK(full.page_bytes >= 4096);
+    CHECK(full.used_pages * full.page_bytes > std::uint64_t{3000} * 150);
+    CHECK(full.file_bytes == std::filesystem::file_size(directory / "data.mdb"));
+    CHECK(full.map_bytes == kith::detail::default_map_bytes);
+    CHECK(full.readers == 0);
+    CHECK_FALSE(full.oldest_reader.has_value());
+    {
+        const ReadTransaction old = environment.read();
+        CHECK(environment.stats().readers == 1);
+        CHECK_FALSE(environment.stats().oldest_reader.has_value());
+        for (std::uint64_t round = 0; round < 3; ++round) {
+            environment.write([&](WriteTransaction& changes) { changes.erase_rows(0, 1000 * round + 999); });
+        }
+        const kith::detail::EnvironmentStats held = environment.stats();
+        REQUIRE(held.oldest_reader.has_value());
+        CHECK(held.oldest_reader->process == ::getpid());
+        CHECK(held.oldest_reader->commits_behind == 3);
+        CHECK(old.row_count() == 3000);
+    }
+    const kith::detail::EnvironmentStats empty = environment.stats();
+    CHECK(empty.used_pages < full.used_pages);
+    CHECK(empty.free_pages > full.used_pages / 2);
+    CHECK((empty.used_pages + empty.free_pages) * empty.page_bytes >= full.file_bytes);
+    CHECK_FALSE(empty.oldest_reader.has_value());
+}
+
+TEST_CASE("A copy made while a writer goes on holds one commit, whole") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    const TemporaryDirectory copies;
+    Environment environment(directory.path(), EnvironmentMode::create);
+    const auto put = [&](int round) {
+        environment.write([&](WriteTransaction& changes) {
+            for (std::uint64_t id = 0; id < 300; ++id) {
+                changes.put_row(id, std::to_string(round) + std::string(id * 20, '.'));
+            }
+        });
+    };
+    put(0);
+    std::atomic<bool> stop = false;
+    std::thread writer([&] {
+        for (int round = 1; !stop; ++round) put(round);
+    });
+    for (int copy = 0; copy < 5; ++copy) environment.copy_to(copies / "data.mdb");
+    stop = true;
+    writer.join();
+    CHECK_FALSE(std::filesystem::exists(copies / "data.mdb.tmp"));
+    const Environment copied(copies.path(), EnvironmentMode::read_only);
+    const ReadTransaction reader = copied.read();
+    REQUIRE(reader.row_count() == 300);
+    const std::string round(*reader.row(0));
+    for (std::uint64_t id = 0; id < 300; ++id) REQUIRE(reader.row(id) == round + std::string(id * 20, '.'));
+}
+
+TEST_CASE("A copy that fails leaves nothing, and the environment goes on") {
+    if (!FileFaults::work()) return;
+    const TemporaryDirectory directory;
+    const TemporaryDirectory copies;
+    fill_rows(directory.path(), 100);
+    const Environment environment(directory.path(), EnvironmentMode::read_only);
+    {
+        const FileFaults faults(FileCall::sync, 1, EIO);
+        CHECK(raised([&] { environment.copy_to(copies / "data.mdb"); }).code == Errc::io);
+    }
+    CHECK(std::filesystem::is_empty(copies.path()));
+    CHECK(raised([&] { environment.copy_to(copies / "none" / "data.mdb"); }).says("none"));
+    environment.copy_to(copies / "data.mdb");
+    CHECK(Environment(copies.path(), EnvironmentMode::read_write).read().row(99) == row_of(99));
 }
 
 TEST_CASE("A write that raises changes nothing") {
@@ -241,7 +354,9 @@ TEST_CASE("Reading works where nothing can be written, and writing there is refu
               std::filesystem::permissions(directory.path(), std::filesystem::perms(0555));
               std::filesystem::permissions(directory / "data.mdb", std::filesystem::perms(0444));
               if (::geteuid() == 0 && ::setuid(65534) != 0) return 0;
-              Environment environment(directory.path(), EnvironmentMode::read_only);
+              if (Environment::can_register_readers(directory.path())) return 5;
+              if (open_trouble(directory.path(), EnvironmentMode::read_only).code != Errc::io) return 6;
+              Environment environment(directory.path(), EnvironmentMode::read_alone);
               if (environment.read().row(3) != row_of(3)) return 1;
               if (environment.read().row(4) != row_of(4)) return 2;
               const Raised refused = raised([&] { environment.write([](WriteTransaction&) {}); });

@@ -16,40 +16,15 @@
 #include <csignal>
 
 using kith::Errc;
-using kith::detail::ByteSink;
-using kith::detail::CollectionId;
 using kith::detail::File;
 using kith::detail::MappedFile;
-using kith::detail::SegmentFile;
-using kith::detail::SegmentFileTag;
 using kith_test::bytes_of;
 using kith_test::FileCall;
 using kith_test::FileFaults;
-using kith_test::flipped;
 using kith_test::Raised;
 using kith_test::raised;
 using kith_test::set_bytes;
 using kith_test::TemporaryDirectory;
-
-namespace {
-
-constexpr CollectionId id{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
-constexpr SegmentFileTag tag{id, 3, 1};
-
-void write_segment(const std::filesystem::path& path, std::string_view payload, std::size_t piece = 1000) {
-    kith::detail::write_segment_file(path, tag, [&](const ByteSink& sink) {
-        for (std::size_t at = 0; at < payload.size(); at += piece) {
-            const std::string_view part = payload.substr(at, piece);
-            sink(part.data(), part.size());
-        }
-    });
-}
-
-std::string payload_of(const SegmentFile& file) {
-    return {reinterpret_cast<const char*>(file.payload().data()), file.payload().size()};
-}
-
-}  // namespace
 
 TEST_CASE("A file is written and read at any offset and keeps its size") {
     const TemporaryDirectory directory;
@@ -138,7 +113,10 @@ TEST_CASE("A disk that is really full is called full, and is of use again when t
     }
     const std::string big(2 << 20, 'x');
     const Raised trouble = raised([&] { kith::detail::write_file_durably(disk, "big", big); });
-    const Raised segment = raised([&] { write_segment(disk / "segment", big); });
+    const Raised segment = raised([&] {
+        kith::detail::write_segment_file(disk / "segment", {},
+                                         [&](const kith::detail::ByteSink& sink) { sink(big.data(), big.size()); });
+    });
     const bool clean = std::filesystem::is_empty(disk);
     const Raised small = raised([&] { kith::detail::write_file_durably(disk, "small", "fits"); });
     ::umount2(disk.c_str(), MNT_DETACH);
@@ -167,67 +145,4 @@ TEST_CASE("The program's own handler of the file size signal is left alone") {
     std::raise(SIGXFSZ);
     CHECK(caught == 1);
     std::signal(SIGXFSZ, before_handler);
-}
-
-TEST_CASE("A segment file gives back its payload, aligned, however it was handed over") {
-    const TemporaryDirectory directory;
-    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{4096}, std::size_t{3'000'000}}) {
-        std::string payload(size, '\0');
-        for (std::size_t i = 0; i < size; ++i) payload[i] = static_cast<char>(i * 7 + i / 251);
-        for (const std::size_t piece : {std::size_t{1} << 12, std::size_t{1} << 21, std::size_t{999'983}}) {
-            write_segment(directory / "s", payload, piece);
-            const SegmentFile file(directory / "s", tag);
-            REQUIRE(payload_of(file) == payload);
-            REQUIRE(reinterpret_cast<std::uintptr_t>(file.payload().data()) % 4096 == 0);
-        }
-    }
-    CHECK_FALSE(std::filesystem::exists(directory / "s.tmp"));
-}
-
-TEST_CASE("A segment file flipped at any byte or cut at any length is refused with path and offset") {
-    const TemporaryDirectory directory;
-    const auto path = directory / "s";
-    std::string payload(5000, 'p');
-    write_segment(path, payload);
-    const std::string whole = bytes_of(path);
-    const auto expect_damage = [&](const std::string& bytes) {
-        set_bytes(path, bytes);
-        const Raised trouble = raised([&] { SegmentFile(path, tag); });
-        REQUIRE(trouble.code == Errc::corrupt);
-        REQUIRE(trouble.says(path.string() + " is damaged at byte "));
-    };
-    for (std::size_t offset = 0; offset < whole.size(); offset += offset < 4096 ? 1 : 61) {
-        expect_damage(flipped(whole, offset));
-    }
-    for (std::size_t length = 0; length < whole.size(); length += length < 64 ? 1 : 97) {
-        expect_damage(whole.substr(0, length));
-    }
-    expect_damage(whole + '\0');
-}
-
-TEST_CASE("A segment file that strayed is refused, and the text says from where") {
-    const TemporaryDirectory directory;
-    write_segment(directory / "s", "payload");
-    const auto trouble_as = [&](const SegmentFileTag& expected) {
-        return raised([&] { SegmentFile(directory / "s", expected); });
-    };
-    SegmentFileTag other = tag;
-    other.collection[15] = 0;
-    CHECK(trouble_as(other).says("it belongs to another collection"));
-    CHECK(trouble_as({id, 4, 1}).says("it is file 1 of segment 3, not file 1 of segment 4"));
-    CHECK(trouble_as({id, 3, 2}).code == Errc::corrupt);
-    CHECK(raised([&] { SegmentFile(directory / "none", tag); }).code == Errc::io);
-}
-
-TEST_CASE("A segment file whose producer fails leaves what stood there before") {
-    const TemporaryDirectory directory;
-    write_segment(directory / "s", "payload");
-    CHECK(raised([&] {
-              kith::detail::write_segment_file(directory / "s", tag, [](const ByteSink& sink) {
-                  sink("half", 4);
-                  kith::raise(Errc::invalid_argument, "enough");
-              });
-          }).code == Errc::invalid_argument);
-    CHECK(payload_of(SegmentFile(directory / "s", tag)) == "payload");
-    CHECK_FALSE(std::filesystem::exists(directory / "s.tmp"));
 }

@@ -323,11 +323,11 @@ TEST_CASE("Old files go when a checkpoint holds their records, and the rest is s
         if (record % 3 == 0) writer.rotate();
     }
     const std::uint64_t all = writer.bytes();
-    writer.remove_files_before(6);
+    for (const auto& file : writer.release_files_before(6)) std::filesystem::remove(file);
     CHECK(kith::detail::list_log_files(log.path()).size() == 3);
     CHECK(writer.bytes() < all);
     CHECK(replay(log.path(), ReplayMode::read_only, 5).payloads == std::vector<std::string>{"6", "7", "8", "9"});
-    writer.remove_files_before(100);
+    for (const auto& file : writer.release_files_before(100)) std::filesystem::remove(file);
     CHECK(kith::detail::list_log_files(log.path()).size() == 1);
     CHECK(writer.bytes() == log_header_bytes);
     CHECK(replay(log.path(), ReplayMode::read_only, 9).result.last_sequence == 9);

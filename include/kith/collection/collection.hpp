@@ -4,21 +4,19 @@
 #include "kith/collection/assign.hpp"
 #include "kith/collection/engine.hpp"
 #include "kith/collection/hit.hpp"
-#include "kith/collection/nearest_many_query.hpp"
-#include "kith/collection/nearest_query.hpp"
 #include "kith/collection/options.hpp"
+#include "kith/collection/reading.hpp"
 #include "kith/collection/record_codec.hpp"
-#include "kith/collection/record_range.hpp"
 #include "kith/collection/recovery.hpp"
+#include "kith/collection/snapshot_handle.hpp"
+#include "kith/collection/stats.hpp"
 #include "kith/core/config.hpp"
-#include "kith/core/element.hpp"
+#include "kith/core/long_call.hpp"
 #include "kith/index/tags.hpp"
 #include "kith/index/typed_vector_index.hpp"
 #include "kith/schema/schema.hpp"
 
-#include <array>
 #include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -67,7 +65,7 @@ EngineSchema engine_schema() {
 /// assignment and destruction. Readers wait for nobody; writers take turns. A callable given to update() must not
 /// call the collection.
 template <class S>
-class Collection {
+class Collection : public Reading<Collection<S>, S> {
     static_assert(IsSchema<S>, "kith: Collection needs a kith::Schema<Record, kith::Key<&Record::member>, ...>");
 
 public:
@@ -144,60 +142,32 @@ public:
     }
     bool erase(const Key& key) { return erase(std::span(&key, 1)) == 1; }
 
-    /// The record with `key`, its vectors bit for bit as they were written; nothing when there is none.
-    /// Throws: closed, forked, corrupt, as every function that reads.
-    [[nodiscard]] std::optional<Record> get(const Key& key) const {
-        const auto open = engine_->enter();
-        const auto located = engine_->locate(S::key_bytes(key));
-        if (!located.has_value()) return std::nullopt;
-        return detail::decode_record<S>(*engine_, *located->view, located->id.slot);
-    }
-
-    [[nodiscard]] bool contains(const Key& key) const {
-        const auto open = engine_->enter();
-        return engine_->locate(S::key_bytes(key)).has_value();
-    }
-
-    /// How many records there are.
-    [[nodiscard]] std::size_t size() const {
-        const auto open = engine_->enter();
-        return static_cast<std::size_t>(engine_->snapshot()->live());
-    }
-
-    /// Asks for the records whose vector `Member` is nearest to `query`; see NearestQuery.
-    template <auto Member>
-    [[nodiscard]] auto nearest(std::span<const float> query) const {
-        return NearestQuery<S, S::template vector_index<Member>>(*engine_, query);
-    }
-
-    /// The same for a query of the elements the vectors are made of, where those are not floats.
-    template <auto Member, Element T, std::size_t Count>
-        requires(!std::same_as<T, float>)
-    [[nodiscard]] auto nearest(const std::array<T, Count>& query) const {
-        std::vector<float> floats;
-        return nearest<Member>(detail::floats_of(std::span<const T>(query), floats));
-    }
-
-    /// Asks the same of many vectors at once: of a range of vectors, of floats or of the field's elements, or of a span
-    /// of floats that holds whole vectors one after the other; see NearestManyQuery.
-    /// Throws: Errc::invalid_argument for a vector of another dimension.
-    template <auto Member, class Queries>
-    [[nodiscard]] auto nearest_many(const Queries& queries) const {
-        return NearestManyQuery<S, S::template vector_index<Member>>(*engine_, queries);
-    }
-
-    /// Every record of this moment, for a range-based for loop.
-    [[nodiscard]] RecordRange<S> records() const { return RecordRange<S>(*engine_); }
+    /// The records of this moment, unchanged for as long as the snapshot is held.
+    /// Throws: closed, forked.  Cost: none; see Snapshot for what holding it keeps.
+    [[nodiscard]] Snapshot<S> snapshot() const { return Snapshot<S>(*engine_); }
 
     /// Waits until every record written so far is linked into its graphs. Searches find all records without it; it
     /// only makes their speed even.
-    void link() { engine_->link(); }
+    /// Throws: closed, forked; cancelled, timed_out.
+    void link(const LongCall& call = {}) { engine_->link(call); }
 
     /// Moves what is in memory into immutable files and drops the log, so that the next open has nothing to replay.
-    /// In memory it only links.
-    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was, but poisoned where a
-    /// sync of the log or of the commit failed: after the latter, reads of sealed records may raise it too.
-    void checkpoint() { engine_->checkpoint(); }
+    /// Writers and readers go on meanwhile; what they write after it began is not part of it. In memory it only links.
+    /// Throws: disk_full, io, read_only, poisoned, closed, cancelled, timed_out; the collection goes on as it was, but
+    /// poisoned where a sync of the log or of the commit failed: after the latter, reads of sealed records may raise it
+    /// too.
+    void checkpoint(const LongCall& call = {}) { engine_->checkpoint(call); }
+
+    /// Makes a checkpoint, then merges segments until no dead record takes up space and no two segments fit into one.
+    /// Automatic maintenance does as much of it as pays; this is for the day after a great deletion. Writers and readers
+    /// go on meanwhile. What a snapshot holds is given back when that is gone. In memory it only links.
+    /// Throws: as checkpoint(); what was merged by then stays so.
+    /// Cost: every merged record is linked anew.
+    void compact(const LongCall& call = {}) { engine_->compact(call); }
+
+    /// What the collection holds, where, and what compact() would give back.
+    /// Throws: closed, forked.  Cost: a look at each file of the directory.
+    [[nodiscard]] CollectionStats stats() const { return engine_->stats(); }
 
     /// Makes every write durable and lets go of the directory; later calls raise Errc::closed. Idempotent. The
     /// destructor closes too, but cannot report what goes wrong.
@@ -209,6 +179,8 @@ public:
     [[nodiscard]] const RecoveryReport& recovery() const noexcept { return engine_->recovery(); }
 
 private:
+    friend class Reading<Collection<S>, S>;
+
     Collection(const Options& options, detail::OpenedStore opened)
         : engine_(std::make_unique<detail::Engine>(detail::engine_schema<S>(), options, std::move(opened))) {}
 
@@ -234,6 +206,8 @@ private:
         }
         return options;
     }
+
+    [[nodiscard]] detail::Moment moment() const { return *engine_; }
 
     void put(std::span<const Record> records, detail::OnExisting on_existing) {
         std::string batch = records.empty() ? std::string() : encode(records);

@@ -1,17 +1,27 @@
 // kith/collection/durable_store.hpp — what the engine asks of a directory, and the door to the compiled unit.
 //
-// A collection in memory has none of this. One that survives hands each batch to append() before it applies it, and
-// its segments to seal() at a checkpoint. One virtual call a batch or a row, never one a distance.
+// A collection in memory has none of this. One that survives hands each batch to append() before it applies it. What is
+// in memory becomes files in four steps, and only the first and the last of them keep a writer waiting:
 //
-// Thread safety: append, sync and seal belong to whoever holds the engine's writer role; find and row may be called
-// by any number of threads at once.
+//   end_log_file     the log up to here is what the checkpoint will hold                               writer role
+//   write_segment    the files of each segment in memory                                               keeper role
+//   commit           rows, keys and the state record in one transaction: the commit point              keeper role
+//   release_log      the files of the log that the checkpoint holds                                    both roles
+//
+// A merge is write_segment, then copy_rows, then commit_merge, which leaves the number of the last batch as it was.
+//
+// Thread safety: append, sync and end_log_file belong to whoever holds the engine's writer role; what is marked so, to
+// whoever holds its keeper role (one thread at a time, beside writers); write_segment and copy_rows may also run outside
+// of it. The rest may be called by any number of threads at once.
 #pragma once
 
 #include "kith/collection/engine_schema.hpp"
 #include "kith/collection/key_map.hpp"
+#include "kith/collection/merged_segments.hpp"
 #include "kith/collection/options.hpp"
 #include "kith/collection/recovery.hpp"
 #include "kith/collection/snapshot.hpp"
+#include "kith/core/long_call.hpp"
 
 #include <filesystem>
 #include <functional>
@@ -22,6 +32,34 @@
 #include <vector>
 
 namespace kith::inline v0::detail {
+
+/// What the files of a segment are written from.
+struct SegmentImage {
+    std::uint32_t id = 0;
+    Slot count = 0;
+    std::vector<const VectorIndex*> indexes;  // one a vector field; every slot is indexed
+    std::vector<KeySlot> keys;                // in order
+};
+
+/// What commit() makes the new checkpoint.
+struct Checkpoint {
+    std::uint64_t sequence = 0;      // of the last batch it holds
+    std::uint32_t next_segment = 0;  // the first segment id that was never used
+    const Snapshot* snapshot;        // all there is as of that batch
+    /// The mapped segments that stand for those of the snapshot that are in memory, by id.
+    std::vector<std::shared_ptr<Segment>> written;
+    const KeyMap* keys;  // what changed since the checkpoint before
+};
+
+/// Bytes on the disk.
+struct StoreBytes {
+    std::uint64_t log = 0;
+    std::uint64_t forward = 0;   // rows and keys, and pages that are free again
+    std::uint64_t segments = 0;  // of the present checkpoint
+    std::uint64_t retired = 0;   // of segments that were merged, and that a snapshot or a reader still holds
+
+    [[nodiscard]] std::uint64_t without_log() const noexcept { return forward + segments + retired; }
+};
 
 class DurableStore {
 public:
@@ -49,13 +87,42 @@ public:
     /// Throws: Errc::corrupt when it is missing or damaged.
     [[nodiscard]] virtual std::string row(RecordId id) const = 0;
 
-    /// Writes the segments of `snapshot` that are not sealed, commits rows, keys and the state record in one
-    /// transaction, and drops the log before it. The snapshot returned has every segment sealed.
-    /// Requires: every slot is linked; the snapshot is all that was appended; `keys` is what changed since the
-    /// last checkpoint.
+    /// Syncs the log, begins a new file of it where that can be had, and returns the number of the last batch.
+    /// Throws: as sync.
+    [[nodiscard]] virtual std::uint64_t end_log_file() = 0;
+
+    /// Writes the files of a segment that no checkpoint names yet, and maps them. What an earlier try left goes.
+    /// Throws: Errc::disk_full, Errc::io; Errc::cancelled, Errc::timed_out.
+    [[nodiscard]] virtual std::shared_ptr<Segment> write_segment(const SegmentImage& image, const LongCall& call) = 0;
+
+    /// In the keeper role: commits rows, keys and the state record in one transaction.
     /// Throws: Error; the directory then holds the checkpoint before, and the log all that came after.
-    virtual std::shared_ptr<const Snapshot> seal(const Snapshot& snapshot, const KeyMap& keys,
-                                                 std::uint32_t next_segment) = 0;
+    virtual void commit(const Checkpoint& checkpoint) = 0;
+
+    /// In both roles: lets go of the files of the log that the last checkpoint holds, and returns their paths. What is
+    /// not removed then is passed by when the collection is opened.
+    [[nodiscard]] virtual std::vector<std::filesystem::path> release_log() = 0;
+
+    /// In the keeper role: the number of the last batch that the last checkpoint holds.
+    [[nodiscard]] virtual std::uint64_t committed_sequence() const = 0;
+
+    /// In the keeper role: the segments of the last checkpoint, with what it has deleted in them.
+    [[nodiscard]] virtual const Snapshot& committed() const = 0;
+
+    /// Gives the rows of the parts' records their new ids; until commit_merge nothing leads to them.
+    /// Requires: there is a new segment.
+    /// Throws: Errc::disk_full, Errc::io, Errc::corrupt; Errc::cancelled, Errc::timed_out.
+    virtual void copy_rows(const MergedSegments& merged, const LongCall& call) = 0;
+
+    /// In the keeper role: commits keys and a state record in which one segment stands for the parts.
+    /// Throws: Error; the directory then holds what it held before.
+    virtual void commit_merge(const MergedSegments& merged) = 0;
+
+    /// In the keeper role: removes files and rows of merged segments that nobody holds any more. What cannot be removed
+    /// now is tried again at the next call.
+    virtual void purge() = 0;
+
+    [[nodiscard]] virtual StoreBytes bytes() const = 0;
 };
 
 /// A directory as it was found.

@@ -2,7 +2,12 @@
 //
 // A write is validated, logged, made durable as far as the durability level says, and then published as the next
 // snapshot; a background thread links published records into the graphs, and a search scans what is not linked yet.
-// So an acknowledgement never waits for a graph, and a search never misses a record.
+// So an acknowledgement never waits for a graph, and a search never misses a record. A second thread seals segments
+// into files and merges them. Three roles keep them apart, each taken before the next where more than one is needed:
+//
+//   merging   one merge at a time, from its beginning to its end
+//   keeper    the checkpoint: what is sealed, which segments there are on the disk
+//   writer    the log, what is staged, the next snapshot; held shortly by the other two
 //
 // Thread safety: every public function may be called by any number of threads at once, except that the destructor
 // must be the last call. Writers take turns; readers wait for nobody.
@@ -10,8 +15,12 @@
 
 #include "kith/collection/commit_queue.hpp"
 #include "kith/collection/durable_store.hpp"
+#include "kith/collection/merge_policy.hpp"
+#include "kith/collection/merged_segments.hpp"
 #include "kith/collection/search.hpp"
 #include "kith/collection/stage.hpp"
+#include "kith/collection/stats.hpp"
+#include "kith/core/long_call.hpp"
 
 #include <unistd.h>
 
@@ -22,6 +31,7 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -75,13 +85,23 @@ public:
                                                               MatrixView queries, std::span<const Accept> accepts,
                                                               unsigned threads) const;
 
-    /// Links the records that are published when it is called into their graphs.
-    void link();
+    /// The record with `key` as `present` has it, which may be older than the engine's snapshot.
+    [[nodiscard]] std::optional<Located> locate_in(std::shared_ptr<const Snapshot> present, std::string_view key) const;
 
-    /// Seals what is in memory into mapped files and drops the log; in memory it only links.
-    /// Throws: disk_full, io, read_only, poisoned, closed; the collection goes on as it was, but poisoned where a
-    /// sync of the log or of the commit failed: after the latter, reads of sealed records may raise it too.
-    void checkpoint();
+    /// Links the records that are published when it is called into their graphs.
+    void link(const LongCall& call);
+
+    /// Seals what is in memory into mapped files and drops the log; in memory it only links. Writers go on meanwhile.
+    /// Throws: disk_full, io, read_only, poisoned, closed, cancelled, timed_out; the collection goes on as it was, but
+    /// poisoned where a sync of the log or of the commit failed: after the latter, reads of sealed records may raise it
+    /// too.
+    void checkpoint(const LongCall& call);
+
+    /// Seals, then merges until no dead record is left and no two segments fit into one.
+    /// Throws: as checkpoint; what was merged stays so.
+    void compact(const LongCall& call);
+
+    [[nodiscard]] CollectionStats stats() const;
 
     /// Makes every write durable and lets go of the files. Idempotent.
     /// Throws: disk_full, io when the sync fails, poisoned when an earlier one did; it is closed all the same.
@@ -106,14 +126,32 @@ private:
     void sync_log();
     void publish();
 
+    void wait_for_memory() const;
+    void require_space(std::string_view batch) const;
+    void measure_memory() noexcept;
+
+    void seal(const LongCall& call);
+    std::shared_ptr<const Snapshot> freeze(Checkpoint& checkpoint);
+    void publish_written();
+    [[nodiscard]] bool seal_is_due() const;
+
+    using ChooseSegments = std::vector<std::size_t> (*)(std::span<const SegmentSize>, Slot capacity);
+    bool merge(ChooseSegments choose, const LongCall& call);
+    [[nodiscard]] std::vector<SegmentView> parts_to_merge(ChooseSegments choose);
+    void publish_merged();
+    void drop_unheld();
+
     void start_background();
     void stop_background();
-    void run_in_background();
+    template <class Act>
+    void run_when_woken(const Act& act);
+    void link_in_background();
+    void keep_in_background();
     void run_sync_timer();
+    [[nodiscard]] LongCall background_call();
     bool link_some(const Snapshot& present);
-    void calibrate(const Snapshot& present, bool to_seal) const;
-    void link_all(const Snapshot& present);
-    void seal_all();
+    void calibrate(const Snapshot& present, const LongCall& call, bool to_seal) const;
+    void link_all(const Snapshot& present, const LongCall& call);
 
     const EngineSchema schema_;
     const Options options_;
@@ -125,25 +163,37 @@ private:
     std::atomic<bool> closing_{false};    // close() was called: no call begins any more
     bool closed_ = false;                 // guarded by lifetime_
 
-    CommitQueue<Request> queue_;                // gives the writer role
-    Stage stage_;                               // the writer role's
-    std::atomic<std::uint64_t> log_length_{0};  // bytes since the last checkpoint, for the background thread
-    std::atomic<bool> poisoned_{false};         // a sync failed: memory is ahead of what is surely on the disk
+    CommitQueue<Request> queue_;         // gives the writer role
+    Stage stage_;                        // the writer role's
+    std::atomic<bool> poisoned_{false};  // a sync failed: memory is ahead of what is surely on the disk
+
+    std::mutex merging_;                    // gives the merging role
+    std::mutex keeper_;                     // gives the keeper role
+    std::optional<MergedSegments> merged_;  // the keeper role's: committed, and not published yet
+    std::optional<std::vector<std::shared_ptr<Segment>>> written_;  // the keeper role's: likewise
 
     mutable std::shared_mutex published_mutex_;  // held for a look-up in memory or an exchange, no longer
-    KeyMap keys_;                                // guarded by published_mutex_
+    KeyMap keys_;                                // guarded by published_mutex_: changed since the last freeze
+    KeyMap frozen_keys_;                         // guarded by published_mutex_: changed before, and not committed
     std::shared_ptr<const Snapshot> snapshot_;   // guarded by published_mutex_
+
+    std::atomic<std::uint64_t> memory_bytes_ = 0;   // of the records of segments in memory
+    std::atomic<std::uint64_t> writing_bytes_ = 0;  // of those, in the segment that is being written
+    std::atomic<std::uint64_t> disk_bytes_ = 0;     // without the log, when it was last looked at
 
     mutable ScratchPool scratch_;
 
     /// The threads, and what wakes them.
     struct Background {
-        std::mutex mutex;
+        mutable std::mutex mutex;
         std::condition_variable wake;
-        bool stopping = false;      // guarded by mutex
-        bool work_arrived = false;  // guarded by mutex
-        std::thread worker;         // links, and checkpoints when the log grows long
-        std::thread sync_timer;     // runs for Durability::interval only
+        std::condition_variable sealed;  // memory was given back, or could not be
+        bool stopping = false;           // guarded by mutex
+        std::uint64_t arrivals = 0;      // guarded by mutex: how often work arrived
+        std::string trouble;             // guarded by mutex: why the last seal or merge failed, empty when none did
+        std::thread linker;
+        std::thread keeper;
+        std::thread sync_timer;  // runs for Durability::interval only
     };
     std::unique_ptr<Background> background_ = std::make_unique<Background>();
 };
@@ -151,5 +201,7 @@ private:
 }  // namespace kith::inline v0::detail
 
 #include "kith/collection/engine/background.hpp"
+#include "kith/collection/engine/merge.hpp"
 #include "kith/collection/engine/read.hpp"
+#include "kith/collection/engine/seal.hpp"
 #include "kith/collection/engine/write.hpp"

@@ -35,7 +35,7 @@ concept VectorRange = requires(const V& vectors) {
 
 }  // namespace detail
 
-/// What Collection::nearest_many returns; nothing is searched before run(). The settings are those of NearestQuery.
+/// What Collection::nearest_many and Snapshot::nearest_many return; nothing is searched before run(). The settings are those of NearestQuery.
 template <class S, std::size_t VectorField>
 class NearestManyQuery {
     using Attribute = typename S::template VectorAttribute<VectorField>;
@@ -45,8 +45,8 @@ public:
     using Record = typename S::Record;
 
     /// Shape: `queries` holds whole vectors, one after the other.
-    NearestManyQuery(const detail::Engine& engine, std::span<const float> queries)
-        : one_(engine, {}), queries_(queries.begin(), queries.end()) {
+    NearestManyQuery(detail::Moment moment, std::span<const float> queries)
+        : one_(std::move(moment), {}), queries_(queries.begin(), queries.end()) {
         if (queries.size() % Attribute::dim != 0) {
             raise(Errc::invalid_argument, about("queries") + std::to_string(queries.size()) +
                                               " elements are no number of vectors of " +
@@ -54,7 +54,7 @@ public:
         }
     }
 
-    NearestManyQuery(const detail::Engine& engine, const detail::VectorRange auto& queries) : one_(engine, {}) {
+    NearestManyQuery(detail::Moment moment, const detail::VectorRange auto& queries) : one_(std::move(moment), {}) {
         std::vector<float> buffer;
         for (const auto& vector : queries) {
             const std::span<const detail::ElementOf<decltype(vector)>> elements(vector);
@@ -99,9 +99,9 @@ public:
     /// Throws: as NearestQuery::run, and Errc::invalid_argument for 0 threads or more than 1024.
     [[nodiscard]] std::vector<std::vector<Hit<Record>>> run() const {
         check();
-        const detail::Engine& engine = *one_.engine_;
+        const detail::Engine& engine = one_.moment_.engine();
         const auto open = engine.enter();
-        const auto snapshot = engine.snapshot();
+        const auto snapshot = one_.moment_.snapshot();
         std::vector<Record> candidates(threads_);
         std::vector<detail::Accept> accepts;
         if (one_.condition_.has_value()) {

@@ -6,6 +6,7 @@
 #include "kith/collection/engine.hpp"
 #include "kith/collection/explanation.hpp"
 #include "kith/collection/hit.hpp"
+#include "kith/collection/moment.hpp"
 #include "kith/collection/record_codec.hpp"
 #include "kith/query/condition.hpp"
 #include "kith/query/evaluate.hpp"
@@ -20,7 +21,7 @@
 
 namespace kith::inline v0 {
 
-/// What Collection::nearest returns; nothing is searched before run().
+/// What Collection::nearest and Snapshot::nearest return; nothing is searched before run().
 template <class S, std::size_t VectorField>
 class NearestQuery {
     using Attribute = typename S::template VectorAttribute<VectorField>;
@@ -28,8 +29,8 @@ class NearestQuery {
 public:
     using Record = typename S::Record;
 
-    NearestQuery(const detail::Engine& engine, std::span<const float> query)
-        : engine_(&engine), query_(query.begin(), query.end()) {}
+    NearestQuery(detail::Moment moment, std::span<const float> query)
+        : moment_(std::move(moment)), query_(query.begin(), query.end()) {}
 
     /// At most `count` hits; fewer only where fewer records match. Default: 10.
     NearestQuery& limit(std::size_t count) noexcept {
@@ -69,24 +70,25 @@ public:
     /// length under Cosine, for a limit or ef_search of 0, or a recall that is none; closed, forked, corrupt.
     [[nodiscard]] std::vector<Hit<Record>> run() const {
         check();
-        const auto open = engine_->enter();
-        const auto snapshot = engine_->snapshot();
+        const detail::Engine& engine = moment_.engine();
+        const auto open = engine.enter();
+        const auto snapshot = moment_.snapshot();
         Record candidate{};
         const detail::Accept accept = [&](const detail::SegmentView& view, Slot slot) {
-            detail::decode_row<S>(*engine_, view, slot, candidate);
+            detail::decode_row<S>(engine, view, slot, candidate);
             return evaluate(*condition_, candidate);
         };
         detail::SearchRequest request = unconditional();
         request.accept = condition_.has_value() ? &accept : nullptr;
-        return hits_of(*snapshot, engine_->search(*snapshot, request));
+        return hits_of(*snapshot, engine.search(*snapshot, request));
     }
 
     /// What run() would do in each segment, and why.
     /// Throws: as run().
     [[nodiscard]] Explanation explain() const {
         check();
-        const auto open = engine_->enter();
-        const auto snapshot = engine_->snapshot();
+        const auto open = moment_.engine().enter();
+        const auto snapshot = moment_.snapshot();
         const detail::SearchRequest request = unconditional();
         Explanation explanation{std::string(Attribute::name),
                                 ef_search_.has_value() ? 0 : request.recall,
@@ -110,7 +112,7 @@ private:
         std::vector<Hit<Record>> hits;
         for (const detail::Found& one : found) {
             const detail::SegmentView* view = snapshot.find(one.id);
-            hits.push_back({detail::decode_record<S>(*engine_, *view, one.id.slot),
+            hits.push_back({detail::decode_record<S>(moment_.engine(), *view, one.id.slot),
                             Attribute::Metric::score(one.distance), one.distance});
         }
         return hits;
@@ -146,8 +148,8 @@ private:
         if (ef_search_ == 0) raise(Errc::invalid_argument, "ef_search is 0; it must be at least 1");
     }
 
-    const detail::Engine* engine_;  // the collection's
-    std::vector<float> query_;      // a copy: the caller's may be gone when the query runs
+    detail::Moment moment_;
+    std::vector<float> query_;  // a copy: the caller's may be gone when the query runs
     std::size_t limit_ = 10;
     std::optional<double> recall_;
     std::optional<std::size_t> ef_search_;

@@ -46,13 +46,25 @@ private:
     std::chrono::milliseconds period_;  // positive for interval, unused otherwise
 };
 
+/// Who seals and merges segments.
+enum class Maintenance : std::uint8_t {
+    automatic,  ///< a background thread, whenever it pays
+    on_call,    ///< checkpoint() and compact() alone
+};
+
 /// The settings of one open collection; none of them is stored.
 struct Options {
     OpenMode mode = OpenMode::create_or_open;
     Durability durability = Durability::each_commit();
-    Slot segment_capacity = Slot{1} << 20;             ///< records a segment holds before the next one begins
-    std::uint64_t log_bytes = std::uint64_t{1} << 28;  ///< a log longer than this is checkpointed in the background
-    unsigned index_threads = 1;                        ///< threads that link records into graphs; 1 is deterministic
+    Slot segment_capacity = Slot{1} << 20;  ///< records a segment holds before the next one begins, also when merged
+    std::uint64_t segment_bytes = std::uint64_t{1} << 30;  ///< bytes of records in memory that are sealed
+    std::uint64_t log_bytes = std::uint64_t{1} << 28;      ///< a log longer than this is sealed
+    Maintenance maintenance = Maintenance::automatic;
+    /// Bytes of records in memory at which a write waits for the sealing of earlier ones; 0 for no limit.
+    std::uint64_t memory_bytes = 0;
+    /// Bytes of files at which puts are refused, and merges that would pass it not begun; 0 for no limit.
+    std::uint64_t max_disk_bytes = 0;
+    unsigned index_threads = 1;  ///< threads that link records into graphs; 1 is deterministic
     /// Threads that answer one query, where it has several segments to search and others leave cores free; the answer
     /// is the same for any number. 1: the caller's alone.
     unsigned search_threads = Executor::hardware_threads();

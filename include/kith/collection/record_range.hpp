@@ -1,12 +1,13 @@
 // kith/collection/record_range.hpp — all records of one moment, one after another.
 //
-// The range holds a snapshot, so writes that come later change nothing in it. Records come in the order in which
-// their present versions were written.
+// The range holds a snapshot, so writes that come later change nothing in it. Records come in the order of their
+// segments, and in a segment in the order in which they were written; a merge may change the order of older ones.
 //
 // Thread safety: one thread a range; the collection may be written meanwhile.
 #pragma once
 
 #include "kith/collection/engine.hpp"
+#include "kith/collection/moment.hpp"
 #include "kith/collection/record_codec.hpp"
 
 #include <cstddef>
@@ -21,9 +22,9 @@ class RecordRange {
 public:
     using Record = typename S::Record;
 
-    explicit RecordRange(const detail::Engine& engine) : engine_(&engine) {
-        const auto open = engine.enter();
-        snapshot_ = engine.snapshot();
+    explicit RecordRange(const detail::Moment& moment) : engine_(&moment.engine()) {
+        const auto open = engine_->enter();
+        snapshot_ = moment.snapshot();
     }
 
     class Iterator {

@@ -1,21 +1,27 @@
 // kith/collection/segment.hpp — a run of records: their rows, vectors and graphs, by slot.
 //
-// A segment is written by one thread, linked into its graphs by another, and read by any number. It is sealed by a
-// checkpoint: the same id and slots, now mapped from files and read from the environment instead of memory.
+// A segment is written by one thread, linked into its graphs by another, and read by any number. When it is ended no
+// record is added any more; then it is sealed: the same id and slots, now mapped from files and read from the
+// environment instead of memory.
 //
 // Thread safety: append and truncate belong to the writer; link_up_to may run beside it; everything const may run
 // at any time for slots that a Snapshot has published.
 #pragma once
 
 #include "kith/collection/engine_schema.hpp"
+#include "kith/collection/key_table.hpp"
 #include "kith/collection/row_store.hpp"
+#include "kith/core/bitset_view.hpp"
 #include "kith/core/bytes.hpp"
 #include "kith/core/slot.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -34,22 +40,43 @@ public:
         }
     }
 
-    /// A sealed segment; `files` keeps alive the bytes that the indexes are mapped over.
-    Segment(std::uint32_t id, Slot count, std::vector<std::unique_ptr<VectorIndex>> indexes,
-            std::shared_ptr<const void> files)
-        : id_(id), capacity_(count), sealed_count_(count), files_(std::move(files)), indexes_(std::move(indexes)) {}
+    /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, or of the keys (keys_part), are not as they
+    /// were written. It keeps alive the bytes that indexes and keys are mapped over, and is cheap when asked again.
+    using Check = std::function<void(std::size_t part)>;
+    static constexpr std::size_t keys_part = ~std::size_t{0};
+
+    /// A sealed segment.
+    Segment(std::uint32_t id, Slot count, std::vector<std::unique_ptr<VectorIndex>> indexes, const KeyTable& keys,
+            Check check)
+        : id_(id),
+          capacity_(count),
+          sealed_count_(count),
+          check_(std::move(check)),
+          keys_(keys),
+          indexes_(std::move(indexes)) {}
 
     [[nodiscard]] std::uint32_t id() const noexcept { return id_; }
     [[nodiscard]] bool sealed() const noexcept { return rows_ == nullptr; }
-    /// For the writer, as size() is.
-    [[nodiscard]] bool full() const noexcept { return size() == capacity_; }
+    /// For the writer, as size() is: no record can be added.
+    [[nodiscard]] bool full() const noexcept { return ended_ || size() == capacity_; }
+
+    /// No record is added from here on. For the writer.
+    void end() noexcept { ended_ = true; }
 
     /// Slots given out, published or not.
     [[nodiscard]] Slot size() const noexcept { return sealed() ? sealed_count_ : rows_->size(); }
 
+    /// Bytes of the records in memory, as far as they are known without asking an index. For the writer.
+    [[nodiscard]] std::uint64_t bytes() const noexcept {
+        if (sealed()) return 0;
+        std::uint64_t bytes = rows_->bytes();
+        for (const auto& index : indexes_) bytes += std::uint64_t{rows_->size()} * index->dim() * sizeof(float);
+        return bytes;
+    }
+
     /// Adds a record in the next slot, which it returns.
     /// Requires: the segment is neither sealed nor full; `vectors` holds the elements of all vector fields.
-    Slot append(std::string_view row, std::string_view vectors) {
+    Slot append(std::string_view key, std::string_view row, std::string_view vectors) {
         const Slot slot = rows_->size();
         ByteReader reader(vectors);
         for (const auto& index : indexes_) {
@@ -59,7 +86,7 @@ public:
             static_cast<void>(whole);
             index->append(elements.data());
         }
-        rows_->append(row);
+        rows_->append(key, row);
         return slot;
     }
 
@@ -72,7 +99,37 @@ public:
     /// The row of a slot. Requires: the segment is not sealed.
     [[nodiscard]] std::string_view row(Slot slot) const noexcept { return (*rows_)[slot]; }
 
-    [[nodiscard]] const VectorIndex& index(std::size_t vector_field) const noexcept { return *indexes_[vector_field]; }
+    /// The allowed slot with this key; the newest where several are allowed.
+    /// Throws: Errc::corrupt, Errc::io.
+    [[nodiscard]] std::optional<Slot> find(std::string_view key, BitsetView allowed) const {
+        if (!sealed()) return rows_->find(key, allowed);
+        const std::optional<Slot> slot = key_table().find(key);
+        return slot.has_value() && allowed.allows(*slot) ? slot : std::nullopt;
+    }
+
+    /// The keys of the allowed slots, in order. Requires: the segment is not sealed, and each has another key.
+    [[nodiscard]] std::vector<KeySlot> keys(BitsetView allowed) const {
+        std::vector<KeySlot> keys;
+        for (Slot slot = 0; slot < allowed.count(); ++slot) {
+            if (allowed.allows(slot)) keys.push_back({rows_->key(slot), slot});
+        }
+        std::sort(keys.begin(), keys.end());
+        return keys;
+    }
+
+    /// The keys of a sealed segment.
+    /// Throws: Errc::corrupt, Errc::io.
+    [[nodiscard]] const KeyTable& key_table() const {
+        if (check_) check_(keys_part);
+        return keys_;
+    }
+
+    /// Throws: Errc::corrupt, Errc::io, for a sealed segment whose files are damaged.
+    /// Cost: the first time it reads all of the files of the field in a sealed segment.
+    [[nodiscard]] const VectorIndex& index(std::size_t vector_field) const {
+        if (check_) check_(vector_field);
+        return *indexes_[vector_field];
+    }
     [[nodiscard]] std::size_t index_count() const noexcept { return indexes_.size(); }
 
     /// The slots below it are in every graph; past the last slot where there are no graphs.
@@ -107,7 +164,9 @@ private:
     std::uint32_t id_;
     Slot capacity_;
     Slot sealed_count_ = 0;                              // slots of a sealed segment
-    std::shared_ptr<const void> files_;                  // outlives indexes_, which may point into it
+    bool ended_ = false;                                 // full, whatever the capacity
+    Check check_;                                        // of a sealed segment; outlives keys_ and indexes_
+    KeyTable keys_;                                      // of a sealed segment
     std::unique_ptr<RowStore> rows_;                     // null once sealed: rows are in the environment
     std::vector<std::unique_ptr<VectorIndex>> indexes_;  // one a vector field, in the order of the schema
     std::vector<float> scratch_;                         // the writer's: one vector, aligned

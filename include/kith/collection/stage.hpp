@@ -12,6 +12,8 @@
 #include "kith/collection/segment.hpp"
 #include "kith/core/error.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -35,28 +37,47 @@ public:
     /// Appends a record as the newest version of `key`; `older` is the version it replaces.
     /// Throws: Errc::out_of_memory, Errc::limit_exceeded; call roll_back() then.
     void put(const Operation& operation, std::optional<RecordId> older) {
-        if (segments_.empty() || segments_.back()->sealed() || segments_.back()->full()) {
-            if (next_segment_ == std::numeric_limits<std::uint32_t>::max()) {
-                raise(Errc::limit_exceeded, "the collection has used up its segment numbers; copy it to a new one");
-            }
-            segments_.push_back(std::make_shared<Segment>(next_segment_, segment_capacity_, *schema_));
-            ++next_segment_;
+        if (writing_ == nullptr || writing_->full()) {
+            auto next = std::make_shared<Segment>(next_segment_, segment_capacity_, *schema_);
+            static_cast<void>(take_segment_number());
+            segments_.push_back(next);
+            writing_ = std::move(next);
         }
-        Segment& segment = *segments_.back();
-        const Slot slot = segment.append(operation.row, operation.vectors);
-        change(operation.key, RecordId{segment.id(), slot}, older);
+        const Slot slot = writing_->append(operation.key, operation.row, operation.vectors);
+        change(operation.key, RecordId{writing_->id(), slot}, older);
     }
+
+    /// A number that no segment has had.
+    /// Throws: Errc::limit_exceeded.
+    [[nodiscard]] std::uint32_t take_segment_number() {
+        if (next_segment_ == std::numeric_limits<std::uint32_t>::max()) {
+            raise(Errc::limit_exceeded, "the collection has used up its segment numbers; copy it to a new one");
+        }
+        return next_segment_++;
+    }
+
+    /// Records that come from here on go to a new segment.
+    /// Requires: everything staged is published.
+    void end_segment() noexcept {
+        if (writing_ != nullptr) writing_->end();
+        writing_ = nullptr;
+        save_point();
+    }
+
+    /// Bytes of the segment that is being written.
+    [[nodiscard]] std::uint64_t writing_bytes() const noexcept { return writing_ == nullptr ? 0 : writing_->bytes(); }
 
     /// Marks `key` as erased; `older` is the version that dies.
     void erase(std::string_view key, RecordId older) { change(key, std::nullopt, older); }
 
     /// What was staged since the last savepoint can be taken back.
-    void save_point() {
+    void save_point() noexcept {
         undo_.clear();
         saved_deletes_ = deletes_.size();
         saved_segments_ = segments_.size();
         saved_next_segment_ = next_segment_;
-        saved_slots_ = segments_.empty() ? 0 : segments_.back()->size();
+        saved_writing_ = writing_.get();
+        saved_slots_ = writing_ == nullptr ? 0 : writing_->size();
     }
 
     /// Takes back everything since save_point().
@@ -70,9 +91,14 @@ public:
             }
         }
         deletes_.resize(saved_deletes_);
+        if (writing_.get() != saved_writing_) {
+            const auto before = [&](const auto& segment) { return segment.get() == saved_writing_; };
+            const auto found = std::find_if(segments_.begin(), segments_.end(), before);
+            writing_ = found == segments_.end() ? nullptr : *found;
+        }
         segments_.resize(saved_segments_);
         next_segment_ = saved_next_segment_;
-        if (!segments_.empty() && !segments_.back()->sealed()) segments_.back()->truncate(saved_slots_);
+        if (writing_ != nullptr) writing_->truncate(saved_slots_);
     }
 
     [[nodiscard]] const std::vector<std::shared_ptr<Segment>>& segments() const noexcept { return segments_; }
@@ -82,15 +108,22 @@ public:
     /// The changed keys, handed over; call published() next.
     [[nodiscard]] KeyMap take_keys() noexcept { return std::exchange(keys_, {}); }
 
-    /// Continues on these segments.
-    void reset(std::vector<std::shared_ptr<Segment>> segments, std::uint32_t next_segment) {
+    /// Goes on beside these segments; the one that is being written is among them, or ended.
+    void replace(std::vector<std::shared_ptr<Segment>> segments) noexcept {
+        segments_ = std::move(segments);
+        save_point();
+    }
+
+    /// Begins with these segments, all sealed.
+    void reset(std::vector<std::shared_ptr<Segment>> segments, std::uint32_t next_segment) noexcept {
         segments_ = std::move(segments);
         next_segment_ = next_segment;
+        writing_ = nullptr;
         published();
     }
 
     /// Everything staged is visible now.
-    void published() {
+    void published() noexcept {
         keys_.clear();
         deletes_.clear();
         save_point();
@@ -113,7 +146,8 @@ private:
 
     const EngineSchema* schema_;                      // the engine's
     Slot segment_capacity_;                           // of each new segment
-    std::vector<std::shared_ptr<Segment>> segments_;  // all segments, by id; records go to the last
+    std::vector<std::shared_ptr<Segment>> segments_;  // all segments, ordered by id
+    std::shared_ptr<Segment> writing_;                // where records go: one of segments_, or null
     std::uint32_t next_segment_ = 0;                  // id of the next one
     KeyMap keys_;                                     // changed and not published
     std::vector<RecordId> deletes_;                   // replaced or erased and not published
@@ -121,6 +155,7 @@ private:
     std::size_t saved_deletes_ = 0;
     std::size_t saved_segments_ = 0;
     std::uint32_t saved_next_segment_ = 0;
+    const Segment* saved_writing_ = nullptr;
     Slot saved_slots_ = 0;
 };
 

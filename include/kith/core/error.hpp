@@ -119,4 +119,19 @@ template <class Act>
     return nullptr;
 }
 
+/// What `failed` says of itself.
+[[nodiscard]] inline std::string text_of(const std::exception_ptr& failed) {
+#ifdef __cpp_exceptions
+    try {
+        std::rethrow_exception(failed);
+    } catch (const std::exception& error) {
+        return error.what();
+    } catch (...) {
+        return "an exception of the program's own";
+    }
+#else
+    return {};
+#endif
+}
+
 }  // namespace kith::inline v0

@@ -10,8 +10,11 @@
 // Every commit is synced before it returns. A reader never waits for the writer; it keeps the pages it sees from being
 // reused, so it should be short.
 //
+// Any number of processes may have it open, one of them to write; LMDB's lock file tells the writer who reads what. In
+// one process all Environments of a file share one opening of it, whatever path led there.
+//
 // Thread safety: any number of threads may read; one at a time may write. One ReadTransaction belongs to one thread at
-// a time. A child made by fork may only destroy what it inherited.
+// a time, and a thread holds no two. A child made by fork may only destroy what it inherited.
 // Source: LMDB 0.9 and 1.x, lmdb.h.
 #pragma once
 
@@ -28,7 +31,8 @@ namespace kith::inline v0::detail {
 enum class EnvironmentMode : std::uint8_t {
     create,      ///< make a new one in a directory that has none
     read_write,  ///< open one that exists
-    read_only,   ///< open one that exists and write nothing, not even a lock file where that cannot be
+    read_only,   ///< open one that exists and write nothing but who reads, into the lock file
+    read_alone,  ///< the same where the lock file cannot be written; the caller keeps writers out
 };
 
 inline constexpr std::size_t max_key_bytes = 511;                            // LMDB's limit
@@ -48,6 +52,9 @@ public:
     [[nodiscard]] std::optional<std::string_view> row(std::uint64_t id) const;
     [[nodiscard]] std::optional<std::uint64_t> key(std::string_view key) const;
     [[nodiscard]] std::optional<std::string_view> state(std::string_view name) const;
+
+    /// The first id of a row that is not below `from`. Does not look at the row.
+    [[nodiscard]] std::optional<std::uint64_t> next_row_id(std::uint64_t from) const;
 
     /// Calls `visit(id, row)` for the rows with first <= id <= last in order of ids, until it returns false.
     void for_each_row(std::uint64_t first, std::uint64_t last,
@@ -81,6 +88,8 @@ public:
 
     /// Erasing what is not there does nothing.
     void erase_row(std::uint64_t id);
+    /// Every row with first <= id <= last; returns how many there were.
+    std::uint64_t erase_rows(std::uint64_t first, std::uint64_t last);
     void erase_key(std::string_view key);
 
 private:
@@ -91,10 +100,28 @@ private:
     Impl* impl_;  // lives in Environment::write
 };
 
+/// The reader that sees the oldest commit, and so keeps the most pages from being used again.
+struct OldestReader {
+    std::int64_t process = 0;          // its number
+    std::uint64_t commits_behind = 0;  // how many came since; at least 1
+};
+
+struct EnvironmentStats {
+    std::uint64_t page_bytes = 0;
+    std::uint64_t used_pages = 0;
+    std::uint64_t free_pages = 0;  // used again once no reader sees the commit that gave them back
+    std::uint64_t file_bytes = 0;
+    std::uint64_t map_bytes = 0;                // what the file may grow to before the map does
+    std::uint64_t readers = 0;                  // ReadTransactions of all processes that are under way
+    std::optional<OldestReader> oldest_reader;  // none while all of them see the newest commit
+};
+
 class Environment {
 public:
     /// Opens `directory`/data.mdb; the directory exists. When `map_bytes` of address space cannot be had, less is
-    /// taken. Throws: Errc::already_exists (create); Errc::corrupt when the file is missing, empty, cut or not LMDB's;
+    /// taken. A file that this process has open already is shared; where that was to read and this is to write, it is
+    /// opened anew as soon as no ReadTransaction is left, so the calling thread may hold none.
+    /// Throws: Errc::already_exists (create); Errc::corrupt when the file is missing, empty, cut or not LMDB's;
     /// Errc::unsupported_version when the other LMDB wrote it; Errc::out_of_memory, Errc::disk_full, Errc::io.
     Environment(const std::filesystem::path& directory, EnvironmentMode mode,
                 std::uint64_t map_bytes = default_map_bytes);
@@ -103,7 +130,7 @@ public:
     ~Environment();  // every ReadTransaction is gone by then
 
     /// Throws: Errc::forked in a child of the process that opened it; Errc::poisoned after a failed sync;
-    /// Errc::limit_exceeded with more than 1,024 at once; Errc::io.
+    /// Errc::limit_exceeded with more than 1,024 at once, over all processes; Errc::io.
     [[nodiscard]] ReadTransaction read() const;
 
     /// Runs `fill` and commits what it put and erased: all of it on the disk, or none. When the map is full it grows
@@ -113,11 +140,26 @@ public:
     /// next write may succeed; Errc::io, after which the environment is poisoned. Nothing was changed.
     void write(const std::function<void(WriteTransaction&)>& fill);
 
+    /// Cost: reads the list of free pages, which is short.
+    /// Throws: as read.
+    [[nodiscard]] EnvironmentStats stats() const;
+
+    /// Writes what the newest commit holds to the file `to`, which is then on the disk, while readers and the writer go
+    /// on. The pages of that commit are not used again meanwhile, so what is committed meanwhile makes the file longer.
+    /// Ensures: `to` is there whole or not at all; what stood there is replaced.
+    /// Throws: as read; Errc::disk_full, Errc::io.
+    void copy_to(const std::filesystem::path& to) const;
+
+    /// Whether the lock file in `directory` can be written or made, so that a writer learns who reads. Where it cannot,
+    /// open it read_alone.
+    [[nodiscard]] static bool can_register_readers(const std::filesystem::path& directory);
+
     /// What this build's LMDB writes, for Identity::engine: 1 = LMDB 0.9, 2 = LMDB 1.x.
     [[nodiscard]] static std::uint32_t engine_format() noexcept;
 
 private:
-    std::shared_ptr<EnvironmentState> state_;  // null after a move
+    std::shared_ptr<EnvironmentState> state_;  // null after a move; shared with others who opened the file
+    bool may_write_ = false;
 };
 
 }  // namespace kith::inline v0::detail

@@ -41,11 +41,11 @@ public:
     /// Throws: as sync; when only the new file cannot be made, the old one goes on.
     void rotate();
 
-    /// Removes the files whose records are all older than `sequence`, which a checkpoint holds; never the current one.
-    /// Throws: Errc::io; some may be gone.
-    void remove_files_before(std::uint64_t sequence);
+    /// Lets go of the files whose records are all older than `sequence`, which a checkpoint holds; never the current one.
+    /// Returns their paths, oldest first, to be removed in this order.
+    [[nodiscard]] std::vector<std::filesystem::path> release_files_before(std::uint64_t sequence);
 
-    /// Bytes of all files of the log.
+    /// Bytes of all files of the log that were not released.
     [[nodiscard]] std::uint64_t bytes() const noexcept;
 
     /// The sequence of the next record.

@@ -6,10 +6,12 @@
 namespace kith::inline v0::detail {
 
 inline void Engine::start_background() {
-    const bool timed = store_ != nullptr && options_.mode != OpenMode::read_only &&
-                       options_.durability.level() == Durability::Level::interval;
+    const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only;
+    const bool timed = writable && options_.durability.level() == Durability::Level::interval;
+    const bool keeps = writable && options_.maintenance == Maintenance::automatic;
     const std::exception_ptr failed = attempt([&] {
-        background_->worker = std::thread([this] { run_in_background(); });
+        background_->linker = std::thread([this] { link_in_background(); });
+        if (keeps) background_->keeper = std::thread([this] { keep_in_background(); });
         if (timed) background_->sync_timer = std::thread([this] { run_sync_timer(); });
     });
     if (failed == nullptr) return;
@@ -23,33 +25,75 @@ inline void Engine::stop_background() {
         background_->stopping = true;
     }
     background_->wake.notify_all();
-    if (background_->worker.joinable()) background_->worker.join();
-    if (background_->sync_timer.joinable()) background_->sync_timer.join();
+    background_->sealed.notify_all();
+    for (std::thread* thread : {&background_->linker, &background_->keeper, &background_->sync_timer}) {
+        if (thread->joinable()) thread->join();
+    }
 }
 
-inline void Engine::run_in_background() {
-    bool more = true;                              // replayed records wait to be linked
-    std::uint64_t seal_from = options_.log_bytes;  // a log longer than this is sealed
-    for (;;) {
+/// Calls act() at once and after each arrival of work, until the collection closes; again at once while it returns true.
+template <class Act>
+void Engine::run_when_woken(const Act& act) {
+    std::uint64_t seen = 0;
+    for (bool more = true;;) {
         {
             std::unique_lock lock(background_->mutex);
-            if (!more)
-                background_->wake.wait(lock, [this] { return background_->stopping || background_->work_arrived; });
+            if (!more) {
+                background_->wake.wait(lock, [&] { return background_->stopping || background_->arrivals != seen; });
+            }
             if (background_->stopping) return;
-            background_->work_arrived = false;
+            seen = background_->arrivals;
         }
-        // Trouble here loses nothing: unlinked records are scanned, and the next checkpoint() call raises it.
-        const std::exception_ptr failed = attempt([&] {
-            more = link_some(*snapshot());
-            if (!more) calibrate(*snapshot(), false);
-            const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only && !poisoned_.load();
-            if (more || !writable || log_length_.load() <= seal_from) return;
-            seal_from = log_length_.load() + options_.log_bytes;  // if it fails, not again at each write
-            seal_all();
-            seal_from = options_.log_bytes;
-        });
-        if (failed != nullptr) more = false;
+        more = act();
     }
+}
+
+/// Trouble here loses nothing: records that are not linked are compared one by one.
+inline void Engine::link_in_background() {
+    run_when_woken([this] {
+        bool more = false;
+        static_cast<void>(attempt([&] {
+            more = link_some(*snapshot());
+            if (!more) calibrate(*snapshot(), background_call(), false);
+        }));
+        return more;
+    });
+}
+
+/// Trouble here loses nothing either: what is not sealed is in memory and in the log. It is shown by stats(), and tried
+/// again when a quarter more has come than there was.
+inline void Engine::keep_in_background() {
+    std::uint64_t seal_from = 0;
+    run_when_woken([&] {
+        std::string trouble;
+        const bool again = store_->log_bytes() >= seal_from;
+        const std::exception_ptr failed = attempt([&] {
+            if (again) {
+                const std::lock_guard keeper(keeper_);
+                if (seal_is_due()) seal(background_call());
+            }
+            while (again && merge(&next_merge, background_call())) {
+            }
+            drop_unheld();
+        });
+        if (failed != nullptr) trouble = text_of(failed);
+        seal_from = failed == nullptr ? 0 : store_->log_bytes() + store_->log_bytes() / 4 + 1;
+        {
+            const std::lock_guard lock(background_->mutex);
+            if (again) background_->trouble = std::move(trouble);
+        }
+        background_->sealed.notify_all();
+        return false;
+    });
+}
+
+/// A call that the closing of the collection stops.
+inline LongCall Engine::background_call() {
+    LongCall call;
+    call.progress = [this](double) {
+        if (closing_.load()) raise(Errc::cancelled, "the collection closes");
+    };
+    return call;
 }
 
 inline void Engine::run_sync_timer() {
@@ -74,59 +118,47 @@ inline bool Engine::link_some(const Snapshot& present) {
     return false;
 }
 
-/// Measures recall where it is due; segments that are sealed had it measured before. The background thread gives up
-/// when the collection closes.
-inline void Engine::calibrate(const Snapshot& present, bool to_seal) const {
+/// Measures recall where it is due; segments that are sealed had it measured before.
+inline void Engine::calibrate(const Snapshot& present, const LongCall& call, bool to_seal) const {
     Training training;
     training.threads = options_.index_threads;
-    if (!to_seal) training.progress = [this](double) { return !closing_.load(); };
+    training.progress = [&](double) {
+        call.check(0.9);
+        return true;
+    };
     for (const SegmentView& view : present.segments) {
         if (!view.segment->sealed()) view.segment->calibrate(training, to_seal);
     }
 }
 
 /// Links the records of `present` and none that come later, so that writers cannot keep it busy for good.
-inline void Engine::link_all(const Snapshot& present) {
-    while (link_some(present)) {
+inline void Engine::link_all(const Snapshot& present, const LongCall& call) {
+    double slots = 0;
+    double linked = 0;
+    for (const SegmentView& view : present.segments) {
+        if (!view.segment->sealed()) slots += view.count;
     }
+    do {
+        linked = 0;
+        for (const SegmentView& view : present.segments) {
+            if (!view.segment->sealed()) linked += std::min(view.segment->linked(), view.count);
+        }
+        call.check(slots == 0 ? 0 : 0.9 * linked / slots);
+    } while (link_some(present));
 }
 
-inline void Engine::link() {
+inline void Engine::link(const LongCall& call) {
     const auto open = enter();
-    link_all(*snapshot());
-}
-
-inline void Engine::checkpoint() {
-    const auto open = enter();
-    require_writable();
-    link_all(*snapshot());
-    calibrate(*snapshot(), true);  // here as far as possible, so that writers do not wait for it
-    if (store_ != nullptr) seal_all();
-}
-
-/// Seals in the writer role, so that the snapshot is all there is.
-inline void Engine::seal_all() {
-    queue_.exclusive([this] {
-        require_writable();
-        sync_log();
-        const std::shared_ptr<const Snapshot> before = snapshot();
-        link_all(*before);
-        calibrate(*before, true);
-        std::vector<std::shared_ptr<Segment>> segments;
-        segments.reserve(before->segments.size());  // nothing may raise between the commit and the exchange below
-        std::shared_ptr<const Snapshot> sealed = store_->seal(*before, keys_, stage_.next_segment());
-        for (const SegmentView& view : sealed->segments) segments.push_back(view.segment);
-        stage_.reset(std::move(segments), stage_.next_segment());
-        log_length_.store(store_->log_bytes());
-        const std::unique_lock lock(published_mutex_);
-        snapshot_ = std::move(sealed);
-        keys_.clear();
-    });
+    link_all(*snapshot(), call);
 }
 
 inline void Engine::close() {
     if (forked()) raise(Errc::forked, "the collection was opened by another process");
     closing_.store(true);
+    {
+        const std::lock_guard lock(background_->mutex);  // so that nobody misses it between asking and waiting
+    }
+    background_->sealed.notify_all();
     const std::unique_lock lock(lifetime_);
     if (closed_) return;
     closed_ = true;

@@ -24,7 +24,9 @@ inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore o
         });
         publish();
         recovery_.replayed_operations = operations;
+        disk_bytes_.store(store_->bytes().without_log());
     }
+    measure_memory();
     start_background();
 }
 
@@ -62,9 +64,13 @@ inline std::optional<Engine::Located> Engine::locate(std::string_view key) const
         {
             const std::shared_lock lock(published_mutex_);
             present = snapshot_;
-            const auto found = keys_.find(key);
-            changed = found != keys_.end();
-            if (changed) id = found->second;
+            for (const KeyMap* keys : {&keys_, &frozen_keys_}) {
+                const auto found = keys->find(key);
+                if (found == keys->end()) continue;
+                changed = true;
+                id = found->second;
+                break;
+            }
         }
         // Not under the lock: writers would wait for it, and it may read from the disk.
         if (!changed && store_ != nullptr) id = store_->find(key);
@@ -74,6 +80,18 @@ inline std::optional<Engine::Located> Engine::locate(std::string_view key) const
         if (present == before) raise(Errc::corrupt, "the key " + shown(key) + " leads to a record that is not there");
         before = std::move(present);
     }
+}
+
+inline std::optional<Engine::Located> Engine::locate_in(std::shared_ptr<const Snapshot> present,
+                                                        std::string_view key) const {
+    for (auto view = present->segments.rbegin(); view != present->segments.rend(); ++view) {
+        if (const std::optional<Slot> slot = view->segment->find(key, view->allowed())) {
+            const RecordId id{view->segment->id(), *slot};
+            const SegmentView* found = &*view;
+            return Located{std::move(present), found, id};
+        }
+    }
+    return std::nullopt;
 }
 
 inline std::string Engine::row(const SegmentView& view, Slot slot) const {

@@ -5,6 +5,8 @@
 
 #include "kith/collection/engine.hpp"
 
+#include <algorithm>
+
 namespace kith::inline v0::detail {
 
 inline void Engine::require_writable() const {
@@ -19,11 +21,12 @@ inline void Engine::require_writable() const {
 inline void Engine::write(const std::function<std::string()>& prepare, OnExisting on_existing) {
     const auto open = enter();
     require_writable();
+    wait_for_memory();
     Request request{&prepare, on_existing, nullptr};
     queue_.commit(request, [this](const std::vector<Request*>& requests) { serve(requests); });
     {
         const std::lock_guard lock(background_->mutex);
-        background_->work_arrived = true;
+        ++background_->arrivals;
     }
     background_->wake.notify_all();
 }
@@ -43,12 +46,49 @@ inline void Engine::serve(const std::vector<Request*>& requests) {
         poisoned_.store(true);  // what is logged and not shown must not come to light with a later batch
         std::rethrow_exception(failed);
     }
-    if (store_ != nullptr) log_length_.store(store_->log_bytes());
+    measure_memory();
+}
+
+/// Waits while records in memory take up more than they may.
+/// Throws: Errc::limit_exceeded when they cannot be sealed; nothing was written.
+inline void Engine::wait_for_memory() const {
+    if (store_ == nullptr || options_.memory_bytes == 0) return;
+    const auto fits = [this] { return memory_bytes_.load() <= options_.memory_bytes; };
+    if (fits()) return;
+    std::unique_lock lock(background_->mutex);
+    ++background_->arrivals;
+    background_->wake.notify_all();
+    background_->sealed.wait(lock, [&] {
+        return fits() || background_->stopping || closing_.load() || !background_->trouble.empty() ||
+               !background_->keeper.joinable();
+    });
+    if (fits() || background_->stopping || closing_.load()) return;
+    raise(Errc::limit_exceeded, "records in memory take up " + std::to_string(memory_bytes_.load()) +
+                                    " bytes, Options::memory_bytes allows " + std::to_string(options_.memory_bytes) +
+                                    ", and they cannot be sealed: " +
+                                    (background_->trouble.empty() ? "call checkpoint()" : background_->trouble) +
+                                    "; nothing was written");
+}
+
+/// Throws: Errc::disk_full when `batch` holds records and would make the files larger than they may be.
+inline void Engine::require_space(std::string_view batch) const {
+    if (store_ == nullptr || options_.max_disk_bytes == 0) return;
+    const std::uint64_t used = disk_bytes_.load() + store_->log_bytes();
+    if (used + batch.size() <= options_.max_disk_bytes) return;
+    bool puts = false;
+    static_cast<void>(read_batch(batch, schema_.vector_bytes(), [&](const Operation& operation) {
+        puts = puts || operation.kind == OperationKind::put;
+    }));
+    if (!puts) return;
+    raise(Errc::disk_full, "the collection takes up " + std::to_string(used) +
+                               " bytes, Options::max_disk_bytes allows " + std::to_string(options_.max_disk_bytes) +
+                               "; nothing was written. Erase records and compact(), or allow more");
 }
 
 inline void Engine::serve_one(const Request& request) {
     const std::string batch = (*request.prepare)();
     if (batch.empty()) return;
+    require_space(batch);
     stage(batch, request.on_existing);
     if (store_ != nullptr) store_->append(batch);
 }
@@ -89,13 +129,14 @@ inline void Engine::sync_log() {
 inline void Engine::publish() {
     auto next = std::make_shared<Snapshot>();
     const auto& segments = stage_.segments();
+    std::vector<RecordId> deletes = stage_.deletes();
+    std::sort(deletes.begin(), deletes.end());
+    auto dead = deletes.begin();
     for (std::size_t i = 0; i < segments.size(); ++i) {
         SegmentView view{segments[i], segments[i]->size(), nullptr};
         if (i < snapshot_->segments.size()) view.deletes = snapshot_->segments[i].deletes;
         std::vector<Slot> deleted;
-        for (const RecordId id : stage_.deletes()) {
-            if (id.segment == view.segment->id()) deleted.push_back(id.slot);
-        }
+        for (; dead != deletes.end() && dead->segment == view.segment->id(); ++dead) deleted.push_back(dead->slot);
         const bool outgrown = view.deletes != nullptr && view.deletes->words.size() * 64 < view.count;
         if (!deleted.empty() || outgrown) view.deletes = with_deleted(view.deletes.get(), deleted, view.count);
         next->segments.push_back(std::move(view));
@@ -120,8 +161,10 @@ inline void Engine::publish() {
 
 inline std::optional<RecordId> Engine::newest(std::string_view key) const {
     if (const std::optional<RecordId>* staged = stage_.find(key)) return *staged;
-    const auto published = keys_.find(key);  // only the writer role changes it, and this is the writer role
-    if (published != keys_.end()) return published->second;
+    for (const KeyMap* keys : {&keys_, &frozen_keys_}) {  // only the writer role changes them, and this is it
+        const auto published = keys->find(key);
+        if (published != keys->end()) return published->second;
+    }
     return store_ == nullptr ? std::nullopt : store_->find(key);
 }
 

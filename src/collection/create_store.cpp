@@ -1,0 +1,93 @@
+// src/collection/create_store.cpp — makes the directory of a new collection, and opens the one that is there.
+#include "collection/directory_store.hpp"
+#include "collection/layout.hpp"
+
+#include "kith/core/error.hpp"
+#include "kith/storage/file.hpp"
+#include "kith/storage/system_error.hpp"
+
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace kith::inline v0::detail {
+
+namespace {
+
+bool is_empty_directory(const std::filesystem::path& path) {
+    std::error_code ignored;
+    return std::filesystem::is_directory(path, ignored) && std::filesystem::is_empty(path, ignored);
+}
+
+bool stands_at(const std::filesystem::path& path) {
+    std::error_code error;
+    const bool found = std::filesystem::exists(path, error);
+    if (error) raise_system(error.value(), "look at", path);
+    return found;
+}
+
+/// `path` as it will be understood from any working directory, without a slash at its end.
+std::filesystem::path resolved(const std::filesystem::path& path) {
+    if (path.empty()) raise(Errc::invalid_argument, "the path of the collection is empty");
+    std::error_code error;
+    std::filesystem::path whole = std::filesystem::absolute(path, error);
+    if (!error) whole = std::filesystem::weakly_canonical(whole, error);
+    if (error) raise_system(error.value(), "look at", path);
+    return whole.has_filename() ? whole : whole.parent_path();
+}
+
+}  // namespace
+
+void create_directory_store(const std::filesystem::path& path, const EngineSchema& schema) {
+    const std::filesystem::path around = path.parent_path();
+    if (!stands_at(around)) {
+        raise(Errc::not_found,
+              path.string() + ": cannot make a collection there, " + around.string() + " does not exist");
+    }
+    Identity identity;
+    identity.engine = Environment::engine_format();
+    identity.id = make_collection_id();
+    identity.fingerprint = schema.fingerprint;
+    identity.schema = schema.descriptor;
+    const std::filesystem::path aside = path.string() + ".new-" + to_text(identity.id);
+    const std::exception_ptr failed = attempt([&] {
+        for (const std::filesystem::path& folder : {aside, aside / "log", aside / "forward", aside / "segments"}) {
+            make_directory(folder);
+        }
+        static_cast<void>(DirectoryLock(aside, LockKind::exclusive));
+        Environment(aside / "forward", EnvironmentMode::create).write([&](WriteTransaction& transaction) {
+            transaction.put_state(state_name, encode_state({schema.fingerprint, 0, 0, {}}));
+        });
+        static_cast<void>(LogWriter(aside / "log", identity.id, 1));
+        for (const char* folder : {"log", "forward", "segments"}) sync_directory(aside / folder);
+        write_identity(aside, identity);
+        rename_durably(aside, path);
+    });
+    if (failed == nullptr) return;
+    std::error_code ignored;
+    std::filesystem::remove_all(aside, ignored);
+    std::rethrow_exception(failed);
+}
+
+OpenedStore open_durable_store(const std::filesystem::path& given, const Options& options, const EngineSchema& schema) {
+    const std::filesystem::path path = resolved(given);
+    const bool may_create = options.mode == OpenMode::create || options.mode == OpenMode::create_or_open;
+    const bool missing = !stands_at(path);
+    if (options.mode == OpenMode::create && !missing) raise(Errc::already_exists, path.string() + " exists");
+    if (missing && !may_create) raise(Errc::not_found, path.string() + " does not exist");
+    if (may_create && (missing || is_empty_directory(path))) {
+        const std::exception_ptr failed = attempt([&] { create_directory_store(path, schema); });
+        // Another process may have made it meanwhile; then it is opened.
+        if (failed != nullptr && (options.mode == OpenMode::create || !stands_at(path / "IDENTITY"))) {
+            std::rethrow_exception(failed);
+        }
+    }
+    auto store = std::make_unique<DirectoryStore>(path, options.mode, schema);
+    OpenedStore opened;
+    opened.snapshot = std::make_shared<const Snapshot>(store->committed());
+    opened.next_segment = store->next_segment();
+    opened.store = std::move(store);
+    return opened;
+}
+
+}  // namespace kith::inline v0::detail

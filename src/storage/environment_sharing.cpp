@@ -1,0 +1,87 @@
+// src/storage/environment_sharing.cpp — which files this process has open, so that none is opened twice.
+#include "storage/environment_state.hpp"
+
+#include "kith/storage/system_error.hpp"
+
+#include <sys/stat.h>
+#include <cerrno>
+#include <map>
+#include <utility>
+
+namespace kith::inline v0::detail {
+
+namespace {
+
+using FileId = std::pair<dev_t, ino_t>;
+
+/// The environments that are open in one process. A name stays until its file is closed, so whoever opens the file
+/// while the last one closes it waits for that.
+struct Sharing {
+    pid_t process = ::getpid();
+    std::mutex mutex;                                        // guards what follows; held while a file is opened
+    std::condition_variable closed;                          // a name is gone
+    std::map<FileId, std::weak_ptr<EnvironmentState>> open;  // expired: about to be closed
+};
+
+/// Never destroyed: the program's last collection may be closed after any other static.
+/// A child made by fork begins with an empty one. What it inherited is the parent's, and may be locked for good.
+Sharing& sharing() {
+    static std::atomic<Sharing*> present = nullptr;
+    Sharing* found = present.load();
+    while (found == nullptr || found->process != ::getpid()) {
+        auto made = std::make_unique<Sharing>();
+        if (present.compare_exchange_strong(found, made.get())) return *made.release();
+    }
+    return *found;
+}
+
+FileId id_of(const std::filesystem::path& file) {
+    struct stat found = {};
+    if (::stat(file.c_str(), &found) != 0) {
+        if (errno == ENOENT) raise(Errc::corrupt, file.string() + " is missing (byte 0)");
+        raise_system(errno, "look at", file);
+    }
+    return {found.st_dev, found.st_ino};
+}
+
+/// Closes the file before its name goes, so that nobody opens it meanwhile.
+void close_and_forget(Sharing& sharing, const FileId& id, std::unique_ptr<EnvironmentState> state) {
+    if (!state->is_ours()) return;  // nothing of it is this process's, and its names are not in these
+    const std::lock_guard lock(sharing.mutex);
+    state.reset();
+    sharing.open.erase(id);
+    sharing.closed.notify_all();
+}
+
+}  // namespace
+
+std::shared_ptr<EnvironmentState> share_environment(const std::filesystem::path& directory, EnvironmentMode mode,
+                                                    std::uint64_t map_bytes) {
+    Sharing& here = sharing();
+    const std::filesystem::path file = directory / "data.mdb";
+    std::shared_ptr<EnvironmentState> state;
+    {
+        std::unique_lock lock(here.mutex);
+        if (mode != EnvironmentMode::create) {
+            const FileId id = id_of(file);
+            for (auto found = here.open.find(id); found != here.open.end(); found = here.open.find(id)) {
+                state = found->second.lock();
+                if (state != nullptr) break;
+                here.closed.wait(lock);
+            }
+        }
+        if (state == nullptr) {
+            auto opened = std::make_unique<EnvironmentState>(directory, mode, map_bytes);
+            const FileId id = id_of(file);
+            const auto name = here.open.emplace(id, std::weak_ptr<EnvironmentState>()).first;
+            state = std::shared_ptr<EnvironmentState>(opened.release(), [&here, id](EnvironmentState* last) {
+                close_and_forget(here, id, std::unique_ptr<EnvironmentState>(last));
+            });
+            name->second = state;
+        }
+    }
+    state->admit(mode);
+    return state;
+}
+
+}  // namespace kith::inline v0::detail
