@@ -1,8 +1,8 @@
 // src/collection/checkpoint.cpp — segments become files, and a transaction says which of them count.
-#include "collection/backup.hpp"
 #include "collection/directory_store.hpp"
 #include "collection/layout.hpp"
 
+#include "kith/collection/backup.hpp"
 #include "kith/core/error.hpp"
 #include "kith/storage/file.hpp"
 #include "kith/storage/segment_file.hpp"
