@@ -13,6 +13,7 @@
 #include "kith/collection/reading.hpp"
 #include "kith/collection/record_range.hpp"
 #include "kith/collection/recovery.hpp"
+#include "kith/collection/repair.hpp"
 #include "kith/collection/snapshot_handle.hpp"
 #include "kith/collection/stats.hpp"
 #include "kith/collection/verify.hpp"

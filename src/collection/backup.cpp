@@ -1,5 +1,5 @@
 // src/collection/backup.cpp — checkpoint, segments and log to another directory.
-#include "collection/backup.hpp"
+#include "kith/collection/backup.hpp"
 
 #include "collection/aside_folder.hpp"
 #include "collection/file_copy.hpp"
@@ -7,7 +7,9 @@
 #include "collection/layout.hpp"
 #include "kith/collection/state_record.hpp"
 #include "kith/core/error.hpp"
+#include "kith/storage/environment.hpp"
 #include "kith/storage/file.hpp"
+#include "kith/storage/identity.hpp"
 #include "kith/storage/segment_file.hpp"
 #include "kith/storage/system_error.hpp"
 #include "storage/log_file_reader.hpp"
@@ -73,8 +75,8 @@ BackupReport Backup::run(const Environment& environment) {
 
 void Backup::check_previous() const {
     if (options_.previous.empty() || read_identity(options_.previous).id == identity_.id) return;
-    raise(Errc::invalid_argument, options_.previous.string() + " is no backup of " + source_.string() +
-                                      ": it is another collection's");
+    raise(Errc::invalid_argument,
+          options_.previous.string() + " is no backup of " + source_.string() + ": it is another collection's");
 }
 
 StateRecord Backup::copy_forward(const Environment& environment) {
@@ -110,8 +112,8 @@ void Backup::copy_immutable(const std::filesystem::path& name, double done) {
     const std::filesystem::path from = source_ / name;
     const std::filesystem::path to = aside_.path() / name;
     const std::filesystem::path earlier = options_.previous / name;
-    const bool linked = link_file(from, to) ||
-                        (!options_.previous.empty() && are_same(earlier, from) && link_file(earlier, to));
+    const bool linked =
+        link_file(from, to) || (!options_.previous.empty() && are_same(earlier, from) && link_file(earlier, to));
     if (linked) {
         ++report_.linked_files;
     } else {

@@ -1,4 +1,5 @@
 // src/collection/checkpoint.cpp — segments become files, and a transaction says which of them count.
+#include "collection/backup.hpp"
 #include "collection/directory_store.hpp"
 #include "collection/layout.hpp"
 
@@ -190,6 +191,9 @@ void DirectoryStore::purge() {
         }
     }
     for (const std::uint32_t id : dead) {
+        // Nobody finds it in the state record any more; a reader that did may go on with it as long as it likes.
+        const std::optional<FolderRetirement> retirement = try_retire(segment_path(id));
+        if (!retirement.has_value()) continue;
         environment_.write([&](WriteTransaction& transaction) {
             transaction.erase_rows(RecordId{id, 0}.packed(), RecordId{id, no_slot}.packed());
         });
@@ -214,9 +218,15 @@ StoreBytes DirectoryStore::bytes() const {
     for (const std::string& name : names_in(path_ / segments_folder)) {
         const auto is = [&](std::uint32_t id) { return name == segment_name(id); };
         const bool held = std::any_of(retired.begin(), retired.end(), is);
-        static_cast<void>(attempt([&] { (held ? bytes.retired : bytes.segments) += bytes_in(path_ / segments_folder / name); }));
+        static_cast<void>(
+            attempt([&] { (held ? bytes.retired : bytes.segments) += bytes_in(path_ / segments_folder / name); }));
     }
     return bytes;
+}
+
+BackupReport DirectoryStore::backup(const std::filesystem::path& destination, const BackupOptions& options,
+                                    const LongCall& call) const {
+    return backup_store(path_, identity_, environment_, destination, options, call);
 }
 
 }  // namespace kith::inline v0::detail

@@ -4,6 +4,7 @@
 
 #include "kith/core/error.hpp"
 #include "kith/storage/file.hpp"
+#include "kith/storage/file_system.hpp"
 #include "kith/storage/system_error.hpp"
 
 #include <string>
@@ -70,6 +71,7 @@ void create_directory_store(const std::filesystem::path& path, const EngineSchem
 
 OpenedStore open_durable_store(const std::filesystem::path& given, const Options& options, const EngineSchema& schema) {
     const std::filesystem::path path = resolved(given);
+    if (!options.allow_network_filesystem) require_local(path);
     const bool may_create = options.mode == OpenMode::create || options.mode == OpenMode::create_or_open;
     const bool missing = !stands_at(path);
     if (options.mode == OpenMode::create && !missing) raise(Errc::already_exists, path.string() + " exists");

@@ -9,6 +9,7 @@
 #include "kith/storage/system_error.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 #include <system_error>
 #include <utility>
@@ -16,6 +17,18 @@
 namespace kith::inline v0::detail {
 
 namespace {
+
+constexpr std::uint32_t no_segment = std::numeric_limits<std::uint32_t>::max();
+
+/// The number of the segment whose folder this is; none for any other name.
+std::optional<std::uint32_t> segment_number(const std::filesystem::path& folder) {
+    const std::string name = folder.filename().string();
+    std::uint32_t number = 0;
+    const char* const end = name.data() + name.size();
+    const auto parsed = std::from_chars(name.data(), end, number);
+    if (parsed.ec != std::errc() || parsed.ptr != end || segment_name(number) != name) return std::nullopt;
+    return number;
+}
 
 /// The identity of the collection at `path`, once it is known that this build and this schema can read it.
 Identity checked_identity(const std::filesystem::path& path, const EngineSchema& schema) {
@@ -32,9 +45,16 @@ Identity checked_identity(const std::filesystem::path& path, const EngineSchema&
     return identity;
 }
 
-EnvironmentMode environment_mode(const std::filesystem::path& forward, bool writable) {
+EnvironmentMode environment_mode(const std::filesystem::path& path, bool writable) {
     if (writable) return EnvironmentMode::read_write;
-    return Environment::can_register_readers(forward) ? EnvironmentMode::read_only : EnvironmentMode::read_alone;
+    const bool registers = Environment::can_register_readers(path / forward_folder);
+    return registers ? EnvironmentMode::read_only : EnvironmentMode::read_alone;
+}
+
+/// Nothing for a reader whom the writer sees.
+DirectoryLock lock_for(const std::filesystem::path& path, EnvironmentMode mode) {
+    if (mode == EnvironmentMode::read_only) return {};
+    return {path, mode == EnvironmentMode::read_write ? LockKind::exclusive : LockKind::shared};
 }
 
 }  // namespace
@@ -44,27 +64,47 @@ DirectoryStore::DirectoryStore(const std::filesystem::path& path, const Options&
       mode_(options.mode),
       schema_(schema),
       identity_(checked_identity(path, schema)),
-      lock_(path, writable() ? LockKind::exclusive : LockKind::shared),
-      environment_(path / forward_folder, environment_mode(path / forward_folder, writable())),
-      state_(read_state()) {
+      lock_(lock_for(path, environment_mode(path, writable()))),
+      environment_(path / forward_folder, environment_mode(path, writable())) {
     if (options.cache_bytes != 0) cache_ = std::make_shared<BlockCache>(options.cache_bytes);
-    if (writable()) removed_ = remove_leftovers();
-    for (SegmentState& segment : state_.segments) {
-        SegmentView view{map_segment(segment.id, segment.count), segment.count, nullptr};
+    if (!writable()) {
+        load_base();
+        return;
+    }
+    state_ = decode_own_state(stored_state(environment_.read()));
+    removed_ = remove_leftovers();
+    take_segments({});
+}
+
+/// Maps the segments of state_, each under its lease where there are any; those that are mapped already are kept.
+void DirectoryStore::take_segments(const std::vector<SharedLease>& leases) {
+    Snapshot next;
+    for (std::size_t at = 0; at < state_.segments.size(); ++at) {
+        SegmentState& segment = state_.segments[at];
+        const auto is = [&](const SegmentView& view) { return view.segment->id() == segment.id; };
+        const auto mapped = std::find_if(committed_.segments.begin(), committed_.segments.end(), is);
+        SegmentView view{mapped != committed_.segments.end()
+                             ? mapped->segment
+                             : map_segment(segment.id, segment.count, leases.empty() ? nullptr : leases[at]),
+                         segment.count, nullptr};
         if (segment.deleted > 0) {
             view.deletes = std::make_shared<DeleteSet>(DeleteSet{std::move(segment.delete_words), segment.deleted});
         }
-        committed_.segments.push_back(std::move(view));
+        next.segments.push_back(std::move(view));
     }
+    committed_ = std::move(next);
 }
 
-StateRecord DirectoryStore::read_state() const {
-    const ReadTransaction transaction = environment_.read();
+std::string DirectoryStore::stored_state(const ReadTransaction& transaction) const {
     const auto bytes = transaction.state(state_name);
     if (!bytes.has_value()) {
         raise(Errc::corrupt, (path_ / forward_folder / forward_file).string() + ": the state record is missing");
     }
-    StateRecord state = decode_state(*bytes, path_ / forward_folder / forward_file);
+    return std::string(*bytes);
+}
+
+StateRecord DirectoryStore::decode_own_state(std::string_view stored) const {
+    StateRecord state = decode_state(stored, path_ / forward_folder / forward_file);
     if (state.collection != identity_.id) {
         raise(Errc::corrupt, (path_ / forward_folder / forward_file).string() + " belongs to another collection");
     }
@@ -84,11 +124,23 @@ std::vector<std::string> DirectoryStore::remove_leftovers() {
         const std::filesystem::path found = path_ / segments_folder / name;
         if (std::find(known.begin(), known.end(), found) == known.end()) removed.push_back(found.string());
     }
-    // What cannot be removed now is tried again at the next open.
-    for (const std::string& leftover : removed) static_cast<void>(attempt([&] { remove_tree(leftover); }));
-    for (const std::uint32_t id : segments_with_rows()) {
-        const auto is = [&](const SegmentState& segment) { return segment.id == id; };
-        if (std::none_of(state_.segments.begin(), state_.segments.end(), is)) retired_.push_back({id, {}});
+    std::vector<std::uint32_t> numbers = segments_with_rows();
+    // A segment that a reader process holds waits, files and rows. So does what cannot be removed now.
+    const auto held = [&](const std::string& leftover) {
+        const std::optional<FolderRetirement> retirement = try_retire(leftover);
+        if (retirement.has_value()) static_cast<void>(attempt([&] { remove_tree(leftover); }));
+        const std::optional<std::uint32_t> number = segment_number(leftover);
+        if (retirement.has_value() || !number.has_value()) return false;
+        numbers.push_back(*number);
+        return true;
+    };
+    removed.erase(std::remove_if(removed.begin(), removed.end(), held), removed.end());
+    for (const std::uint32_t id : numbers) {
+        const auto is = [&](const auto& one) { return one.id == id; };
+        if (std::any_of(state_.segments.begin(), state_.segments.end(), is)) continue;
+        if (std::none_of(retired_.begin(), retired_.end(), is)) retired_.push_back({id, {}});
+        // What is left of it must not become part of a new segment, nor be removed with one.
+        if (id >= state_.next_segment && id != no_segment) state_.next_segment = id + 1;
     }
     static_cast<void>(attempt([&] { purge(); }));  // on a full disk the leftovers wait
     return removed;
@@ -100,15 +152,22 @@ std::vector<std::uint32_t> DirectoryStore::segments_with_rows() const {
     for (std::optional<std::uint64_t> next = transaction.next_row_id(0); next.has_value();) {
         const std::uint32_t id = RecordId::unpack(*next).segment;
         ids.push_back(id);
-        if (id == std::numeric_limits<std::uint32_t>::max()) break;
+        if (id == no_segment) break;
         next = transaction.next_row_id(RecordId{id + 1, 0}.packed());
     }
     return ids;
 }
 
-std::shared_ptr<Segment> DirectoryStore::map_segment(std::uint32_t id, Slot count) const {
+std::shared_ptr<Segment> DirectoryStore::map_segment(std::uint32_t id, Slot count, const SharedLease& lease) const {
     auto files = std::make_shared<SegmentFiles>(segment_path(id), identity_, id, schema_, cache_);
+    files->hold(lease);
     return SegmentFiles::map(std::move(files), id, count, schema_);
+}
+
+void DirectoryStore::check_kind(std::uint8_t kind) const {
+    if (kind == batch_kind) return;
+    raise(Errc::unsupported_version, path_.string() + ": the log holds records of kind " + std::to_string(kind) +
+                                         ", which this build does not know");
 }
 
 RecoveryReport DirectoryStore::replay(const std::function<void(std::string_view batch)>& apply) {
@@ -116,13 +175,10 @@ RecoveryReport DirectoryStore::replay(const std::function<void(std::string_view 
     const ReplayResult result = replay_log(
         path_ / log_folder, identity_.id, state_.applied_sequence,
         [&](std::uint64_t, std::uint8_t kind, std::string_view payload) {
-            if (kind != batch_kind) {
-                raise(Errc::unsupported_version, path_.string() + ": the log holds records of kind " +
-                                                     std::to_string(kind) + ", which this build does not know");
-            }
+            check_kind(kind);
             apply(payload);
         },
-        writable() ? ReplayMode::recover : ReplayMode::read_only);
+        ReplayMode::recover);
     report.replayed_batches = result.records;
     report.last_sequence = result.last_sequence;
     if (result.torn_tail.has_value()) {
@@ -131,10 +187,8 @@ RecoveryReport DirectoryStore::replay(const std::function<void(std::string_view 
     }
     report.removed_files = removed_;
     report.removed_files.insert(report.removed_files.end(), result.removed_files.begin(), result.removed_files.end());
-    if (writable()) {
-        log_.emplace(path_ / log_folder, identity_.id, result.last_sequence + 1);
-        log_bytes_.store(log_->bytes());
-    }
+    log_.emplace(path_ / log_folder, identity_.id, result.last_sequence + 1);
+    log_bytes_.store(log_->bytes());
     return report;
 }
 

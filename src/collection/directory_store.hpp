@@ -8,7 +8,9 @@
 #include "kith/storage/block_cache.hpp"
 #include "kith/storage/environment.hpp"
 #include "kith/storage/identity.hpp"
+#include "kith/storage/lease.hpp"
 #include "kith/storage/lock.hpp"
+#include "kith/storage/log_follower.hpp"
 #include "kith/storage/log_writer.hpp"
 
 #include <atomic>
@@ -34,9 +36,16 @@ public:
 
     [[nodiscard]] std::uint32_t next_segment() const noexcept { return state_.next_segment; }
 
+    std::optional<StoreBase> newer_base() override;
+    void rewind() override;
+    bool follow(const std::function<void(std::string_view batch)>& apply) override;
+    [[nodiscard]] RecoveryReport followed() override;
+    [[noreturn]] void raise_log_missing() const override;
+
     RecoveryReport replay(const std::function<void(std::string_view batch)>& apply) override;
     void append(std::string_view batch) override;
     void sync() override;
+    [[nodiscard]] bool poisoned() const noexcept override { return environment_.poisoned(); }
     [[nodiscard]] std::uint64_t log_bytes() const override;
     [[nodiscard]] std::optional<RecordId> find(std::string_view key) const override;
     [[nodiscard]] std::string row(RecordId id) const override;
@@ -51,15 +60,22 @@ public:
     void commit_merge(const MergedSegments& merged) override;
     void purge() override;
     [[nodiscard]] StoreBytes bytes() const override;
+    BackupReport backup(const std::filesystem::path& destination, const BackupOptions& options,
+                        const LongCall& call) const override;
 
 private:
     [[nodiscard]] bool writable() const noexcept { return mode_ != OpenMode::read_only; }
     [[nodiscard]] std::filesystem::path segment_path(std::uint32_t id) const;
 
-    [[nodiscard]] StateRecord read_state() const;
+    [[nodiscard]] std::string stored_state(const ReadTransaction& transaction) const;
+    [[nodiscard]] StateRecord decode_own_state(std::string_view stored) const;
+    void check_kind(std::uint8_t kind) const;
+    void load_base();
+    void take_segments(const std::vector<SharedLease>& leases);
     [[nodiscard]] std::vector<std::string> remove_leftovers();
     [[nodiscard]] std::vector<std::uint32_t> segments_with_rows() const;
-    [[nodiscard]] std::shared_ptr<Segment> map_segment(std::uint32_t id, Slot count) const;
+    [[nodiscard]] std::shared_ptr<Segment> map_segment(std::uint32_t id, Slot count,
+                                                       const SharedLease& lease = nullptr) const;
     void write_state(WriteTransaction& transaction, std::uint64_t sequence, std::uint32_t next_segment,
                      const Snapshot& snapshot) const;
 
@@ -76,14 +92,19 @@ private:
     DirectoryLock lock_;
     Environment environment_;
     std::shared_ptr<BlockCache> cache_;  // of sealed vectors and graphs; null where they are mapped whole
-    StateRecord state_;                 // the last checkpoint's, but for its segments once it is open
-    Snapshot committed_;                // the segments of the last checkpoint, all mapped, and its deletes
-    std::vector<std::string> removed_;  // leftovers that opening removed
+    StateRecord state_;                  // the last checkpoint's, but for its segments once it is open
+    Snapshot committed_;                 // the segments of the last checkpoint, all mapped, and its deletes
+    std::vector<std::string> removed_;   // leftovers that opening removed
 
     std::optional<LogWriter> log_;              // from replay() on, when writable
     std::uint64_t passed_log_bytes_ = 0;        // of log_->bytes(), what the last checkpoint of this run holds
     std::uint64_t ended_log_bytes_ = 0;         // log_->bytes() when end_log_file was called
     std::atomic<std::uint64_t> log_bytes_ = 0;  // the log since the last checkpoint, for any thread
+
+    std::vector<SharedLease> leases_;      // a reader's: of the segments in committed_
+    std::string base_;                     // a reader's: the state record of committed_, as it is stored
+    std::uint64_t base_commit_ = 0;        // the newest commit of the environment that had that state record
+    std::optional<LogFollower> follower_;  // a reader's: of the log after committed_
 
     mutable std::mutex retired_mutex_;
     std::vector<Retired> retired_;  // guarded by retired_mutex_

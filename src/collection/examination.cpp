@@ -99,6 +99,10 @@ void Examination::run() {
     beside_writer = !report.writer.empty();
     call->check(0.0);
     examine_identity();
+    if (!identity.has_value() && given_identity.has_value()) {
+        identity = given_identity;
+        schema = StoredSchema(identity->schema);
+    }
     examine_tables(*this);
     call->check(0.4);
     examine_segments(*this);

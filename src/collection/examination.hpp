@@ -48,6 +48,7 @@ public:
     const LongCall* call;
     VerifyReport report;
     bool beside_writer = false;
+    std::optional<Identity> given_identity;  // to go on with where the stored one is damaged
 
     std::optional<Identity> identity;             // none when it is damaged
     StoredSchema schema;                          // from the identity

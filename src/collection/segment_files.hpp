@@ -7,12 +7,14 @@
 #include "kith/collection/segment.hpp"
 #include "kith/storage/cached_file.hpp"
 #include "kith/storage/identity.hpp"
+#include "kith/storage/lease.hpp"
 #include "kith/storage/segment_file.hpp"
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace kith::inline v0::detail {
@@ -30,6 +32,9 @@ public:
     static std::shared_ptr<Segment> map(std::shared_ptr<SegmentFiles> files, std::uint32_t segment, Slot count,
                                         const EngineSchema& schema);
 
+    /// Keeps `lease` for as long as the segment lives.
+    void hold(SharedLease lease) noexcept { lease_ = std::move(lease); }
+
     /// Raises Errc::corrupt or Errc::io for what is damaged in a vector field, or in the keys (Segment::keys_part):
     /// through a cache what was read so far, else anything. Cheap when asked again.
     void check(std::size_t part) const;
@@ -41,6 +46,7 @@ private:
     std::vector<std::unique_ptr<SegmentFile>> mapped_;  // rows and graph of each field, where there is no cache
     std::vector<std::unique_ptr<CachedFile>> cached_;   // likewise, where there is one
     std::optional<SegmentFile> keys_;
+    SharedLease lease_;  // a reader's, of the folder; null for the writer, who alone removes it
 };
 
 }  // namespace kith::inline v0::detail

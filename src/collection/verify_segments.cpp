@@ -2,10 +2,13 @@
 #include "collection/examination.hpp"
 #include "collection/layout.hpp"
 #include "collection/stored_vectors.hpp"
+#include "kith/collection/key_table.hpp"
+#include "kith/core/crc32c.hpp"
 #include "kith/core/error.hpp"
 #include "kith/storage/segment_file.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <string_view>
 
 namespace kith::inline v0::detail {
@@ -33,8 +36,15 @@ std::string slots_of(const SegmentFile& file, SegmentFile::Range range, const Se
            " of segment " + std::to_string(segment.id) + " are lost, in part or wholly";
 }
 
+/// What is said of damage in one of a segment's files.
+struct PartWords {
+    DamageKind kind;
+    Loss loss;
+    std::string consequence;
+};
+
 /// Looks at every block, and says where a run of wrong ones begins.
-void check_blocks(Examination& all, const SegmentFile& file, const SegmentState& segment, Part part) {
+void check_blocks(Examination& all, const SegmentFile& file, const SegmentState& segment, const PartWords& words) {
     for (std::size_t block = 0; block < file.block_count(); ++block) {
         const SegmentFile::BlockState state = file.check(block);
         if (state == SegmentFile::BlockState::right) continue;
@@ -42,12 +52,10 @@ void check_blocks(Examination& all, const SegmentFile& file, const SegmentState&
         while (block + 1 < file.block_count() && file.check(block + 1) != SegmentFile::BlockState::right) {
             run.bytes += file.block_range(++block).bytes;
         }
-        const bool is_rows = part == Part::rows;
-        all.damage(is_rows ? DamageKind::segment_rows : DamageKind::segment_graph,
-                   is_rows ? Loss::records : Loss::derived, file.path(), run.begin,
+        all.damage(words.kind, words.loss, file.path(), run.begin,
                    std::to_string(run.bytes) + " bytes from here on " +
                        (state == SegmentFile::BlockState::wrong ? "have a wrong checksum" : "cannot be read"),
-                   is_rows ? slots_of(file, run, segment) : "it can be built again from the vectors");
+                   words.kind == DamageKind::segment_rows ? slots_of(file, run, segment) : words.consequence);
     }
 }
 
@@ -63,6 +71,48 @@ void check_vectors(const SegmentFile& file, const SegmentState& segment, const S
                              std::to_string(field.dim));
 }
 
+/// Whether the table is in order and leads each key of a live record to its slot, as the environment does.
+void check_key_table(Examination& all, const SegmentFile& file, const SegmentState& segment, const PartWords& words) {
+    const KeyTable table(file.payload());
+    const SegmentSlots& slots = all.slots.at(segment.id);
+    std::vector<bool> has_key(segment.count);
+    const auto wrong = [&](const std::string& what) {
+        all.damage(words.kind, words.loss, file.path(), segment_payload_offset, what, words.consequence);
+    };
+    for (Slot at = 0; at < table.size(); ++at) {
+        const Slot slot = table.slot(at);
+        const std::string_view key = table.key(at);
+        if (at > 0 && !(table.key(at - 1) < key)) return wrong("its keys are not in order");
+        if (slot >= segment.count || has_key[slot])
+            return wrong("it leads to a slot twice, or to one that is not there");
+        has_key[slot] = true;
+        if (slots.live(slot) && slots.has_key[slot] && slots.key_print[slot] != crc32c(key)) {
+            return wrong("it leads the key " + all.schema.shown(key) + " to a slot that has another");
+        }
+    }
+    for (Slot slot = 0; slot < segment.count; ++slot) {
+        if (slots.live(slot) && !has_key[slot]) return wrong("it leads no key to slot " + std::to_string(slot));
+    }
+}
+
+/// Opens a file, looks at its blocks, and calls `look` when they are sound or not asked about.
+void examine_file(Examination& all, const std::filesystem::path& file, const SegmentFileTag& tag,
+                  const SegmentState& segment, const PartWords& words,
+                  const std::function<void(const SegmentFile&)>& look) {
+    std::error_code error;
+    all.count_file(std::filesystem::file_size(file, error));
+    const std::size_t damages = all.report.damages.size() + all.report.not_listed;
+    all.guard(words.kind, words.loss, file, words.consequence, [&] {
+        const SegmentFile opened(file, tag);
+        if (all.options.depth == VerifyDepth::deep || words.kind == DamageKind::segment_keys) {
+            check_blocks(all, opened, segment, words);
+        } else {
+            opened.verify(0, std::min<std::size_t>(opened.payload().size(), StoredVectors::header_bytes));
+        }
+        if (damages == all.report.damages.size() + all.report.not_listed) look(opened);
+    });
+}
+
 void examine_part(Examination& all, const SegmentState& segment, std::size_t field, Part part) {
     const StoredVectorField& type = all.schema.vectors()[field];
     const std::filesystem::path file = segment_path(all.path, segment.id) / part_name(type.name, part);
@@ -76,15 +126,26 @@ void examine_part(Examination& all, const SegmentState& segment, std::size_t fie
         }
         return;
     }
-    all.count_file(std::filesystem::file_size(file, error));
-    const std::size_t damages = all.report.damages.size() + all.report.not_listed;
-    all.guard(is_rows ? DamageKind::segment_rows : DamageKind::segment_graph, is_rows ? Loss::records : Loss::derived,
-              file, is_rows ? records_of(segment) : "it can be built again from the vectors", [&] {
-                  const SegmentFile opened(file, part_tag(*all.identity, segment.id, field, part));
-                  if (all.options.depth == VerifyDepth::deep) check_blocks(all, opened, segment, part);
-                  const bool sound = damages == all.report.damages.size() + all.report.not_listed;
-                  if (is_rows && sound) check_vectors(opened, segment, type);
-              });
+    const PartWords words =
+        is_rows ? PartWords{DamageKind::segment_rows, Loss::records, records_of(segment)}
+                : PartWords{DamageKind::segment_graph, Loss::derived, "it can be built again from the vectors"};
+    examine_file(all, file, part_tag(*all.identity, segment.id, field, part), segment, words,
+                 [&](const SegmentFile& opened) {
+                     if (is_rows) check_vectors(opened, segment, type);
+                 });
+}
+
+void examine_keys(Examination& all, const SegmentState& segment) {
+    const std::filesystem::path file = segment_path(all.path, segment.id) / keys_name;
+    const PartWords words{DamageKind::segment_keys, Loss::derived,
+                          "the rows hold their keys, from which it is made again"};
+    std::error_code error;
+    if (!std::filesystem::exists(file, error)) {
+        all.damage(DamageKind::missing_file, words.loss, file, 0, "the file is missing", words.consequence);
+        return;
+    }
+    examine_file(all, file, keys_tag(*all.identity, segment.id), segment, words,
+                 [&](const SegmentFile& opened) { check_key_table(all, opened, segment, words); });
 }
 
 }  // namespace
@@ -112,6 +173,7 @@ void examine_segments(Examination& all) {
         for (std::size_t field = 0; field < all.schema.vectors().size(); ++field) {
             for (const Part part : {Part::rows, Part::graph}) examine_part(all, segment, field, part);
         }
+        examine_keys(all, segment);
         all.call->check(0.4 + 0.4 * static_cast<double>(++done) / static_cast<double>(all.state->segments.size()));
     }
 }

@@ -93,7 +93,7 @@ bool Environment::can_register_readers(const std::filesystem::path& directory) {
     const std::filesystem::path lock_file = directory / "lock.mdb";
     // To open and close it here would drop the locks of whoever has the environment open in this process.
     if (::access(lock_file.c_str(), R_OK | W_OK) == 0) return true;
-    return errno == ENOENT && ::access(directory.c_str(), W_OK) == 0;
+    return errno == ENOENT && ::access(directory.c_str(), W_OK) == 0 && reserve_lmdb_lock(lock_file, false);
 }
 
 EnvironmentStats Environment::stats() const {
@@ -131,6 +131,10 @@ void Environment::copy_to(const std::filesystem::path& to) const {
     state_->give_back(holds_map);
     if (code != 0) raise_lmdb(code, "copy", state_->file);
     copy.publish();
+}
+
+bool Environment::poisoned() const noexcept {
+    return state_->poisoned;
 }
 
 std::uint32_t Environment::engine_format() noexcept {

@@ -76,9 +76,12 @@ EnvironmentState::~EnvironmentState() {
 void EnvironmentState::open(EnvironmentMode mode) {
     if (mode != EnvironmentMode::create) check_lmdb_file(file, Environment::engine_format());
     const FileLimitGuard guard;
-    const bool unlocked = mode == EnvironmentMode::read_alone ||
-                          !reserve_lmdb_lock(file.parent_path() / "lock.mdb", is_to_write(mode));
-    const unsigned flags = MDB_NOTLS | (is_to_write(mode) ? 0U : MDB_RDONLY) | (unlocked ? MDB_NOLOCK : 0U);
+    const bool alone = mode == EnvironmentMode::read_alone;
+    const std::filesystem::path readers = file.parent_path() / "lock.mdb";
+    if (!alone && !reserve_lmdb_lock(readers, is_to_write(mode))) {
+        raise(Errc::io, readers.string() + ": cannot be made, so a writer would not know what is read");
+    }
+    const unsigned flags = MDB_NOTLS | (is_to_write(mode) ? 0U : MDB_RDONLY) | (alone ? MDB_NOLOCK : 0U);
     for (int code = try_open(flags); code != 0; code = try_open(flags)) {
         ::mdb_env_close(std::exchange(environment, nullptr));
         if (code != ENOMEM || map_bytes_ == least_map_bytes) raise_lmdb(code, "open", file);

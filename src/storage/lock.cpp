@@ -7,10 +7,12 @@
 #include <unistd.h>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <csignal>
 #include <ctime>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 namespace kith::inline v0::detail {
@@ -60,15 +62,25 @@ std::string describe_holder(const File& file) {
 }
 
 void lock_or_raise(const std::filesystem::path& directory, const File& file, int operation) {
-    if (lock_now(file, operation)) return;
-    // A shared lock can be had beside readers, but not beside a writer; an exclusive one if they are gone by now.
-    if (!lock_now(file, LOCK_SH)) {
-        raise(Errc::locked, directory.string() + " is open for writing by " + describe_holder(file));
+    // Whoever only looks whether there is a writer holds the lock shared, for a moment.
+    constexpr int most_tries = 20;
+    constexpr std::chrono::milliseconds moment(1);
+    for (int tries = 0; !lock_now(file, operation); ++tries) {
+        if (!lock_now(file, LOCK_SH)) {
+            raise(Errc::locked, directory.string() + " is open for writing by " + describe_holder(file) +
+                                    (operation == LOCK_SH ? "; to read beside it, one must be able to write to "
+                                                            "forward/lock.mdb"
+                                                          : ""));
+        }
+        if (lock_now(file, operation)) return;
+        if (tries == most_tries) {
+            raise(Errc::locked, directory.string() +
+                                    " is open for reading by another process or handle, which may not write there and "
+                                    "so cannot tell what it reads");
+        }
+        static_cast<void>(::flock(file.descriptor(), LOCK_UN));
+        std::this_thread::sleep_for(moment);
     }
-    if (lock_now(file, operation)) return;
-    raise(Errc::locked, directory.string() +
-                            " is open for reading by another process or handle, which may not write "
-                            "there and so cannot tell what it reads");
 }
 
 // The file to lock for reading; not open where there is none and none can be made, for then nobody can write.

@@ -29,22 +29,28 @@ Followed LogFollower::follow(const LogVisitor& visit) {
             reader_->pass(*record);
             ++expected_;
         }
-        if (!goes_on_elsewhere()) return Followed::up_to_date;
-        if (reader_ == nullptr && !open_next_file()) return Followed::behind;
+        const Next next = look_further();
+        if (next == Next::nothing_yet) return Followed::up_to_date;
+        if (next == Next::behind) reader_.reset();
+        if (reader_ == nullptr && (next == Next::behind || !open_next_file())) return Followed::behind;
     }
 }
 
 /// Opens the last file that begins with a record that is needed, or before it; false when there is none.
 bool LogFollower::open_next_file() {
-    // A file may go between the listing and the opening; then others were made before.
+    // A file may go while files are listed, or before it is opened. The one that follows it was made before, and may be
+    // missing in that listing, but not in the next.
     constexpr int most_tries = 10;
+    bool missing = false;
     for (int tries = 0; tries < most_tries; ++tries) {
         const std::vector<LogFile> files = list_log_files(directory_);
         const LogFile* chosen = nullptr;
         for (const LogFile& file : files) {
             if (file.first_sequence <= last_ + 1) chosen = &file;
         }
-        if (chosen == nullptr) return false;
+        if (chosen == nullptr && missing) return false;
+        missing = chosen == nullptr;
+        if (missing) continue;
         File opened = File::open_if_there(chosen->path);
         if (!opened.is_open()) continue;
         reader_ = std::make_unique<LogFileReader>(std::move(opened), *chosen, id_);
@@ -63,10 +69,13 @@ std::optional<LogRecord> LogFollower::read() {
     return std::nullopt;  // a writer took back half a record
 }
 
-/// Where no whole record stands: false when it may still come there; true when reading goes on, in this file, which was
-/// refreshed, or in another, when there is no reader any more.
-bool LogFollower::goes_on_elsewhere() {
+/// What to do where no whole record stands. To read on is to do so in this file, which was refreshed, or, when there is
+/// no reader any more, in the next.
+LogFollower::Next LogFollower::look_further() {
     const std::uint64_t wanted = expected_ <= last_ ? last_ + 1 : expected_;
+    const auto raise_wrong = [&] {
+        reader_->raise_damaged("record " + std::to_string(expected_) + " is wrong, and later ones are there");
+    };
     // A listing may miss what comes while it is made; what came before a later file was seen is in the second.
     constexpr int listings = 2;
     for (int listing = 0; listing < listings; ++listing) {
@@ -78,21 +87,21 @@ bool LogFollower::goes_on_elsewhere() {
             reader_->refresh();
             if (!reader_->at_end()) raise_wrong();
             reader_.reset();
-            return true;
+            return Next::read_on;
         }
-        if (!later && !reader_->is_removed()) return false;
+        if (!later && !reader_->is_removed()) return Next::nothing_yet;
         // The writer made a later file, or removed this one, after the record was whole, if it ever stood here.
         reader_->refresh();
-        if (read().has_value()) return true;
+        if (read().has_value()) return Next::read_on;
     }
-    if (!reader_->is_removed()) raise_wrong();
+    if (!reader_->is_removed()) {
+        if (!reader_->at_end()) raise_wrong();
+        return Next::behind;
+    }
+    if (wanted != reader_->name().first_sequence) return Next::behind;
+    // A writer that could not begin this file after all goes on in the one before.
     reader_.reset();
-    return true;
-}
-
-void LogFollower::raise_wrong() const {
-    reader_->raise_damaged("record " + std::to_string(expected_) + " is " + (reader_->at_end() ? "missing" : "wrong") +
-                           ", and later ones are there");
+    return Next::read_on;
 }
 
 std::optional<LogTail> LogFollower::tail() {
@@ -106,8 +115,9 @@ std::optional<LogTail> LogFollower::tail() {
     return std::nullopt;
 }
 
-void LogFollower::require_files() const {
+void LogFollower::raise_missing() const {
     static_cast<void>(first_needed_log_file(list_log_files(directory_), last_, directory_));
+    raise(Errc::corrupt, (directory_ / log_file_name(last_ + 1)).string() + " (byte 0): is missing");
 }
 
 }  // namespace kith::inline v0::detail

@@ -57,6 +57,7 @@ std::vector<LogFile> list_log_files(const std::filesystem::path& directory) {
         if (!sequence.has_value()) continue;
         std::error_code error;
         const std::uintmax_t bytes = std::filesystem::file_size(path, error);
+        if (error == std::errc::no_such_file_or_directory) continue;  // its writer removed it meanwhile
         if (error) raise_system(error.value(), "look at", path);
         files.push_back({path, *sequence, static_cast<std::uint64_t>(bytes)});
     }

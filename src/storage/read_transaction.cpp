@@ -118,6 +118,10 @@ void ReadTransaction::for_each_key(const std::function<bool(std::string_view, st
                 [&](std::string_view key, std::string_view value) { return visit(key, impl_->id_of(key, value)); });
 }
 
+std::uint64_t ReadTransaction::commit_number() const {
+    return ::mdb_txn_id(impl_->transaction);
+}
+
 std::uint64_t ReadTransaction::row_count() const {
     return impl_->count(rows);
 }

@@ -6,7 +6,6 @@
 #include "kith/storage/environment.hpp"
 #include "kith/storage/identity.hpp"
 
-#include "collection/backup.hpp"
 #include "support/catch.hpp"
 #include "support/file_faults.hpp"
 #include "support/raised.hpp"
@@ -190,8 +189,8 @@ TEST_CASE("A backup that cannot be made leaves nothing, and says why") {
         const FileFaults quick = FileFaults::no_syncs();
         make_fixture(path);
     }
-    const auto expect = [&](const fs::path& to, Errc code, const std::string& words, const kith::BackupOptions& options = {},
-                            const LongCall& call = {}) {
+    const auto expect = [&](const fs::path& to, Errc code, const std::string& words,
+                            const kith::BackupOptions& options = {}, const LongCall& call = {}) {
         const auto before = all_bytes(directory.path());
         const Raised trouble = raised([&] { kith::backup(path, to, options, call); });
         CAPTURE(words, trouble.text);

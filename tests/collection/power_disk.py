@@ -26,11 +26,12 @@ SHARED_MEMORY = {"lock.mdb"}
 
 
 class Record:
-    def __init__(self, number, kind, descriptor, argument, payload):
+    def __init__(self, number, kind, descriptor, argument, thread, payload):
         self.number = number
         self.kind = kind
         self.descriptor = descriptor
         self.argument = argument
+        self.thread = thread
         self.payload = payload
 
 
@@ -39,9 +40,9 @@ def read_trace(path):
     records = []
     at = 0
     while at < len(data):
-        number, kind, descriptor, a, _, count = HEAD.unpack_from(data, at)
+        number, kind, descriptor, a, thread, count = HEAD.unpack_from(data, at)
         at += HEAD.size
-        records.append(Record(number, chr(kind), descriptor, a, bytes(data[at:at + count])))
+        records.append(Record(number, chr(kind), descriptor, a, thread, bytes(data[at:at + count])))
         at += count
     return records
 
@@ -103,9 +104,9 @@ def change_bytes(content, offset, value):
 class Disk:
     """The files under one directory, as a trace changes them."""
 
-    def __init__(self, root, deaf_to=None, top=None):
+    def __init__(self, root, ignores=None, top=None):
         self.root = root
-        self.deaf_to = deaf_to      # of the self-test: no sync of files with this in their path, or of any directory
+        self.ignores = ignores      # of the self-test: takes a sync's record, path and node, true if it never was
         self.top = top or Directory()
         self.open = {}              # descriptor -> node
         self.paths = {}             # descriptor -> path it was opened by
@@ -143,9 +144,10 @@ class Disk:
         elif record.kind == "t":
             self.open[record.descriptor].pending.append((number, None, record.argument))
         elif record.kind == "s":
-            if not self.ignores(record.descriptor):
-                self.open[record.descriptor].sync(record.argument)
-            if "/log/" in self.paths[record.descriptor]:
+            node, path = self.open[record.descriptor], self.paths[record.descriptor]
+            if self.ignores is None or not self.ignores(record, path, node):
+                node.sync(record.argument)
+            if "/log/" in path:
                 covered = sum(number < record.argument for number, _ in self.events)
                 self.synced = max(self.synced, covered)
         elif record.kind == "m":
@@ -181,11 +183,6 @@ class Disk:
         self.write_through.discard(record.descriptor)
         if record.argument & (os.O_SYNC | os.O_DSYNC):
             self.write_through.add(record.descriptor)
-
-    def ignores(self, descriptor):
-        if isinstance(self.open[descriptor], Directory):
-            return self.deaf_to == "directories"
-        return self.deaf_to is not None and self.deaf_to in self.paths[descriptor]
 
     def story(self):
         """The events so far, as the judge reads them."""

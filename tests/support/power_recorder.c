@@ -8,7 +8,7 @@
 //   KITH_RECORD_TRACE       the file to write
 //
 //   trace  := record*
-//   record := u64 number; u32 kind; i32 descriptor; u64 a; u64 b; u64 payload bytes; payload       all little-endian
+//   record := u64 number; u32 kind; i32 descriptor; u64 a; u64 thread; u64 payload bytes; payload  all little-endian
 //   kind   := 'o' open (a flags, payload path)      | 'c' close
 //           | 'w' write (a offset, payload data)    | 't' ftruncate (a bytes)   | 's' sync (a: see below)
 //           | 'r' rename (payload from, 0, to)      | 'u' unlink | 'd' rmdir | 'm' mkdir (payload path)
@@ -35,7 +35,7 @@ struct head {
     uint32_t kind;
     int32_t descriptor;
     uint64_t a;
-    uint64_t b;
+    uint64_t thread;
     uint64_t payload_bytes;
 };
 
@@ -55,7 +55,7 @@ static void write_all(const void* bytes, size_t count) {
     }
 }
 
-static void record(int kind, int descriptor, uint64_t a, uint64_t b, const void* payload, size_t payload_bytes) {
+static void record(int kind, int descriptor, uint64_t a, const void* payload, size_t payload_bytes) {
     const int error = errno;
     pthread_mutex_lock(&mutex);
     if (trace < 0) {
@@ -63,7 +63,7 @@ static void record(int kind, int descriptor, uint64_t a, uint64_t b, const void*
         trace = path == NULL ? -1 : NEXT(open)(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
         if (trace < 0) abort();
     }
-    const struct head head = {next_number++, (uint32_t)kind, descriptor, a, b, payload_bytes};
+    const struct head head = {next_number++, (uint32_t)kind, descriptor, a, (uint64_t)gettid(), payload_bytes};
     write_all(&head, sizeof(head));
     write_all(payload, payload_bytes);
     pthread_mutex_unlock(&mutex);
@@ -90,7 +90,7 @@ static int opened(int descriptor, int directory, const char* path, int flags) {
     if (descriptor < 0) return descriptor;
     if (descriptor >= most_descriptors) abort();
     tracked[descriptor] = (char)is_recorded(directory, path, full);
-    if (tracked[descriptor]) record('o', descriptor, (uint64_t)(unsigned)flags, 0, full, strlen(full));
+    if (tracked[descriptor]) record('o', descriptor, (uint64_t)(unsigned)flags, full, strlen(full));
     return descriptor;
 }
 
@@ -125,7 +125,7 @@ int creat64(const char* path, mode_t mode) {
 
 static void closing(int descriptor) {
     if (!is_tracked(descriptor)) return;
-    record('c', descriptor, 0, 0, NULL, 0);
+    record('c', descriptor, 0, NULL, 0);
     tracked[descriptor] = 0;
 }
 
@@ -142,7 +142,7 @@ int closedir(DIR* directory) {
 static void written(int descriptor, const struct iovec* parts, int count, off_t offset, ssize_t done) {
     for (int part = 0; part < count && done > 0; ++part) {
         const size_t bytes = parts[part].iov_len < (size_t)done ? parts[part].iov_len : (size_t)done;
-        if (bytes > 0) record('w', descriptor, (uint64_t)offset, 0, parts[part].iov_base, bytes);
+        if (bytes > 0) record('w', descriptor, (uint64_t)offset, parts[part].iov_base, bytes);
         offset += (off_t)bytes;
         done -= (ssize_t)bytes;
     }
@@ -151,7 +151,7 @@ static void written(int descriptor, const struct iovec* parts, int count, off_t 
 ssize_t write(int descriptor, const void* bytes, size_t count) {
     const ssize_t done = NEXT(write)(descriptor, bytes, count);
     if (done > 0 && descriptor == STDOUT_FILENO) {
-        record('k', descriptor, 0, 0, bytes, (size_t)done);
+        record('k', descriptor, 0, bytes, (size_t)done);
     } else if (done > 0 && is_tracked(descriptor)) {
         const struct iovec part = {(void*)bytes, (size_t)done};
         written(descriptor, &part, 1, lseek(descriptor, 0, SEEK_CUR) - done, done);
@@ -188,7 +188,7 @@ DEFINE_PWRITEV(pwritev64, off64_t)
 #define DEFINE_FTRUNCATE(name, offset_type)                                                              \
     int name(int descriptor, offset_type bytes) {                                                        \
         const int result = NEXT(name)(descriptor, bytes);                                                \
-        if (result == 0 && is_tracked(descriptor)) record('t', descriptor, (uint64_t)bytes, 0, NULL, 0); \
+        if (result == 0 && is_tracked(descriptor)) record('t', descriptor, (uint64_t)bytes, NULL, 0); \
         return result;                                                                                   \
     }
 DEFINE_FTRUNCATE(ftruncate, off_t)
@@ -198,7 +198,7 @@ DEFINE_FTRUNCATE(ftruncate64, off64_t)
     int name(int descriptor) {                                                                  \
         const uint64_t before = newest_number();                                                \
         const int result = NEXT(name)(descriptor);                                              \
-        if (result == 0 && is_tracked(descriptor)) record('s', descriptor, before, 0, NULL, 0); \
+        if (result == 0 && is_tracked(descriptor)) record('s', descriptor, before, NULL, 0); \
         return result;                                                                          \
     }
 DEFINE_SYNC(fsync)
@@ -206,7 +206,7 @@ DEFINE_SYNC(fdatasync)
 
 static void named(int kind, int directory, const char* path) {
     char full[PATH_MAX];
-    if (is_recorded(directory, path, full)) record(kind, -1, 0, 0, full, strlen(full));
+    if (is_recorded(directory, path, full)) record(kind, -1, 0, full, strlen(full));
 }
 
 static void renamed(int from_directory, const char* from, int to_directory, const char* to) {
@@ -220,7 +220,7 @@ static void renamed(int from_directory, const char* from, int to_directory, cons
     const size_t from_bytes = strlen(full_from) + 1;
     memcpy(both, full_from, from_bytes);
     memcpy(both + from_bytes, full_to, strlen(full_to));
-    record('r', -1, 0, 0, both, from_bytes + strlen(full_to));
+    record('r', -1, 0, both, from_bytes + strlen(full_to));
 }
 
 int rename(const char* from, const char* to) {

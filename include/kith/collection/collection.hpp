@@ -3,6 +3,7 @@
 
 #include "kith/collection/assign.hpp"
 #include "kith/collection/engine.hpp"
+#include "kith/collection/estimate.hpp"
 #include "kith/collection/hit.hpp"
 #include "kith/collection/options.hpp"
 #include "kith/collection/reading.hpp"
@@ -146,6 +147,16 @@ public:
     /// Throws: closed, forked.  Cost: none; see Snapshot for what holding it keeps.
     [[nodiscard]] Snapshot<S> snapshot() const { return Snapshot<S>(*engine_); }
 
+    /// Moves a collection that was opened with OpenMode::read_only to the newest state: everything that its writer, in
+    /// whichever process, had acknowledged when this was called. Each batch is shown whole or not at all; queries and
+    /// snapshots that are under way stay at their moment. A batch may be shown a moment before its writer is told that
+    /// it is on the disk. Returns whether anything changed; never anything for the writer itself.
+    /// Throws: closed, forked, corrupt, io, out_of_memory; locked when the writer makes checkpoints faster than they can
+    /// be read. The collection is then at the state before or at a later one, which was whole.
+    /// Cost: nothing to read when nothing changed; the new batches; after a checkpoint or merge its new segments are
+    /// mapped, and the batches after it are applied again.
+    bool refresh() { return engine_->refresh(); }
+
     /// Waits until every record written so far is linked into its graphs. Searches find all records without it; it
     /// only makes their speed even.
     /// Throws: closed, forked; cancelled, timed_out.
@@ -164,6 +175,20 @@ public:
     /// Throws: as checkpoint(); what was merged by then stays so.
     /// Cost: every merged record is linked anew.
     void compact(const LongCall& call = {}) { engine_->compact(call); }
+
+    /// Writes a directory that opens as this collection and holds every write that returned before the call, and perhaps
+    /// later ones, none without those before it; see BackupOptions. Writers and readers go on meanwhile; sealing and
+    /// merging wait.
+    /// Throws: as kith::backup; closed, read_only, poisoned; invalid_argument for a collection in memory.
+    BackupReport backup(const std::filesystem::path& destination, const BackupOptions& options = {},
+                        const LongCall& call = {}) {
+        return engine_->backup(destination, options, call);
+    }
+
+    /// What `records` of this schema will take, each with a row and a key of these lengths, under `options`.
+    [[nodiscard]] static Estimate estimate(std::uint64_t records, RecordBytes record, const Options& options = {}) {
+        return detail::estimate(detail::engine_schema<S>(), record, records, options);
+    }
 
     /// What the collection holds, where, and what compact() would give back.
     /// Throws: closed, forked.  Cost: a look at each file of the directory.
@@ -194,11 +219,22 @@ private:
             raise(Errc::invalid_argument, "index_threads is " + std::to_string(options.index_threads) +
                                               "; it must be between 1 and " + std::to_string(most_threads));
         }
+        if (options.search_threads == 0 || options.search_threads > most_threads) {
+            raise(Errc::invalid_argument, "search_threads is " + std::to_string(options.search_threads) +
+                                              "; it must be between 1 and " + std::to_string(most_threads));
+        }
         const std::chrono::milliseconds period = options.durability.period();
         if (options.durability.level() == Durability::Level::interval &&
             (period.count() <= 0 || period > std::chrono::hours(24))) {
             raise(Errc::invalid_argument, "the period of Durability::interval is " + std::to_string(period.count()) +
                                               " ms; it must be between 1 ms and 24 hours");
+        }
+        if (options.follow.count() < 0 || options.follow > std::chrono::hours(24)) {
+            raise(Errc::invalid_argument, "Options::follow is " + std::to_string(options.follow.count()) +
+                                              " ms; it must be between 0 ms and 24 hours");
+        }
+        if (options.follow.count() > 0 && options.mode != OpenMode::read_only) {
+            raise(Errc::invalid_argument, "Options::follow is for OpenMode::read_only; a writer is always up to date");
         }
         return options;
     }

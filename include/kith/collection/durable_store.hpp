@@ -15,6 +15,7 @@
 // of it. The rest may be called by any number of threads at once.
 #pragma once
 
+#include "kith/collection/backup.hpp"
 #include "kith/collection/engine_schema.hpp"
 #include "kith/collection/key_map.hpp"
 #include "kith/collection/merged_segments.hpp"
@@ -51,6 +52,12 @@ struct Checkpoint {
     const KeyMap* keys;  // what changed since the checkpoint before
 };
 
+/// What a reader's batches come on top of.
+struct StoreBase {
+    std::shared_ptr<const Snapshot> snapshot;  // the last checkpoint, with what was merged since
+    std::uint32_t next_segment = 0;            // the first segment id that was never used
+};
+
 /// Bytes on the disk.
 struct StoreBytes {
     std::uint64_t log = 0;
@@ -65,7 +72,28 @@ class DurableStore {
 public:
     virtual ~DurableStore() = default;
 
-    /// Calls `apply(batch)` for each batch after the last checkpoint, oldest first. Called once, before append.
+    /// For a reader, in the writer role, as the four that follow: the state that a checkpoint or a merge has left since
+    /// it was asked for last; nothing when there was none. follow() then begins after it.
+    /// Throws: Errc::corrupt, Errc::locked when the writer changes it faster than it can be read; Errc::io.
+    [[nodiscard]] virtual std::optional<StoreBase> newer_base() = 0;
+
+    /// follow() begins after the base again.
+    virtual void rewind() = 0;
+
+    /// Calls `apply(batch)` for each batch after the base that no call has brought yet, oldest first. A batch whose
+    /// apply raised comes again. False when some were removed before they were read: there is a newer base, or, when
+    /// there is none, raise_log_missing().
+    /// Throws: as replay; what apply throws.
+    [[nodiscard]] virtual bool follow(const std::function<void(std::string_view batch)>& apply) = 0;
+    [[noreturn]] virtual void raise_log_missing() const = 0;
+
+    /// What follow() met at the end of the log. A writer that is at work leaves a batch unfinished there, which is nothing
+    /// to report.
+    /// Throws: Errc::corrupt when it is damaged.
+    [[nodiscard]] virtual RecoveryReport followed() = 0;
+
+    /// For a writer: calls `apply(batch)` for each batch after the last checkpoint, oldest first. Called once, before
+    /// append.
     /// Throws: Errc::corrupt when a batch in the middle of the log is damaged.
     [[nodiscard]] virtual RecoveryReport replay(const std::function<void(std::string_view batch)>& apply) = 0;
 
@@ -76,6 +104,9 @@ public:
     /// Returns once everything appended is on the disk.
     /// Throws: Errc::io or Errc::disk_full; what was appended since the last sync may be lost.
     virtual void sync() = 0;
+
+    /// Whether a commit failed in a way that leaves unknown what the disk holds.
+    [[nodiscard]] virtual bool poisoned() const noexcept = 0;
 
     /// Bytes of the log since the last checkpoint.
     [[nodiscard]] virtual std::uint64_t log_bytes() const = 0;
@@ -123,6 +154,12 @@ public:
     virtual void purge() = 0;
 
     [[nodiscard]] virtual StoreBytes bytes() const = 0;
+
+    /// In the merging and the keeper role: copies or links what the last checkpoint and the log after it hold. Every batch
+    /// that was appended before is in it.
+    /// Throws: as kith::backup.
+    virtual BackupReport backup(const std::filesystem::path& destination, const BackupOptions& options,
+                                const LongCall& call) const = 0;
 };
 
 /// A directory as it was found.

@@ -13,6 +13,7 @@
 // must be the last call. Writers take turns; readers wait for nobody.
 #pragma once
 
+#include "kith/collection/backup.hpp"
 #include "kith/collection/commit_queue.hpp"
 #include "kith/collection/durable_store.hpp"
 #include "kith/collection/merge_policy.hpp"
@@ -26,6 +27,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -88,6 +90,12 @@ public:
     /// The record with `key` as `present` has it, which may be older than the engine's snapshot.
     [[nodiscard]] std::optional<Located> locate_in(std::shared_ptr<const Snapshot> present, std::string_view key) const;
 
+    /// Moves a reader to the newest state: everything that the writer had acknowledged when it was called, and perhaps
+    /// more. False when nothing changed, as always where there is no other writer.
+    /// Throws: Errc::closed, Errc::forked; Errc::corrupt, Errc::io, Errc::locked, Errc::out_of_memory: the reader stays
+    /// at a state that was whole.
+    bool refresh();
+
     /// Links the records that are published when it is called into their graphs.
     void link(const LongCall& call);
 
@@ -100,6 +108,9 @@ public:
     /// Seals, then merges until no dead record is left and no two segments fit into one.
     /// Throws: as checkpoint; what was merged stays so.
     void compact(const LongCall& call);
+
+    /// Writes what is acknowledged to another directory, while writers go on.
+    BackupReport backup(const std::filesystem::path& destination, const BackupOptions& options, const LongCall& call);
 
     [[nodiscard]] CollectionStats stats() const;
 
@@ -115,6 +126,14 @@ private:
         OnExisting on_existing;
         std::exception_ptr error;
     };
+
+    /// Whether another collection, here or elsewhere, may write what this one shows.
+    [[nodiscard]] bool follows() const noexcept { return store_ != nullptr && options_.mode == OpenMode::read_only; }
+    bool catch_up();
+    bool apply_log();
+    bool begin_anew(const StoreBase& base);
+    [[nodiscard]] std::optional<RecordId> find_sealed(const Snapshot& present, std::string_view key) const;
+    void follow_in_background();
 
     void require_writable() const;
     [[nodiscard]] bool forked() const noexcept { return ::getpid() != owner_; }
@@ -163,9 +182,12 @@ private:
     std::atomic<bool> closing_{false};    // close() was called: no call begins any more
     bool closed_ = false;                 // guarded by lifetime_
 
-    CommitQueue<Request> queue_;         // gives the writer role
-    Stage stage_;                        // the writer role's
-    std::atomic<bool> poisoned_{false};  // a sync failed: memory is ahead of what is surely on the disk
+    CommitQueue<Request> queue_;            // gives the writer role
+    Stage stage_;                           // the writer role's
+    std::shared_ptr<const Snapshot> base_;  // the writer role's: what is staged comes on top of it; null: of snapshot_
+    std::optional<StoreBase> newer_base_;   // the writer role's: known to the store, and not published
+    RecoveryReport applied_;                // the writer role's: what a reader has taken from the log
+    std::atomic<bool> poisoned_{false};     // a sync failed: memory is ahead of what is surely on the disk
 
     std::mutex merging_;                    // gives the merging role
     std::mutex keeper_;                     // gives the keeper role
@@ -194,6 +216,7 @@ private:
         std::thread linker;
         std::thread keeper;
         std::thread sync_timer;  // runs for Durability::interval only
+        std::thread follower;    // runs for Options::follow only
     };
     std::unique_ptr<Background> background_ = std::make_unique<Background>();
 };
@@ -203,5 +226,6 @@ private:
 #include "kith/collection/engine/background.hpp"
 #include "kith/collection/engine/merge.hpp"
 #include "kith/collection/engine/read.hpp"
+#include "kith/collection/engine/refresh.hpp"
 #include "kith/collection/engine/seal.hpp"
 #include "kith/collection/engine/write.hpp"

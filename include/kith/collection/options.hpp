@@ -1,6 +1,7 @@
 // kith/collection/options.hpp — how a collection is opened, and what an acknowledgement promises.
 #pragma once
 
+#include "kith/core/executor.hpp"
 #include "kith/core/slot.hpp"
 
 #include <chrono>
@@ -14,7 +15,7 @@ enum class OpenMode : std::uint8_t {
     create_or_open,  ///< open what is there, make a new collection where nothing is
     create,          ///< make a new one; a path that exists is an error
     open,            ///< open an existing one; a missing path is an error
-    read_only,       ///< open an existing one and write nothing, not even a recovery
+    read_only,       ///< open an existing one, beside its writer if there is one, and write nothing; see refresh()
 };
 
 /// When an acknowledged write is safe from a power cut. A crash of the process alone loses nothing at any level.
@@ -66,7 +67,16 @@ struct Options {
     std::uint64_t memory_bytes = 0;
     /// Bytes of files at which puts are refused, and merges that would pass it not begun; 0 for no limit.
     std::uint64_t max_disk_bytes = 0;
+    /// How often a collection opened with OpenMode::read_only moves to the newest state by itself; 0 for never, which
+    /// leaves it to refresh().
+    std::chrono::milliseconds follow{0};
+    /// Whether a directory of a network file system, or of FUSE, is taken. Locks and memory maps of several machines do
+    /// not hold together there: only where one process alone uses the collection.
+    bool allow_network_filesystem = false;
     unsigned index_threads = 1;  ///< threads that link records into graphs; 1 is deterministic
+    /// Threads that answer one query, where it has several segments to search and others leave cores free; the answer
+    /// is the same for any number. 1: the caller's alone.
+    unsigned search_threads = Executor::hardware_threads();
 };
 
 /// Tag of the constructor that makes a collection without a directory.

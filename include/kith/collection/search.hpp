@@ -142,6 +142,14 @@ public:
         return plan;
     }
 
+    /// About how many elements of vectors run() reads.
+    [[nodiscard]] std::size_t elements() const {
+        constexpr Slot walked = 1500;  // rows in the time of a walk where neighbours are easily found
+        const SearchPlan plan = this->plan();
+        const Slot indexed = plan.way == SearchWay::indexed ? plan.indexed : 0;
+        return (std::size_t{view_.count} - indexed + std::min(indexed, walked)) * index_.dim();
+    }
+
 private:
     /// Fills neighbors_ with the nearest `limit` allowed slots: all of them where fewer exist.
     void nearest(std::size_t limit, BitsetView allowed) {
@@ -230,6 +238,41 @@ inline void merge(std::vector<Found>& found, std::size_t limit) {
 inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request, SearchScratch& scratch) {
     std::vector<Found> found;
     for (const SegmentView& view : snapshot.segments) SegmentSearch(request, view, scratch).run(found);
+    merge(found, request.limit);
+    return found;
+}
+
+/// Elements of vectors, besides those of the segment with most of them, from which on threads are a help: some 80 µs.
+/// Less is done before a thread is awake, and to wake it costs the caller some microseconds.
+inline constexpr std::size_t worth_a_thread = 1'000'000;
+
+/// As search(), the segments shared by at most `threads` threads where that pays. A condition is checked by the
+/// caller's thread alone.
+inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request, ScratchPool& scratches,
+                                 unsigned threads) {
+    const std::vector<SegmentView>& views = snapshot.segments;
+    const ScratchPool::Lease scratch(scratches);
+    if (threads <= 1 || views.size() <= 1 || request.accept != nullptr) return search(snapshot, request, *scratch);
+    std::vector<std::pair<std::size_t, std::size_t>> order;  // elements and segment, most elements first
+    std::size_t elements = 0;
+    for (std::size_t at = 0; at < views.size(); ++at) {
+        order.emplace_back(SegmentSearch(request, views[at], *scratch).elements(), at);
+        elements += order.back().first;
+    }
+    std::sort(order.begin(), order.end(), std::greater<>());
+    if (elements - order[0].first < worth_a_thread) return search(snapshot, request, *scratch);
+    std::vector<std::vector<Found>> parts(views.size());
+    share_work(threads, views.size(), [&](std::size_t piece, unsigned thread) {
+        const std::size_t at = order[piece].second;
+        if (thread == 0) {
+            SegmentSearch(request, views[at], *scratch).run(parts[at]);
+        } else {
+            const ScratchPool::Lease own(scratches);
+            SegmentSearch(request, views[at], *own).run(parts[at]);
+        }
+    });
+    std::vector<Found> found;
+    for (const std::vector<Found>& part : parts) found.insert(found.end(), part.begin(), part.end());
     merge(found, request.limit);
     return found;
 }

@@ -69,9 +69,11 @@ public:
     }
 
 private:
-    [[gnu::noinline]] void hold_one(Residency::Piece piece, Residency::Use use) noexcept {
+    // Not inline: what is never called must not keep from being inline what always is.
+    [[gnu::noinline, gnu::cold]] void hold_one(Residency::Piece piece, Residency::Use use) noexcept {
         ticket_ = residency_->hold({&piece, 1}, use);
     }
+    [[gnu::noinline, gnu::cold]] void release() noexcept { residency_->release(ticket_); }
 
     Residency* residency_ = nullptr;  // null: nobody has to do anything
     void* ticket_ = nullptr;          // what hold() returned

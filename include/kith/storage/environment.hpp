@@ -63,6 +63,9 @@ public:
     /// Calls `visit(key, id)` for all keys in order of their bytes, until it returns false.
     void for_each_key(const std::function<bool(std::string_view, std::uint64_t)>& visit) const;
 
+    /// The number of the commit that it sees; a later one has a greater number.
+    [[nodiscard]] std::uint64_t commit_number() const;
+
     [[nodiscard]] std::uint64_t row_count() const;
     [[nodiscard]] std::uint64_t key_count() const;
 
@@ -153,6 +156,9 @@ public:
     /// Whether the lock file in `directory` can be written or made, so that a writer learns who reads. Where it cannot,
     /// open it read_alone.
     [[nodiscard]] static bool can_register_readers(const std::filesystem::path& directory);
+
+    /// Whether an earlier failure left it unknown what the file holds; no transaction begins then.
+    [[nodiscard]] bool poisoned() const noexcept;
 
     /// What this build's LMDB writes, for Identity::engine: 1 = LMDB 0.9, 2 = LMDB 1.x.
     [[nodiscard]] static std::uint32_t engine_format() noexcept;

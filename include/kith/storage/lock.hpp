@@ -31,7 +31,7 @@ public:
     DirectoryLock() = default;
 
     /// Locks `directory` by its file `LOCK`, which an exclusive lock makes when it is missing.
-    /// Throws: Errc::locked, at once: "articles.kith is open for writing by process 1234 on host since
+    /// Throws: Errc::locked, at once where a writer holds it: "articles.kith is open for writing by process 1234 on host since
     /// 2025-06-01T12:00:00Z"; Errc::io.
     DirectoryLock(const std::filesystem::path& directory, LockKind kind);
 

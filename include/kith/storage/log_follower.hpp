@@ -48,15 +48,16 @@ public:
     /// Throws: Errc::corrupt when a record there is known to have been durable.
     [[nodiscard]] std::optional<LogTail> tail();
 
-    /// For a follower that stays behind although the state record is the same: records are missing.
-    /// Throws: Errc::corrupt, unless they are there by now.
-    void require_files() const;
+    /// For a follower that is behind although no state record is newer: records are missing.
+    /// Throws: Errc::corrupt.
+    [[noreturn]] void raise_missing() const;
 
 private:
+    enum class Next : std::uint8_t { nothing_yet, read_on, behind };
+
     bool open_next_file();
     std::optional<LogRecord> read();
-    bool goes_on_elsewhere();
-    [[noreturn]] void raise_wrong() const;
+    Next look_further();
 
     std::filesystem::path directory_;
     CollectionId id_;

@@ -47,9 +47,9 @@ using Model = std::map<std::uint64_t, std::uint64_t>;  // the version of each it
 struct Plan {
     std::uint64_t seed = 1;
     std::uint64_t lanes = 1;
-    std::uint64_t load = 0;      // records that the first step of each lane inserts, to make long work
-    kith::Slot capacity = 60;    // of a segment
-    std::uint64_t log_kib = 32;  // a longer log is sealed in the background
+    std::uint64_t load = 0;     // records that the first step of each lane inserts, to make long work
+    kith::Slot capacity = 60;   // of a segment
+    std::uint64_t log_kib = 8;  // a longer log is sealed in the background
     std::string level = "each_commit";
 };
 
@@ -67,11 +67,11 @@ inline kith::Options options_of(const Plan& plan) {
     return options;
 }
 
-enum class Act : std::uint8_t { load, insert, upsert, update, erase, refused, link, checkpoint, compact, reopen };
+enum class Act : std::uint8_t { load, insert, upsert, update, erase, refused, hold, link, checkpoint, compact, reopen };
 
 inline const char* name_of(Act act) {
-    constexpr std::array<const char*, 10> names{"load",    "insert", "upsert",     "update",  "erase",
-                                                "refused", "link",   "checkpoint", "compact", "reopen"};
+    constexpr std::array<const char*, 11> names{"load", "insert", "upsert",     "update",  "erase", "refused",
+                                                "hold", "link",   "checkpoint", "compact", "reopen"};
     return names[static_cast<std::size_t>(act)];
 }
 
@@ -128,7 +128,8 @@ public:
         if (choice < 5) return {Act::compact, {}};
         if (choice < 6) return {Act::reopen, {}};
         if (choice < 7) return {Act::link, {}};
-        if (choice < 9) return {Act::refused, pick(random, universe, true)};
+        if (choice < 10) return {Act::hold, {}};
+        if (choice < 12) return {Act::refused, pick(random, universe, true)};
         if (choice < 40) return {Act::insert, pick(random, universe, false)};
         if (choice < 55) return {Act::erase, pick(random, universe, true)};
         if (choice < 65) {

@@ -31,7 +31,7 @@ public:
     /// `endure`: an error of the collection is said and examined, and the run goes on where it can.
     /// Requires: one lane, where it endures.
     Writer(const Plan& plan, std::filesystem::path path, bool endure)
-        : plan_(plan), path_(std::move(path)), endure_(endure) {}
+        : plan_(plan), path_(std::move(path)), endure_(endure), held_(plan.lanes) {}
 
     /// Takes the steps of all lanes up to `last`, after those in `from`. `stop` ends it early and in order.
     Ending run(const Events::Positions& from, std::uint64_t last, const std::stop_token& stop) {
@@ -44,6 +44,7 @@ public:
         }
         for (std::thread& thread : threads) thread.join();
         if (failure_ != nullptr) std::rethrow_exception(failure_);
+        for (std::optional<Held>& held : held_) held.reset();
         say("closing");
         if (store_ == nullptr || !endures([this] { store_->close(); })) return Ending::gave_up;
         say("closed");
@@ -81,7 +82,7 @@ private:
         const std::string place = std::to_string(lane) + ' ' + std::to_string(number);
         say("begin " + place + ' ' + name_of(step.act));
         try {
-            act(step, number, before);
+            act(lane, step, number, before);
             say("done " + place);
             return true;
         } catch (const kith::Error& error) {
@@ -93,7 +94,7 @@ private:
         }
     }
 
-    void act(const Step& step, std::uint64_t number, const Model& before) {
+    void act(std::uint64_t lane, const Step& step, std::uint64_t number, const Model& before) {
         std::vector<Item> items;
         std::vector<std::string> keys;
         for (const std::uint64_t item : step.numbers) {
@@ -117,10 +118,13 @@ private:
             case Act::link:
                 return store_->link();
             case Act::checkpoint:
-                return store_->checkpoint();
+                return store_->checkpoint({.stop = stop_, .deadline = {}});
             case Act::compact:
-                return compact(*store_);
+                return store_->compact({.stop = stop_, .deadline = {}});
+            case Act::hold:
+                return hold(lane, before);
             case Act::reopen:
+                for (std::optional<Held>& held : held_) held.reset();
                 std::exchange(store_, nullptr)->close();
                 if (!open()) gave_up_ = true;
                 return;
@@ -133,6 +137,26 @@ private:
             if (old != item_of(plan_.seed, number, before.at(number))) fail("update is given another " + item.id);
             old = item;
         });
+    }
+
+    /// Looks whether the snapshot held so far still shows what it did, and takes another.
+    void hold(std::uint64_t lane, const Model& before) {
+        std::optional<Held>& held = held_.at(lane);
+        if (held.has_value()) {
+            std::size_t mine = 0;
+            for (const Item& item : held->snapshot.records()) {
+                const std::uint64_t number = number_of(item);
+                if (number % plan_.lanes != lane) continue;
+                const auto expected = held->model.find(number);
+                if (expected == held->model.end()) fail("a snapshot shows " + item.id + ", which was gone");
+                if (item != item_of(plan_.seed, number, expected->second)) fail("a snapshot shows a later " + item.id);
+                if (held->snapshot.get(item.id) != item) fail("a snapshot does not find " + item.id);
+                ++mine;
+            }
+            if (mine != held->model.size()) fail("a snapshot has lost items");
+        }
+        held.reset();
+        held.emplace(Held{store_->snapshot(), before});
     }
 
     /// A batch of which one key is present must be refused whole.
@@ -206,11 +230,17 @@ private:
 
     static constexpr int most_examined = 5;  // where every step fails
 
+    struct Held {
+        kith::Snapshot<Items> snapshot;
+        Model model;  // what it shows of the lane
+    };
+
     Plan plan_;
     std::filesystem::path path_;
     bool endure_;
     std::stop_token stop_;
-    std::unique_ptr<Store> store_;  // null when it could not be opened again
+    std::unique_ptr<Store> store_;           // null when it could not be opened again
+    std::vector<std::optional<Held>> held_;  // one a lane, that of the lane
     std::mutex turnstile_;
     std::shared_mutex stepping_;  // exclusive: by a step that closes the store
     std::atomic<bool> gave_up_ = false;

@@ -13,6 +13,9 @@ inline void Engine::start_background() {
         background_->linker = std::thread([this] { link_in_background(); });
         if (keeps) background_->keeper = std::thread([this] { keep_in_background(); });
         if (timed) background_->sync_timer = std::thread([this] { run_sync_timer(); });
+        if (follows() && options_.follow.count() > 0) {
+            background_->follower = std::thread([this] { follow_in_background(); });
+        }
     });
     if (failed == nullptr) return;
     stop_background();
@@ -26,7 +29,8 @@ inline void Engine::stop_background() {
     }
     background_->wake.notify_all();
     background_->sealed.notify_all();
-    for (std::thread* thread : {&background_->linker, &background_->keeper, &background_->sync_timer}) {
+    for (std::thread* thread :
+         {&background_->linker, &background_->keeper, &background_->sync_timer, &background_->follower}) {
         if (thread->joinable()) thread->join();
     }
 }

@@ -16,7 +16,13 @@ inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore o
     std::vector<std::shared_ptr<Segment>> segments;
     for (const SegmentView& view : snapshot_->segments) segments.push_back(view.segment);
     stage_.reset(std::move(segments), opened.next_segment);
-    if (store_ != nullptr) {
+    if (follows()) {
+        newer_base_ = StoreBase{snapshot_, opened.next_segment};
+        catch_up();
+        recovery_ = store_->followed();
+        recovery_.replayed_batches = applied_.replayed_batches;
+        recovery_.replayed_operations = applied_.replayed_operations;
+    } else if (store_ != nullptr) {
         std::uint64_t operations = 0;
         recovery_ = store_->replay([&](std::string_view batch) {
             operations += stage(batch, OnExisting::replace);
@@ -73,7 +79,7 @@ inline std::optional<Engine::Located> Engine::locate(std::string_view key) const
             }
         }
         // Not under the lock: writers would wait for it, and it may read from the disk.
-        if (!changed && store_ != nullptr) id = store_->find(key);
+        if (!changed && store_ != nullptr) id = find_sealed(*present, key);
         if (!id.has_value()) return std::nullopt;
         if (const SegmentView* view = present->find(*id)) return Located{std::move(present), view, *id};
         // The store knew a newer version: a checkpoint came in between, and with it another snapshot.
@@ -100,8 +106,7 @@ inline std::string Engine::row(const SegmentView& view, Slot slot) const {
 }
 
 inline std::vector<Found> Engine::search(const Snapshot& snapshot, const SearchRequest& request) const {
-    const ScratchPool::Lease scratch(scratch_);
-    return detail::search(snapshot, request, *scratch);
+    return detail::search(snapshot, request, scratch_, options_.search_threads);
 }
 
 inline std::vector<std::vector<Found>> Engine::search_many(const Snapshot& snapshot, const SearchRequest& request,

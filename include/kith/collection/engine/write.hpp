@@ -11,9 +11,9 @@ namespace kith::inline v0::detail {
 
 inline void Engine::require_writable() const {
     if (options_.mode == OpenMode::read_only) raise(Errc::read_only, "the collection was opened read-only");
-    if (poisoned_.load()) {
+    if (poisoned_.load() || (store_ != nullptr && store_->poisoned())) {
         raise(Errc::poisoned,
-              "an earlier sync of the log failed, so it is unknown what the disk holds; reopen the collection to "
+              "an earlier sync failed, so it is unknown what the disk holds; reopen the collection to "
               "recover every acknowledged record");
     }
 }
@@ -128,22 +128,30 @@ inline void Engine::sync_log() {
 /// Makes everything staged visible at once, or raises before anything is.
 inline void Engine::publish() {
     auto next = std::make_shared<Snapshot>();
+    const Snapshot& before = base_ != nullptr ? *base_ : *snapshot_;
     const auto& segments = stage_.segments();
     std::vector<RecordId> deletes = stage_.deletes();
     std::sort(deletes.begin(), deletes.end());
     auto dead = deletes.begin();
     for (std::size_t i = 0; i < segments.size(); ++i) {
         SegmentView view{segments[i], segments[i]->size(), nullptr};
-        if (i < snapshot_->segments.size()) view.deletes = snapshot_->segments[i].deletes;
+        if (i < before.segments.size()) view.deletes = before.segments[i].deletes;
         std::vector<Slot> deleted;
         for (; dead != deletes.end() && dead->segment == view.segment->id(); ++dead) deleted.push_back(dead->slot);
         const bool outgrown = view.deletes != nullptr && view.deletes->words.size() * 64 < view.count;
         if (!deleted.empty() || outgrown) view.deletes = with_deleted(view.deletes.get(), deleted, view.count);
         next->segments.push_back(std::move(view));
     }
+    KeyMap overtaken;
     {
         const std::unique_lock lock(published_mutex_);
-        keys_.reserve(keys_.size() + stage_.key_count());  // nothing after it raises
+        if (base_ != nullptr) overtaken.swap(keys_);
+        const std::exception_ptr failed = attempt([&] { keys_.reserve(keys_.size() + stage_.key_count()); });
+        if (failed != nullptr) {
+            if (base_ != nullptr) overtaken.swap(keys_);
+            std::rethrow_exception(failed);
+        }
+        // Nothing after it raises.
         KeyMap changed = stage_.take_keys();
         while (!changed.empty()) {
             auto node = changed.extract(changed.begin());
@@ -161,11 +169,12 @@ inline void Engine::publish() {
 
 inline std::optional<RecordId> Engine::newest(std::string_view key) const {
     if (const std::optional<RecordId>* staged = stage_.find(key)) return *staged;
+    if (base_ != nullptr) return find_sealed(*base_, key);
     for (const KeyMap* keys : {&keys_, &frozen_keys_}) {  // only the writer role changes them, and this is it
         const auto published = keys->find(key);
         if (published != keys->end()) return published->second;
     }
-    return store_ == nullptr ? std::nullopt : store_->find(key);
+    return store_ == nullptr ? std::nullopt : find_sealed(*snapshot_, key);
 }
 
 inline std::string Engine::newest_row(RecordId id) const {

@@ -231,6 +231,15 @@ private:
         return capacity;
     }
 
+    [[gnu::noinline, gnu::cold]] Held hold_cold_links(Slot slot, unsigned level) const noexcept {
+        const Slot* list = bottom_ + std::size_t{slot} * width(0);
+        if (level > 0) {
+            const Held held(residency_, towers_ + slot, sizeof(std::uint32_t));
+            list = links(slot, level);
+        }
+        return {residency_, list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
+    }
+
     /// Three times what is expected with the fewest links; address space only.
     [[nodiscard]] std::size_t max_blocks() const noexcept { return std::size_t{capacity_} + 1024; }
 

@@ -14,7 +14,6 @@
 #include "kith/core/reserved_memory.hpp"
 #include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
-#include "kith/index/resident_rows.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -103,18 +102,8 @@ public:
         return {residency_, slots(run.first), run.count * sizeof(Slot), Residency::Use::in_order};
     }
 
-    /// The slots at `count` places, wherever these are.
-    void slots_at(const std::uint32_t* places, std::size_t count, Slot* out) const noexcept {
-        const auto look_up = [&](std::size_t first, std::size_t some) {
-            for (std::size_t i = first; i < first + some; ++i) __builtin_prefetch(slots_ + places[i]);
-            for (std::size_t i = first; i < first + some; ++i) out[i] = slots_[places[i]];
-        };
-        if (residency_ == nullptr) {
-            look_up(0, count);
-        } else {
-            each_held({residency_, slots_, sizeof(Slot), sizeof(Slot)}, places, count, look_up);
-        }
-    }
+    /// Who brings records and slots into memory; null where they are there.
+    [[nodiscard]] Residency* residency() const noexcept { return residency_; }
 
     /// The longest run that begins at `block`, of at most `most` blocks, where `left` vectors are still to come; moves
     /// `block` to the one after it, if there is one. Requires: left is positive.

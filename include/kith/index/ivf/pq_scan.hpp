@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 namespace kith::inline v0::detail {
 
@@ -60,19 +61,10 @@ public:
         lists_.each_run(blocks, at, [&](IvfBlocks::Run run) {
             if (candidates_.threshold() < base) return false;
             const std::uint32_t limit = std::min<std::uint32_t>(candidates_.threshold() - base, 65535);
-            std::size_t found = 0;
-            {
-                const Held records = blocks.hold_records(run);
-                found = codes_.kernels().scan(query, blocks.record(run.first), run.count,
-                                              static_cast<std::uint16_t>(limit), positions_, totals_);
-            }
-            const Held slots = all ? Held() : blocks.hold_slots(run);
+            std::size_t found = scan_run(query, blocks, run, static_cast<std::uint16_t>(limit));
+            if (!all) found = keep_allowed(blocks, run, found);
             const std::uint32_t first = run.first * static_cast<std::uint32_t>(IvfBlocks::vectors);
-            for (std::size_t i = 0; i < found; ++i) {
-                const std::uint32_t place = first + positions_[i];
-                if (!all && !asked_.allowed.allows(*blocks.slot_at(place))) continue;
-                candidates_.add(base + totals_[i], place);
-            }
+            for (std::size_t i = 0; i < found; ++i) candidates_.add(base + totals_[i], first + positions_[i]);
             return true;
         });
     }
@@ -85,19 +77,52 @@ public:
         const std::size_t count = candidates_.ordered(ordered);
         const IvfScorer<R> scorer = asked_.scorer();
         ScanBlock<IvfScorer<R>> block(scorer, best_);
-        std::array<Slot, Residency::most_pieces> places, slots;
-        for (std::size_t first = 0; first < count; first += places.size()) {
-            const std::size_t now = std::min(places.size(), count - first);
-            for (std::size_t i = 0; i < now; ++i) places[i] = ordered[first + i].place;
-            blocks.slots_at(places.data(), now, slots.data());
-            for (std::size_t i = 0; i < now; ++i) {
-                if (asked_.allowed.allows(slots[i])) block.add(slots[i]);
+        if (blocks.residency() == nullptr) {
+            add_slots(blocks, ordered, count, block);
+        } else {
+            constexpr std::size_t at_once = Residency::most_pieces;
+            for (std::size_t at = 0; at < count; at += at_once) {
+                const std::size_t now = std::min(at_once, count - at);
+                std::array<Residency::Piece, at_once> pieces;
+                for (std::size_t i = 0; i < now; ++i) pieces[i] = {blocks.slot_at(ordered[at + i].place), sizeof(Slot)};
+                const Held held(*blocks.residency(), std::span(pieces).first(now), Residency::Use::at_random);
+                add_slots(blocks, ordered + at, now, block);
             }
         }
         block.flush();
     }
 
 private:
+    std::size_t scan_run(const FastScanQuery& query, const IvfBlocks& blocks, IvfBlocks::Run run,
+                         std::uint16_t limit) const noexcept {
+        const Held held = blocks.hold_records(run);
+        return codes_.kernels().scan(query, blocks.record(run.first), run.count, limit, positions_, totals_);
+    }
+
+    /// Drops those of a run that may not be returned from the first `found` positions and totals; returns how many stay.
+    std::size_t keep_allowed(const IvfBlocks& blocks, IvfBlocks::Run run, std::size_t found) const noexcept {
+        const Held held = blocks.hold_slots(run);
+        const Slot* const slots = blocks.slots(run.first);
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < found; ++i) {
+            if (!asked_.allowed.allows(slots[positions_[i]])) continue;
+            positions_[kept] = positions_[i];
+            totals_[kept++] = totals_[i];
+        }
+        return kept;
+    }
+
+    /// Adds the slots of candidates, those that may be returned.
+    void add_slots(const IvfBlocks& blocks, const IvfCandidate* ordered, std::size_t count,
+                   ScanBlock<IvfScorer<R>>& block) const noexcept {
+        constexpr std::size_t ahead = 16;
+        for (std::size_t i = 0; i < count; ++i) {
+            if (i + ahead < count) __builtin_prefetch(blocks.slot_at(ordered[i + ahead].place));
+            const Slot slot = *blocks.slot_at(ordered[i].place);
+            if (asked_.allowed.allows(slot)) block.add(slot);
+        }
+    }
+
     static constexpr bool product = is_product_rows<R>;
 
     /// Makes the tables and the unit in which estimates are counted; returns below what most totals lie.
