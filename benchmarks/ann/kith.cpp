@@ -83,8 +83,7 @@ private:
 };
 
 using MapAgain = std::unique_ptr<kith::VectorIndex> (*)(std::size_t dim, kith::Slot count,
-                                                        std::span<const std::byte> rows,
-                                                        std::span<const std::byte> graph);
+                                                        const kith::ImageBytes& rows, const kith::ImageBytes& graph);
 
 class Kith final : public Contender {
 public:

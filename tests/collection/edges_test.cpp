@@ -59,7 +59,7 @@ void expect_counts(const Collection<Articles>& collection, std::size_t present) 
     const auto query = article(3).embedding;
     CHECK(collection.nearest<&Article::embedding>(query).where(kith::field<&Article::year> > 9999).run().empty());
     std::size_t walked = 0;
-    for (const Article& record : collection.records()) walked += record.id.empty() ? 0 : 1;
+    for (const Article& record : collection.records()) walked += record.id.empty() ? 0U : 1U;
     CHECK(walked == present);
 }
 

@@ -60,7 +60,7 @@ struct Write {
 
 using Model = std::vector<std::int64_t>;  // the version of each item, 0 where there is none
 
-void apply(const Write& write, Model& model) {
+void perform(const Write& write, Model& model) {
     for (int at = write.first; at < write.first + write.count; ++at) {
         model[static_cast<std::size_t>(at)] = write.version > 0 ? write.version : 0;
     }
@@ -92,7 +92,7 @@ Past past_of(std::istream& lines) {
             lines >> past.open.version >> past.open.first >> past.open.count;
             past.last = std::max(past.last, std::abs(past.open.version));
         } else if (word == "ok") {
-            apply(past.open, past.sure);
+            perform(past.open, past.sure);
             past.open = {};
             lines >> word;
         } else {
@@ -166,7 +166,7 @@ int main(int count, char** arguments) {
         options.log_bytes = std::uint64_t{1} << 20;
         Store store(folder / "soak.kith", options);
         Model maybe = past.sure;
-        apply(past.open, maybe);
+        perform(past.open, maybe);
         if (!holds(store, past.sure)) {
             if (past.open.version == 0 || !holds(store, maybe)) {
                 throw std::runtime_error("the collection is not what was acknowledged");

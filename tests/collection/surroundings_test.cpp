@@ -2,6 +2,7 @@
 // the same answers.
 #include "essay.hpp"
 
+#include "kith/core/crc32c.hpp"
 #include "kith/distance/cpu.hpp"
 
 #include "support/available_isas.hpp"

@@ -125,7 +125,7 @@ inline void no_leftovers(const Store& store, const std::filesystem::path& path) 
     std::size_t folders = 0;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
         if (entry.path().extension() == ".tmp") fail(entry.path().string() + " is still there");
-        folders += entry.is_directory() && entry.path().parent_path() == path / "segments" ? 1 : 0;
+        folders += entry.is_directory() && entry.path().parent_path() == path / "segments" ? 1U : 0U;
     }
     const std::size_t segments = store.stats().segments.size();
     if (folders != segments) {
