@@ -82,8 +82,8 @@ private:
     std::vector<std::size_t> counts_;
 };
 
-using MapAgain = std::unique_ptr<kith::VectorIndex> (*)(std::size_t dim, kith::Slot count,
-                                                        const kith::ImageBytes& rows, const kith::ImageBytes& graph);
+using MapAgain = std::unique_ptr<kith::VectorIndex> (*)(std::size_t dim, kith::Slot count, const kith::ImageBytes& rows,
+                                                        const kith::ImageBytes& graph);
 
 class Kith final : public Contender {
 public:
