@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <set>
+#include <stop_token>
 
 using kith::Collection;
 using kith::Errc;
@@ -300,6 +301,17 @@ TEST_CASE("A repair that may not be made changes nothing") {
     CHECK(raised([&] { kith::repair(path, {.destination = path}); }).code == Errc::already_exists);
     CHECK(raised([&] { kith::repair(directory / "absent", {.destination = directory / "x"}); }).code ==
           Errc::not_found);
+    std::stop_source stopped;
+    kith::LongCall call;
+    call.stop = stopped.get_token();
+    double seen = 0;
+    call.progress = [&](double done) {
+        CHECK(done >= seen);
+        seen = done;
+        if (done >= 0.8) stopped.request_stop();
+    };
+    CHECK(raised([&] { kith::repair(path, {.destination = directory / "x"}, call); }).code == Errc::cancelled);
+    CHECK(seen >= 0.8);
     CHECK(all_bytes(directory.path()) == before);
 }
 
