@@ -324,9 +324,11 @@ TEST_CASE("A segment whose graph is missing opens, answers exactly, and links it
         std::vector<std::string> found;
         for (int number = 0; number < 20; ++number) {
             const auto query = article(3 * number).embedding;
-            for (const auto& hit : collection.nearest<&kith_test::Article::embedding>(query).limit(10).run()) {
-                found.push_back(hit.record.id);
-            }
+            const auto exact = collection.nearest<&kith_test::Article::embedding>(query).limit(10).exact().run();
+            for (const auto& hit : exact) found.push_back(hit.record.id);
+            const auto near = collection.nearest<&kith_test::Article::embedding>(query).limit(10).run();
+            REQUIRE(near.size() == exact.size());
+            CHECK(near[0].record.id == exact[0].record.id);
         }
         return found;
     };
