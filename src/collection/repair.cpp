@@ -15,6 +15,7 @@ namespace kith::inline v0::detail {
 
 namespace {
 
+constexpr double looking_share = 0.4;                    // of the time it takes
 constexpr std::uint64_t longest_mended_identity = 8192;  // bytes
 
 VerifyOptions everything() {
@@ -36,17 +37,26 @@ std::filesystem::path name_to_keep(const std::filesystem::path& path) {
 
 Repair::Repair(const std::filesystem::path& path, const RepairOptions& options, const LongCall& call,
                RepairReport& report)
-    : path_(path), options_(options), call_(call), report_(report), found_(path, everything(), call) {}
+    : path_(path),
+      options_(options),
+      call_(call),
+      looking_{call.stop, call.deadline, {}},
+      report_(report),
+      found_(path, everything(), looking_) {
+    if (call.progress) looking_.progress = [this](double done) { call_.progress(looking_share * done); };
+}
 
 void Repair::run() {
     found_.run();
     if (!found_.identity.has_value()) {
         identity_ = recover_identity();
         // What cannot be checked without it is checked now.
-        Examination again(path_, everything(), call_);
+        const LongCall silent{call_.stop, call_.deadline, {}};
+        Examination again(path_, everything(), silent);
         again.given_identity = identity_;
         again.run();
         found_ = std::move(again);
+        found_.call = &looking_;
     } else {
         identity_ = *found_.identity;
     }
@@ -159,7 +169,7 @@ Repair::Place Repair::forward() const {
 
 void Repair::put_file(const Place& from, const Place& name) {
     const Place to = aside_->path() / name;
-    if (!link_file(from, to)) copy_file(from, to, call_, 0.6);
+    if (!link_file(from, to)) copy_file(from, to, call_, 0.7);
 }
 
 }  // namespace kith::inline v0::detail

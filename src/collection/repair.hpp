@@ -81,6 +81,7 @@ private:
     Place path_;
     const RepairOptions& options_;
     const LongCall& call_;
+    LongCall looking_;  // the part of the call that looks at what there is
     RepairReport& report_;
     Examination found_;
     Identity identity_;

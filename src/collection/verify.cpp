@@ -63,7 +63,8 @@ VerifyReport verify(const std::filesystem::path& path, const VerifyOptions& opti
     for (int look = 1; look < most_looks && !found.clean(); ++look) {
         with_writer = with_writer || !detail::writer_of(path).empty();
         if (!with_writer) break;
-        detail::Examination again(path, options, call);
+        const LongCall silent{call.stop, call.deadline, {}};  // its progress was told already
+        detail::Examination again(path, options, silent);
         again.run();
         keep_common(again.report, found);
         found = std::move(again.report);

@@ -26,7 +26,8 @@ constexpr std::uint16_t integer_keys = 0x08;
 constexpr std::uint32_t least_page_bytes = 256;
 constexpr std::uint32_t most_page_bytes = 32768;
 constexpr std::uint64_t first_tree_page = 2;  // after the two meta pages
-constexpr unsigned deepest = 32;              // LMDB's own limit of a tree
+constexpr std::uint64_t most_pages = std::uint64_t{1} << 44;
+constexpr unsigned deepest = 32;  // LMDB's own limit of a tree
 constexpr std::array<std::uint32_t, 4> usual_page_bytes{4096, 16384, 8192, 32768};
 
 LmdbTable table_at(std::string_view bytes, std::size_t offset) {
@@ -111,8 +112,8 @@ std::optional<LmdbMeta> LmdbFile::meta(unsigned number, const DamageSink& damage
         } else if (!std::has_single_bit(meta.page_bytes) || meta.page_bytes < least_page_bytes ||
                    meta.page_bytes > most_page_bytes || (number == 1 && meta.page_bytes != page_bytes)) {
             what = "the page size of a meta page is " + std::to_string(meta.page_bytes);
-        } else if (meta.last_page < 1 || meta.free_pages.flags != integer_keys || meta.main.flags != 0 ||
-                   (meta.transaction > 0 && meta.transaction % 2 != number)) {
+        } else if (meta.last_page < 1 || meta.last_page > most_pages || meta.free_pages.flags != integer_keys ||
+                   meta.main.flags != 0 || (meta.transaction > 0 && meta.transaction % 2 != number)) {
             what = "a meta page holds numbers that LMDB does not write there";
         } else {
             return meta;
@@ -239,7 +240,7 @@ void LmdbFile::check_free_pages(const DamageSink& damaged) {
         const auto count = lmdb_number<std::uint64_t>(entry.value, 0);
         const std::uint64_t room = entry.value.size() / sizeof(std::uint64_t);
         if (entry.key.size() != sizeof(std::uint64_t) || entry.value.size() % sizeof(std::uint64_t) != 0 ||
-            count + 1 > room || lmdb_number<std::uint64_t>(entry.key, 0) > transaction_) {
+            count >= room || lmdb_number<std::uint64_t>(entry.key, 0) > transaction_) {
             return damaged(entry.offset, "a list of free pages cannot be one");
         }
         for (std::uint64_t i = 1; i <= count; ++i) {

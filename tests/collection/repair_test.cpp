@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <set>
+#include <stop_token>
 
 using kith::Collection;
 using kith::Errc;
@@ -300,6 +301,17 @@ TEST_CASE("A repair that may not be made changes nothing") {
     CHECK(raised([&] { kith::repair(path, {.destination = path}); }).code == Errc::already_exists);
     CHECK(raised([&] { kith::repair(directory / "absent", {.destination = directory / "x"}); }).code ==
           Errc::not_found);
+    std::stop_source stopped;
+    kith::LongCall call;
+    call.stop = stopped.get_token();
+    double seen = 0;
+    call.progress = [&](double done) {
+        CHECK(done >= seen);
+        seen = done;
+        if (done >= 0.8) stopped.request_stop();
+    };
+    CHECK(raised([&] { kith::repair(path, {.destination = directory / "x"}, call); }).code == Errc::cancelled);
+    CHECK(seen >= 0.8);
     CHECK(all_bytes(directory.path()) == before);
 }
 
@@ -312,9 +324,11 @@ TEST_CASE("A segment whose graph is missing opens, answers exactly, and links it
         std::vector<std::string> found;
         for (int number = 0; number < 20; ++number) {
             const auto query = article(3 * number).embedding;
-            for (const auto& hit : collection.nearest<&kith_test::Article::embedding>(query).limit(10).run()) {
-                found.push_back(hit.record.id);
-            }
+            const auto exact = collection.nearest<&kith_test::Article::embedding>(query).limit(10).exact().run();
+            for (const auto& hit : exact) found.push_back(hit.record.id);
+            const auto near = collection.nearest<&kith_test::Article::embedding>(query).limit(10).run();
+            REQUIRE(near.size() == exact.size());
+            CHECK(near[0].record.id == exact[0].record.id);
         }
         return found;
     };

@@ -77,7 +77,7 @@ struct VerifyReport {
     std::uint64_t logged_batches = 0;   ///< of the log
     std::uint64_t last_sequence = 0;    ///< number of the newest batch that can be read
 
-    [[nodiscard]] bool clean() const noexcept { return damages.empty(); }
+    [[nodiscard]] bool clean() const noexcept { return damages.empty() && not_listed == 0; }
 };
 
 /// Checks the collection at `path`. Beside a writer, the last checkpoint and the log as they are found are checked;
