@@ -219,7 +219,8 @@ TEST_CASE("A read-only collection answers and refuses every write") {
     raises(Errc::read_only, {}, [&] { first.erase("article-1"); });
     raises(Errc::read_only, {}, [&] { first.checkpoint(); });
     CHECK(first.size() == 20);
-    raises(Errc::locked, {"articles.kith"}, [&] { Collection<Articles> writer(directory / "articles.kith"); });
+    Collection<Articles> writer(directory / "articles.kith");  // beside them
+    CHECK(writer.size() == 20);
 }
 
 TEST_CASE("A second writer is told who holds the collection") {

@@ -76,6 +76,7 @@ inline bool Engine::begin_anew(const StoreBase& base) {
     for (const SegmentView& view : base.snapshot->segments) segments.push_back(view.segment);
     Stage fresh(schema_, options_.segment_capacity);
     fresh.reset(std::move(segments), base.next_segment);
+    const RecoveryReport applied = applied_;
     store_->rewind();
     std::swap(stage_, fresh);
     base_ = base.snapshot;
@@ -85,7 +86,10 @@ inline bool Engine::begin_anew(const StoreBase& base) {
         if (whole) publish();
     });
     base_ = nullptr;
-    if (!whole || failed != nullptr) std::swap(stage_, fresh);
+    if (!whole || failed != nullptr) {
+        std::swap(stage_, fresh);
+        applied_ = applied;
+    }
     if (failed != nullptr) std::rethrow_exception(failed);
     return whole;
 }
