@@ -1,5 +1,5 @@
 // src/collection/backup.cpp — checkpoint, segments and log to another directory.
-#include "collection/backup.hpp"
+#include "kith/collection/backup.hpp"
 
 #include "collection/aside_folder.hpp"
 #include "collection/file_copy.hpp"
@@ -7,7 +7,9 @@
 #include "collection/layout.hpp"
 #include "kith/collection/state_record.hpp"
 #include "kith/core/error.hpp"
+#include "kith/storage/environment.hpp"
 #include "kith/storage/file.hpp"
+#include "kith/storage/identity.hpp"
 #include "kith/storage/segment_file.hpp"
 #include "kith/storage/system_error.hpp"
 #include "storage/log_file_reader.hpp"

@@ -223,4 +223,9 @@ StoreBytes DirectoryStore::bytes() const {
     return bytes;
 }
 
+BackupReport DirectoryStore::backup(const std::filesystem::path& destination, const BackupOptions& options,
+                                    const LongCall& call) const {
+    return backup_store(path_, identity_, environment_, destination, options, call);
+}
+
 }  // namespace kith::inline v0::detail

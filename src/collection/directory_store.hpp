@@ -45,6 +45,7 @@ public:
     RecoveryReport replay(const std::function<void(std::string_view batch)>& apply) override;
     void append(std::string_view batch) override;
     void sync() override;
+    [[nodiscard]] bool poisoned() const noexcept override { return environment_.poisoned(); }
     [[nodiscard]] std::uint64_t log_bytes() const override;
     [[nodiscard]] std::optional<RecordId> find(std::string_view key) const override;
     [[nodiscard]] std::string row(RecordId id) const override;
@@ -59,6 +60,8 @@ public:
     void commit_merge(const MergedSegments& merged) override;
     void purge() override;
     [[nodiscard]] StoreBytes bytes() const override;
+    BackupReport backup(const std::filesystem::path& destination, const BackupOptions& options,
+                        const LongCall& call) const override;
 
 private:
     [[nodiscard]] bool writable() const noexcept { return mode_ != OpenMode::read_only; }

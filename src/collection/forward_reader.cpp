@@ -4,6 +4,8 @@
 #include "collection/layout.hpp"
 #include "kith/core/bytes.hpp"
 #include "kith/core/error.hpp"
+#include "kith/storage/log_format.hpp"
+#include "storage/lmdb_page.hpp"
 
 #include <unistd.h>
 
@@ -18,6 +20,16 @@ namespace {
 
 const DamageSink ignore = [](std::uint64_t, const std::string&) {};
 
+/// The number of the batch before the first that the log holds, which every checkpoint in use contains.
+std::uint64_t sequence_before_log(const std::filesystem::path& collection) {
+    std::uint64_t sequence = 0;
+    static_cast<void>(attempt([&] {
+        const std::vector<LogFile> files = list_log_files(collection / log_folder);
+        if (!files.empty()) sequence = files.front().first_sequence - 1;
+    }));
+    return sequence;
+}
+
 /// The value without its checksum; nothing when that is wrong.
 std::optional<std::string_view> right_value(Table table, std::string_view key, std::string_view stored) {
     if (stored.size() < value_checksum_bytes) return std::nullopt;
@@ -29,7 +41,8 @@ std::optional<std::string_view> right_value(Table table, std::string_view key, s
 
 }  // namespace
 
-ForwardReader::ForwardReader(const std::filesystem::path& file, const DamageSink& damaged) : path_(file), file_(file) {
+ForwardReader::ForwardReader(const std::filesystem::path& collection, const DamageSink& damaged)
+    : path_(collection / forward_folder / forward_file), file_(path_) {
     const std::array<std::optional<LmdbMeta>, 2> metas{file_.meta(0, damaged), file_.meta(1, damaged)};
     bool whole = metas[0].has_value() && metas[1].has_value();
     if (whole) {
@@ -48,11 +61,12 @@ ForwardReader::ForwardReader(const std::filesystem::path& file, const DamageSink
             damaged(offset, what);
         });
     }
-    if (!whole) search(metas);
+    if (!whole) search(metas, sequence_before_log(collection));
 }
 
-/// Finds the newest tables under which everything is right; failing that, the newest.
-void ForwardReader::search(const std::array<std::optional<LmdbMeta>, 2>& metas) {
+/// Finds the newest tables under which everything is right; failing that, the newest. A checkpoint that the log does not
+/// follow on is not the last one.
+void ForwardReader::search(const std::array<std::optional<LmdbMeta>, 2>& metas, std::uint64_t least_sequence) {
     std::vector<LmdbMeta> candidates;
     std::uint32_t page_bytes = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE));
     for (const std::optional<LmdbMeta>& meta : metas) {
@@ -60,34 +74,59 @@ void ForwardReader::search(const std::array<std::optional<LmdbMeta>, 2>& metas) 
         candidates.push_back(*meta);
         page_bytes = meta->page_bytes;
     }
+    LmdbMeta anywhere;  // leads nowhere, and lets every page be read
+    anywhere.page_bytes = page_bytes;
+    anywhere.last_page = std::max<std::uint64_t>(file_.size() / page_bytes, 2) - 1;
+    anywhere.main.root = lmdb_no_page;
     const std::vector<std::string_view> names(table_names.begin(), table_names.end());
     for (const LmdbTable& main : file_.find_main_tables(page_bytes, names)) {
-        LmdbMeta meta;
-        meta.page_bytes = page_bytes;
-        meta.last_page = std::max<std::uint64_t>(file_.size() / page_bytes, 2) - 1;
-        meta.main = main;
-        candidates.push_back(meta);
+        candidates.push_back(anywhere);
+        candidates.back().main = main;
     }
-    struct Ranked {
-        std::tuple<bool, std::uint64_t, std::uint32_t, std::uint64_t> rank;
-        LmdbMeta meta;
+    using Rank = std::tuple<std::uint64_t, std::uint32_t, std::uint64_t>;
+    const auto rank_of = [](const StateRecord& state, std::uint64_t transaction) {
+        return Rank{state.applied_sequence, state.next_segment, transaction};
     };
-    std::vector<Ranked> ranked;
+    std::vector<std::pair<Rank, LmdbMeta>> ranked;
     for (const LmdbMeta& meta : candidates) {
         file_.begin(meta);
         const std::optional<StateRecord> state = state_of(tables_of(meta.main, ignore));
-        const bool has_state = state.has_value();
-        ranked.push_back({{has_state, has_state ? state->applied_sequence : 0, has_state ? state->next_segment : 0,
-                           meta.transaction},
-                          meta});
+        if (state.has_value() && state->applied_sequence >= least_sequence) {
+            ranked.emplace_back(rank_of(*state, meta.transaction), meta);
+        }
     }
-    std::stable_sort(ranked.begin(), ranked.end(), [](const Ranked& a, const Ranked& b) { return a.rank > b.rank; });
+    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
     const auto sound =
-        std::find_if(ranked.begin(), ranked.end(), [&](const Ranked& each) { return is_sound(each.meta); });
-    meta_ = sound != ranked.end() ? sound->meta : ranked.empty() ? LmdbMeta{page_bytes, 1, 0, {}, {}} : ranked[0].meta;
+        std::find_if(ranked.begin(), ranked.end(), [&](const auto& each) { return is_sound(each.second); });
     free_pages_known_ = false;
+    meta_ = sound != ranked.end() ? sound->second : ranked.empty() ? anywhere : ranked[0].second;
+    if (sound == ranked.end()) {
+        file_.begin(anywhere);
+        stray_state_ = find_stray_state();
+        const bool is_newest =
+            stray_state_.has_value() && (ranked.empty() || rank_of(*stray_state_, 0) > ranked[0].first);
+        if (is_newest) {
+            meta_ = anywhere;
+        } else {
+            stray_state_.reset();
+        }
+    }
     file_.begin(meta_);
-    if (!ranked.empty()) tables_ = tables_of(meta_.main, ignore);
+    tables_ = tables_of(meta_.main, ignore);
+}
+
+std::optional<StateRecord> ForwardReader::find_stray_state() const {
+    std::optional<StateRecord> newest;
+    salvage(state_records, [&](std::string_view name, std::string_view record) {
+        if (name != state_name) return;
+        static_cast<void>(attempt([&] {
+            StateRecord state = decode_state(record, path_);
+            const bool is_newer = !newest.has_value() || std::pair(state.applied_sequence, state.next_segment) >
+                                                             std::pair(newest->applied_sequence, newest->next_segment);
+            if (is_newer) newest = std::move(state);
+        }));
+    });
+    return newest;
 }
 
 void ForwardReader::begin() {
@@ -147,10 +186,10 @@ void ForwardReader::walk(Table table, const ValueVisitor& visit, const ValueDama
         const std::optional<std::string_view> value =
             entry.is_table ? std::nullopt : right_value(table, entry.key, entry.value);
         if (value.has_value()) return visit(entry.key, *value);
-        damaged(entry.offset, printed_key(table, entry.key) + ": its checksum is wrong", entry.key);
+        damaged({entry.offset, printed_key(table, entry.key) + ": its checksum is wrong", entry.key, entry.value});
     };
     file_.walk(*tables_[table], LmdbOrder::bytes, check,
-               [&](std::uint64_t offset, const std::string& what) { damaged(offset, what, {}); });
+               [&](std::uint64_t offset, const std::string& what) { damaged({offset, what, {}, {}}); });
 }
 
 void ForwardReader::check_free_pages(const DamageSink& damaged) {

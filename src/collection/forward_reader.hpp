@@ -2,7 +2,8 @@
 //
 // Where a meta page is damaged the way to the tables is looked for in the whole file: the page that names the tables
 // of the last commit is still there, and so is all it leads to. Of several such pages the one that leads to the newest
-// state record under which everything is right is the last commit.
+// state record under which everything is right is the last commit. Where that page is the damaged one, a state record
+// that stands anywhere in the file says all the same which rows count.
 //
 // Thread safety: none; each owner uses its own.
 #pragma once
@@ -24,20 +25,29 @@ namespace kith::inline v0::detail {
 /// One value that is right; the views die when the visitor returns.
 using ValueVisitor = std::function<void(std::string_view key, std::string_view value)>;
 
-/// Told of what is wrong; `key` is empty where a page is damaged and not a value.
-using ValueDamageSink = std::function<void(std::uint64_t offset, const std::string& what, std::string_view key)>;
+/// A value that is wrong, or a page; then key and stored bytes are empty.
+struct ValueDamage {
+    std::uint64_t offset = 0;
+    std::string what;
+    std::string_view key;
+    std::string_view stored;  // the value with its checksum
+};
+using ValueDamageSink = std::function<void(const ValueDamage&)>;
 
 class ForwardReader {
 public:
-    /// Opens the file and finds the way to the tables. What is wrong on it is told to `damaged`.
-    /// Throws: Errc::io; Errc::unsupported_version when LMDB 1.x made the file.
-    ForwardReader(const std::filesystem::path& file, const DamageSink& damaged);
+    /// Opens data.mdb of a collection and finds the way to the tables. What is wrong on it is told to `damaged`.
+    /// Throws: Errc::io.
+    ForwardReader(const std::filesystem::path& collection, const DamageSink& damaged);
 
     [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
     [[nodiscard]] std::uint64_t bytes() const noexcept { return file_.size(); }
 
     /// Whether a way to the table was found.
     [[nodiscard]] bool has(Table table) const noexcept { return tables_[table].has_value(); }
+
+    /// Where no way was found: the newest state record in the file.
+    [[nodiscard]] const std::optional<StateRecord>& stray_state() const noexcept { return stray_state_; }
 
     /// Begins a new pass over the tables, each of which is walked once in it.
     void begin();
@@ -63,13 +73,15 @@ private:
     [[nodiscard]] Tables tables_of(const LmdbTable& main, const DamageSink& damaged);
     [[nodiscard]] std::optional<StateRecord> state_of(const Tables& tables);
     [[nodiscard]] bool is_sound(const LmdbMeta& meta);
-    void search(const std::array<std::optional<LmdbMeta>, 2>& metas);
+    void search(const std::array<std::optional<LmdbMeta>, 2>& metas, std::uint64_t least_sequence);
+    [[nodiscard]] std::optional<StateRecord> find_stray_state() const;
 
     std::filesystem::path path_;
     LmdbFile file_;
     LmdbMeta meta_;  // that leads to tables_, or would
     bool free_pages_known_ = false;
     Tables tables_;
+    std::optional<StateRecord> stray_state_;
 };
 
 }  // namespace kith::inline v0::detail

@@ -50,6 +50,9 @@ void Repair::run() {
     } else {
         identity_ = *found_.identity;
     }
+    if (found_.state.has_value() && found_.state->collection != identity_.id) {
+        raise(Errc::corrupt, forward().string() + " (byte 0) belongs to another collection; put the right one back");
+    }
     report_.before = found_.report;
     report_.kept = path_;
     if (found_.report.clean()) return;

@@ -68,6 +68,7 @@ private:
 
     // Rows, keys and the state record.
     void write_tables();
+    [[nodiscard]] bool key_fits(std::uint64_t id, std::string_view row) const;
     void take_row(std::uint64_t id, std::string_view row);
     void flush_rows();
     void name_lost();
@@ -91,6 +92,7 @@ private:
     std::vector<std::pair<std::uint64_t, std::string>> rows_;  // to be written
     std::vector<std::pair<std::string, std::uint64_t>> keys_;  // of these
     std::size_t waiting_bytes_ = 0;
+    std::map<std::uint64_t, std::uint32_t> key_prints_;  // checksum of the key of each record, where keys told of them
     std::map<std::uint64_t, std::string> vectorless_;  // records whose row is there and whose vector is not: their keys
 };
 

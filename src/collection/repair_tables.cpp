@@ -18,15 +18,15 @@ namespace {
 constexpr std::size_t piece_bytes = std::size_t{1} << 25;  // of rows in one transaction
 
 const DamageSink ignore = [](std::uint64_t, const std::string&) {};
-const ValueDamageSink ignore_values = [](std::uint64_t, const std::string&, std::string_view) {};
+const ValueDamageSink ignore_values = [](const ValueDamage&) {};
 
 /// Calls `act(reader)` when data.mdb can be opened at all; an error while it is read ends the reading, not the repair.
 template <class Act>
-void read_forward(const std::filesystem::path& file, Act&& act) {
+void read_forward(const std::filesystem::path& collection, Act&& act) {
     std::error_code error;
-    if (!std::filesystem::exists(file, error)) return;
+    if (!std::filesystem::exists(collection / forward_folder / forward_file, error)) return;
     const std::exception_ptr failed = attempt([&] {
-        ForwardReader reader(file, ignore);
+        ForwardReader reader(collection, ignore);
         reader.begin();
         act(reader);
     });
@@ -87,12 +87,14 @@ void Repair::state_from_tables() {
 
 std::set<std::uint64_t> Repair::ids_from_keys() {
     std::set<std::uint64_t> ids;
-    read_forward(forward(), [&](ForwardReader& reader) {
+    read_forward(path_, [&](ForwardReader& reader) {
         reader.walk(
             keys,
-            [&](std::string_view, std::string_view value) {
+            [&](std::string_view key, std::string_view value) {
                 std::uint64_t id = 0;
-                if (ByteReader(value).u64(id)) ids.insert(id);
+                if (!ByteReader(value).u64(id)) return;
+                ids.insert(id);
+                key_prints_[id] = crc32c(key);
             },
             ignore_values);
     });
@@ -101,7 +103,7 @@ std::set<std::uint64_t> Repair::ids_from_keys() {
 
 std::set<std::uint64_t> Repair::ids_from_rows() {
     std::map<std::string, std::uint64_t> newest;
-    read_forward(forward(), [&](ForwardReader& reader) {
+    read_forward(path_, [&](ForwardReader& reader) {
         const auto note = [&](std::string_view id_bytes, std::string_view row) {
             const std::optional<std::string> key = found_.schema.key_of(row);
             if (!key.has_value() || id_bytes.size() != sizeof(std::uint64_t)) return;
@@ -148,16 +150,33 @@ std::uint32_t Repair::first_unused_segment() const {
 
 void Repair::write_tables() {
     environment_.emplace(aside_->path() / forward_folder, EnvironmentMode::create);
-    read_forward(forward(), [&](ForwardReader& reader) {
+    read_forward(path_, [&](ForwardReader& reader) {
         const auto take = [&](std::string_view id, std::string_view row) {
             if (id.size() == sizeof(std::uint64_t)) take_row(row_id(id), row);
         };
         reader.walk(rows, take, ignore_values);
         // Beside those that a way leads to, those that were found without one.
-        const bool look = !found_.state.has_value() || !found_.found_rows.empty();
-        if (look) reader.salvage(rows, take);
+        const auto take_found = [&](std::string_view id, std::string_view row) {
+            if (id.size() != sizeof(std::uint64_t)) return;
+            const bool look = !found_.state.has_value() || found_.found_rows.count(row_id(id)) > 0;
+            if (look && key_fits(row_id(id), row)) take_row(row_id(id), row);
+        };
+        if (!found_.state.has_value() || !found_.found_rows.empty()) reader.salvage(rows, take_found);
     });
     flush_rows();
+}
+
+/// Whether a row, which may be of an older transaction, has the key that leads to its id, where that is known.
+bool Repair::key_fits(std::uint64_t packed, std::string_view row) const {
+    const std::optional<std::string> key = found_.schema.key_of(row);
+    if (!key.has_value()) return false;
+    const RecordId id = RecordId::unpack(packed);
+    const auto examined = found_.slots.find(id.segment);
+    if (examined != found_.slots.end() && id.slot < examined->second.has_key.size()) {
+        return !examined->second.has_key[id.slot] || examined->second.key_print[id.slot] == crc32c(*key);
+    }
+    const auto print = key_prints_.find(packed);
+    return print == key_prints_.end() || print->second == crc32c(*key);
 }
 
 void Repair::take_row(std::uint64_t packed, std::string_view row) {
@@ -168,12 +187,6 @@ void Repair::take_row(std::uint64_t packed, std::string_view row) {
     if (id.slot >= segment.count || !segment.live[id.slot] || segment.kept[id.slot]) return;
     const std::optional<std::string> key = found_.schema.key_of(row);
     if (!key.has_value()) return;
-    // A row from a page of an older transaction counts only under the key that leads there.
-    const auto examined = found_.slots.find(id.segment);
-    if (examined != found_.slots.end() && found_.found_rows.count(packed) > 0 && examined->second.has_key[id.slot] &&
-        examined->second.key_print[id.slot] != crc32c(*key)) {
-        return;
-    }
     if (!segment.has_vectors(id.slot)) {
         vectorless_[packed] = *key;
         return;
@@ -211,7 +224,7 @@ void Repair::name_lost() {
         if (lost.count(id) > 0) names.try_emplace(id, key);
     };
     if (names.size() < lost.size()) {
-        read_forward(forward(), [&](ForwardReader& reader) {
+        read_forward(path_, [&](ForwardReader& reader) {
             const auto read = [&](std::string_view key, std::string_view value) {
                 std::uint64_t id = 0;
                 if (ByteReader(value).u64(id)) note(id, key);

@@ -19,6 +19,15 @@ namespace {
 
 constexpr std::uint64_t rows_between_checks = 4096;
 
+/// What `act` raises about damage; anything else goes on.
+template <class Act>
+std::optional<Error> error_of(Act&& act) {
+    const std::exception_ptr failed = attempt(act);
+    std::optional<Error> error = as_error(failed);
+    if (failed != nullptr && (!error.has_value() || error->code() != Errc::corrupt)) std::rethrow_exception(failed);
+    return error;
+}
+
 class TableExaminer {
 public:
     TableExaminer(Examination& all, ForwardReader& reader) : all_(all), reader_(reader) {}
@@ -34,7 +43,7 @@ private:
     };
 
     void read_state();
-    void judge_state(std::uint64_t offset, const std::string& what, std::string_view raw);
+    void judge_state(std::uint64_t offset, const std::string& what, std::string_view record);
     void read_keys();
     void read_key(std::string_view key, std::string_view value);
     void read_rows();
@@ -77,23 +86,27 @@ void TableExaminer::run() {
 
 void TableExaminer::read_state() {
     bool found = false;
-    reader_.walk(
-        state_records,
-        [&](std::string_view key, std::string_view value) {
-            if (key != state_name) return;
-            found = true;
-            const std::exception_ptr failed = attempt([&] { all_.state = decode_state(value, reader_.path()); });
-            const std::optional<Error> error = as_error(failed);
-            if (error.has_value() && error->code() != Errc::corrupt) std::rethrow_exception(failed);
-            if (error.has_value()) judge_state(0, error->what(), value);
-        },
-        [&](std::uint64_t offset, const std::string& what, std::string_view key) {
-            found = true;
-            static_cast<void>(key);
-            judge_state(offset, what, {});
-        });
+    const auto read = [&](std::string_view key, std::string_view value) {
+        if (key != state_name) return;
+        found = true;
+        const std::optional<Error> error = error_of([&] { all_.state = decode_state(value, reader_.path()); });
+        if (error.has_value()) judge_state(0, error->what(), value);
+    };
+    reader_.walk(state_records, read, [&](const ValueDamage& damage) {
+        found = true;
+        const std::size_t bytes = std::max(damage.stored.size(), value_checksum_bytes) - value_checksum_bytes;
+        judge_state(damage.offset, damage.what, damage.stored.substr(0, bytes));
+    });
+    if (!found && reader_.stray_state().has_value()) {
+        found = true;
+        all_.state = reader_.stray_state();
+    }
     if (!found) judge_state(0, "the state record is missing", {});
     if (!all_.state.has_value()) return;
+    if (all_.identity.has_value() && all_.state->collection != all_.identity->id) {
+        add(DamageKind::state, Loss::records, 0, "it belongs to another collection",
+            "all records of the last checkpoint are lost, unless the right file is put back");
+    }
     for (const SegmentState& segment : all_.state->segments) {
         SegmentSlots slots{segment, std::vector<bool>(segment.count), std::vector<bool>(segment.count),
                            std::vector<std::uint32_t>(segment.count)};
@@ -101,17 +114,24 @@ void TableExaminer::read_state() {
     }
 }
 
-void TableExaminer::judge_state(std::uint64_t offset, const std::string& what, std::string_view) {
-    add(DamageKind::state, Loss::derived, offset, what,
+/// Says which part of a state record is wrong: its bitmaps have checksums of their own.
+void TableExaminer::judge_state(std::uint64_t offset, const std::string& what, std::string_view record) {
+    const std::optional<Error> error =
+        as_error(attempt([&] { static_cast<void>(decode_state(record, reader_.path())); }));
+    const bool is_bitmap = !record.empty() && error.has_value() &&
+                           std::string_view(error->what()).find("delete bitmap") != std::string_view::npos;
+    add(is_bitmap ? DamageKind::delete_bitmap : DamageKind::state, Loss::derived, offset,
+        is_bitmap ? what + "; " + error->what() : what,
         "what the checkpoint holds can be told again from its keys and segments");
 }
 
 void TableExaminer::read_keys() {
     reader_.walk(
         keys, [&](std::string_view key, std::string_view value) { read_key(key, value); },
-        [&](std::uint64_t offset, const std::string& what, std::string_view) {
+        [&](const ValueDamage& damage) {
             keys_whole_ = false;
-            add(DamageKind::keys, Loss::derived, offset, what, "the rows hold their keys, from which it is made again");
+            add(DamageKind::keys, Loss::derived, damage.offset, damage.what,
+                "the rows hold their keys, from which it is made again");
         });
     keys_whole_ = keys_whole_ && reader_.has(keys);
 }
@@ -140,9 +160,10 @@ void TableExaminer::read_rows() {
             if (++rows_read_ % rows_between_checks == 0) all_.call->check(0.2);
             read_row(key, row);
         },
-        [&](std::uint64_t offset, const std::string& what, std::string_view key) {
+        [&](const ValueDamage& damage) {
+            const bool is_row = damage.key.size() == sizeof(std::uint64_t);
             row_damages_.push_back(
-                {offset, what, key.size() == sizeof(std::uint64_t) ? std::optional(row_id(key)) : std::nullopt});
+                {damage.offset, damage.what, is_row ? std::optional(row_id(damage.key)) : std::nullopt});
         });
 }
 
@@ -212,7 +233,7 @@ std::string TableExaminer::names_of_lost(const std::set<std::uint64_t>& ids) {
             ++named;
             if (names.size() < most_names) names.push_back(all_.schema.shown(key));
         },
-        [](std::uint64_t, const std::string&, std::string_view) {});
+        [](const ValueDamage&) {});
     std::string text;
     for (const std::string& name : names) text.append(text.empty() ? "" : ", ").append(name);
     if (named > names.size()) text.append(" and ").append(std::to_string(named - names.size())).append(" more");
@@ -282,7 +303,7 @@ void examine_tables(Examination& all) {
         return;
     }
     all.guard(DamageKind::forward, Loss::records, file, "it cannot be read to its end", [&] {
-        ForwardReader reader(file, [&](std::uint64_t offset, const std::string& what) {
+        ForwardReader reader(all.path, [&](std::uint64_t offset, const std::string& what) {
             all.damage(DamageKind::forward, Loss::derived, file, offset, what,
                        "its tables were found all the same; repair writes the file anew");
         });

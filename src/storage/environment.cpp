@@ -133,6 +133,10 @@ void Environment::copy_to(const std::filesystem::path& to) const {
     copy.publish();
 }
 
+bool Environment::poisoned() const noexcept {
+    return state_->poisoned;
+}
+
 std::uint32_t Environment::engine_format() noexcept {
     return MDB_VERSION_MAJOR == 0 ? lmdb_0_9 : lmdb_1_x;
 }

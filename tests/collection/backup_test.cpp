@@ -6,7 +6,6 @@
 #include "kith/storage/environment.hpp"
 #include "kith/storage/identity.hpp"
 
-#include "collection/backup.hpp"
 #include "support/catch.hpp"
 #include "support/file_faults.hpp"
 #include "support/raised.hpp"

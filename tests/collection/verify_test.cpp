@@ -5,8 +5,9 @@
 #include "support/file_faults.hpp"
 #include "support/raised.hpp"
 
+#include <atomic>
 #include <functional>
-#include <set>
+#include <stop_token>
 #include <thread>
 
 using kith::Collection;
@@ -127,6 +128,9 @@ TEST_CASE("A damaged, cut or missing file is named, and nothing else is") {
         {"segments/0000000001/embedding.rows", nullptr, DamageKind::missing_file, Loss::records, "missing"},
         {"segments/0000000000/embedding.graph", flip_at(5000), DamageKind::segment_graph, Loss::derived, "checksum"},
         {"segments/0000000000/embedding.graph", half, DamageKind::segment_graph, Loss::derived, "embedding.graph"},
+        {"segments/0000000000/keys", flip_at(5000), DamageKind::segment_keys, Loss::derived, "checksum"},
+        {"segments/0000000000/keys", half, DamageKind::segment_keys, Loss::derived, "keys"},
+        {"segments/0000000001/keys", nullptr, DamageKind::missing_file, Loss::derived, "missing"},
         {"segments/0000000001", nullptr, DamageKind::missing_file, Loss::records, "the folder is missing"},
         {"segments", nullptr, DamageKind::missing_file, Loss::records, "the folder is missing"},
     };
@@ -153,4 +157,122 @@ TEST_CASE("A damaged, cut or missing file is named, and nothing else is") {
         }));
         CHECK(all_bytes(path) == before);
     }
+}
+
+TEST_CASE("A damaged value is named by its table and key, with the record that is lost") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    const auto path = directory / "articles.kith";
+    make_fixture(path);
+    const auto file = path / "forward" / "data.mdb";
+    const std::string whole = bytes_of(file);
+    const auto expect = [&](const std::string& stored, auto&& where, DamageKind kind, Loss loss,
+                            const std::string& what, const std::string& consequence) {
+        std::string damaged = whole;
+        for (std::size_t at = whole.find(stored); at != std::string::npos; at = whole.find(stored, at + 1)) {
+            damaged = flipped(damaged, where(at));
+        }
+        set_bytes(file, damaged);
+        const VerifyReport report = kith::verify(path);
+        INFO(listed(report));
+        REQUIRE(report.damages.size() == 1);
+        CHECK(report.damages[0].kind == kind);
+        CHECK(report.damages[0].loss == loss);
+        CHECK(report.damages[0].file == file.string());
+        CHECK(report.damages[0].what.find(what) != std::string::npos);
+        CHECK(report.damages[0].consequence.find(consequence) != std::string::npos);
+    };
+    const auto there = [](std::size_t at) { return at; };
+    expect("title 77, version 0", there, DamageKind::rows, Loss::records, "its checksum is wrong", "'article-77'");
+    const std::string key = std::string("\x0a\0", 2) + "article-77";  // an LMDB node: the length of its key, the key
+    expect(
+        key, [&](std::size_t at) { return at + key.size(); }, DamageKind::keys, Loss::derived,
+        "key 'article-77': its checksum is wrong", "made again");
+    const std::string state = std::string("\x0a\0", 2) + "checkpoint";
+    expect(
+        state, [&](std::size_t at) { return at + state.size() + 7; }, DamageKind::state, Loss::derived,
+        "state 'checkpoint': its checksum is wrong", "told again");
+    // The bitmap of the first of two segments; behind it stand 13 bytes of the second one's and a checksum.
+    expect(
+        state,
+        [&](std::size_t at) {
+            const auto value_bytes =
+                static_cast<unsigned char>(whole[at - 6]) + 256U * static_cast<unsigned char>(whole[at - 5]);
+            return at + state.size() + value_bytes - 4 - 13 - 1;
+        },
+        DamageKind::delete_bitmap, Loss::derived, "delete bitmap", "told again");
+}
+
+TEST_CASE("What a writer that was stopped left is remarked, and no damage") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    const auto path = directory / "articles.kith";
+    make_fixture(path);
+    fs::create_directories(path / "segments" / "0000000007");
+    fs::create_directories(path / "segments" / "0000000008.tmp");
+    set_bytes(path / "log" / "00000000000000000099.log.tmp", "half");
+    fs::remove(path / "segments" / "0000000000" / "embedding.graph");
+    const fs::path log = newest_log_with_records(path);
+    const std::string bytes = bytes_of(log);
+    set_bytes(log, bytes.substr(0, bytes.size() - 7));
+    const VerifyReport report = kith::verify(path);
+    INFO(listed(report));
+    CHECK(report.clean());
+    CHECK(report.remarks.size() == 4);
+    REQUIRE(report.torn_tail.has_value());
+    CHECK(report.torn_tail->file == log.string());
+    CHECK(report.logged_batches == 2);
+}
+
+TEST_CASE("Beside a writer that seals and merges, a sound collection verifies clean", "[threads]") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    const auto path = directory / "articles.kith";
+    Collection<Articles> collection(path);
+    collection.insert(articles(0, 100));
+    std::atomic<bool> enough = false;
+    std::thread writer([&] {
+        for (int round = 0; !enough; ++round) {
+            collection.upsert(articles(20 * (round % 10), 40, round));
+            if (round % 3 == 0) collection.checkpoint();
+        }
+    });
+    for (int look = 0; look < 15; ++look) {
+        const VerifyReport report = kith::verify(path);
+        INFO(listed(report));
+        CHECK(report.clean());
+        CHECK(report.writer.find("this process") != std::string::npos);
+        CHECK(report.records <= 240);
+    }
+    enough = true;
+    writer.join();
+    collection.close();
+    CHECK(kith::verify(path).clean());
+}
+
+TEST_CASE("Damage is found beside a writer, too") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    const auto path = directory / "articles.kith";
+    make_fixture(path);
+    const Collection<Articles> open(path);
+    const auto file = path / "segments" / "0000000000" / "embedding.rows";
+    set_bytes(file, flipped(bytes_of(file), 5000));  // the open collection keeps the file it mapped
+    const VerifyReport report = kith::verify(path);
+    REQUIRE(report.damages.size() == 1);
+    CHECK(report.damages[0].kind == DamageKind::segment_rows);
+    CHECK_FALSE(report.writer.empty());
+}
+
+TEST_CASE("What is no collection, or was stopped, raises and says so") {
+    const TemporaryDirectory directory;
+    CHECK(raised([&] { static_cast<void>(kith::verify(directory / "absent")); }).code == Errc::not_found);
+    CHECK(raised([&] { static_cast<void>(kith::verify(directory.path())); }).code == Errc::not_a_collection);
+    Collection<Articles>(directory / "articles.kith").close();
+    std::stop_source stopped;
+    stopped.request_stop();
+    kith::LongCall call;
+    call.stop = stopped.get_token();
+    CHECK(raised([&] { static_cast<void>(kith::verify(directory / "articles.kith", {}, call)); }).code ==
+          Errc::cancelled);
 }

@@ -3,6 +3,7 @@
 
 #include "kith/collection/assign.hpp"
 #include "kith/collection/engine.hpp"
+#include "kith/collection/estimate.hpp"
 #include "kith/collection/hit.hpp"
 #include "kith/collection/options.hpp"
 #include "kith/collection/reading.hpp"
@@ -174,6 +175,20 @@ public:
     /// Throws: as checkpoint(); what was merged by then stays so.
     /// Cost: every merged record is linked anew.
     void compact(const LongCall& call = {}) { engine_->compact(call); }
+
+    /// Writes a directory that opens as this collection and holds every write that returned before the call, and perhaps
+    /// later ones, none without those before it; see BackupOptions. Writers and readers go on meanwhile; sealing and
+    /// merging wait.
+    /// Throws: as kith::backup; closed, read_only, poisoned; invalid_argument for a collection in memory.
+    BackupReport backup(const std::filesystem::path& destination, const BackupOptions& options = {},
+                        const LongCall& call = {}) {
+        return engine_->backup(destination, options, call);
+    }
+
+    /// What `records` of this schema will take, each with a row and a key of these lengths, under `options`.
+    [[nodiscard]] static Estimate estimate(std::uint64_t records, RecordBytes record, const Options& options = {}) {
+        return detail::estimate(detail::engine_schema<S>(), record, records, options);
+    }
 
     /// What the collection holds, where, and what compact() would give back.
     /// Throws: closed, forked.  Cost: a look at each file of the directory.

@@ -15,6 +15,7 @@
 // of it. The rest may be called by any number of threads at once.
 #pragma once
 
+#include "kith/collection/backup.hpp"
 #include "kith/collection/engine_schema.hpp"
 #include "kith/collection/key_map.hpp"
 #include "kith/collection/merged_segments.hpp"
@@ -104,6 +105,9 @@ public:
     /// Throws: Errc::io or Errc::disk_full; what was appended since the last sync may be lost.
     virtual void sync() = 0;
 
+    /// Whether a commit failed in a way that leaves unknown what the disk holds.
+    [[nodiscard]] virtual bool poisoned() const noexcept = 0;
+
     /// Bytes of the log since the last checkpoint.
     [[nodiscard]] virtual std::uint64_t log_bytes() const = 0;
 
@@ -150,6 +154,12 @@ public:
     virtual void purge() = 0;
 
     [[nodiscard]] virtual StoreBytes bytes() const = 0;
+
+    /// In the merging and the keeper role: copies or links what the last checkpoint and the log after it hold. Every batch
+    /// that was appended before is in it.
+    /// Throws: as kith::backup.
+    virtual BackupReport backup(const std::filesystem::path& destination, const BackupOptions& options,
+                                const LongCall& call) const = 0;
 };
 
 /// A directory as it was found.

@@ -13,6 +13,7 @@
 // must be the last call. Writers take turns; readers wait for nobody.
 #pragma once
 
+#include "kith/collection/backup.hpp"
 #include "kith/collection/commit_queue.hpp"
 #include "kith/collection/durable_store.hpp"
 #include "kith/collection/merge_policy.hpp"
@@ -26,6 +27,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -106,6 +108,9 @@ public:
     /// Seals, then merges until no dead record is left and no two segments fit into one.
     /// Throws: as checkpoint; what was merged stays so.
     void compact(const LongCall& call);
+
+    /// Writes what is acknowledged to another directory, while writers go on.
+    BackupReport backup(const std::filesystem::path& destination, const BackupOptions& options, const LongCall& call);
 
     [[nodiscard]] CollectionStats stats() const;
 

@@ -157,6 +157,9 @@ public:
     /// open it read_alone.
     [[nodiscard]] static bool can_register_readers(const std::filesystem::path& directory);
 
+    /// Whether an earlier failure left it unknown what the file holds; no transaction begins then.
+    [[nodiscard]] bool poisoned() const noexcept;
+
     /// What this build's LMDB writes, for Identity::engine: 1 = LMDB 0.9, 2 = LMDB 1.x.
     [[nodiscard]] static std::uint32_t engine_format() noexcept;
 

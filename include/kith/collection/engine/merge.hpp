@@ -13,14 +13,21 @@ namespace kith::inline v0::detail {
 /// A segment that is being made of several: indexes in memory, and where each record went.
 class MergeBuilder {
 public:
+    /// The graph of the largest part is taken over where at most the share `dead_kept` of its records is deleted: then
+    /// only the records of the others are linked anew, and the dead of the largest stay as slots that nobody sees.
     /// Shape: `parts` are the segments as the checkpoint has them, the largest first.
-    MergeBuilder(const EngineSchema& schema, std::uint32_t id, const std::vector<SegmentView>& parts) : id_(id) {
+    MergeBuilder(const EngineSchema& schema, std::uint32_t id, const std::vector<SegmentView>& parts, double dead_kept)
+        : id_(id) {
         std::uint64_t capacity = 0;
         for (const SegmentView& part : parts) capacity += part.count;
         for (const VectorFieldType& field : schema.vectors) {
             indexes_.push_back(field.make(field.dim, static_cast<Slot>(capacity)));
         }
-        for (const SegmentView& part : parts) append(part);
+        const SegmentView& largest = parts.front();
+        const bool whole = parts.size() > 1 && static_cast<double>(largest.count - largest.live()) <=
+                                                   dead_kept * static_cast<double>(largest.count);
+        if (whole) take_over(largest);
+        for (const SegmentView& part : std::span(parts).subspan(whole ? 1 : 0)) append(part);
     }
 
     [[nodiscard]] Slot count() const noexcept { return count_; }
@@ -44,19 +51,37 @@ public:
     }
 
 private:
+    /// Slot for slot, dead ones too.
+    void take_over(const SegmentView& part) {
+        for (std::size_t field = 0; field < indexes_.size(); ++field) {
+            if (indexes_[field]->adopt(part.segment->index(field))) continue;
+            for (Slot slot = 0; slot < part.count; ++slot) copy_vector(*part.segment, slot, field);
+        }
+        MovedSegment moved{part.segment, std::vector<Slot>(part.count, no_slot)};
+        const BitsetView allowed = part.allowed();
+        for (Slot slot = 0; slot < part.count; ++slot) {
+            if (allowed.allows(slot)) moved.to[slot] = slot;
+        }
+        count_ = part.count;
+        moves_.push_back(std::move(moved));
+    }
+
     void append(const SegmentView& part) {
         MovedSegment moved{part.segment, std::vector<Slot>(part.count, no_slot)};
         const BitsetView allowed = part.allowed();
         for (Slot slot = 0; slot < part.count; ++slot) {
             if (!allowed.allows(slot)) continue;
-            for (std::size_t field = 0; field < indexes_.size(); ++field) {
-                vector_.resize(indexes_[field]->dim());
-                part.segment->index(field).vector(slot, vector_.data());
-                indexes_[field]->append(vector_.data());
-            }
+            for (std::size_t field = 0; field < indexes_.size(); ++field) copy_vector(*part.segment, slot, field);
             moved.to[slot] = count_++;
         }
         moves_.push_back(std::move(moved));
+    }
+
+    void copy_vector(const Segment& from, Slot slot, std::size_t field) {
+        vector_.resize(indexes_[field]->dim());
+        from.index(field).vector(slot, vector_.data());
+        from.confirm(field);
+        indexes_[field]->append(vector_.data());
     }
 
     std::uint32_t id_;
@@ -65,6 +90,17 @@ private:
     std::vector<MovedSegment> moves_;
     std::vector<float> vector_;
 };
+
+inline BackupReport Engine::backup(const std::filesystem::path& destination, const BackupOptions& options,
+                                   const LongCall& call) {
+    const auto open = enter();
+    if (store_ == nullptr) raise(Errc::invalid_argument, "a collection in memory has no files to back up");
+    require_writable();
+    const std::lock_guard merging(merging_);  // so that no merge removes files, or begins to
+    const std::lock_guard keeper(keeper_);
+    queue_.exclusive([this] { sync_log(); });  // what was acknowledged is whole in the log
+    return store_->backup(destination, options, call);
+}
 
 inline void Engine::compact(const LongCall& call) {
     checkpoint(call);
@@ -88,7 +124,8 @@ inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
         merged.next_segment = stage_.next_segment();
         return taken;
     });
-    MergeBuilder builder(schema_, id, parts);
+    constexpr double dead_kept_for_speed = 0.1;
+    MergeBuilder builder(schema_, id, parts, choose == &next_merge ? dead_kept_for_speed : 0);
     Training training{.threads = options_.index_threads, .progress = {}};
     training.progress = [&](double) {
         call.check(0.9);

@@ -11,9 +11,9 @@ namespace kith::inline v0::detail {
 
 inline void Engine::require_writable() const {
     if (options_.mode == OpenMode::read_only) raise(Errc::read_only, "the collection was opened read-only");
-    if (poisoned_.load()) {
+    if (poisoned_.load() || (store_ != nullptr && store_->poisoned())) {
         raise(Errc::poisoned,
-              "an earlier sync of the log failed, so it is unknown what the disk holds; reopen the collection to "
+              "an earlier sync failed, so it is unknown what the disk holds; reopen the collection to "
               "recover every acknowledged record");
     }
 }
