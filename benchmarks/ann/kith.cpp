@@ -82,9 +82,8 @@ private:
     std::vector<std::size_t> counts_;
 };
 
-using MapAgain = std::unique_ptr<kith::VectorIndex> (*)(std::size_t dim, kith::Slot count,
-                                                        std::span<const std::byte> rows,
-                                                        std::span<const std::byte> graph);
+using MapAgain = std::unique_ptr<kith::VectorIndex> (*)(std::size_t dim, kith::Slot count, const kith::ImageBytes& rows,
+                                                        const kith::ImageBytes& graph);
 
 class Kith final : public Contender {
 public:

@@ -2,6 +2,7 @@
 #include "collection/directory_store.hpp"
 #include "collection/layout.hpp"
 
+#include "kith/collection/backup.hpp"
 #include "kith/core/error.hpp"
 #include "kith/storage/file.hpp"
 #include "kith/storage/segment_file.hpp"

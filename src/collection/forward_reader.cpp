@@ -95,7 +95,7 @@ void ForwardReader::search(const std::array<std::optional<LmdbMeta>, 2>& metas, 
             ranked.emplace_back(rank_of(*state, meta.transaction), meta);
         }
     }
-    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
     const auto sound =
         std::find_if(ranked.begin(), ranked.end(), [&](const auto& each) { return is_sound(each.second); });
     free_pages_known_ = false;

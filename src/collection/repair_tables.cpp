@@ -233,12 +233,14 @@ void Repair::name_lost() {
         });
     }
     if (names.size() < lost.size()) {
-        for (const auto& [id, segment] : segments_) {
-            if (segment.keys_file.empty()) continue;
+        for (const auto& each : segments_) {
+            if (each.second.keys_file.empty()) continue;
             static_cast<void>(attempt([&] {
-                const SegmentFile file(segment.keys_file, keys_tag(identity_, id));
+                const SegmentFile file(each.second.keys_file, keys_tag(identity_, each.first));
                 const KeyTable table(file.payload());
-                for (Slot at = 0; at < table.size(); ++at) note(RecordId{id, table.slot(at)}.packed(), table.key(at));
+                for (Slot at = 0; at < table.size(); ++at) {
+                    note(RecordId{each.first, table.slot(at)}.packed(), table.key(at));
+                }
             }));
         }
     }

@@ -2,6 +2,7 @@
 #include "collection/segment_files.hpp"
 
 #include "collection/layout.hpp"
+#include "collection/rebuilt_index.hpp"
 
 #include "kith/core/error.hpp"
 
@@ -16,11 +17,17 @@ SegmentFiles::SegmentFiles(const std::filesystem::path& folder, const Identity& 
         for (const Part part : {Part::rows, Part::graph}) {
             const std::filesystem::path path = folder / part_name(schema.vectors[field].name, part);
             const SegmentFileTag tag = part_tag(identity, segment, field, part);
+            std::error_code error;
+            const bool is_missing = part == Part::graph && !std::filesystem::exists(path, error) && !error;
             if (cache == nullptr) {
-                mapped_.push_back(std::make_unique<SegmentFile>(path, tag));
+                mapped_.push_back(is_missing ? nullptr : std::make_unique<SegmentFile>(path, tag));
             } else {
-                cached_.push_back(std::make_unique<CachedFile>(cache, path, tag));
+                cached_.push_back(is_missing ? nullptr : std::make_unique<CachedFile>(cache, path, tag));
             }
+            if (part == Part::rows) continue;
+            const std::filesystem::path rows = folder / part_name(schema.vectors[field].name, Part::rows);
+            const SegmentFileTag rows_tag = part_tag(identity, segment, field, Part::rows);
+            unlinked_.push_back(is_missing ? std::make_unique<SegmentFile>(rows, rows_tag) : nullptr);
         }
     }
     keys_.emplace(folder / keys_name, keys_tag(identity, segment));
@@ -34,8 +41,8 @@ void SegmentFiles::check(std::size_t part) const {
     if (part == Segment::keys_part) return keys_->verify();
     for (const std::size_t file : {2 * part, 2 * part + 1}) {
         if (cached_.empty()) {
-            mapped_[file]->verify();
-        } else {
+            if (mapped_[file] != nullptr) mapped_[file]->verify();
+        } else if (cached_[file] != nullptr) {
             cached_[file]->raise_damage();
         }
     }
@@ -49,7 +56,10 @@ std::shared_ptr<Segment> SegmentFiles::map(std::shared_ptr<SegmentFiles> files, 
         for (std::size_t field = 0; field < schema.vectors.size(); ++field) {
             const VectorFieldType& type = schema.vectors[field];
             naming((files->folder_ / part_name(type.name, Part::rows)).string() + " and .graph", [&] {
-                indexes.push_back(type.map(type.dim, count, files->image(2 * field), files->image(2 * field + 1)));
+                const SegmentFile* const unlinked = files->unlinked_[field].get();
+                indexes.push_back(unlinked != nullptr ? rebuilt_index(type, count, *unlinked)
+                                                      : type.map(type.dim, count, files->image(2 * field),
+                                                                 files->image(2 * field + 1)));
             });
         }
         naming((files->folder_ / keys_name).string(), [&] { keys = KeyTable(files->keys_->payload()); });

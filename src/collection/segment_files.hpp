@@ -43,8 +43,10 @@ private:
     [[nodiscard]] ImageBytes image(std::size_t file) const;
 
     std::filesystem::path folder_;
-    std::vector<std::unique_ptr<SegmentFile>> mapped_;  // rows and graph of each field, where there is no cache
-    std::vector<std::unique_ptr<CachedFile>> cached_;   // likewise, where there is one
+    // Rows and graph of each field, null for a graph that is missing; in one of the two.
+    std::vector<std::unique_ptr<SegmentFile>> mapped_;
+    std::vector<std::unique_ptr<CachedFile>> cached_;
+    std::vector<std::unique_ptr<SegmentFile>> unlinked_;  // rows of each field without a graph, null of the others
     std::optional<SegmentFile> keys_;
     SharedLease lease_;  // a reader's, of the folder; null for the writer, who alone removes it
 };

@@ -12,11 +12,14 @@ namespace kith::inline v0::detail {
 namespace {
 
 constexpr std::uint32_t state_version = 2;  // on disk
+constexpr Slot most_slots = Slot{1} << 28;  // of a segment; bounds what a wrong number can make a reader allocate
 
 bool read_segment(ByteReader& reader, SegmentState& segment) {
     std::string_view bitmap;
     if (!reader.u32(segment.id) || !reader.u32(segment.count) || !reader.u32(segment.deleted)) return false;
-    if (!reader.sized(bitmap) || segment.deleted > segment.count) return false;
+    if (!reader.sized(bitmap) || segment.deleted > segment.count || segment.count > most_slots) {
+        return false;
+    }
     if (bitmap.empty()) return segment.deleted == 0;
     segment.delete_words.resize((std::size_t{segment.count} + 63) / 64);
     decode_bitmap(bitmap, segment.delete_words.data(), segment.count);

@@ -149,6 +149,8 @@ private:
     void check_tree(std::uint64_t root, unsigned depth) {
         if (root == no_page) return;
         check_run(root, 1);
+        // In a tree no page hangs on two others; where pages lead in circles, walking them would never end.
+        if (++visited_ > last_page_ + 1) raise_damaged(root * page_bytes_, "its pages lead in circles");
         const std::string page = read(root * page_bytes_, page_bytes_);
         const auto flags = number_at<std::uint16_t>(page, 10);
         const auto end_of_slots = number_at<std::uint16_t>(page, 12);
@@ -186,6 +188,7 @@ private:
     std::uint64_t size_;
     std::uint32_t page_bytes_ = 0;
     std::uint64_t last_page_ = 0;  // the newest transaction's
+    std::uint64_t visited_ = 0;    // pages of trees so far
 };
 
 }  // namespace

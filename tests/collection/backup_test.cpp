@@ -3,8 +3,6 @@
 #include "damage_fixture.hpp"
 
 #include "kith/collection/backup.hpp"
-#include "kith/storage/environment.hpp"
-#include "kith/storage/identity.hpp"
 
 #include "support/catch.hpp"
 #include "support/file_faults.hpp"
@@ -54,13 +52,6 @@ std::uint64_t inode_of(const fs::path& file) {
     struct stat status = {};
     REQUIRE(::stat(file.c_str(), &status) == 0);
     return status.st_ino;
-}
-
-/// What the engine does, which has the collection open.
-BackupReport backup_open(const fs::path& path, const fs::path& to) {
-    using namespace kith::detail;
-    const Environment environment(path / "forward", EnvironmentMode::read_only);
-    return backup_store(path, read_identity(path), environment, to, {}, {});
 }
 
 }  // namespace
@@ -166,7 +157,7 @@ TEST_CASE("A backup beside a writer holds a prefix, with all that was acknowledg
         while (acknowledged < 60 + 20 * round) std::this_thread::yield();
         const int before = acknowledged;
         const fs::path to = directory / ("backup-" + std::to_string(round));
-        backup_open(path, to);
+        collection.backup(to);
         const Collection<Articles> restored(to);
         const int size = static_cast<int>(restored.size());
         CHECK(size >= before);
@@ -233,7 +224,7 @@ TEST_CASE("A backup that cannot be made leaves nothing, and says why") {
                 CHECK(nth > 5);
                 break;
             }
-            CHECK(trouble.code == Errc::io);
+            CHECK((trouble.code == Errc::io || trouble.code == Errc::disk_full));
             CHECK_FALSE(fs::exists(directory / "copy.tmp"));
         }
         fs::remove_all(directory / "copy");

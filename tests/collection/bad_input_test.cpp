@@ -219,8 +219,12 @@ TEST_CASE("A read-only collection answers and refuses every write") {
     raises(Errc::read_only, {}, [&] { first.erase("article-1"); });
     raises(Errc::read_only, {}, [&] { first.checkpoint(); });
     CHECK(first.size() == 20);
-    Collection<Articles> writer(directory / "articles.kith");  // beside them
-    CHECK(writer.size() == 20);
+    Collection<Articles> writer(directory / "articles.kith");
+    writer.insert(article(50));
+    CHECK(first.size() == 20);
+    CHECK(first.refresh());
+    CHECK(first.get("article-50") == article(50));
+    CHECK_FALSE(second.contains("article-50"));
 }
 
 TEST_CASE("A second writer is told who holds the collection") {

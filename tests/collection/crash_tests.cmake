@@ -12,8 +12,11 @@ function(kith_add_crash_test name script)
   endif()
 endfunction()
 
-kith_add_crash_test(kill_loop kill_loop.py --kills 80 SLOW --kills 2000)
+kith_add_crash_test(kill_loop kill_loop.py --kills 60 SLOW --kills 2000)
+kith_add_crash_test(kill_loop.unsynced kill_loop.py --level on_checkpoint --kills 20
+  SLOW --level on_checkpoint --kills 500 --seed 2)
 kith_add_crash_test(kill_builds kill_loop.py --builds 6 SLOW --builds 60)
+kith_add_crash_test(writers_and_merges kill_loop.py --runs 10 SLOW --runs 500 --seed 100)
 kith_add_crash_test(signals kill_loop.py --signals 12 SLOW --signals 200)
 
 # The libraries stand between the program and the C library by LD_PRELOAD, as Linux has it.
@@ -34,7 +37,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   endforeach()
   kith_add_crash_test(power_cut.creation power_cut.py ${record} --steps 2 --phase creating --points 150
     SLOW ${record} --steps 2 --phase creating --points 1000 --seed 2)
-  kith_add_crash_test(power_cut.recovery power_cut.py ${record} --recoveries 10 --points 12
+  kith_add_crash_test(power_cut.recovery power_cut.py ${record} --recoveries 10 --points 10
     SLOW ${record} --recoveries 10 --points 200 --seed 2)
   kith_add_crash_test(power_cut.notices_missing_syncs power_cut.py ${record} --self-test --points 60
     SLOW ${record} --self-test --points 400 --seed 2)
@@ -44,4 +47,6 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   kith_add_crash_test(kill_sweep.recovery kill_sweep.py ${faults} --most 2 --recoveries 10
     SLOW ${faults} --most 30 --recoveries 10 --seed 2)
   kith_add_crash_test(fault_sweep fault_sweep.py ${faults} --most 4 SLOW ${faults} --most 0)
+  kith_add_crash_test(fault_sweep.unsynced fault_sweep.py ${faults} --level interval --most 2
+    SLOW ${faults} --level interval --most 60 --seed 2)
 endif()

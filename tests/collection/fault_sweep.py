@@ -4,7 +4,7 @@
 such a call may have. The run must end by itself: it goes on, or says what is wrong and stops. Then the store is judged
 without any fault: everything that was acknowledged is there, and nothing that was refused.
 
-  fault_sweep.py PROGRAM FAULTS [--steps 60] [--seed 1] [--most 100]    MOST calls of a kind, spread evenly; 0: all
+  fault_sweep.py PROGRAM FAULTS [--steps 100] [--seed 1] [--most 100]    MOST calls of a kind, spread evenly; 0: all
   fault_sweep.py ... --only KIND,ERROR,NUMBER,once|ever                 one run again
 
 After a failed sync of the log nothing more may be acknowledged before the collection was opened again. A write that was
@@ -143,7 +143,7 @@ def main():
     parser = argparse.ArgumentParser(description="a writer whose system calls fail")
     parser.add_argument("program")
     parser.add_argument("faults")
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--level", default="each_commit")
     parser.add_argument("--most", type=int, default=100, help="calls of a kind; 0: all")

@@ -61,7 +61,7 @@ public:
     void leave(std::uintmax_t bytes) const {
         free_all();
         const std::uintmax_t free = fs::space(directory_).available;
-        if (free <= bytes) return;
+        if (free <= bytes || free > disk_bytes) return;  // more than its own disk is never filled
         std::ofstream out(directory_ / "ballast", std::ios::binary);
         const std::string piece(4096, 'b');
         for (std::uintmax_t taken = 0; taken + bytes < free; taken += piece.size()) out << piece;

@@ -4,6 +4,7 @@
 
   kill_loop.py PROGRAM [--kills 200] [--seed 1] [--lanes 3] [--level each_commit] [--longest 0.01]
   kill_loop.py PROGRAM --builds 10     kills while graphs are linked, lists trained and large segments written
+  kill_loop.py PROGRAM --runs 10       lets it be, on a store a run: writers, sealing, merges and snapshots get on
   kill_loop.py PROGRAM --signals 20    asks it to end by SIGTERM or SIGINT: it must close, and lose nothing at any level
 
 It is killed within LONGEST seconds of its first step. Every other kill then falls wherever it is; the rest wait for a
@@ -123,6 +124,22 @@ def kill_builds(arguments, plan, folder, rng):
     return 0
 
 
+def leave_alone(arguments, plan, folder, _):
+    """Runs that end by themselves, each of another seed."""
+    for number in range(arguments.runs):
+        plan.values["seed"] = arguments.seed + number
+        store = os.path.join(folder, str(number))
+        os.mkdir(store)
+        code, story, complaint = plan.run("write", store, steps=200)
+        if code == 0:
+            complaint, _ = plan.judge(store, story)
+        if complaint:
+            return complain(arguments, store, story, f"seed {plan.values['seed']}, exit code {code}: {complaint}")
+        shutil.rmtree(store)
+    print(f"seeds {arguments.seed} to {plan.values['seed']}: {arguments.runs} runs, nothing lost")
+    return 0
+
+
 def end_in_order(arguments, plan, folder, rng):
     """Each level; a close syncs, so that even a power cut afterwards takes nothing away."""
     for number in range(arguments.signals):
@@ -150,6 +167,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--builds", type=int, default=0, help="instead: so many kills while indexes are built")
+    parser.add_argument("--runs", type=int, default=0, help="instead: so many runs that nothing ends")
     parser.add_argument("--signals", type=int, default=0, help="instead: so many signals that ask it to end")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lanes", type=int, default=3)
@@ -159,7 +177,8 @@ def main():
     folder = crash_runs.scratch_folder()
     plan = crash_runs.Plan(arguments.program, seed=arguments.seed, level=arguments.level, lanes=arguments.lanes)
     rng = random.Random(arguments.seed)
-    act = end_in_order if arguments.signals else kill_builds if arguments.builds else kill_growing
+    others = [(arguments.runs, leave_alone), (arguments.builds, kill_builds), (arguments.signals, end_in_order)]
+    act = next((act for wanted, act in others if wanted), kill_growing)
     try:
         return act(arguments, plan, folder, rng)
     finally:

@@ -3,7 +3,7 @@
 """Counts the calls of a run of crash_program by kind, then lets it die before the nth of them, for every n, and in the
 middle of the nth write; judges what each run left. call_faults.c does the killing, so the product needs no hook.
 
-  kill_sweep.py PROGRAM FAULTS [--steps 60] [--seed 1] [--most 100]    MOST calls of a kind, spread evenly; 0: all
+  kill_sweep.py PROGRAM FAULTS [--steps 100] [--seed 1] [--most 100]    MOST calls of a kind, spread evenly; 0: all
   kill_sweep.py ... --recoveries 10   lets the store recover after each kill, and kills that too, so many times
 """
 import argparse
@@ -108,7 +108,7 @@ def main():
     parser = argparse.ArgumentParser(description="a writer that is killed at each call")
     parser.add_argument("program")
     parser.add_argument("faults")
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--level", default="each_commit")
     parser.add_argument("--most", type=int, default=100, help="calls of a kind; 0: all")

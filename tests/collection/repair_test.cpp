@@ -57,7 +57,6 @@ bool lacks_graph(const fs::path& path) {
 
 /// The repaired collection holds the fixture without `lost`, and of each record what was written.
 void expect_fixture_without(const fs::path& path, const std::set<std::string>& lost, int batches = 3) {
-    if (lacks_graph(path)) return;  // opening it builds the graph
     const Collection<Articles> collection(path);
     const int end = 300 + 10 * batches;
     for (int number = 0; number < fixture_articles; ++number) {
@@ -302,4 +301,36 @@ TEST_CASE("A repair that may not be made changes nothing") {
     CHECK(raised([&] { kith::repair(directory / "absent", {.destination = directory / "x"}); }).code ==
           Errc::not_found);
     CHECK(all_bytes(directory.path()) == before);
+}
+
+TEST_CASE("A segment whose graph is missing opens, answers exactly, and links it again") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    const auto path = directory / "articles.kith";
+    make_fixture(path);
+    const auto ask = [](const Collection<Articles>& collection) {
+        std::vector<std::string> found;
+        for (int number = 0; number < 20; ++number) {
+            const auto query = article(3 * number).embedding;
+            for (const auto& hit : collection.nearest<&kith_test::Article::embedding>(query).limit(10).run()) {
+                found.push_back(hit.record.id);
+            }
+        }
+        return found;
+    };
+    const std::vector<std::string> before = ask(Collection<Articles>(path));
+    for (const std::size_t cache_bytes : {std::size_t{0}, std::size_t{1} << 22}) {
+        fs::remove(path / graph_0);
+        kith::Options options;
+        options.cache_bytes = cache_bytes;
+        Collection<Articles> collection(path, options);
+        CHECK(ask(collection) == before);
+        collection.link();
+        CHECK(ask(collection) == before);
+        collection.upsert(articles(0, 5, 2));
+        collection.checkpoint();
+        collection.close();
+        CHECK(kith::verify(path).clean());
+        Collection<Articles>(path).upsert(articles(0, 5, 0));
+    }
 }

@@ -104,7 +104,7 @@ TEST_CASE("Who comes when all are at work does everything alone", "[threads]") {
     const auto caller = std::this_thread::get_id();
     std::size_t alone = 0;
     executor.share(2, 100, [&](std::size_t, unsigned thread) {
-        alone += thread == 0 && std::this_thread::get_id() == caller ? 1 : 0;
+        if (thread == 0 && std::this_thread::get_id() == caller) ++alone;
     });
     CHECK(alone == 100);
     end.come();
@@ -258,7 +258,9 @@ TEST_CASE("A process ends while its threads share work, and after") {
         struct Late {
             ~Late() {
                 std::size_t done = 0;
-                kith::share_work(3, 100, [&](std::size_t, unsigned thread) { done += thread == 0 ? 1 : 0; });
+                kith::share_work(3, 100, [&](std::size_t, unsigned thread) {
+                    if (thread == 0) ++done;
+                });
                 if (done != 100) ::_exit(1);
             }
         };

@@ -6,6 +6,7 @@
 
 #include "kith/core/random.hpp"
 #include "kith/index.hpp"
+#include "kith/quantize.hpp"
 
 #include <algorithm>
 #include <array>
@@ -167,7 +168,7 @@ constexpr std::array kinds{
     scan_of_codes<kith::Cosine, kith::RaBitQ<4>>,
     scan_of_codes<kith::L2, kith::Pq<kith::PqParams{.subvectors = 4}>>,
     scan_of_codes<kith::L2, kith::Opq<kith::PqParams{.subvectors = 4}>>,
-    scan_of_codes<kith::Cosine, kith::SqUniform<6>>,
+    scan_of_codes<kith::Cosine, kith::SqUniform<8>>,
     scan_of_codes<kith::InnerProduct, kith::Fp16>,
 };
 

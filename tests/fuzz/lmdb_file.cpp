@@ -1,9 +1,11 @@
-// tests/fuzz/lmdb_file.cpp — data.mdb as plain bytes, before LMDB maps it: judged in a moment, whatever it holds.
+// tests/fuzz/lmdb_file.cpp — data.mdb as plain bytes, before LMDB maps it and when it is examined: judged in a moment,
+// whatever it holds.
 #include "fuzz/target.hpp"
 #include "fuzz/temporary_file.hpp"
 
 #include "kith/core/bytes.hpp"
 #include "storage/lmdb_file.hpp"
+#include "storage/lmdb_pages.hpp"
 
 namespace kith_fuzz {
 
@@ -55,9 +57,32 @@ std::string file_of(std::size_t pages) {
     return file.substr(0, pages * page_bytes);
 }
 
+/// Reads the file as an examination does, which tells of damage instead of raising it.
+void examine(const std::filesystem::path& path, std::size_t bytes) {
+    kith::detail::LmdbFile file(path);
+    std::size_t entries = 0;
+    const auto count = [&](const kith::detail::LmdbEntry& entry) {
+        claim(entry.offset < bytes && entry.key.size() + entry.value.size() <= bytes, "an entry lies in the file");
+        ++entries;
+    };
+    const auto told = [](std::uint64_t, const std::string& what) { claim(!what.empty(), "damage is told in words"); };
+    for (const unsigned number : {0U, 1U}) {
+        const auto meta = file.meta(number, told);
+        if (!meta.has_value()) continue;
+        file.begin(*meta);
+        file.walk(meta->free_pages, kith::detail::LmdbOrder::numbers, count, told);
+        file.walk(meta->main, kith::detail::LmdbOrder::bytes, count, told);
+        file.check_free_pages(told);
+        file.salvage(count);
+        static_cast<void>(file.find_main_tables(meta->page_bytes, {"rows", "keys", "state"}));
+    }
+    claim(entries <= 4 * bytes, "no entry is met again and again");
+}
+
 void attack(std::string_view bytes) {
     const auto file = folder() / "data.mdb";
     kith_test::set_bytes(file, bytes);
+    examine(file, bytes.size());
     static_cast<void>(refuses([&] { kith::detail::check_lmdb_file(file, kith::detail::lmdb_0_9); }));
 }
 

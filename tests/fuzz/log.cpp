@@ -5,6 +5,7 @@
 #include "kith/core/crc32c.hpp"
 #include "kith/storage/log_format.hpp"
 #include "kith/storage/log_reader.hpp"
+#include "storage/log_scan.hpp"
 
 #include <optional>
 
@@ -42,6 +43,13 @@ void read(const std::string& bytes) {
     kith_test::set_bytes(file, bytes);
     const std::optional<Replayed> seen = replay(store::ReplayMode::read_only);
     claim(kith_test::bytes_of(file) == bytes, "reading changes nothing");
+    std::optional<store::LogScan> scan;
+    const bool unread = refuses([&] { scan = store::scan_log(folder().path(), id, first - 1, [](const auto&) {}); });
+    if (!unread) {
+        claim(seen.has_value() == scan->holes.empty(), "reading and looking on judge alike");
+        claim(!seen.has_value() || seen->records.size() == scan->records, "looking on finds the same records");
+        claim(!seen.has_value() || seen->tail.has_value() == scan->torn_tail.has_value(), "and the same tail");
+    }
     const std::optional<Replayed> mended = replay(store::ReplayMode::recover);
     claim(seen.has_value() == mended.has_value(), "reading and recovering judge alike");
     if (!mended.has_value()) {

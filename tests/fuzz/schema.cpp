@@ -3,6 +3,8 @@
 
 #include "kith/schema/fingerprint.hpp"
 
+#include "collection/stored_schema.hpp"
+
 namespace kith_fuzz {
 
 namespace {
@@ -17,6 +19,10 @@ void attack(std::string_view bytes) {
         claim(said.empty() == (stored == current), "a difference is said where there is one");
         static_cast<void>(kith::describe_difference(current, stored));
         claim(kith::describe_difference(stored, stored).empty(), "no schema differs from itself");
+        const kith::detail::StoredSchema known(stored);
+        static_cast<void>(known.shown("key"));
+        static_cast<void>(known.key_of(bytes));
+        static_cast<void>(known.vector_bytes());
     }
 }
 

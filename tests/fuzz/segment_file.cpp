@@ -5,6 +5,8 @@
 #include "kith/core/crc32c.hpp"
 #include "kith/storage/segment_file.hpp"
 
+#include "support/segment_bytes.hpp"
+
 namespace kith_fuzz {
 
 namespace {
@@ -13,33 +15,34 @@ namespace store = kith::detail;
 
 const store::SegmentFileTag tag{{1, 2, 3}, 5, 2};
 
+constexpr std::size_t told = 52;  // bytes of a header that say something
+
 void read(const std::string& bytes) {
     const auto path = folder() / "field.rows";
     kith_test::set_bytes(path, bytes);
     static_cast<void>(refuses([&] {
         const store::SegmentFile file(path, tag);
+        file.verify();
         const std::string_view payload(reinterpret_cast<const char*>(file.payload().data()), file.payload().size());
-        claim(bytes.size() >= store::segment_payload_offset &&
-                  payload == std::string_view(bytes).substr(store::segment_payload_offset),
+        claim(bytes.size() >= store::segment_payload_offset + payload.size() &&
+                  payload == std::string_view(bytes).substr(store::segment_payload_offset, payload.size()),
               "the payload is what stands behind the header");
     }));
 }
 
-/// The input without the zeros of a header: 48 bytes, then the payload.
-std::string whole(std::string_view bytes, bool right) {
-    std::string file(bytes.substr(0, 48));
+/// The input with the zeros of a header put in.
+std::string whole(std::string_view bytes) {
+    std::string file(bytes.substr(0, told));
     file.resize(store::segment_payload_offset, '\0');
-    if (bytes.size() > 48) file.append(bytes.substr(48));
-    if (right) {
-        file = with_number(file, 44, kith::crc32c(std::string_view(file).substr(store::segment_payload_offset)));
-    }
-    return with_number(file, 4092, kith::crc32c(std::string_view(file).substr(0, 4092)));
+    if (bytes.size() > told) file.append(bytes.substr(told));
+    return file;
 }
 
 void attack(std::string_view bytes) {
     read(std::string(bytes));
-    read(whole(bytes, false));
-    read(whole(bytes, true));
+    std::string file = whole(bytes);
+    read(with_number(file, 4092, kith::crc32c(std::string_view(file).substr(0, 4092))));
+    read(kith_test::with_right_checksums(file));
 }
 
 std::vector<std::string> examples() {
@@ -48,7 +51,8 @@ std::vector<std::string> examples() {
         const auto path = folder() / "example.rows";
         store::write_segment_file(path, tag,
                                   [&](const store::ByteSink& sink) { sink(payload.data(), payload.size()); });
-        made.push_back(kith_test::bytes_of(path).substr(0, 48) + payload);
+        std::string bytes = kith_test::bytes_of(path);
+        made.push_back(bytes.erase(told, store::segment_payload_offset - told));
     }
     return made;
 }

@@ -25,6 +25,7 @@ struct Target {
 extern const Target batch_target;
 extern const Target identity_target;
 extern const Target images_target;
+extern const Target keys_target;
 extern const Target lmdb_file_target;
 extern const Target log_target;
 extern const Target row_target;

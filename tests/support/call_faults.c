@@ -110,22 +110,22 @@ static int opened(int descriptor, int directory, const char* path) {
     return descriptor;
 }
 
-#define DEFINE_OPEN(name)                                                       \
-    int name(const char* path, int flags, ...) {                                \
-        va_list arguments;                                                      \
-        va_start(arguments, flags);                                             \
-        const mode_t mode = mode_of(flags, arguments);                          \
-        va_end(arguments);                                                      \
-        if (decide_path("open", AT_FDCWD, path) != pass) return -1;             \
-        return opened(NEXT(name)(path, flags, mode), AT_FDCWD, path);           \
+#define DEFINE_OPEN(name)                                             \
+    int name(const char* path, int flags, ...) {                      \
+        va_list arguments;                                            \
+        va_start(arguments, flags);                                   \
+        const mode_t mode = mode_of(flags, arguments);                \
+        va_end(arguments);                                            \
+        if (decide_path("open", AT_FDCWD, path) != pass) return -1;   \
+        return opened(NEXT(name)(path, flags, mode), AT_FDCWD, path); \
     }
-#define DEFINE_OPENAT(name)                                                     \
-    int name(int directory, const char* path, int flags, ...) {                 \
-        va_list arguments;                                                      \
-        va_start(arguments, flags);                                             \
-        const mode_t mode = mode_of(flags, arguments);                          \
-        va_end(arguments);                                                      \
-        if (decide_path("open", directory, path) != pass) return -1;            \
+#define DEFINE_OPENAT(name)                                                       \
+    int name(int directory, const char* path, int flags, ...) {                   \
+        va_list arguments;                                                        \
+        va_start(arguments, flags);                                               \
+        const mode_t mode = mode_of(flags, arguments);                            \
+        va_end(arguments);                                                        \
+        if (decide_path("open", directory, path) != pass) return -1;              \
         return opened(NEXT(name)(directory, path, flags, mode), directory, path); \
     }
 DEFINE_OPEN(open)
@@ -194,23 +194,23 @@ ssize_t writev(int descriptor, const struct iovec* parts, int count) {
     return done;
 }
 
-#define DEFINE_PWRITE(name, offset_type)                                                         \
-    ssize_t name(int descriptor, const void* bytes, size_t count, offset_type offset) {          \
-        const int begun = begin_write(descriptor);                                               \
-        if (begun < 0) return -1;                                                                \
-        if (begun == 0) return NEXT(name)(descriptor, bytes, count, offset);                     \
-        return halved(NEXT(name)(descriptor, bytes, (count + 1) / 2, offset));                   \
+#define DEFINE_PWRITE(name, offset_type)                                                \
+    ssize_t name(int descriptor, const void* bytes, size_t count, offset_type offset) { \
+        const int begun = begin_write(descriptor);                                      \
+        if (begun < 0) return -1;                                                       \
+        if (begun == 0) return NEXT(name)(descriptor, bytes, count, offset);            \
+        return halved(NEXT(name)(descriptor, bytes, (count + 1) / 2, offset));          \
     }
-#define DEFINE_PWRITEV(name, offset_type)                                                        \
-    ssize_t name(int descriptor, const struct iovec* parts, int count, offset_type offset) {     \
-        const int begun = begin_write(descriptor);                                               \
-        if (begun < 0) return -1;                                                                \
-        if (begun == 0) return NEXT(name)(descriptor, parts, count, offset);                     \
-        size_t bytes = 0;                                                                        \
-        char* const half = first_half(parts, count, &bytes);                                     \
-        const ssize_t done = halved(NEXT(pwrite)(descriptor, half, bytes, (off_t)offset));       \
-        free(half);                                                                              \
-        return done;                                                                             \
+#define DEFINE_PWRITEV(name, offset_type)                                                    \
+    ssize_t name(int descriptor, const struct iovec* parts, int count, offset_type offset) { \
+        const int begun = begin_write(descriptor);                                           \
+        if (begun < 0) return -1;                                                            \
+        if (begun == 0) return NEXT(name)(descriptor, parts, count, offset);                 \
+        size_t bytes = 0;                                                                    \
+        char* const half = first_half(parts, count, &bytes);                                 \
+        const ssize_t done = halved(NEXT(pwrite)(descriptor, half, bytes, (off_t)offset));   \
+        free(half);                                                                          \
+        return done;                                                                         \
     }
 DEFINE_PWRITE(pwrite, off_t)
 DEFINE_PWRITE(pwrite64, off64_t)

@@ -15,7 +15,8 @@
 //           | 'k' standard output (payload text)
 //
 // A sync covers the records numbered below its `a`: those that stood there when it began. A change is recorded after
-// it was made, a close before, so whatever threads do at once, no record claims more than is true.
+// it was made, a close before, so whatever threads do at once, no record claims more than is true. Calls that look a
+// name up or change one take turns, so that a file is not opened under a name that no record gives it yet.
 //
 // It does not see shared mappings, duplicated descriptors, or what the C library does for itself (fopen). power_cut.py
 // compares the last image with the real directory, so none of these can hide.
@@ -39,6 +40,7 @@ struct head {
     uint64_t payload_bytes;
 };
 
+static pthread_mutex_t names = PTHREAD_MUTEX_INITIALIZER;  // held from a change of names to its record
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static int trace = -1;                  // guarded by mutex; -1 until the first record
 static uint64_t next_number = 1;        // guarded by mutex
@@ -94,21 +96,27 @@ static int opened(int descriptor, int directory, const char* path, int flags) {
     return descriptor;
 }
 
-#define DEFINE_OPEN(name)                                                    \
-    int name(const char* path, int flags, ...) {                             \
-        va_list arguments;                                                   \
-        va_start(arguments, flags);                                          \
-        const mode_t mode = mode_of(flags, arguments);                       \
-        va_end(arguments);                                                   \
-        return opened(NEXT(name)(path, flags, mode), AT_FDCWD, path, flags); \
-    }
-#define DEFINE_OPENAT(name)                                                              \
-    int name(int directory, const char* path, int flags, ...) {                          \
+#define DEFINE_OPEN(name)                                                                \
+    int name(const char* path, int flags, ...) {                                         \
         va_list arguments;                                                               \
         va_start(arguments, flags);                                                      \
         const mode_t mode = mode_of(flags, arguments);                                   \
         va_end(arguments);                                                               \
-        return opened(NEXT(name)(directory, path, flags, mode), directory, path, flags); \
+        pthread_mutex_lock(&names);                                                      \
+        const int result = opened(NEXT(name)(path, flags, mode), AT_FDCWD, path, flags); \
+        pthread_mutex_unlock(&names);                                                    \
+        return result;                                                                   \
+    }
+#define DEFINE_OPENAT(name)                                                                          \
+    int name(int directory, const char* path, int flags, ...) {                                      \
+        va_list arguments;                                                                           \
+        va_start(arguments, flags);                                                                  \
+        const mode_t mode = mode_of(flags, arguments);                                               \
+        va_end(arguments);                                                                           \
+        pthread_mutex_lock(&names);                                                                  \
+        const int result = opened(NEXT(name)(directory, path, flags, mode), directory, path, flags); \
+        pthread_mutex_unlock(&names);                                                                \
+        return result;                                                                               \
     }
 DEFINE_OPEN(open)
 DEFINE_OPEN(open64)
@@ -185,21 +193,21 @@ DEFINE_PWRITE(pwrite64, off64_t)
 DEFINE_PWRITEV(pwritev, off_t)
 DEFINE_PWRITEV(pwritev64, off64_t)
 
-#define DEFINE_FTRUNCATE(name, offset_type)                                                              \
-    int name(int descriptor, offset_type bytes) {                                                        \
-        const int result = NEXT(name)(descriptor, bytes);                                                \
+#define DEFINE_FTRUNCATE(name, offset_type)                                                           \
+    int name(int descriptor, offset_type bytes) {                                                     \
+        const int result = NEXT(name)(descriptor, bytes);                                             \
         if (result == 0 && is_tracked(descriptor)) record('t', descriptor, (uint64_t)bytes, NULL, 0); \
-        return result;                                                                                   \
+        return result;                                                                                \
     }
 DEFINE_FTRUNCATE(ftruncate, off_t)
 DEFINE_FTRUNCATE(ftruncate64, off64_t)
 
-#define DEFINE_SYNC(name)                                                                       \
-    int name(int descriptor) {                                                                  \
-        const uint64_t before = newest_number();                                                \
-        const int result = NEXT(name)(descriptor);                                              \
+#define DEFINE_SYNC(name)                                                                    \
+    int name(int descriptor) {                                                               \
+        const uint64_t before = newest_number();                                             \
+        const int result = NEXT(name)(descriptor);                                           \
         if (result == 0 && is_tracked(descriptor)) record('s', descriptor, before, NULL, 0); \
-        return result;                                                                          \
+        return result;                                                                       \
     }
 DEFINE_SYNC(fsync)
 DEFINE_SYNC(fdatasync)
@@ -224,32 +232,42 @@ static void renamed(int from_directory, const char* from, int to_directory, cons
 }
 
 int rename(const char* from, const char* to) {
+    pthread_mutex_lock(&names);
     const int result = NEXT(rename)(from, to);
     if (result == 0) renamed(AT_FDCWD, from, AT_FDCWD, to);
+    pthread_mutex_unlock(&names);
     return result;
 }
 
 int renameat(int from_directory, const char* from, int to_directory, const char* to) {
+    pthread_mutex_lock(&names);
     const int result = NEXT(renameat)(from_directory, from, to_directory, to);
     if (result == 0) renamed(from_directory, from, to_directory, to);
+    pthread_mutex_unlock(&names);
     return result;
 }
 
 int unlink(const char* path) {
+    pthread_mutex_lock(&names);
     const int result = NEXT(unlink)(path);
     if (result == 0) named('u', AT_FDCWD, path);
+    pthread_mutex_unlock(&names);
     return result;
 }
 
 int rmdir(const char* path) {
+    pthread_mutex_lock(&names);
     const int result = NEXT(rmdir)(path);
     if (result == 0) named('d', AT_FDCWD, path);
+    pthread_mutex_unlock(&names);
     return result;
 }
 
 int unlinkat(int directory, const char* path, int flags) {
+    pthread_mutex_lock(&names);
     const int result = NEXT(unlinkat)(directory, path, flags);
     if (result == 0) named((flags & AT_REMOVEDIR) != 0 ? 'd' : 'u', directory, path);
+    pthread_mutex_unlock(&names);
     return result;
 }
 
@@ -260,13 +278,17 @@ int remove(const char* path) {
 }
 
 int mkdir(const char* path, mode_t mode) {
+    pthread_mutex_lock(&names);
     const int result = NEXT(mkdir)(path, mode);
     if (result == 0) named('m', AT_FDCWD, path);
+    pthread_mutex_unlock(&names);
     return result;
 }
 
 int mkdirat(int directory, const char* path, mode_t mode) {
+    pthread_mutex_lock(&names);
     const int result = NEXT(mkdirat)(directory, path, mode);
     if (result == 0) named('m', directory, path);
+    pthread_mutex_unlock(&names);
     return result;
 }

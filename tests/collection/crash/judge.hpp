@@ -120,6 +120,19 @@ inline Events::Positions positions_of(const Plan& plan, const Events& events, Lo
     return positions;
 }
 
+/// Throws: std::runtime_error when a folder or a file is there that an interrupted checkpoint or merge left.
+inline void no_leftovers(const Store& store, const std::filesystem::path& path) {
+    std::size_t folders = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
+        if (entry.path().extension() == ".tmp") fail(entry.path().string() + " is still there");
+        folders += entry.is_directory() && entry.path().parent_path() == path / "segments" ? 1U : 0U;
+    }
+    const std::size_t segments = store.stats().segments.size();
+    if (folders != segments) {
+        fail(std::to_string(folders) + " folders of segments, and " + std::to_string(segments) + " segments");
+    }
+}
+
 /// Judges the store at `path` and returns where its lanes stand. It is opened for reading, for writing, after a write,
 /// after a checkpoint, and after merging; in the end it is as it was found.
 /// Throws: std::runtime_error, kith::Error.
@@ -164,7 +177,10 @@ inline Events::Positions judge(const std::filesystem::path& path, const Plan& pl
         store.compact();
         expect(store, "after merging");
     }
-    expect(Store(path, options), "opened again after merging");
+    options.maintenance = kith::Maintenance::on_call;  // so that nothing comes while it is counted
+    const Store store(path, options);
+    expect(store, "opened again after merging");
+    no_leftovers(store, path);
     return positions;
 }
 

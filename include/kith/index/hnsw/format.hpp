@@ -84,9 +84,10 @@ void save_graph(const HnswGraph& graph, const Sink& sink) {
     };
     part(arrays.bottom, arrays.count * graph.width(0) * sizeof(Slot), layout.bottom, layout.towers);
     part(arrays.towers, arrays.count * sizeof(std::uint32_t), layout.towers, layout.states);
-    std::array<std::uint8_t, 4096> states;
-    for (Slot first = 0; first < arrays.count; first += states.size()) {
-        const Slot now = std::min<Slot>(states.size(), arrays.count - first);
+    constexpr Slot at_once = 4096;
+    std::array<std::uint8_t, at_once> states;
+    for (Slot first = 0; first < arrays.count; first += at_once) {
+        const Slot now = std::min(at_once, arrays.count - first);
         for (Slot i = 0; i < now; ++i) states[i] = graph.remembered(first + i);
         sink(states.data(), now);
     }
