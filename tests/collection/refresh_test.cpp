@@ -67,6 +67,16 @@ void expect(const Shown& shown, const Oracle& oracle) {
     }
 }
 
+/// What a reader let go of may be held a moment longer by the thread that links its records.
+void compact_until_nothing_is_retired(Collection<Articles>& writer) {
+    for (int wait = 0; wait < 10'000; ++wait) {
+        writer.compact();
+        if (writer.stats().retired_bytes == 0) return;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    FAIL("segments that nobody holds are still there");
+}
+
 Oracle oracle_of(const std::vector<Article>& records) {
     Oracle oracle;
     for (const Article& one : records) oracle.emplace(one.id, one);
@@ -154,8 +164,7 @@ TEST_CASE("A snapshot of a reader keeps its moment, and its segments from being 
     CHECK(writer.stats().retired_bytes > 0);
     expect(*held, oracle_of(articles(0, 107)));
     held.reset();
-    writer.compact();
-    CHECK(writer.stats().retired_bytes == 0);
+    compact_until_nothing_is_retired(writer);
     CHECK(std::distance(fs::directory_iterator(path / "segments"), {}) == 1);
     CHECK(reader.size() == 57);
     CHECK(reader.get("article-51") == article(51));
@@ -184,8 +193,7 @@ TEST_CASE("A writer that opens leaves what a reader of the writer before still h
     expect(reader, oracle_of(articles(0, 110)));
     writer->compact();
     CHECK(reader.refresh());
-    writer->compact();
-    CHECK(writer->stats().retired_bytes == 0);
+    compact_until_nothing_is_retired(*writer);
     expect(*writer, oracle_of(articles(0, 110)));
 }
 
@@ -402,7 +410,7 @@ TEST_CASE("A collection on a network file system is refused, unless the options 
     {
         const FileSystemType network(0x6969);
         CHECK(raised(open).code == Errc::unsupported_file_system);
-        CHECK(raised(open).says(path.string() + " lies on a NFS file system"));
+        CHECK(raised(open).says(path.string() + " lies on a file system (NFS) whose"));
         CHECK(fs::is_empty(directory.path()));
         options.allow_network_filesystem = true;
         CHECK_FALSE(raised(open).code.has_value());
