@@ -3157,8 +3157,9 @@ inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is no
 [[nodiscard]] inline std::vector<std::size_t> next_compaction(std::span<const SegmentSize> sizes, Slot capacity) {
     std::vector<std::size_t> order;
     for (std::size_t at = 0; at < sizes.size(); ++at) order.push_back(at);
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return sizes[a].live < sizes[b].live; });
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return sizes[a].live < sizes[b].live || (sizes[a].live == sizes[b].live && a < b);
+    });
     std::vector<std::size_t> fitting;
     std::uint64_t records = 0;
     for (const std::size_t at : order) {
@@ -3861,6 +3862,8 @@ private:
     void serve(const std::vector<Request*>& requests);
     void serve_one(const Request& request);
     std::size_t stage(std::string_view batch, OnExisting on_existing);
+    template <class Act>
+    void committing(const Act& act);
     void sync_log();
     void publish();
 
@@ -4260,9 +4263,9 @@ inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
     }
     if (builder.count() > 0) merged.segment = store_->write_segment(builder.image(), call);
     merged.parts = builder.take_moves();
-    if (merged.segment != nullptr) store_->copy_rows(merged, call);
+    if (merged.segment != nullptr) committing([&] { store_->copy_rows(merged, call); });
     const std::lock_guard keeper(keeper_);
-    store_->commit_merge(merged);
+    committing([&] { store_->commit_merge(merged); });
     merged_ = std::move(merged);
     publish_merged();
     return true;
@@ -4278,8 +4281,9 @@ inline std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
     for (const SegmentView& view : sealed) sizes.push_back({view.live(), view.count - view.live()});
     std::vector<SegmentView> parts;
     for (const std::size_t at : choose(sizes, options_.segment_capacity)) parts.push_back(sealed[at]);
-    std::stable_sort(parts.begin(), parts.end(),
-                     [](const SegmentView& a, const SegmentView& b) { return a.live() > b.live(); });
+    std::sort(parts.begin(), parts.end(), [](const SegmentView& a, const SegmentView& b) {
+        return a.live() > b.live() || (a.live() == b.live() && a.segment->id() < b.segment->id());
+    });
     return parts;
 }
 
@@ -4302,7 +4306,7 @@ inline void Engine::publish_merged() {
 /// Takes the keeper role: gives back what merged segments took up, where nobody holds them.
 inline void Engine::drop_unheld() {
     const std::lock_guard keeper(keeper_);
-    store_->purge();
+    committing([&] { store_->purge(); });
     disk_bytes_.store(store_->bytes().without_log());
 }
 
@@ -4514,17 +4518,22 @@ inline bool Engine::begin_anew(const StoreBase& base) {
     return whole;
 }
 
-/// Where a sealed segment that `present` shows has `key`. The store knows where the newest version is, which may be one
-/// that a reader does not show yet.
+/// Where a sealed segment that `present` shows has `key`. The store knows where the newest version is. That may be one
+/// that a reader does not show yet, or lie in a segment that a merge has committed and not published: then the segments
+/// that are shown know.
 inline std::optional<RecordId> Engine::find_sealed(const Snapshot& present, std::string_view key) const {
-    if (!follows()) return store_->find(key);
+    std::optional<RecordId> unseen;
+    if (!follows()) {
+        unseen = store_->find(key);
+        if (!unseen.has_value() || present.find(*unseen) != nullptr) return unseen;
+    }
     for (auto view = present.segments.rbegin(); view != present.segments.rend(); ++view) {
         if (!view->segment->sealed()) continue;
         if (const std::optional<Slot> slot = view->segment->find(key, view->allowed())) {
             return RecordId{view->segment->id(), *slot};
         }
     }
-    return std::nullopt;
+    return unseen;
 }
 
 /// Trouble here is shown by stats(), and by the next refresh() call.
@@ -4572,7 +4581,7 @@ inline void Engine::seal(const LongCall& call) {
         }
         checkpoint.written.push_back(store_->write_segment(image, call));
     }
-    store_->commit(checkpoint);
+    committing([&] { store_->commit(checkpoint); });
     written_.emplace(std::move(checkpoint.written));
     publish_written();
 }
@@ -4816,6 +4825,15 @@ inline std::size_t Engine::stage(std::string_view batch, OnExisting on_existing)
     return position;
 }
 
+/// Commits; when that leaves unknown what the disk holds, nothing is written any more, whatever the store says later.
+template <class Act>
+void Engine::committing(const Act& act) {
+    const std::exception_ptr failed = attempt(act);
+    if (failed == nullptr) return;
+    if (store_->poisoned()) poisoned_.store(true);
+    std::rethrow_exception(failed);
+}
+
 inline void Engine::sync_log() {
     if (store_ == nullptr) return;
     const std::exception_ptr failed = attempt([&] { store_->sync(); });
@@ -4873,7 +4891,12 @@ inline std::optional<RecordId> Engine::newest(std::string_view key) const {
         const auto published = keys->find(key);
         if (published != keys->end()) return published->second;
     }
-    return store_ == nullptr ? std::nullopt : find_sealed(*snapshot_, key);
+    if (store_ == nullptr) return std::nullopt;
+    const std::optional<RecordId> sealed = find_sealed(*snapshot_, key);
+    if (sealed.has_value() && snapshot_->find(*sealed) == nullptr) {
+        raise(Errc::corrupt, "the key " + shown(key) + " leads to a record that is not there");
+    }
+    return sealed;
 }
 
 inline std::string Engine::newest_row(RecordId id) const {

@@ -69,7 +69,12 @@ void AsideFolder::publish() {
     sync();
     // Renaming would replace an empty folder.
     if (stands_at(destination_)) raise(Errc::already_exists, destination_.string() + " exists");
-    rename_durably(aside_, destination_);
+    const std::exception_ptr failed = attempt([&] { rename_durably(aside_, destination_); });
+    if (failed != nullptr) {
+        std::error_code ignored;  // the name may have been given, and only its sync failed
+        if (!stands_at(aside_)) std::filesystem::rename(destination_, aside_, ignored);
+        std::rethrow_exception(failed);
+    }
     published_ = true;
 }
 

@@ -72,6 +72,7 @@ DirectoryStore::DirectoryStore(const std::filesystem::path& path, const Options&
         return;
     }
     state_ = decode_own_state(stored_state(environment_.read()));
+    static_cast<void>(attempt([&] { remove_temporary_files(path_ / forward_folder); }));
     removed_ = remove_leftovers();
     take_segments({});
 }

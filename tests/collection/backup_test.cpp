@@ -224,6 +224,7 @@ TEST_CASE("A backup that cannot be made leaves nothing, and says why") {
                 CHECK(nth > 5);
                 break;
             }
+            CAPTURE(nth, trouble.text);
             CHECK((trouble.code == Errc::io || trouble.code == Errc::disk_full));
             CHECK_FALSE(fs::exists(directory / "copy.tmp"));
         }

@@ -178,7 +178,8 @@ TEST_CASE("Whichever allocation of a call fails, it raises, has changed nothing,
     CHECK(open_files() == std::multiset<std::string>());
 }
 
-TEST_CASE("Whichever allocation of an open, a creation or a close fails, it raises, and the next one succeeds") {
+TEST_CASE("Whichever allocation of an open, a creation or a close fails, it raises, and the next one succeeds",
+          "[.][slow]") {
     const FileFaults quick = FileFaults::no_syncs();
     const TemporaryDirectory directory;
     const fs::path filled = directory / "filled.kith";

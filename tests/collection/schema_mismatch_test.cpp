@@ -133,7 +133,7 @@ TEST_CASE("Whatever changed in the schema is said by name, before and after, and
     using Texts = std::vector<std::string>;
     differs<SchemaOf<Book<std::int64_t, Texts, 8, float>>>(path, {"'year'", "int32", "int64"});
     differs<SchemaOf<Book<std::uint32_t, Texts, 8, float>>>(path, {"'year'", "int32", "uint32"});
-    differs<SchemaOf<Book<double, Texts, 8, float>>>(path, {"'year'", "int32", "float64"});
+    differs<SchemaOf<Book<double, Texts, 8, float>>>(path, {"'year'", "int32", "double"});
     differs<SchemaOf<Book<std::string, Texts, 8, float>>>(path, {"'year'", "int32", "text"});
     differs<SchemaOf<Book<std::optional<std::int32_t>, Texts, 8, float>>>(path, {"'year'", "int32", "nullable"});
     differs<SchemaOf<Book<std::vector<std::int32_t>, Texts, 8, float>>>(path, {"'year'", "list of int32"});

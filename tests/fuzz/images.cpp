@@ -20,7 +20,7 @@ namespace kith_fuzz {
 namespace {
 
 constexpr std::size_t dim = 8;
-constexpr kith::Slot count = 70;
+constexpr kith::Slot count = 300;
 
 struct Images {
     std::string rows, graph;

@@ -142,6 +142,8 @@ private:
     void serve(const std::vector<Request*>& requests);
     void serve_one(const Request& request);
     std::size_t stage(std::string_view batch, OnExisting on_existing);
+    template <class Act>
+    void committing(const Act& act);
     void sync_log();
     void publish();
 

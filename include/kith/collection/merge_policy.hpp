@@ -64,8 +64,9 @@ inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is no
 [[nodiscard]] inline std::vector<std::size_t> next_compaction(std::span<const SegmentSize> sizes, Slot capacity) {
     std::vector<std::size_t> order;
     for (std::size_t at = 0; at < sizes.size(); ++at) order.push_back(at);
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return sizes[a].live < sizes[b].live; });
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return sizes[a].live < sizes[b].live || (sizes[a].live == sizes[b].live && a < b);
+    });
     std::vector<std::size_t> fitting;
     std::uint64_t records = 0;
     for (const std::size_t at : order) {

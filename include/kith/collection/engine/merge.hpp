@@ -142,9 +142,9 @@ inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
     }
     if (builder.count() > 0) merged.segment = store_->write_segment(builder.image(), call);
     merged.parts = builder.take_moves();
-    if (merged.segment != nullptr) store_->copy_rows(merged, call);
+    if (merged.segment != nullptr) committing([&] { store_->copy_rows(merged, call); });
     const std::lock_guard keeper(keeper_);
-    store_->commit_merge(merged);
+    committing([&] { store_->commit_merge(merged); });
     merged_ = std::move(merged);
     publish_merged();
     return true;
@@ -160,8 +160,9 @@ inline std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
     for (const SegmentView& view : sealed) sizes.push_back({view.live(), view.count - view.live()});
     std::vector<SegmentView> parts;
     for (const std::size_t at : choose(sizes, options_.segment_capacity)) parts.push_back(sealed[at]);
-    std::stable_sort(parts.begin(), parts.end(),
-                     [](const SegmentView& a, const SegmentView& b) { return a.live() > b.live(); });
+    std::sort(parts.begin(), parts.end(), [](const SegmentView& a, const SegmentView& b) {
+        return a.live() > b.live() || (a.live() == b.live() && a.segment->id() < b.segment->id());
+    });
     return parts;
 }
 
@@ -184,7 +185,7 @@ inline void Engine::publish_merged() {
 /// Takes the keeper role: gives back what merged segments took up, where nobody holds them.
 inline void Engine::drop_unheld() {
     const std::lock_guard keeper(keeper_);
-    store_->purge();
+    committing([&] { store_->purge(); });
     disk_bytes_.store(store_->bytes().without_log());
 }
 

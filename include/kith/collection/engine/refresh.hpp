@@ -89,17 +89,22 @@ inline bool Engine::begin_anew(const StoreBase& base) {
     return whole;
 }
 
-/// Where a sealed segment that `present` shows has `key`. The store knows where the newest version is, which may be one
-/// that a reader does not show yet.
+/// Where a sealed segment that `present` shows has `key`. The store knows where the newest version is. That may be one
+/// that a reader does not show yet, or lie in a segment that a merge has committed and not published: then the segments
+/// that are shown know.
 inline std::optional<RecordId> Engine::find_sealed(const Snapshot& present, std::string_view key) const {
-    if (!follows()) return store_->find(key);
+    std::optional<RecordId> unseen;
+    if (!follows()) {
+        unseen = store_->find(key);
+        if (!unseen.has_value() || present.find(*unseen) != nullptr) return unseen;
+    }
     for (auto view = present.segments.rbegin(); view != present.segments.rend(); ++view) {
         if (!view->segment->sealed()) continue;
         if (const std::optional<Slot> slot = view->segment->find(key, view->allowed())) {
             return RecordId{view->segment->id(), *slot};
         }
     }
-    return std::nullopt;
+    return unseen;
 }
 
 /// Trouble here is shown by stats(), and by the next refresh() call.

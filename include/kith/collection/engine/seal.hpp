@@ -33,7 +33,7 @@ inline void Engine::seal(const LongCall& call) {
         }
         checkpoint.written.push_back(store_->write_segment(image, call));
     }
-    store_->commit(checkpoint);
+    committing([&] { store_->commit(checkpoint); });
     written_.emplace(std::move(checkpoint.written));
     publish_written();
 }

@@ -117,6 +117,15 @@ inline std::size_t Engine::stage(std::string_view batch, OnExisting on_existing)
     return position;
 }
 
+/// Commits; when that leaves unknown what the disk holds, nothing is written any more, whatever the store says later.
+template <class Act>
+void Engine::committing(const Act& act) {
+    const std::exception_ptr failed = attempt(act);
+    if (failed == nullptr) return;
+    if (store_->poisoned()) poisoned_.store(true);
+    std::rethrow_exception(failed);
+}
+
 inline void Engine::sync_log() {
     if (store_ == nullptr) return;
     const std::exception_ptr failed = attempt([&] { store_->sync(); });
@@ -174,7 +183,12 @@ inline std::optional<RecordId> Engine::newest(std::string_view key) const {
         const auto published = keys->find(key);
         if (published != keys->end()) return published->second;
     }
-    return store_ == nullptr ? std::nullopt : find_sealed(*snapshot_, key);
+    if (store_ == nullptr) return std::nullopt;
+    const std::optional<RecordId> sealed = find_sealed(*snapshot_, key);
+    if (sealed.has_value() && snapshot_->find(*sealed) == nullptr) {
+        raise(Errc::corrupt, "the key " + shown(key) + " leads to a record that is not there");
+    }
+    return sealed;
 }
 
 inline std::string Engine::newest_row(RecordId id) const {
