@@ -64,8 +64,8 @@ void require_local(const std::filesystem::path& path) {
     const std::string name = remote_name(found);
     if (name.empty()) return;
     raise(Errc::unsupported_file_system,
-          path.string() + " lies on a " + name +
-              " file system, whose locks and memory maps cannot keep a collection whole; put it on a disk of this "
+          path.string() + " lies on a file system (" + name +
+              ") whose locks and memory maps cannot keep a collection whole; put it on a disk of this "
               "machine, or set Options::allow_network_filesystem if one process alone uses it");
 }
 

@@ -75,8 +75,8 @@ void lock_or_raise(const std::filesystem::path& directory, const File& file, int
         if (lock_now(file, operation)) return;
         if (tries == most_tries) {
             raise(Errc::locked, directory.string() +
-                                    " is open for reading by another process or handle, which may not write there and "
-                                    "so cannot tell what it reads");
+                                    " is open for reading by another process or handle that keeps writers "
+                                    "out: it verifies, or may not write there");
         }
         static_cast<void>(::flock(file.descriptor(), LOCK_UN));
         std::this_thread::sleep_for(moment);

@@ -45,7 +45,7 @@ TEST_CASE("File systems of a network are refused, and the message names path, fi
         const FileSystemType remote(type);
         const Raised trouble = raised([&] { require_local(directory / "new.kith"); });
         CHECK(trouble.code == Errc::unsupported_file_system);
-        CHECK(trouble.says((directory / "new.kith").string() + " lies on a " + name + " file system"));
+        CHECK(trouble.says((directory / "new.kith").string() + " lies on a file system (" + name + ")"));
         CHECK(trouble.says("Options::allow_network_filesystem"));
     }
 }

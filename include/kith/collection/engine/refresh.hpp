@@ -20,7 +20,7 @@ inline bool Engine::refresh() {
 inline bool Engine::catch_up() {
     constexpr int most_bases = 100;
     constexpr int most_looks = 5;  // for batches that no base holds
-    bool changed = false;
+    const std::shared_ptr<const Snapshot> before = snapshot();
     int looks = 0;
     for (int bases = 0; bases < most_bases; ++bases) {
         std::optional<StoreBase> newer = store_->newer_base();
@@ -30,12 +30,9 @@ inline bool Engine::catch_up() {
         } else if (++looks > most_looks) {
             store_->raise_log_missing();  // a writer that removes batches has committed a base with them
         }
-        const std::uint64_t before = applied_.replayed_batches;
-        const bool whole = newer_base_.has_value() ? begin_anew(*newer_base_) : apply_log();
-        changed = changed || newer_base_.has_value() || applied_.replayed_batches != before;
-        if (!whole) continue;
+        if (!(newer_base_.has_value() ? begin_anew(*newer_base_) : apply_log())) continue;
         newer_base_.reset();
-        if (!changed) return false;
+        if (snapshot() == before) return false;
         measure_memory();
         {
             const std::lock_guard lock(background_->mutex);
@@ -50,7 +47,6 @@ inline bool Engine::catch_up() {
 /// Shows the batches that came since. False when some are missing that a newer base holds.
 inline bool Engine::apply_log() {
     bool whole = false;
-    bool news = false;
     const std::exception_ptr failed = attempt([&] {
         whole = store_->follow([&](std::string_view batch) {
             stage_.save_point();
@@ -61,11 +57,10 @@ inline bool Engine::apply_log() {
                 std::rethrow_exception(refused);
             }
             ++applied_.replayed_batches;
-            news = true;
         });
     });
     // Those before the trouble are whole, and will not come again.
-    if (base_ == nullptr && news) publish();
+    if (base_ == nullptr && (stage_.key_count() > 0 || !stage_.deletes().empty())) publish();
     if (failed != nullptr) std::rethrow_exception(failed);
     return whole;
 }
@@ -76,6 +71,7 @@ inline bool Engine::begin_anew(const StoreBase& base) {
     for (const SegmentView& view : base.snapshot->segments) segments.push_back(view.segment);
     Stage fresh(schema_, options_.segment_capacity);
     fresh.reset(std::move(segments), base.next_segment);
+    const RecoveryReport applied = applied_;
     store_->rewind();
     std::swap(stage_, fresh);
     base_ = base.snapshot;
@@ -85,7 +81,10 @@ inline bool Engine::begin_anew(const StoreBase& base) {
         if (whole) publish();
     });
     base_ = nullptr;
-    if (!whole || failed != nullptr) std::swap(stage_, fresh);
+    if (!whole || failed != nullptr) {
+        std::swap(stage_, fresh);
+        applied_ = applied;
+    }
     if (failed != nullptr) std::rethrow_exception(failed);
     return whole;
 }
