@@ -26,6 +26,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <string>
 
 namespace kith::inline v0::detail {
@@ -113,16 +114,15 @@ public:
     /// The block of a node's level 1; no_slot where it is on level 0 only. Requires: slot is below reach().
     [[nodiscard]] std::uint32_t tower(Slot slot) const noexcept { return towers_[slot]; }
 
-    /// Keeps the list of a node in memory, where that is not sure, while it is read. Requires: as links().
-    [[nodiscard]] Held hold_links(Slot slot, unsigned level) const noexcept {
+    /// Who brings the lists into memory; null where they are there.
+    [[nodiscard]] Residency* residency() const noexcept { return residency_; }
+
+    /// Keeps the lists of a few nodes in memory, where that is not sure, while they are read.
+    /// Requires: as links(); no more than a Residency holds at once.
+    [[nodiscard]] Held hold_links(const Slot* nodes, std::size_t count, unsigned level) const noexcept {
         if (residency_ == nullptr) [[likely]]
             return {};
-        const Slot* list = bottom_ + std::size_t{slot} * width(0);
-        if (level > 0) {
-            const Held held(residency_, towers_ + slot, sizeof(std::uint32_t));
-            list = links(slot, level);
-        }
-        return {residency_, list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
+        return hold_cold_links(nodes, count, level);
     }
 
     /// Begins to fetch the bottom list of a node. Forced inline: GCC 12 takes a function that only prefetches for one
@@ -231,13 +231,15 @@ private:
         return capacity;
     }
 
-    [[gnu::noinline, gnu::cold]] Held hold_cold_links(Slot slot, unsigned level) const noexcept {
-        const Slot* list = bottom_ + std::size_t{slot} * width(0);
-        if (level > 0) {
-            const Held held(residency_, towers_ + slot, sizeof(std::uint32_t));
-            list = links(slot, level);
+    [[gnu::noinline, gnu::cold]] Held hold_cold_links(const Slot* nodes, std::size_t count,
+                                                      unsigned level) const noexcept {
+        std::array<Residency::Piece, Residency::most_pieces> pieces;
+        for (std::size_t i = 0; i < count; ++i) {
+            const Held tower(level > 0 ? residency_ : nullptr, towers_ + nodes[i], sizeof(std::uint32_t));
+            const Slot* const list = links(nodes[i], level);
+            pieces[i] = {list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
         }
-        return {residency_, list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
+        return {*residency_, std::span(pieces).first(count), Residency::Use::at_random};
     }
 
     /// Three times what is expected with the fewest links; address space only.

@@ -45,7 +45,7 @@ struct NeighborBlock {
 /// Adds to `block` the neighbours of `node` but for `absent`.
 inline void add_links(const HnswGraph& graph, unsigned level, Slot node, Slot bound, Slot absent,
                       NeighborBlock& block) noexcept {
-    const Held held = graph.hold_links(node, level);
+    const Held held = graph.hold_links(&node, 1, level);
     const Slot* const links = graph.links(node, level);
     if (links == nullptr) return;
     for (std::size_t i = 0; i < graph.width(level); ++i) {
@@ -91,10 +91,9 @@ Candidate descend_to(const HnswGraph& graph, const S& scorer, Slot entry, unsign
     return nearest;
 }
 
-/// Adds to `block` the neighbours of `node` that this search has not met.
+/// Adds to `block` the neighbours of `node` that this search has not met. Requires: its links are held.
 inline void add_unmet(const HnswGraph& graph, unsigned level, Slot node, Slot bound, VisitedSet& visited,
                       NeighborBlock& block) noexcept {
-    const Held held = graph.hold_links(node, level);
     const Slot* const links = graph.links(node, level);
     if (links == nullptr) return;
     for (std::size_t i = 0; i < graph.width(level); ++i) {
@@ -104,6 +103,17 @@ inline void add_unmet(const HnswGraph& graph, unsigned level, Slot node, Slot bo
         block.slots[block.count] = slot;
         block.count += visited.insert(slot) ? 1U : 0U;
     }
+}
+
+/// Keeps the links in memory of those nodes that beam() expands next.
+[[gnu::noinline, gnu::cold]] inline Held hold_next(const HnswGraph& graph, CandidatePool& pool, std::size_t next,
+                                                   unsigned level) noexcept {
+    std::array<Slot, nodes_at_once> nodes;
+    std::size_t count = 0;
+    for (; next < pool.size() && count < nodes_at_once; ++next) {
+        if (!pool[next].marked()) nodes[count++] = pool[next].slot();
+    }
+    return graph.hold_links(nodes.data(), count, level);
 }
 
 /// When a walk that wants the nearest `count` ends, besides having expanded all it kept: see SearchParams::stretch.
@@ -126,11 +136,14 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
     float farthest = reach();
     while (next < pool.size() && !(pool[next].distance() > farthest)) {
         block.count = 0;
-        for (std::size_t taken = 0; next < pool.size() && taken < nodes_at_once; ++next) {
-            if (pool[next].marked()) continue;
-            pool[next].mark();
-            add_unmet(graph, level, pool[next].slot(), bound, scratch.visited, block);
-            ++taken;
+        {
+            const Held held = graph.residency() == nullptr ? Held() : hold_next(graph, pool, next, level);
+            for (std::size_t taken = 0; next < pool.size() && taken < nodes_at_once; ++next) {
+                if (pool[next].marked()) continue;
+                pool[next].mark();
+                add_unmet(graph, level, pool[next].slot(), bound, scratch.visited, block);
+                ++taken;
+            }
         }
         block.score(scorer);
         for (std::size_t i = 0; i < block.count; ++i) {
@@ -171,13 +184,19 @@ void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slo
     for (bool expanded = true; expanded;) {
         expanded = false;
         block.count = 0;
-        for (std::size_t taken = 0; !frontier.empty() && taken < nodes_at_once; ++taken) {
+        std::array<Slot, nodes_at_once> nodes;
+        std::size_t taken = 0;
+        while (!frontier.empty() && taken < nodes_at_once) {
             const Candidate nearest = frontier.front();
             if (nearest.distance() > farthest) break;
             std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
             frontier.pop_back();
-            add_unmet(graph, 0, nearest.slot(), bound, scratch.visited, block);
+            nodes[taken++] = nearest.slot();
             expanded = true;
+        }
+        {
+            const Held held = graph.hold_links(nodes.data(), taken, 0);
+            for (std::size_t i = 0; i < taken; ++i) add_unmet(graph, 0, nodes[i], bound, scratch.visited, block);
         }
         block.score(scorer);
         for (std::size_t i = 0; i < block.count; ++i) meet(Candidate(block.distances[i], block.slots[i]));
