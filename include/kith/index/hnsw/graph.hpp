@@ -125,6 +125,16 @@ public:
         return {residency_, list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
     }
 
+    /// The same for all that is stored of `count` nodes from `first` on, but their lists on higher levels.
+    [[nodiscard]] Held hold_nodes(Slot first, Slot count) const noexcept {
+        if (residency_ == nullptr) return {};
+        const std::array<Residency::Piece, 3> pieces{
+            {{links(first, 0), count * width(0) * sizeof(Slot)},
+             {towers_ + first, count * sizeof(std::uint32_t)},
+             {states_ + first, count}}};
+        return {*residency_, pieces, Residency::Use::in_order};
+    }
+
     /// Begins to fetch the bottom list of a node. Forced inline: GCC 12 takes a function that only prefetches for one
     /// without effect, and drops the calls.
     [[gnu::always_inline]] void prefetch_bottom(Slot slot) const noexcept {
@@ -229,15 +239,6 @@ private:
     static Slot checked(Slot capacity) {
         if (capacity > max_capacity) raise(Errc::limit_exceeded, "HNSW: at most 2^31 vectors a segment");
         return capacity;
-    }
-
-    [[gnu::noinline, gnu::cold]] Held hold_cold_links(Slot slot, unsigned level) const noexcept {
-        const Slot* list = bottom_ + std::size_t{slot} * width(0);
-        if (level > 0) {
-            const Held held(residency_, towers_ + slot, sizeof(std::uint32_t));
-            list = links(slot, level);
-        }
-        return {residency_, list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
     }
 
     /// Three times what is expected with the fewest links; address space only.
