@@ -2,17 +2,22 @@
 #include "kith/index/typed_vector_index.hpp"
 
 #include "index/points.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/index/ivf.hpp"
 #include "kith/quantize/opq.hpp"
 #include "kith/quantize/pq.hpp"
 #include "kith/quantize/rabitq.hpp"
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstring>
+#include <list>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -69,6 +74,7 @@ public:
     }
 
     const VectorIndex& operator*() const { return *index_; }
+    [[nodiscard]] const std::string& rows() const { return rows_; }
     [[nodiscard]] const std::string& graph() const { return graph_; }
 
     friend bool operator==(const Mapped& a, const Mapped& b) { return a.rows_ == b.rows_ && a.graph_ == b.graph_; }
@@ -85,6 +91,42 @@ private:
     std::string rows_, graph_;
     std::unique_ptr<kith_test::AlignedBytes> row_memory_, graph_memory_;
     std::unique_ptr<VectorIndex> index_;
+};
+
+/// Bytes of an image that are there only while they are held, and nothing but ones otherwise.
+class Fleeting final : public kith::Residency {
+public:
+    explicit Fleeting(const std::string& image) : image_(image), memory_(image.size()), times_(image.size()) {
+        std::fill_n(memory_.data(), image.size(), std::byte{0xff});
+    }
+
+    [[nodiscard]] kith::ImageBytes image() { return {std::span<const std::byte>(memory_.data(), image_.size()), this}; }
+
+    void* hold(std::span<const Piece> pieces, Use) noexcept override {
+        for (const Piece& piece : pieces) change(piece, 1);
+        return &held_.emplace_back(pieces.begin(), pieces.end());
+    }
+    void release(void* held) noexcept override {
+        held_.remove_if([&](const std::vector<Piece>& pieces) {
+            if (&pieces != held) return false;
+            for (const Piece& piece : pieces) change(piece, -1);
+            return true;
+        });
+    }
+
+private:
+    void change(const Piece& piece, int by) noexcept {
+        const auto first = static_cast<std::size_t>(static_cast<const std::byte*>(piece.first) - memory_.data());
+        for (std::size_t at = first; at < std::min(first + piece.bytes, image_.size()); ++at) {
+            times_[at] += by;
+            memory_.data()[at] = times_[at] > 0 ? static_cast<std::byte>(image_[at]) : std::byte{0xff};
+        }
+    }
+
+    std::string image_;
+    kith::ReservedMemory memory_;
+    std::vector<int> times_;  // that each byte is held
+    std::list<std::vector<Piece>> held_;
 };
 
 void append(VectorIndex& index, const std::vector<float>& vectors, Slot count) {
@@ -192,6 +234,21 @@ TEMPLATE_TEST_CASE("An index that took over another finds as much as one that wa
         CHECK(wrong == 0);
         CHECK(recall(*adopted, queries) >= expected);
     }
+}
+
+TEMPLATE_TEST_CASE("What is taken over is held while it is read", "", (Kind<kith::Cosine, kith::Flat>), Graph,
+                   (Kind<kith::L2, kith::Hnsw<small, kith::Sq4>>), (Kind<kith::L2, kith::Ivf<kith::IvfParams{.lists = 32}>>),
+                   Listed, (Kind<kith::L2, kith::Ivf<kith::IvfParams{.lists = 64, .graph_from = 64}, kith::IvfRaBitQ>>)) {
+    Clusters clusters(dim);
+    const auto index = TestType::make(before);
+    grow(*index, with_copies(clusters, before), before);
+    const Mapped saved = Mapped::of(TestType(), *index);
+    Fleeting rows(saved.rows()), graph(saved.graph());
+    const auto mapped = kith::map_vector_index<typename TestType::M, typename TestType::Tag, typename TestType::T>(
+        dim, before, rows.image(), graph.image());
+    const auto adopted = TestType::make(before);
+    REQUIRE(adopted->adopt(*mapped));
+    CHECK(Mapped::of(TestType(), *adopted) == saved);
 }
 
 TEST_CASE("Equal vectors are all found after a graph was taken over") {

@@ -10,8 +10,10 @@
 // Thread safety: any number of threads may hold bytes of one Residency; a Held belongs to one.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace kith::inline v0 {
@@ -78,6 +80,17 @@ private:
     Residency* residency_ = nullptr;  // null: nobody has to do anything
     void* ticket_ = nullptr;          // what hold() returned
 };
+
+/// Copies bytes, each of them while it is held. Requires: they do not overlap.
+inline void copy_held(Residency* residency, void* to, const void* from, std::size_t bytes) noexcept {
+    auto* const begin = static_cast<std::byte*>(to);
+    const auto* const source = static_cast<const std::byte*>(from);
+    for (std::size_t done = 0; done < bytes; done += Residency::most_bytes) {
+        const std::size_t now = std::min(bytes - done, Residency::most_bytes);
+        const Held held(residency, source + done, now, Residency::Use::in_order);
+        std::memcpy(begin + done, source + done, now);
+    }
+}
 
 /// The bytes of an image, or of a part of it, and who brings them into memory.
 struct ImageBytes {

@@ -29,7 +29,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -85,7 +84,7 @@ public:
         KITH_ASSERT(!trained() && other.trained() && other.size_ <= capacity_);
         Codec codec = other.codec();
         memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
-        std::memcpy(memory_.data(), other.codes_, codec.code_bytes() * other.size_);
+        copy_held(other.residency_, memory_.data(), other.codes_, codec.code_bytes() * other.size_);
         codes_ = memory_.data();
         codec_.emplace(std::move(codec));
         size_ = other.size_;

@@ -80,7 +80,7 @@ public:
     void adopt(const RowMemory& other) noexcept {
         const Slot count = other.size();
         KITH_ASSERT(size() == 0 && count <= capacity_ && dim_ == other.dim_);
-        if (count > 0) std::memcpy(static_cast<void*>(next_row(0)), other.data_, stride_ * sizeof(T) * count);
+        if (count > 0) copy_held(other.residency_, next_row(0), other.data_, stride_ * sizeof(T) * count);
         size_.store(count, std::memory_order_release);
     }
 

@@ -51,6 +51,7 @@ public:
     /// where `other` is of another kind, metric, element, dimension or parameters, or is damaged.
     /// Requires: this is empty, not mapped, and not searched meanwhile; other.rows() is at most its capacity; `other`,
     ///           mapped or not, does not change meanwhile.
+    /// Ensures: what is damaged in files that are read through a cache is found by who reads it, and was copied.
     /// Throws: std::bad_alloc, Errc::out_of_memory; this is to be thrown away then.
     [[nodiscard]] virtual bool adopt(const VectorIndex& other) = 0;
 

@@ -54,7 +54,9 @@ private:
     /// Slot for slot, dead ones too.
     void take_over(const SegmentView& part) {
         for (std::size_t field = 0; field < indexes_.size(); ++field) {
-            if (indexes_[field]->adopt(part.segment->index(field))) continue;
+            const bool taken = indexes_[field]->adopt(part.segment->index(field));
+            part.segment->confirm(field);  // damage that was copied would have a right checksum from then on
+            if (taken) continue;
             for (Slot slot = 0; slot < part.count; ++slot) copy_vector(*part.segment, slot, field);
         }
         MovedSegment moved{part.segment, std::vector<Slot>(part.count, no_slot)};

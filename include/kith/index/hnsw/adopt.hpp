@@ -7,15 +7,18 @@
 #pragma once
 
 #include "kith/core/assert.hpp"
+#include "kith/core/residency.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/index/hnsw/graph.hpp"
 
+#include <algorithm>
 #include <cstddef>
 
 namespace kith::inline v0::detail {
 
 /// Copies the list of a node on `level`; false when a link leads where no node of that level is.
 inline bool adopt_list(HnswGraph& to, const HnswGraph& from, Slot slot, unsigned level) noexcept {
+    const Held held = level > 0 ? from.hold_links(&slot, 1, level) : Held();  // those at the bottom are held already
     const Slot* const links = from.links(slot, level);
     if (links == nullptr) return false;
     Slot* const copy = to.writable_links(slot, level);
@@ -38,11 +41,16 @@ inline bool adopt_graph(HnswGraph& to, const HnswGraph& from) noexcept {
     if (from.entry() >= count) return false;
     to.add_nodes(count);
     bool sound = to.arrays().block_count == from.arrays().block_count;
-    for (Slot slot = 0; slot < count && sound; ++slot) {
-        const unsigned top = to.level_of(slot);
-        sound = to.tower(slot) == from.tower(slot);
-        for (unsigned level = 0; level <= top && sound; ++level) sound = adopt_list(to, from, slot, level);
-        to.remember(slot, from.remembered(slot));
+    constexpr Slot at_once = 1024;
+    for (Slot first = 0; first < count && sound; first += at_once) {
+        const Slot end = first + std::min(at_once, count - first);
+        const Held held = from.hold_nodes(first, end - first);
+        for (Slot slot = first; slot < end && sound; ++slot) {
+            const unsigned top = to.level_of(slot);
+            sound = to.tower(slot) == from.tower(slot);
+            for (unsigned level = 0; level <= top && sound; ++level) sound = adopt_list(to, from, slot, level);
+            to.remember(slot, from.remembered(slot));
+        }
     }
     if (!sound) {
         to.clear();

@@ -125,6 +125,16 @@ public:
         return hold_cold_links(nodes, count, level);
     }
 
+    /// The same for all that is stored of `count` nodes from `first` on, but their lists on higher levels.
+    [[nodiscard]] Held hold_nodes(Slot first, Slot count) const noexcept {
+        if (residency_ == nullptr) return {};
+        const std::array<Residency::Piece, 3> pieces{
+            {{links(first, 0), count * width(0) * sizeof(Slot)},
+             {towers_ + first, count * sizeof(std::uint32_t)},
+             {states_ + first, count}}};
+        return {*residency_, pieces, Residency::Use::in_order};
+    }
+
     /// Begins to fetch the bottom list of a node. Forced inline: GCC 12 takes a function that only prefetches for one
     /// without effect, and drops the calls.
     [[gnu::always_inline]] void prefetch_bottom(Slot slot) const noexcept {

@@ -168,6 +168,7 @@ public:
             std::uint32_t from = other.head(list);
             for (std::size_t left = vectors_of_list; left > 0; ++to) {  // blocks made at once follow each other
                 const Run run = other.run(from, left, 1);
+                const Held held_slots = other.hold_slots(run), held_records = other.hold_records(run);
                 const Slot* const slots = other.slots(run.first);
                 if (std::any_of(slots, slots + run.count, [&](Slot slot) { return slot >= count; })) return false;
                 std::memcpy(writable_record(to), other.record(run.first), record_bytes_);
