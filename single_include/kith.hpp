@@ -1118,6 +1118,17 @@ private:
     void* ticket_ = nullptr;          // what hold() returned
 };
 
+/// Copies bytes, each of them while it is held. Requires: they do not overlap.
+inline void copy_held(Residency* residency, void* to, const void* from, std::size_t bytes) noexcept {
+    auto* const begin = static_cast<std::byte*>(to);
+    const auto* const source = static_cast<const std::byte*>(from);
+    for (std::size_t done = 0; done < bytes; done += Residency::most_bytes) {
+        const std::size_t now = std::min(bytes - done, Residency::most_bytes);
+        const Held held(residency, source + done, now, Residency::Use::in_order);
+        std::memcpy(begin + done, source + done, now);
+    }
+}
+
 /// The bytes of an image, or of a part of it, and who brings them into memory.
 struct ImageBytes {
     std::span<const std::byte> bytes;
@@ -1694,6 +1705,7 @@ public:
     /// where `other` is of another kind, metric, element, dimension or parameters, or is damaged.
     /// Requires: this is empty, not mapped, and not searched meanwhile; other.rows() is at most its capacity; `other`,
     ///           mapped or not, does not change meanwhile.
+    /// Ensures: what is damaged in files that are read through a cache is found by who reads it, and was copied.
     /// Throws: std::bad_alloc, Errc::out_of_memory; this is to be thrown away then.
     [[nodiscard]] virtual bool adopt(const VectorIndex& other) = 0;
 
@@ -4175,7 +4187,9 @@ private:
     /// Slot for slot, dead ones too.
     void take_over(const SegmentView& part) {
         for (std::size_t field = 0; field < indexes_.size(); ++field) {
-            if (indexes_[field]->adopt(part.segment->index(field))) continue;
+            const bool taken = indexes_[field]->adopt(part.segment->index(field));
+            part.segment->confirm(field);  // damage that was copied would have a right checksum from then on
+            if (taken) continue;
             for (Slot slot = 0; slot < part.count; ++slot) copy_vector(*part.segment, slot, field);
         }
         MovedSegment moved{part.segment, std::vector<Slot>(part.count, no_slot)};
@@ -4448,7 +4462,7 @@ inline bool Engine::refresh() {
 inline bool Engine::catch_up() {
     constexpr int most_bases = 100;
     constexpr int most_looks = 5;  // for batches that no base holds
-    bool changed = false;
+    const std::shared_ptr<const Snapshot> before = snapshot();
     int looks = 0;
     for (int bases = 0; bases < most_bases; ++bases) {
         std::optional<StoreBase> newer = store_->newer_base();
@@ -4458,12 +4472,9 @@ inline bool Engine::catch_up() {
         } else if (++looks > most_looks) {
             store_->raise_log_missing();  // a writer that removes batches has committed a base with them
         }
-        const std::uint64_t before = applied_.replayed_batches;
-        const bool whole = newer_base_.has_value() ? begin_anew(*newer_base_) : apply_log();
-        changed = changed || newer_base_.has_value() || applied_.replayed_batches != before;
-        if (!whole) continue;
+        if (!(newer_base_.has_value() ? begin_anew(*newer_base_) : apply_log())) continue;
         newer_base_.reset();
-        if (!changed) return false;
+        if (snapshot() == before) return false;
         measure_memory();
         {
             const std::lock_guard lock(background_->mutex);
@@ -4478,7 +4489,6 @@ inline bool Engine::catch_up() {
 /// Shows the batches that came since. False when some are missing that a newer base holds.
 inline bool Engine::apply_log() {
     bool whole = false;
-    bool news = false;
     const std::exception_ptr failed = attempt([&] {
         whole = store_->follow([&](std::string_view batch) {
             stage_.save_point();
@@ -4489,11 +4499,10 @@ inline bool Engine::apply_log() {
                 std::rethrow_exception(refused);
             }
             ++applied_.replayed_batches;
-            news = true;
         });
     });
     // Those before the trouble are whole, and will not come again.
-    if (base_ == nullptr && news) publish();
+    if (base_ == nullptr && (stage_.key_count() > 0 || !stage_.deletes().empty())) publish();
     if (failed != nullptr) std::rethrow_exception(failed);
     return whole;
 }
@@ -4504,6 +4513,7 @@ inline bool Engine::begin_anew(const StoreBase& base) {
     for (const SegmentView& view : base.snapshot->segments) segments.push_back(view.segment);
     Stage fresh(schema_, options_.segment_capacity);
     fresh.reset(std::move(segments), base.next_segment);
+    const RecoveryReport applied = applied_;
     store_->rewind();
     std::swap(stage_, fresh);
     base_ = base.snapshot;
@@ -4513,7 +4523,10 @@ inline bool Engine::begin_anew(const StoreBase& base) {
         if (whole) publish();
     });
     base_ = nullptr;
-    if (!whole || failed != nullptr) std::swap(stage_, fresh);
+    if (!whole || failed != nullptr) {
+        std::swap(stage_, fresh);
+        applied_ = applied;
+    }
     if (failed != nullptr) std::rethrow_exception(failed);
     return whole;
 }
@@ -7326,7 +7339,7 @@ public:
         KITH_ASSERT(!trained() && other.trained() && other.size_ <= capacity_);
         Codec codec = other.codec();
         memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
-        std::memcpy(memory_.data(), other.codes_, codec.code_bytes() * other.size_);
+        copy_held(other.residency_, memory_.data(), other.codes_, codec.code_bytes() * other.size_);
         codes_ = memory_.data();
         codec_.emplace(std::move(codec));
         size_ = other.size_;
@@ -9798,16 +9811,24 @@ public:
     /// The block of a node's level 1; no_slot where it is on level 0 only. Requires: slot is below reach().
     [[nodiscard]] std::uint32_t tower(Slot slot) const noexcept { return towers_[slot]; }
 
-    /// Keeps the list of a node in memory, where that is not sure, while it is read. Requires: as links().
-    [[nodiscard]] Held hold_links(Slot slot, unsigned level) const noexcept {
+    /// Who brings the lists into memory; null where they are there.
+    [[nodiscard]] Residency* residency() const noexcept { return residency_; }
+
+    /// Keeps the lists of a few nodes in memory, where that is not sure, while they are read.
+    /// Requires: as links(); no more than a Residency holds at once.
+    [[nodiscard]] Held hold_links(const Slot* nodes, std::size_t count, unsigned level) const noexcept {
         if (residency_ == nullptr) [[likely]]
             return {};
-        const Slot* list = bottom_ + std::size_t{slot} * width(0);
-        if (level > 0) {
-            const Held held(residency_, towers_ + slot, sizeof(std::uint32_t));
-            list = links(slot, level);
-        }
-        return {residency_, list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
+        return hold_cold_links(nodes, count, level);
+    }
+
+    /// The same for all that is stored of `count` nodes from `first` on, but their lists on higher levels.
+    [[nodiscard]] Held hold_nodes(Slot first, Slot count) const noexcept {
+        if (residency_ == nullptr) return {};
+        const std::array<Residency::Piece, 3> pieces{{{links(first, 0), count * width(0) * sizeof(Slot)},
+                                                      {towers_ + first, count * sizeof(std::uint32_t)},
+                                                      {states_ + first, count}}};
+        return {*residency_, pieces, Residency::Use::in_order};
     }
 
     /// Begins to fetch the bottom list of a node. Forced inline: GCC 12 takes a function that only prefetches for one
@@ -9916,13 +9937,15 @@ private:
         return capacity;
     }
 
-    [[gnu::noinline, gnu::cold]] Held hold_cold_links(Slot slot, unsigned level) const noexcept {
-        const Slot* list = bottom_ + std::size_t{slot} * width(0);
-        if (level > 0) {
-            const Held held(residency_, towers_ + slot, sizeof(std::uint32_t));
-            list = links(slot, level);
+    [[gnu::noinline, gnu::cold]] Held hold_cold_links(const Slot* nodes, std::size_t count,
+                                                      unsigned level) const noexcept {
+        std::array<Residency::Piece, Residency::most_pieces> pieces;
+        for (std::size_t i = 0; i < count; ++i) {
+            const Held tower(level > 0 ? residency_ : nullptr, towers_ + nodes[i], sizeof(std::uint32_t));
+            const Slot* const list = links(nodes[i], level);
+            pieces[i] = {list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
         }
-        return {residency_, list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
+        return {*residency_, std::span(pieces).first(count), Residency::Use::at_random};
     }
 
     /// Three times what is expected with the fewest links; address space only.
@@ -9956,6 +9979,7 @@ namespace kith::inline v0_single::detail {
 
 /// Copies the list of a node on `level`; false when a link leads where no node of that level is.
 inline bool adopt_list(HnswGraph& to, const HnswGraph& from, Slot slot, unsigned level) noexcept {
+    const Held held = level > 0 ? from.hold_links(&slot, 1, level) : Held();  // those at the bottom are held already
     const Slot* const links = from.links(slot, level);
     if (links == nullptr) return false;
     Slot* const copy = to.writable_links(slot, level);
@@ -9978,11 +10002,16 @@ inline bool adopt_graph(HnswGraph& to, const HnswGraph& from) noexcept {
     if (from.entry() >= count) return false;
     to.add_nodes(count);
     bool sound = to.arrays().block_count == from.arrays().block_count;
-    for (Slot slot = 0; slot < count && sound; ++slot) {
-        const unsigned top = to.level_of(slot);
-        sound = to.tower(slot) == from.tower(slot);
-        for (unsigned level = 0; level <= top && sound; ++level) sound = adopt_list(to, from, slot, level);
-        to.remember(slot, from.remembered(slot));
+    constexpr Slot at_once = 1024;
+    for (Slot first = 0; first < count && sound; first += at_once) {
+        const Slot end = first + std::min(at_once, count - first);
+        const Held held = from.hold_nodes(first, end - first);
+        for (Slot slot = first; slot < end && sound; ++slot) {
+            const unsigned top = to.level_of(slot);
+            sound = to.tower(slot) == from.tower(slot);
+            for (unsigned level = 0; level <= top && sound; ++level) sound = adopt_list(to, from, slot, level);
+            to.remember(slot, from.remembered(slot));
+        }
     }
     if (!sound) {
         to.clear();
@@ -10246,7 +10275,7 @@ struct NeighborBlock {
 /// Adds to `block` the neighbours of `node` but for `absent`.
 inline void add_links(const HnswGraph& graph, unsigned level, Slot node, Slot bound, Slot absent,
                       NeighborBlock& block) noexcept {
-    const Held held = graph.hold_links(node, level);
+    const Held held = graph.hold_links(&node, 1, level);
     const Slot* const links = graph.links(node, level);
     if (links == nullptr) return;
     for (std::size_t i = 0; i < graph.width(level); ++i) {
@@ -10292,10 +10321,9 @@ Candidate descend_to(const HnswGraph& graph, const S& scorer, Slot entry, unsign
     return nearest;
 }
 
-/// Adds to `block` the neighbours of `node` that this search has not met.
+/// Adds to `block` the neighbours of `node` that this search has not met. Requires: its links are held.
 inline void add_unmet(const HnswGraph& graph, unsigned level, Slot node, Slot bound, VisitedSet& visited,
                       NeighborBlock& block) noexcept {
-    const Held held = graph.hold_links(node, level);
     const Slot* const links = graph.links(node, level);
     if (links == nullptr) return;
     for (std::size_t i = 0; i < graph.width(level); ++i) {
@@ -10305,6 +10333,17 @@ inline void add_unmet(const HnswGraph& graph, unsigned level, Slot node, Slot bo
         block.slots[block.count] = slot;
         block.count += visited.insert(slot) ? 1U : 0U;
     }
+}
+
+/// Keeps the links in memory of those nodes that beam() expands next.
+[[gnu::noinline, gnu::cold]] inline Held hold_next(const HnswGraph& graph, CandidatePool& pool, std::size_t next,
+                                                   unsigned level) noexcept {
+    std::array<Slot, nodes_at_once> nodes;
+    std::size_t count = 0;
+    for (; next < pool.size() && count < nodes_at_once; ++next) {
+        if (!pool[next].marked()) nodes[count++] = pool[next].slot();
+    }
+    return graph.hold_links(nodes.data(), count, level);
 }
 
 /// When a walk that wants the nearest `count` ends, besides having expanded all it kept: see SearchParams::stretch.
@@ -10327,11 +10366,14 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
     float farthest = reach();
     while (next < pool.size() && !(pool[next].distance() > farthest)) {
         block.count = 0;
-        for (std::size_t taken = 0; next < pool.size() && taken < nodes_at_once; ++next) {
-            if (pool[next].marked()) continue;
-            pool[next].mark();
-            add_unmet(graph, level, pool[next].slot(), bound, scratch.visited, block);
-            ++taken;
+        {
+            const Held held = graph.residency() == nullptr ? Held() : hold_next(graph, pool, next, level);
+            for (std::size_t taken = 0; next < pool.size() && taken < nodes_at_once; ++next) {
+                if (pool[next].marked()) continue;
+                pool[next].mark();
+                add_unmet(graph, level, pool[next].slot(), bound, scratch.visited, block);
+                ++taken;
+            }
         }
         block.score(scorer);
         for (std::size_t i = 0; i < block.count; ++i) {
@@ -10372,13 +10414,19 @@ void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slo
     for (bool expanded = true; expanded;) {
         expanded = false;
         block.count = 0;
-        for (std::size_t taken = 0; !frontier.empty() && taken < nodes_at_once; ++taken) {
+        std::array<Slot, nodes_at_once> nodes;
+        std::size_t taken = 0;
+        while (!frontier.empty() && taken < nodes_at_once) {
             const Candidate nearest = frontier.front();
             if (nearest.distance() > farthest) break;
             std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
             frontier.pop_back();
-            add_unmet(graph, 0, nearest.slot(), bound, scratch.visited, block);
+            nodes[taken++] = nearest.slot();
             expanded = true;
+        }
+        {
+            const Held held = graph.hold_links(nodes.data(), taken, 0);
+            for (std::size_t i = 0; i < taken; ++i) add_unmet(graph, 0, nodes[i], bound, scratch.visited, block);
         }
         block.score(scorer);
         for (std::size_t i = 0; i < block.count; ++i) meet(Candidate(block.distances[i], block.slots[i]));
@@ -11684,7 +11732,7 @@ public:
     void adopt(const RowMemory& other) noexcept {
         const Slot count = other.size();
         KITH_ASSERT(size() == 0 && count <= capacity_ && dim_ == other.dim_);
-        if (count > 0) std::memcpy(static_cast<void*>(next_row(0)), other.data_, stride_ * sizeof(T) * count);
+        if (count > 0) copy_held(other.residency_, next_row(0), other.data_, stride_ * sizeof(T) * count);
         size_.store(count, std::memory_order_release);
     }
 
@@ -13376,7 +13424,7 @@ struct VerifyReport {
     std::uint64_t logged_batches = 0;   ///< of the log
     std::uint64_t last_sequence = 0;    ///< number of the newest batch that can be read
 
-    [[nodiscard]] bool clean() const noexcept { return damages.empty(); }
+    [[nodiscard]] bool clean() const noexcept { return damages.empty() && not_listed == 0; }
 };
 
 /// Checks the collection at `path`. Beside a writer, the last checkpoint and the log as they are found are checked;
@@ -13719,6 +13767,7 @@ public:
             std::uint32_t from = other.head(list);
             for (std::size_t left = vectors_of_list; left > 0; ++to) {  // blocks made at once follow each other
                 const Run run = other.run(from, left, 1);
+                const Held held_slots = other.hold_slots(run), held_records = other.hold_records(run);
                 const Slot* const slots = other.slots(run.first);
                 if (std::any_of(slots, slots + run.count, [&](Slot slot) { return slot >= count; })) return false;
                 std::memcpy(writable_record(to), other.record(run.first), record_bytes_);

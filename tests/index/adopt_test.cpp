@@ -237,8 +237,9 @@ TEMPLATE_TEST_CASE("An index that took over another finds as much as one that wa
 }
 
 TEMPLATE_TEST_CASE("What is taken over is held while it is read", "", (Kind<kith::Cosine, kith::Flat>), Graph,
-                   (Kind<kith::L2, kith::Hnsw<small, kith::Sq4>>), (Kind<kith::L2, kith::Ivf<kith::IvfParams{.lists = 32}>>),
-                   Listed, (Kind<kith::L2, kith::Ivf<kith::IvfParams{.lists = 64, .graph_from = 64}, kith::IvfRaBitQ>>)) {
+                   (Kind<kith::L2, kith::Hnsw<small, kith::Sq4>>),
+                   (Kind<kith::L2, kith::Ivf<kith::IvfParams{.lists = 32}>>), Listed,
+                   (Kind<kith::L2, kith::Ivf<kith::IvfParams{.lists = 64, .graph_from = 64}, kith::IvfRaBitQ>>)) {
     Clusters clusters(dim);
     const auto index = TestType::make(before);
     grow(*index, with_copies(clusters, before), before);

@@ -128,10 +128,9 @@ public:
     /// The same for all that is stored of `count` nodes from `first` on, but their lists on higher levels.
     [[nodiscard]] Held hold_nodes(Slot first, Slot count) const noexcept {
         if (residency_ == nullptr) return {};
-        const std::array<Residency::Piece, 3> pieces{
-            {{links(first, 0), count * width(0) * sizeof(Slot)},
-             {towers_ + first, count * sizeof(std::uint32_t)},
-             {states_ + first, count}}};
+        const std::array<Residency::Piece, 3> pieces{{{links(first, 0), count * width(0) * sizeof(Slot)},
+                                                      {towers_ + first, count * sizeof(std::uint32_t)},
+                                                      {states_ + first, count}}};
         return {*residency_, pieces, Residency::Use::in_order};
     }
 
