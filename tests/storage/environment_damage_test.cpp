@@ -235,6 +235,36 @@ TEST_CASE("A full disk fails the commit and the next one succeeds") {
     CHECK(environment.read().row(3) == "new");
 }
 
+TEST_CASE("Whichever write of a commit finds the disk full, the environment goes on, or is poisoned from then on") {
+    if (!FileFaults::work()) return;
+    int poisoned = 0, went_on = 0;
+    for (int first = 1; first < 100; ++first) {
+        const TemporaryDirectory directory;
+        fill_rows(directory.path(), 50);
+        Environment environment(directory.path(), EnvironmentMode::read_write);
+        const auto write = [&] { environment.write([](WriteTransaction& changes) { changes.put_row(7, "new"); }); };
+        {
+            const FileFaults full(FileCall::write, first, ENOSPC);
+            const Raised trouble = raised(write);
+            if (FileFaults::calls(FileCall::write) < first) break;
+            CHECK(trouble.code == Errc::disk_full);
+        }
+        CAPTURE(first);
+        if (environment.poisoned()) {  // before anybody asks it for anything
+            CHECK(raised(write).code == Errc::poisoned);
+            CHECK(raised([&] { static_cast<void>(environment.read()); }).code == Errc::poisoned);
+            ++poisoned;
+        } else {
+            CHECK(environment.read().row(7) == row_of(7));
+            write();
+            CHECK(environment.read().row(7) == "new");
+            ++went_on;
+        }
+    }
+    CHECK(poisoned == 1);  // by the page that commits
+    CHECK(went_on >= 1);
+}
+
 TEST_CASE("A file size limit fails the commit without a signal") {
     const TemporaryDirectory directory;
     fill_rows(directory.path(), 10);
