@@ -40,6 +40,10 @@ public:
         }
     }
 
+    /// A segment in memory to which no record is added any more.
+    Segment(std::uint32_t id, std::unique_ptr<RowStore> rows, std::vector<std::unique_ptr<VectorIndex>> indexes)
+        : id_(id), capacity_(rows->size()), ended_(true), rows_(std::move(rows)), indexes_(std::move(indexes)) {}
+
     /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, or of the keys (keys_part), are not as they
     /// were written. It keeps alive the bytes that indexes and keys are mapped over, and is cheap when asked again.
     using Check = std::function<void(std::size_t part)>;
@@ -98,6 +102,9 @@ public:
 
     /// The row of a slot. Requires: the segment is not sealed.
     [[nodiscard]] std::string_view row(Slot slot) const noexcept { return (*rows_)[slot]; }
+
+    /// The key of a slot. Requires: the segment is not sealed.
+    [[nodiscard]] std::string_view key(Slot slot) const noexcept { return rows_->key(slot); }
 
     /// The allowed slot with this key; the newest where several are allowed.
     /// Throws: Errc::corrupt, Errc::io.
