@@ -66,7 +66,7 @@ inline std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
 }
 
 inline SegmentSize Engine::size_of(const SegmentView& view) {
-    return {view.live(), view.count - view.live()};
+    return {view.live(), view.count - view.live(), view.segment->outdated()};
 }
 
 inline std::vector<SegmentSize> Engine::sizes_of(const Snapshot& snapshot) {
