@@ -11,6 +11,7 @@
 #include "kith/collection/recovery.hpp"
 #include "kith/collection/snapshot_handle.hpp"
 #include "kith/collection/stats.hpp"
+#include "kith/collection/vector_bytes.hpp"
 #include "kith/core/config.hpp"
 #include "kith/core/long_call.hpp"
 #include "kith/index/tags.hpp"
@@ -43,9 +44,9 @@ EngineSchema engine_schema() {
         using Element = typename Attribute::Element;
         using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>,
                                          AutoIndex<Attribute::dim, Element>, typename Attribute::Index>;
-        schema.vectors.push_back({Attribute::name, Index::name, Attribute::dim,
-                                  &make_vector_index<Metric, Index, Element>, &map_vector_index<Metric, Index, Element>,
-                                  &map_vector_index<Metric, Flat, Element>,
+        schema.vectors.push_back({Attribute::name, Index::name, Attribute::dim, vector_bytes<Element>(Attribute::dim),
+                                  &read_vector<Element>, &make_vector_index<Metric, Index, Element>,
+                                  &map_vector_index<Metric, Index, Element>, &map_vector_index<Metric, Flat, Element>,
                                   &vector_index_space<Metric, Index, Element>});
     };
     [&]<std::size_t... I>(std::index_sequence<I...>) {

@@ -22,6 +22,9 @@ struct VectorFieldType {
     std::string_view name;
     std::string_view index;  // what makes graphs: on disk, in each
     std::size_t dim = 0;
+    std::size_t bytes = 0;  // of a vector in a batch
+    /// The floats of a vector in a batch.
+    void (*read)(const char* bytes, std::size_t dim, float* out) noexcept = nullptr;
     /// An empty index in memory for up to `capacity` rows.
     std::unique_ptr<VectorIndex> (*make)(std::size_t dim, Slot capacity) = nullptr;
     /// An index of `count` rows over bytes that VectorIndex::save_rows and save_graph wrote; nothing is copied.
@@ -46,7 +49,7 @@ struct EngineSchema {
     /// Bytes of the vector fields of one record.
     [[nodiscard]] std::size_t vector_bytes() const noexcept {
         std::size_t bytes = 0;
-        for (const VectorFieldType& field : vectors) bytes += field.dim * sizeof(float);
+        for (const VectorFieldType& field : vectors) bytes += field.bytes;
         return bytes;
     }
 };

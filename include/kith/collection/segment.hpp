@@ -33,7 +33,7 @@ public:
     /// An empty segment in memory.
     /// Throws: Errc::out_of_memory.
     Segment(std::uint32_t id, Slot capacity, const EngineSchema& schema)
-        : id_(id), capacity_(capacity), rows_(std::make_unique<RowStore>(capacity)) {
+        : id_(id), capacity_(capacity), schema_(&schema), rows_(std::make_unique<RowStore>(capacity)) {
         for (const VectorFieldType& field : schema.vectors) {
             indexes_.push_back(field.make(field.dim, capacity));
             scratch_.resize(std::max(scratch_.size(), field.dim));
@@ -41,8 +41,14 @@ public:
     }
 
     /// A segment in memory to which no record is added any more.
-    Segment(std::uint32_t id, std::unique_ptr<RowStore> rows, std::vector<std::unique_ptr<VectorIndex>> indexes)
-        : id_(id), capacity_(rows->size()), ended_(true), rows_(std::move(rows)), indexes_(std::move(indexes)) {}
+    Segment(std::uint32_t id, const EngineSchema& schema, std::unique_ptr<RowStore> rows,
+            std::vector<std::unique_ptr<VectorIndex>> indexes)
+        : id_(id),
+          capacity_(rows->size()),
+          ended_(true),
+          schema_(&schema),
+          rows_(std::move(rows)),
+          indexes_(std::move(indexes)) {}
 
     /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, or of the keys (keys_part), are not as they
     /// were written. It keeps alive the bytes that indexes and keys are mapped over, and is cheap when asked again.
@@ -76,23 +82,21 @@ public:
     /// Bytes of the records in memory, as far as they are known without asking an index. For the writer.
     [[nodiscard]] std::uint64_t bytes() const noexcept {
         if (sealed()) return 0;
-        std::uint64_t bytes = rows_->bytes();
-        for (const auto& index : indexes_) bytes += std::uint64_t{rows_->size()} * index->dim() * sizeof(float);
-        return bytes;
+        return rows_->bytes() + std::uint64_t{rows_->size()} * schema_->vector_bytes();
     }
 
     /// Adds a record in the next slot, which it returns.
     /// Requires: the segment is neither sealed nor full; `vectors` holds the elements of all vector fields.
     Slot append(std::string_view key, std::string_view row, std::string_view vectors) {
         const Slot slot = rows_->size();
-        ByteReader reader(vectors);
-        for (const auto& index : indexes_) {
-            const std::span<float> elements = std::span(scratch_).first(index->dim());
-            const bool whole = reader.f32s(elements);
-            KITH_ASSERT(whole);
-            static_cast<void>(whole);
-            index->append(elements.data());
+        const char* next = vectors.data();
+        for (std::size_t field = 0; field < indexes_.size(); ++field) {
+            const VectorFieldType& type = schema_->vectors[field];
+            type.read(next, type.dim, scratch_.data());
+            next += type.bytes;
+            indexes_[field]->append(scratch_.data());
         }
+        KITH_ASSERT(next == vectors.data() + vectors.size());
         rows_->append(key, row);
         return slot;
     }
@@ -184,6 +188,7 @@ private:
     bool outdated_ = false;                              // a graph of a sealed segment is missing or not usable
     Check check_;                                        // of a sealed segment; outlives keys_ and indexes_
     KeyTable keys_;                                      // of a sealed segment
+    const EngineSchema* schema_ = nullptr;               // the engine's; of a segment in memory
     std::unique_ptr<RowStore> rows_;                     // null once sealed: rows are in the environment
     std::vector<std::unique_ptr<VectorIndex>> indexes_;  // one a vector field, in the order of the schema
     std::vector<float> scratch_;                         // the writer's: one vector, aligned

@@ -77,7 +77,7 @@ inline bool Engine::merge_in_memory(ChooseSegments choose, Snapshot& base, const
                 if (part.to[slot] != no_slot) rows->append(part.from->key(slot), part.from->row(slot));
             }
         }
-        merged.segment = std::make_shared<Segment>(id, std::move(rows), builder.take_indexes());
+        merged.segment = std::make_shared<Segment>(id, schema_, std::move(rows), builder.take_indexes());
     }
     base = merged.applied_to(base);
     publish_merged_in_memory(merged);
