@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kith/collection/engine.hpp"
+#include "kith/core/thread_priority.hpp"
 
 namespace kith::inline v0::detail {
 
@@ -54,6 +55,7 @@ void Engine::run_when_woken(const Act& act) {
 
 /// Trouble here loses nothing: records that are not linked are compared one by one.
 inline void Engine::link_in_background() {
+    give_way_to_others();
     run_when_woken([this] {
         bool more = false;
         static_cast<void>(attempt([&] {
@@ -67,6 +69,7 @@ inline void Engine::link_in_background() {
 /// Trouble here loses nothing either: what is not sealed is in memory and in the log. It is shown by stats(), and tried
 /// again when a quarter more has come than there was.
 inline void Engine::keep_in_background() {
+    give_way_to_others();
     std::uint64_t seal_from = 0;
     run_when_woken([&] {
         std::string trouble;
