@@ -48,11 +48,11 @@ std::optional<StoreBase> DirectoryStore::newer_base() {
         }
     }
     load_base();
-    return StoreBase{std::make_shared<const Snapshot>(committed_), state_.next_segment};
+    return StoreBase{committed_, state_.next_segment};
 }
 
 void DirectoryStore::rewind() {
-    follower_.emplace(path_ / log_folder, identity_.id, state_.applied_sequence);
+    follower_ = LogFollower(path_ / log_folder, identity_.id, state_.applied_sequence);
 }
 
 bool DirectoryStore::follow(const std::function<void(std::string_view batch)>& apply) {

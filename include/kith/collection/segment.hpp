@@ -91,7 +91,7 @@ public:
     }
 
     /// Forgets the slots from `size` on, none of which was ever published.
-    void truncate(Slot size) {
+    void truncate(Slot size) noexcept {
         for (const auto& index : indexes_) index->truncate(size);
         rows_->truncate(size);
     }
