@@ -56,8 +56,7 @@ std::string source_of(const std::filesystem::path& data) {
     return data.empty() ? "vectors around 500 centres" : "the set text";
 }
 
-Folder::Folder(const std::filesystem::path& inside)
-    : path_(inside / ("kith-store-" + std::to_string(::getpid()))) {
+Folder::Folder(const std::filesystem::path& inside) : path_(inside / ("kith-store-" + std::to_string(::getpid()))) {
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
 }

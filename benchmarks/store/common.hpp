@@ -23,9 +23,9 @@ struct Document {
     std::string kind;
     std::array<float, dim> vector{};
 };
-using Documents = kith::Schema<Document, kith::Key<&Document::id>, kith::Field<&Document::stamp>,
-                               kith::Field<&Document::price>, kith::Field<&Document::kind>,
-                               kith::VectorField<&Document::vector, kith::Cosine>>;
+using Documents =
+    kith::Schema<Document, kith::Key<&Document::id>, kith::Field<&Document::stamp>, kith::Field<&Document::price>,
+                 kith::Field<&Document::kind>, kith::VectorField<&Document::vector, kith::Cosine>>;
 
 /// The set `text` of the folder `data`, or vectors around some centres where it is empty.
 /// Throws: std::runtime_error naming the file that is missing or malformed.

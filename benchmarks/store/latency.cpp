@@ -74,9 +74,9 @@ public:
         if (thread_.joinable()) thread_.join();
     }
 
-    std::size_t written = 0;            // these are read after stop()
+    std::size_t written = 0;  // these are read after stop()
     std::size_t most_unlinked = 0;
-    std::set<std::uint32_t> segments;   // all that were seen
+    std::set<std::uint32_t> segments;  // all that were seen
     std::set<std::uint32_t> sealed;
 
 private:

@@ -26,8 +26,8 @@ struct Small {
     std::int32_t year = 0;
     std::array<float, 32> vector{};
 };
-using Smalls = kith::Schema<Small, kith::Key<&Small::id>, kith::Field<&Small::year>,
-                            kith::VectorField<&Small::vector, kith::L2>>;
+using Smalls =
+    kith::Schema<Small, kith::Key<&Small::id>, kith::Field<&Small::year>, kith::VectorField<&Small::vector, kith::L2>>;
 
 constexpr int times = 11;
 

@@ -3,12 +3,10 @@
 // Platforms: Linux, where each thread has a nice value of its own; elsewhere nothing happens.
 #pragma once
 
-#if defined(__linux__)
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
-#endif
 
 namespace kith::inline v0::detail {
 

@@ -9,10 +9,11 @@ namespace kith::inline v0::detail {
 inline void Engine::start_background() {
     const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only;
     const bool timed = writable && options_.durability.level() == Durability::Level::interval;
-    const bool keeps = writable && options_.maintenance == Maintenance::automatic;
+    const bool automatic = options_.maintenance == Maintenance::automatic;
     const std::exception_ptr failed = attempt([&] {
         background_->linker = std::thread([this] { link_in_background(); });
-        if (keeps) background_->keeper = std::thread([this] { keep_in_background(); });
+        if (writable && automatic) background_->keeper = std::thread([this] { keep_in_background(); });
+        if (store_ == nullptr && automatic) background_->keeper = std::thread([this] { merge_in_background(); });
         if (timed) background_->sync_timer = std::thread([this] { run_sync_timer(); });
         if (follows() && options_.follow.count() > 0) {
             background_->follower = std::thread([this] { follow_in_background(); });
