@@ -8,6 +8,7 @@
 #include "support/catch.hpp"
 #include "support/file_faults.hpp"
 
+#include <cerrno>
 #include <functional>
 #include <memory>
 #include <new>
@@ -23,6 +24,7 @@ using kith_test::article;
 using kith_test::Article;
 using kith_test::Articles;
 using kith_test::articles;
+using kith_test::FileCall;
 using kith_test::FileFaults;
 using kith_test::TemporaryDirectory;
 using kith_test::Whose;
@@ -90,9 +92,11 @@ std::multiset<std::string> open_files() {
 
 using Store = std::unique_ptr<Collection<Articles>>;
 
-/// 30 articles in a segment and 10 in the log.
+/// 30 articles in a segment and 10 in the log; nothing is sealed or merged behind the caller's back, nor mended.
 Store made_in(const fs::path& path) {
-    auto store = std::make_unique<Collection<Articles>>(path);
+    kith::Options options;
+    options.maintenance = kith::Maintenance::on_call;
+    auto store = std::make_unique<Collection<Articles>>(path, options);
     store->insert(articles(0, 30));
     store->checkpoint();
     store->insert(articles(30, 10));
@@ -283,4 +287,30 @@ TEST_CASE("Whichever allocation behind the caller's back fails, nothing is lost 
         REQUIRE(difference(Collection<Articles>(directory / "articles.kith"), 100, 0, true) == "");
     }
     CHECK(open_files() == std::multiset<std::string>());
+}
+
+TEST_CASE("Whichever allocation fails beside a failing disk, the reason why records cannot be sealed is told") {
+    kith::Options options;
+    options.memory_bytes = 1;  // the second batch waits until the first is sealed, or cannot be
+    for (std::size_t number = 1;; ++number) {
+        const TemporaryDirectory directory;
+        Collection<Articles> collection(directory / "articles.kith", options);
+        const FileFaults no_new_names(FileCall::rename, 1, EIO, FileFaults::every_later_one);
+        const AllocationFaults faults(number, 1, Whose::other_threads);
+        collection.insert(articles(0, 9));
+        CAPTURE(number);
+        std::optional<Errc> refused;
+        std::string text;
+        try {
+            collection.insert(articles(9, 1));
+        } catch (const kith::Error& error) {
+            refused = error.code();
+            text = error.what();
+        }
+        REQUIRE(refused == Errc::limit_exceeded);
+        REQUIRE((text.find("cannot be sealed: /") != std::string::npos || text.find("bad_alloc") != std::string::npos ||
+                 text.find("out of memory") != std::string::npos));
+        REQUIRE(difference(collection, 9, 0, true) == "");
+        if (!AllocationFaults::struck()) break;
+    }
 }
