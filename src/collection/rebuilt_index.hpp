@@ -16,7 +16,7 @@
 namespace kith::inline v0::detail {
 
 /// An index that holds the `count` vectors of `rows`, none of them linked yet.
-/// Throws: Errc::corrupt, Errc::io, Errc::unsupported_version; std::bad_alloc.
+/// Throws: Errc::corrupt, Errc::io, Errc::unsupported_version.
 /// Cost: one pass over the file, and its bytes in memory.
 [[nodiscard]] std::unique_ptr<VectorIndex> rebuilt_index(const VectorFieldType& type, Slot count,
                                                          const SegmentFile& rows);
