@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <compare>
@@ -40,6 +41,7 @@
 #include <string>
 #include <string_view>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <thread>
 #include <tuple>
 #include <type_traits>
@@ -1796,12 +1798,16 @@ namespace kith::inline v0_single::detail {
 
 struct VectorFieldType {
     std::string_view name;
+    std::string_view index;  // what makes graphs: on disk, in each
     std::size_t dim = 0;
     /// An empty index in memory for up to `capacity` rows.
     std::unique_ptr<VectorIndex> (*make)(std::size_t dim, Slot capacity) = nullptr;
     /// An index of `count` rows over bytes that VectorIndex::save_rows and save_graph wrote; nothing is copied.
     std::unique_ptr<VectorIndex> (*map)(std::size_t dim, Slot count, const ImageBytes& rows,
                                         const ImageBytes& graph) = nullptr;
+    /// The same without a graph, whose vectors are compared one by one.
+    std::unique_ptr<VectorIndex> (*map_flat)(std::size_t dim, Slot count, const ImageBytes& rows,
+                                             const ImageBytes& nothing) = nullptr;
     /// What `count` vectors take, in memory until they are sealed and on disk from then on.
     IndexSpace (*space)(std::size_t dim, Slot count) = nullptr;
 };
@@ -1812,7 +1818,7 @@ struct EngineSchema {
     std::vector<VectorFieldType> vectors;
     /// A key as a person writes it, for messages.
     std::string (*show_key)(std::string_view key) = nullptr;
-    /// Readable lines on what differs between two descriptors.
+    /// Readable lines on what differs between two descriptors in how records are stored; none when nothing does.
     std::string (*difference)(std::string_view stored, std::string_view current) = nullptr;
 
     /// Bytes of the vector fields of one record.
@@ -2381,6 +2387,10 @@ public:
         }
     }
 
+    /// A segment in memory to which no record is added any more.
+    Segment(std::uint32_t id, std::unique_ptr<RowStore> rows, std::vector<std::unique_ptr<VectorIndex>> indexes)
+        : id_(id), capacity_(rows->size()), ended_(true), rows_(std::move(rows)), indexes_(std::move(indexes)) {}
+
     /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, or of the keys (keys_part), are not as they
     /// were written. It keeps alive the bytes that indexes and keys are mapped over, and is cheap when asked again.
     using Check = std::function<void(std::size_t part)>;
@@ -2388,16 +2398,19 @@ public:
 
     /// A sealed segment.
     Segment(std::uint32_t id, Slot count, std::vector<std::unique_ptr<VectorIndex>> indexes, const KeyTable& keys,
-            Check check)
+            Check check, bool outdated)
         : id_(id),
           capacity_(count),
           sealed_count_(count),
+          outdated_(outdated),
           check_(std::move(check)),
           keys_(keys),
           indexes_(std::move(indexes)) {}
 
     [[nodiscard]] std::uint32_t id() const noexcept { return id_; }
     [[nodiscard]] bool sealed() const noexcept { return rows_ == nullptr; }
+    /// Whether it has a graph that is missing, or that another index made: vectors are then compared one by one.
+    [[nodiscard]] bool outdated() const noexcept { return outdated_; }
     /// For the writer, as size() is: no record can be added.
     [[nodiscard]] bool full() const noexcept { return ended_ || size() == capacity_; }
 
@@ -2432,13 +2445,16 @@ public:
     }
 
     /// Forgets the slots from `size` on, none of which was ever published.
-    void truncate(Slot size) {
+    void truncate(Slot size) noexcept {
         for (const auto& index : indexes_) index->truncate(size);
         rows_->truncate(size);
     }
 
     /// The row of a slot. Requires: the segment is not sealed.
     [[nodiscard]] std::string_view row(Slot slot) const noexcept { return (*rows_)[slot]; }
+
+    /// The key of a slot. Requires: the segment is not sealed.
+    [[nodiscard]] std::string_view key(Slot slot) const noexcept { return rows_->key(slot); }
 
     /// The allowed slot with this key; the newest where several are allowed.
     /// Throws: Errc::corrupt, Errc::io.
@@ -2512,6 +2528,7 @@ private:
     Slot capacity_;
     Slot sealed_count_ = 0;                              // slots of a sealed segment
     bool ended_ = false;                                 // full, whatever the capacity
+    bool outdated_ = false;                              // a graph of a sealed segment is missing or not usable
     Check check_;                                        // of a sealed segment; outlives keys_ and indexes_
     KeyTable keys_;                                      // of a sealed segment
     std::unique_ptr<RowStore> rows_;                     // null once sealed: rows are in the environment
@@ -2560,18 +2577,6 @@ struct Snapshot {
         return &*found;
     }
 };
-
-/// `before` with more deleted slots, with room for `count` slots.
-/// Requires: each slot is below count and not deleted yet.
-inline std::shared_ptr<const DeleteSet> with_deleted(const DeleteSet* before, const std::vector<Slot>& slots,
-                                                     Slot count) {
-    auto after = before == nullptr ? std::make_shared<DeleteSet>() : std::make_shared<DeleteSet>(*before);
-    const std::size_t needed = (std::size_t{count} + 63) / 64;
-    if (after->words.size() < needed) after->words.resize(needed + needed / 2);
-    for (const Slot slot : slots) after->words[slot / 64] |= std::uint64_t{1} << (slot % 64);
-    after->count += static_cast<Slot>(slots.size());
-    return after;
-}
 
 }  // namespace kith::inline v0_single::detail
 
@@ -3040,7 +3045,7 @@ public:
     /// Throws: Errc::io or Errc::disk_full; what was appended since the last sync may be lost.
     virtual void sync() = 0;
 
-    /// Whether a commit failed in a way that leaves unknown what the disk holds.
+    /// Whether a commit, or an append to the log, failed in a way that leaves unknown what the disk holds.
     [[nodiscard]] virtual bool poisoned() const noexcept = 0;
 
     /// Bytes of the log since the last checkpoint.
@@ -3127,6 +3132,7 @@ namespace kith::inline v0_single::detail {
 struct SegmentSize {
     Slot live = 0;
     Slot deleted = 0;
+    bool outdated = false;  // its graph is missing, or was made by another index
 };
 
 inline constexpr std::size_t segments_a_merge = 4;
@@ -3137,6 +3143,11 @@ inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is no
 [[nodiscard]] constexpr bool mostly_dead(SegmentSize size) noexcept {
     return size.deleted >= fewest_dead &&
            std::uint64_t{size.deleted} * 10 > (std::uint64_t{size.deleted} + size.live) * 3;
+}
+
+/// Whether a segment is written anew for its own sake.
+[[nodiscard]] constexpr bool needs_rewriting(const SegmentSize& size) noexcept {
+    return mostly_dead(size) || size.outdated;
 }
 
 /// Segments of one tier hold between 4^n and 4^(n + 1) times a thousand records; smaller ones are in tier 0.
@@ -3150,7 +3161,7 @@ inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is no
 /// to be done. What they make has at most `capacity` records.
 [[nodiscard]] inline std::vector<std::size_t> next_merge(std::span<const SegmentSize> sizes, Slot capacity) {
     for (std::size_t at = 0; at < sizes.size(); ++at) {
-        if (mostly_dead(sizes[at])) return {at};
+        if (needs_rewriting(sizes[at])) return {at};
     }
     for (unsigned tier = 0; tier <= tier_of(capacity); ++tier) {
         std::vector<std::size_t> same;
@@ -3165,7 +3176,7 @@ inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is no
     return {};
 }
 
-/// The next segments to merge until none holds a dead record and no two fit into one.
+/// The next segments to merge until none holds a dead record or is outdated, and no two fit into one.
 [[nodiscard]] inline std::vector<std::size_t> next_compaction(std::span<const SegmentSize> sizes, Slot capacity) {
     std::vector<std::size_t> order;
     for (std::size_t at = 0; at < sizes.size(); ++at) order.push_back(at);
@@ -3181,10 +3192,146 @@ inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is no
     }
     if (fitting.size() > 1) return fitting;
     for (std::size_t at = 0; at < sizes.size(); ++at) {
-        if (sizes[at].deleted > 0) return {at};
+        if (sizes[at].deleted > 0 || sizes[at].outdated) return {at};
     }
     return {};
 }
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/next_snapshot.hpp — the snapshot that a group of batches will make, and all the memory it takes.
+//
+// What was logged must be shown. So the memory that showing a batch takes is had before the batch is logged, and what is
+// left to do then cannot fail.
+//
+// Thread safety: none; belongs to whoever holds the engine's writer role.
+
+namespace kith::inline v0_single::detail {
+
+class NextSnapshot {
+public:
+    using Segments = std::vector<std::shared_ptr<Segment>>;
+
+    /// On top of `before`, which must outlive it.
+    explicit NextSnapshot(const Snapshot& before) noexcept : before_(&before) {}
+
+    /// Has the memory that finish() takes for `segments`, and for `deletes` beside those of earlier calls.
+    /// Requires: `segments` begins with those of the snapshot before.
+    void make_room(const Segments& segments, std::span<const RecordId> deletes) {
+        if (next_ == nullptr) next_ = std::make_shared<Snapshot>();
+        next_->segments.reserve(segments.size());
+        if (changed_.size() < segments.size()) changed_.resize(segments.size());
+        for (const RecordId id : deletes) {
+            const std::size_t at = position(segments, id.segment);
+            if (changed_[at] == nullptr) change(at, segments[at]->size());
+        }
+        for (std::size_t at = 0; at < segments.size(); ++at) {
+            const DeleteSet* const present = changed_[at] != nullptr ? changed_[at].get() : deletes_before(at).get();
+            if (present != nullptr && present->words.size() < words_for(segments[at]->size())) {
+                change(at, segments[at]->size());
+            }
+        }
+        has_room_ = true;
+    }
+
+    /// The snapshot with these segments, as far as they are written, and these records deleted; null when room was made
+    /// for nothing.
+    /// Requires: room was made for each of them; no slot is deleted yet.
+    [[nodiscard]] std::shared_ptr<const Snapshot> finish(const Segments& segments,
+                                                         std::span<const RecordId> deletes) noexcept {
+        if (!has_room_) return nullptr;
+        for (const RecordId id : deletes) {
+            DeleteSet& changed = *changed_[position(segments, id.segment)];
+            changed.words[id.slot / 64] |= std::uint64_t{1} << (id.slot % 64);
+            ++changed.count;
+        }
+        KITH_ASSERT(next_->segments.capacity() >= segments.size());
+        for (std::size_t at = 0; at < segments.size(); ++at) {
+            const bool differs = changed_[at] != nullptr && changed_[at]->count > 0;
+            next_->segments.push_back(
+                {segments[at], segments[at]->size(), differs ? std::move(changed_[at]) : deletes_before(at)});
+        }
+        return std::move(next_);
+    }
+
+private:
+    static std::size_t words_for(Slot count) noexcept { return (std::size_t{count} + 63) / 64; }
+
+    static std::size_t position(const Segments& segments, std::uint32_t id) noexcept {
+        const auto below = [](const std::shared_ptr<Segment>& segment, std::uint32_t wanted) {
+            return segment->id() < wanted;
+        };
+        const auto found = std::lower_bound(segments.begin(), segments.end(), id, below);
+        KITH_ASSERT(found != segments.end() && (*found)->id() == id);
+        return static_cast<std::size_t>(found - segments.begin());
+    }
+
+    [[nodiscard]] std::shared_ptr<const DeleteSet> deletes_before(std::size_t at) const noexcept {
+        return at < before_->segments.size() ? before_->segments[at].deletes : nullptr;
+    }
+
+    /// Makes a copy of the deletes at `at`, with words for at least `count` slots.
+    void change(std::size_t at, Slot count) {
+        const std::shared_ptr<const DeleteSet> before = changed_[at] != nullptr ? changed_[at] : deletes_before(at);
+        auto changed = std::make_shared<DeleteSet>();
+        const std::size_t needed = words_for(count);
+        const std::size_t present = before == nullptr ? 0 : before->words.size();
+        changed->words.reserve(present < needed ? needed + needed / 2 : present);
+        if (before != nullptr) {
+            changed->words = before->words;
+            changed->count = before->count;
+        }
+        changed->words.resize(changed->words.capacity());
+        changed_[at] = std::move(changed);
+    }
+
+    const Snapshot* before_;
+    bool has_room_ = false;  // for some batch; what is there besides serves a batch that is taken back
+    std::shared_ptr<Snapshot> next_;
+    std::vector<std::shared_ptr<DeleteSet>> changed_;  // by position of the segment: its deletes to be; null: as before
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/relocation.hpp — the way from where the key map still leads to where a merge in memory took a record.
+//
+// The map of all keys is not rewritten at once, for readers would wait for it: a merge shows its segment together with a
+// relocation, and then puts one key after the other right.
+//
+// Thread safety: immutable once made.
+
+namespace kith::inline v0_single::detail {
+
+class Relocation {
+public:
+    /// Leads everywhere to where it is.
+    Relocation() = default;
+
+    /// From the parts of `merged` to its segment; takes their slots, and leaves the rest.
+    explicit Relocation(MergedSegments& merged) {
+        if (merged.segment == nullptr) return;
+        to_ = merged.segment->id();
+        parts_.reserve(merged.parts.size());
+        for (MovedSegment& part : merged.parts) parts_.push_back({part.from->id(), std::move(part.to)});
+    }
+
+    /// Where the record is that `id` was given to.
+    [[nodiscard]] RecordId operator()(RecordId id) const noexcept {
+        for (const Part& part : parts_) {
+            if (part.from == id.segment && part.to[id.slot] != no_slot) return {to_, part.to[id.slot]};
+        }
+        return id;
+    }
+
+private:
+    struct Part {
+        std::uint32_t from = 0;
+        std::vector<Slot> to;  // by slot of `from`: the slot in the new segment, or no_slot
+    };
+
+    std::uint32_t to_ = 0;
+    std::vector<Part> parts_;
+};
 
 }  // namespace kith::inline v0_single::detail
 
@@ -3642,6 +3789,9 @@ public:
         save_point();
     }
 
+    /// The segment that is being written; null when there is none.
+    [[nodiscard]] const Segment* writing() const noexcept { return writing_.get(); }
+
     /// Bytes of the segment that is being written.
     [[nodiscard]] std::uint64_t writing_bytes() const noexcept { return writing_ == nullptr ? 0 : writing_->bytes(); }
 
@@ -3659,13 +3809,15 @@ public:
     }
 
     /// Takes back everything since save_point().
-    void roll_back() {
+    void roll_back() noexcept {
         for (; !undo_.empty(); undo_.pop_back()) {
             auto& [key, before] = undo_.back();
+            const auto found = keys_.find(key);
+            if (found == keys_.end()) continue;
             if (before.has_value()) {
-                keys_[key] = *before;
+                found->second = *before;
             } else {
-                keys_.erase(key);
+                keys_.erase(found);
             }
         }
         deletes_.resize(saved_deletes_);
@@ -3682,6 +3834,10 @@ public:
     [[nodiscard]] const std::vector<std::shared_ptr<Segment>>& segments() const noexcept { return segments_; }
     [[nodiscard]] std::uint32_t next_segment() const noexcept { return next_segment_; }
     [[nodiscard]] const std::vector<RecordId>& deletes() const noexcept { return deletes_; }
+    /// Those since save_point().
+    [[nodiscard]] std::span<const RecordId> new_deletes() const noexcept {
+        return std::span(deletes_).subspan(saved_deletes_);
+    }
     [[nodiscard]] std::size_t key_count() const noexcept { return keys_.size(); }
     /// The changed keys, handed over; call published() next.
     [[nodiscard]] KeyMap take_keys() noexcept { return std::exchange(keys_, {}); }
@@ -3775,6 +3931,8 @@ struct CollectionStats {
 
 namespace kith::inline v0_single::detail {
 
+class MergeBuilder;
+
 /// What a put does with a key that is present.
 enum class OnExisting : std::uint8_t { refuse, replace };
 
@@ -3837,7 +3995,7 @@ public:
     /// too.
     void checkpoint(const LongCall& call);
 
-    /// Seals, then merges until no dead record is left and no two segments fit into one.
+    /// Seals, then merges until no record that was dead before is left and no two segments fit into one.
     /// Throws: as checkpoint; what was merged stays so.
     void compact(const LongCall& call);
 
@@ -3872,12 +4030,14 @@ private:
     [[nodiscard]] std::string shown(std::string_view key) const { return schema_.show_key(key); }
 
     void serve(const std::vector<Request*>& requests);
-    void serve_one(const Request& request);
+    void serve_one(const Request& request, NextSnapshot& next);
     std::size_t stage(std::string_view batch, OnExisting on_existing);
     template <class Act>
     void committing(const Act& act);
     void sync_log();
-    void publish();
+    void make_room(NextSnapshot& next, std::span<const RecordId> deletes);
+    void publish(NextSnapshot& next) noexcept;
+    void publish_staged();
 
     void wait_for_memory() const;
     void require_space(std::string_view batch) const;
@@ -3891,8 +4051,18 @@ private:
     using ChooseSegments = std::vector<std::size_t> (*)(std::span<const SegmentSize>, Slot capacity);
     bool merge(ChooseSegments choose, const LongCall& call);
     [[nodiscard]] std::vector<SegmentView> parts_to_merge(ChooseSegments choose);
+    [[nodiscard]] static SegmentSize size_of(const SegmentView& view);
+    [[nodiscard]] static std::vector<SegmentSize> sizes_of(const Snapshot& snapshot);
+    [[nodiscard]] std::vector<SegmentView> chosen_of(const Snapshot& base, ChooseSegments choose) const;
+    void index_merged(const MergeBuilder& builder, const LongCall& call) const;
     void publish_merged();
     void drop_unheld();
+
+    void compact_memory(const LongCall& call);
+    void merge_in_background();
+    [[nodiscard]] Snapshot ended_in_memory(ChooseSegments choose);
+    bool merge_in_memory(ChooseSegments choose, Snapshot& base, const LongCall& call);
+    void publish_merged_in_memory(MergedSegments& merged);
 
     void start_background();
     void stop_background();
@@ -3901,6 +4071,7 @@ private:
     void link_in_background();
     void keep_in_background();
     void run_sync_timer();
+    void note_trouble(const std::exception_ptr& failed) noexcept;
     [[nodiscard]] LongCall background_call();
     bool link_some(const Snapshot& present);
     void calibrate(const Snapshot& present, const LongCall& call, bool to_seal) const;
@@ -3931,6 +4102,7 @@ private:
     mutable std::shared_mutex published_mutex_;  // held for a look-up in memory or an exchange, no longer
     KeyMap keys_;                                // guarded by published_mutex_: changed since the last freeze
     KeyMap frozen_keys_;                         // guarded by published_mutex_: changed before, and not committed
+    Relocation relocation_;                      // guarded by published_mutex_: from keys_ to snapshot_, in memory
     std::shared_ptr<const Snapshot> snapshot_;   // guarded by published_mutex_
 
     std::atomic<std::uint64_t> memory_bytes_ = 0;   // of the records of segments in memory
@@ -3959,15 +4131,36 @@ private:
 
 // kith/collection/engine/background.hpp — what happens between calls: linking, timed syncs, checkpoints, closing.
 
+// kith/core/thread_priority.hpp — work in the background gives way to work that someone waits for.
+//
+// Platforms: Linux, where each thread has a nice value of its own; elsewhere nothing happens.
+
+namespace kith::inline v0_single::detail {
+
+/// Gives the calling thread, and those it starts from here on, a third of the share that it would get of a core which
+/// others want too. A core that is idle it gets whole.
+inline void give_way_to_others() noexcept {
+#if defined(__linux__)
+    constexpr int step = 5, lowest = 19;
+    errno = 0;
+    const int now = ::getpriority(PRIO_PROCESS, 0);
+    if (now == -1 && errno != 0) return;
+    static_cast<void>(::setpriority(PRIO_PROCESS, 0, std::min(now + step, lowest)));  // lower is always allowed
+#endif
+}
+
+}  // namespace kith::inline v0_single::detail
+
 namespace kith::inline v0_single::detail {
 
 inline void Engine::start_background() {
     const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only;
     const bool timed = writable && options_.durability.level() == Durability::Level::interval;
-    const bool keeps = writable && options_.maintenance == Maintenance::automatic;
+    const bool automatic = options_.maintenance == Maintenance::automatic;
     const std::exception_ptr failed = attempt([&] {
         background_->linker = std::thread([this] { link_in_background(); });
-        if (keeps) background_->keeper = std::thread([this] { keep_in_background(); });
+        if (writable && automatic) background_->keeper = std::thread([this] { keep_in_background(); });
+        if (store_ == nullptr && automatic) background_->keeper = std::thread([this] { merge_in_background(); });
         if (timed) background_->sync_timer = std::thread([this] { run_sync_timer(); });
         if (follows() && options_.follow.count() > 0) {
             background_->follower = std::thread([this] { follow_in_background(); });
@@ -4010,6 +4203,7 @@ void Engine::run_when_woken(const Act& act) {
 
 /// Trouble here loses nothing: records that are not linked are compared one by one.
 inline void Engine::link_in_background() {
+    give_way_to_others();
     run_when_woken([this] {
         bool more = false;
         static_cast<void>(attempt([&] {
@@ -4023,9 +4217,9 @@ inline void Engine::link_in_background() {
 /// Trouble here loses nothing either: what is not sealed is in memory and in the log. It is shown by stats(), and tried
 /// again when a quarter more has come than there was.
 inline void Engine::keep_in_background() {
+    give_way_to_others();
     std::uint64_t seal_from = 0;
     run_when_woken([&] {
-        std::string trouble;
         const bool again = store_->log_bytes() >= seal_from;
         const std::exception_ptr failed = attempt([&] {
             if (again) {
@@ -4036,15 +4230,20 @@ inline void Engine::keep_in_background() {
             }
             drop_unheld();
         });
-        if (failed != nullptr) trouble = text_of(failed);
         seal_from = failed == nullptr ? 0 : store_->log_bytes() + store_->log_bytes() / 4 + 1;
-        {
-            const std::lock_guard lock(background_->mutex);
-            if (again) background_->trouble = std::move(trouble);
-        }
+        if (again) note_trouble(failed);
         background_->sealed.notify_all();
         return false;
     });
+}
+
+/// Has stats() show why work in the background failed, or that it did not.
+inline void Engine::note_trouble(const std::exception_ptr& failed) noexcept {
+    std::string trouble;
+    const auto describe = [&] { trouble = failed == nullptr ? std::string() : text_of(failed); };
+    if (attempt(describe) != nullptr) trouble = "out of memory";  // so few letters that it takes none
+    const std::lock_guard lock(background_->mutex);
+    background_->trouble.swap(trouble);
 }
 
 /// A call that the closing of the collection stops.
@@ -4141,6 +4340,10 @@ inline void Engine::close() {
 //
 // Thread safety: what is not public runs in the merging role.
 
+// kith/collection/engine/merge_builder.hpp — the records of several segments, put into one.
+//
+// Thread safety: none; belongs to whoever holds the engine's merging role.
+
 namespace kith::inline v0_single::detail {
 
 /// A segment that is being made of several: indexes in memory, and where each record went.
@@ -4148,6 +4351,7 @@ class MergeBuilder {
 public:
     /// The graph of the largest part is taken over where at most the share `dead_kept` of its records is deleted: then
     /// only the records of the others are linked anew, and the dead of the largest stay as slots that nobody sees.
+    /// Where `dead_kept` is negative no graph is taken over.
     /// Shape: `parts` are the segments as the checkpoint has them, the largest first.
     MergeBuilder(const EngineSchema& schema, std::uint32_t id, const std::vector<SegmentView>& parts, double dead_kept)
         : id_(id) {
@@ -4166,6 +4370,7 @@ public:
     [[nodiscard]] Slot count() const noexcept { return count_; }
     [[nodiscard]] const std::vector<std::unique_ptr<VectorIndex>>& indexes() const noexcept { return indexes_; }
     [[nodiscard]] std::vector<MovedSegment> take_moves() noexcept { return std::move(moves_); }
+    [[nodiscard]] std::vector<std::unique_ptr<VectorIndex>> take_indexes() noexcept { return std::move(indexes_); }
 
     /// What the files are written from; it refers to this, and to the parts.
     [[nodiscard]] SegmentImage image() const {
@@ -4226,6 +4431,10 @@ private:
     std::vector<float> vector_;
 };
 
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
 inline BackupReport Engine::backup(const std::filesystem::path& destination, const BackupOptions& options,
                                    const LongCall& call) {
     const auto open = enter();
@@ -4240,7 +4449,7 @@ inline BackupReport Engine::backup(const std::filesystem::path& destination, con
 inline void Engine::compact(const LongCall& call) {
     checkpoint(call);
     const auto open = enter();
-    if (store_ == nullptr) return;
+    if (store_ == nullptr) return compact_memory(call);
     while (merge(&next_compaction, call)) {
     }
     drop_unheld();
@@ -4261,20 +4470,7 @@ inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
     });
     constexpr double dead_kept_for_speed = 0.1;
     MergeBuilder builder(schema_, id, parts, choose == &next_merge ? dead_kept_for_speed : 0);
-    Training training{.threads = options_.index_threads, .progress = {}};
-    training.progress = [&](double) {
-        call.check(0.9);
-        return true;
-    };
-    constexpr Slot chunk = 1024;
-    for (Slot linked = 0; linked < builder.count();) {
-        call.check(0.9 * linked / builder.count());
-        linked = std::min<Slot>(builder.count(), linked + chunk);
-        for (const auto& index : builder.indexes()) index->index_up_to(linked, options_.index_threads);
-    }
-    for (const auto& index : builder.indexes()) {
-        if (index->calibration_due()) index->calibrate(training);
-    }
+    index_merged(builder, call);
     if (builder.count() > 0) merged.segment = store_->write_segment(builder.image(), call);
     merged.parts = builder.take_moves();
     if (merged.segment != nullptr) committing([&] { store_->copy_rows(merged, call); });
@@ -4290,15 +4486,45 @@ inline std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
     const std::lock_guard keeper(keeper_);
     publish_written();
     publish_merged();
-    const std::vector<SegmentView>& sealed = store_->committed().segments;
+    return chosen_of(store_->committed(), choose);
+}
+
+inline SegmentSize Engine::size_of(const SegmentView& view) {
+    return {view.live(), view.count - view.live(), view.segment->outdated()};
+}
+
+inline std::vector<SegmentSize> Engine::sizes_of(const Snapshot& snapshot) {
     std::vector<SegmentSize> sizes;
-    for (const SegmentView& view : sealed) sizes.push_back({view.live(), view.count - view.live()});
+    for (const SegmentView& view : snapshot.segments) sizes.push_back(size_of(view));
+    return sizes;
+}
+
+/// The segments of `base` that `choose` says, the largest first.
+inline std::vector<SegmentView> Engine::chosen_of(const Snapshot& base, ChooseSegments choose) const {
     std::vector<SegmentView> parts;
-    for (const std::size_t at : choose(sizes, options_.segment_capacity)) parts.push_back(sealed[at]);
+    for (const std::size_t at : choose(sizes_of(base), options_.segment_capacity)) parts.push_back(base.segments[at]);
     std::sort(parts.begin(), parts.end(), [](const SegmentView& a, const SegmentView& b) {
         return a.live() > b.live() || (a.live() == b.live() && a.segment->id() < b.segment->id());
     });
     return parts;
+}
+
+/// Links and measures what the new segment holds.
+inline void Engine::index_merged(const MergeBuilder& builder, const LongCall& call) const {
+    Training training{.threads = options_.index_threads, .progress = {}};
+    training.progress = [&](double) {
+        call.check(0.9);
+        return true;
+    };
+    constexpr Slot chunk = 1024;
+    for (Slot linked = 0; linked < builder.count();) {
+        call.check(0.9 * linked / builder.count());
+        linked = std::min<Slot>(builder.count(), linked + chunk);
+        for (const auto& index : builder.indexes()) index->index_up_to(linked, options_.index_threads);
+    }
+    for (const auto& index : builder.indexes()) {
+        if (index->calibration_due()) index->calibrate(training);
+    }
 }
 
 /// Shows what was merged last; when it raises, the next seal or merge begins with it. In the keeper role; takes the
@@ -4322,6 +4548,123 @@ inline void Engine::drop_unheld() {
     const std::lock_guard keeper(keeper_);
     committing([&] { store_->purge(); });
     disk_bytes_.store(store_->bytes().without_log());
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/engine/merge_memory.hpp — what a collection without a directory gives back.
+//
+// It has no checkpoint to begin from, and its segments are never sealed: so a merge begins from what was published at one
+// moment, all but the segment that records still go to, and that one is ended when enough of it is dead. The rest is as on
+// the disk, and so is the choice of what to merge.
+//
+// Thread safety: what is not public runs in the merging role.
+
+namespace kith::inline v0_single::detail {
+
+inline void Engine::compact_memory(const LongCall& call) {
+    const std::lock_guard merging(merging_);
+    Snapshot base = ended_in_memory(&next_compaction);
+    while (merge_in_memory(&next_compaction, base, call)) {
+    }
+}
+
+/// Trouble here loses nothing, and is shown by stats(): the dead stay, and the next write has it tried again.
+inline void Engine::merge_in_background() {
+    run_when_woken([this] {
+        const std::exception_ptr failed = attempt([&] {
+            const std::lock_guard merging(merging_);
+            Snapshot base = ended_in_memory(&next_merge);
+            while (merge_in_memory(&next_merge, base, background_call())) {
+            }
+        });
+        const std::lock_guard lock(background_->mutex);
+        background_->trouble = failed == nullptr ? std::string() : text_of(failed);
+        return false;
+    });
+}
+
+/// What was published, but for the segment that is being written. That one is ended first where `choose` would have it.
+/// Takes the writer role.
+inline Snapshot Engine::ended_in_memory(ChooseSegments choose) {
+    return queue_.exclusive([&] {
+        Snapshot base = *snapshot_;
+        const auto is_written = [&](const SegmentView& view) { return view.segment.get() == stage_.writing(); };
+        const auto written = std::find_if(base.segments.begin(), base.segments.end(), is_written);
+        if (written == base.segments.end()) return base;
+        const bool due = choose == &next_merge ? mostly_dead(size_of(*written))
+                                               : !choose(sizes_of(base), options_.segment_capacity).empty();
+        if (due) {
+            stage_.end_segment();
+            measure_memory();
+        } else {
+            base.segments.erase(written);
+        }
+        return base;
+    });
+}
+
+/// Merges the segments that `choose` says of `base`, which then has the new one; false when it says none.
+inline bool Engine::merge_in_memory(ChooseSegments choose, Snapshot& base, const LongCall& call) {
+    const std::vector<SegmentView> parts = chosen_of(base, choose);
+    if (parts.empty()) return false;
+    const std::uint32_t id = queue_.exclusive([&] {
+        const std::uint32_t taken = stage_.take_segment_number();
+        stage_.save_point();
+        return taken;
+    });
+    constexpr double no_graph_is_kept = -1;  // a segment in memory may be linked, or measured, while it is copied
+    MergeBuilder builder(schema_, id, parts, no_graph_is_kept);
+    index_merged(builder, call);
+    MergedSegments merged;
+    merged.parts = builder.take_moves();
+    if (builder.count() > 0) {
+        auto rows = std::make_unique<RowStore>(builder.count());
+        for (const MovedSegment& part : merged.parts) {
+            for (Slot slot = 0; slot < part.to.size(); ++slot) {
+                if (part.to[slot] != no_slot) rows->append(part.from->key(slot), part.from->row(slot));
+            }
+        }
+        merged.segment = std::make_shared<Segment>(id, std::move(rows), builder.take_indexes());
+    }
+    base = merged.applied_to(base);
+    publish_merged_in_memory(merged);
+    return true;
+}
+
+/// Shows `merged`, and leads the keys to it. Takes the writer role.
+inline void Engine::publish_merged_in_memory(MergedSegments& merged) {
+    queue_.exclusive([&] {
+        auto next = std::make_shared<Snapshot>(merged.applied_to(*snapshot_));
+        std::vector<std::shared_ptr<Segment>> segments;
+        segments.reserve(next->segments.size());
+        for (const SegmentView& view : next->segments) segments.push_back(view.segment);
+        Relocation relocation(merged);
+        stage_.replace(std::move(segments));
+        {
+            const std::unique_lock lock(published_mutex_);
+            relocation_ = std::move(relocation);
+            snapshot_ = std::move(next);
+        }
+        measure_memory();
+    });
+    constexpr Slot keys_at_once = 1024;  // for which a reader or a writer waits
+    const Slot count = merged.segment == nullptr ? 0 : merged.segment->size();
+    for (Slot slot = 0; slot < count;) {
+        const Slot until = std::min(count, slot + keys_at_once);
+        queue_.exclusive([&] {
+            const std::unique_lock lock(published_mutex_);
+            for (; slot < until; ++slot) {
+                const auto found = keys_.find(merged.segment->key(slot));
+                if (found != keys_.end() && found->second.has_value()) found->second = relocation_(*found->second);
+            }
+        });
+    }
+    Relocation done;
+    queue_.exclusive([&] {
+        const std::unique_lock lock(published_mutex_);
+        std::swap(relocation_, done);
+    });
 }
 
 }  // namespace kith::inline v0_single::detail
@@ -4351,7 +4694,7 @@ inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore o
             operations += stage(batch, OnExisting::replace);
             stage_.save_point();
         });
-        publish();
+        publish_staged();
         recovery_.replayed_operations = operations;
         disk_bytes_.store(store_->bytes().without_log());
     }
@@ -4397,7 +4740,7 @@ inline std::optional<Engine::Located> Engine::locate(std::string_view key) const
                 const auto found = keys->find(key);
                 if (found == keys->end()) continue;
                 changed = true;
-                id = found->second;
+                if (found->second.has_value()) id = relocation_(*found->second);
                 break;
             }
         }
@@ -4502,7 +4845,7 @@ inline bool Engine::apply_log() {
         });
     });
     // Those before the trouble are whole, and will not come again.
-    if (base_ == nullptr && (stage_.key_count() > 0 || !stage_.deletes().empty())) publish();
+    if (base_ == nullptr && (stage_.key_count() > 0 || !stage_.deletes().empty())) publish_staged();
     if (failed != nullptr) std::rethrow_exception(failed);
     return whole;
 }
@@ -4513,19 +4856,19 @@ inline bool Engine::begin_anew(const StoreBase& base) {
     for (const SegmentView& view : base.snapshot->segments) segments.push_back(view.segment);
     Stage fresh(schema_, options_.segment_capacity);
     fresh.reset(std::move(segments), base.next_segment);
-    const RecoveryReport applied = applied_;
+    RecoveryReport applied = applied_;
     store_->rewind();
     std::swap(stage_, fresh);
     base_ = base.snapshot;
     bool whole = false;
     const std::exception_ptr failed = attempt([&] {
         whole = apply_log();
-        if (whole) publish();
+        if (whole) publish_staged();
     });
     base_ = nullptr;
     if (!whole || failed != nullptr) {
         std::swap(stage_, fresh);
-        applied_ = applied;
+        applied_ = std::move(applied);
     }
     if (failed != nullptr) std::rethrow_exception(failed);
     return whole;
@@ -4554,9 +4897,8 @@ inline void Engine::follow_in_background() {
     std::unique_lock lock(background_->mutex);
     while (!background_->wake.wait_for(lock, options_.follow, [this] { return background_->stopping; })) {
         lock.unlock();
-        const std::exception_ptr failed = attempt([this] { queue_.exclusive([this] { return catch_up(); }); });
+        note_trouble(attempt([this] { queue_.exclusive([this] { return catch_up(); }); }));
         lock.lock();
-        background_->trouble = failed == nullptr ? std::string() : text_of(failed);
     }
 }
 
@@ -4581,6 +4923,7 @@ inline void Engine::checkpoint(const LongCall& call) {
 /// Makes a checkpoint of all that was published before it began.
 inline void Engine::seal(const LongCall& call) {
     publish_written();
+    publish_merged();
     Checkpoint checkpoint;
     const std::shared_ptr<const Snapshot> frozen = freeze(checkpoint);
     if (checkpoint.sequence == store_->committed_sequence()) return;
@@ -4652,13 +4995,13 @@ inline void Engine::publish_written() {
         measure_memory();
     });
     written_.reset();
-    disk_bytes_.store(store_->bytes().without_log());
     // What is left of the log is passed by when the collection is opened: a failure here costs space, nothing else.
     static_cast<void>(attempt([&] {
         for (const std::filesystem::path& file : released) {
             std::error_code ignored;
             std::filesystem::remove(file, ignored);
         }
+        disk_bytes_.store(store_->bytes().without_log());
     }));
 }
 
@@ -4697,8 +5040,8 @@ inline CollectionStats Engine::stats() const {
     std::uint64_t dead = 0;
     for (const SegmentView& view : present->segments) {
         const Slot live = view.live();
-        stats.segments.push_back({view.segment->id(), live, view.count - live,
-                                  std::min(view.segment->linked(), view.count), view.segment->sealed()});
+        const Slot linked = view.segment->outdated() ? 0 : std::min(view.segment->linked(), view.count);
+        stats.segments.push_back({view.segment->id(), live, view.count - live, linked, view.segment->sealed()});
         stats.records += live;
         stats.deleted += view.count - live;
         if (!view.segment->sealed()) continue;
@@ -4754,19 +5097,14 @@ inline void Engine::write(const std::function<std::string()>& prepare, OnExistin
 
 inline void Engine::serve(const std::vector<Request*>& requests) {
     require_writable();
+    NextSnapshot next(*snapshot_);
     for (Request* request : requests) {
         stage_.save_point();
-        request->error = attempt([&] { serve_one(*request); });
+        request->error = attempt([&] { serve_one(*request, next); });
         if (request->error != nullptr) stage_.roll_back();
     }
-    const std::exception_ptr failed = attempt([&] {
-        if (options_.durability.level() == Durability::Level::each_commit) sync_log();
-        publish();
-    });
-    if (failed != nullptr) {
-        poisoned_.store(true);  // what is logged and not shown must not come to light with a later batch
-        std::rethrow_exception(failed);
-    }
+    if (options_.durability.level() == Durability::Level::each_commit) sync_log();
+    publish(next);
     measure_memory();
 }
 
@@ -4806,11 +5144,12 @@ inline void Engine::require_space(std::string_view batch) const {
                                "; nothing was written. Erase records and compact(), or allow more");
 }
 
-inline void Engine::serve_one(const Request& request) {
+inline void Engine::serve_one(const Request& request, NextSnapshot& next) {
     const std::string batch = (*request.prepare)();
     if (batch.empty()) return;
     require_space(batch);
     stage(batch, request.on_existing);
+    make_room(next, stage_.new_deletes());
     if (store_ != nullptr) store_->append(batch);
 }
 
@@ -4855,35 +5194,29 @@ inline void Engine::sync_log() {
     std::rethrow_exception(failed);
 }
 
-/// Makes everything staged visible at once, or raises before anything is.
-inline void Engine::publish() {
-    auto next = std::make_shared<Snapshot>();
-    const Snapshot& before = base_ != nullptr ? *base_ : *snapshot_;
-    const auto& segments = stage_.segments();
-    std::vector<RecordId> deletes = stage_.deletes();
-    std::sort(deletes.begin(), deletes.end());
-    auto dead = deletes.begin();
-    for (std::size_t i = 0; i < segments.size(); ++i) {
-        SegmentView view{segments[i], segments[i]->size(), nullptr};
-        if (i < before.segments.size()) view.deletes = before.segments[i].deletes;
-        std::vector<Slot> deleted;
-        for (; dead != deletes.end() && dead->segment == view.segment->id(); ++dead) deleted.push_back(dead->slot);
-        const bool outgrown = view.deletes != nullptr && view.deletes->words.size() * 64 < view.count;
-        if (!deleted.empty() || outgrown) view.deletes = with_deleted(view.deletes.get(), deleted, view.count);
-        next->segments.push_back(std::move(view));
+/// Has all the memory that publish() takes for what is staged, where `deletes` were not there at the call before.
+inline void Engine::make_room(NextSnapshot& next, std::span<const RecordId> deletes) {
+    next.make_room(stage_.segments(), deletes);
+    if (base_ != nullptr) return;
+    const std::size_t keys = keys_.size() + stage_.key_count();
+    if (static_cast<double>(keys) <
+        static_cast<double>(keys_.max_load_factor()) * static_cast<double>(keys_.bucket_count())) {
+        return;
     }
-    KeyMap overtaken;
+    const std::unique_lock lock(published_mutex_);
+    keys_.reserve(std::max(keys, 2 * keys_.size()));  // asked for no more, some libraries give no more
+}
+
+/// Makes everything staged visible at once.
+/// Requires: there is room for all of it.
+inline void Engine::publish(NextSnapshot& next) noexcept {
+    std::shared_ptr<const Snapshot> shown = next.finish(stage_.segments(), stage_.deletes());
+    if (shown == nullptr) return;
+    KeyMap changed = stage_.take_keys();
     {
         const std::unique_lock lock(published_mutex_);
-        if (base_ != nullptr) overtaken.swap(keys_);
-        const std::exception_ptr failed = attempt([&] { keys_.reserve(keys_.size() + stage_.key_count()); });
-        if (failed != nullptr) {
-            if (base_ != nullptr) overtaken.swap(keys_);
-            std::rethrow_exception(failed);
-        }
-        // Nothing after it raises.
-        KeyMap changed = stage_.take_keys();
-        while (!changed.empty()) {
+        if (base_ != nullptr) changed.swap(keys_);  // what was there is overtaken
+        while (base_ == nullptr && !changed.empty()) {
             auto node = changed.extract(changed.begin());
             if (!node.mapped().has_value() && store_ == nullptr) {
                 keys_.erase(node.key());
@@ -4892,9 +5225,15 @@ inline void Engine::publish() {
             const auto placed = keys_.insert(std::move(node));
             if (!placed.inserted) placed.position->second = placed.node.mapped();
         }
-        snapshot_ = std::move(next);
+        snapshot_.swap(shown);
     }
     stage_.published();
+}
+
+inline void Engine::publish_staged() {
+    NextSnapshot next(base_ != nullptr ? *base_ : *snapshot_);
+    make_room(next, stage_.deletes());
+    publish(next);
 }
 
 inline std::optional<RecordId> Engine::newest(std::string_view key) const {
@@ -4902,7 +5241,8 @@ inline std::optional<RecordId> Engine::newest(std::string_view key) const {
     if (base_ != nullptr) return find_sealed(*base_, key);
     for (const KeyMap* keys : {&keys_, &frozen_keys_}) {  // only the writer role changes them, and this is it
         const auto published = keys->find(key);
-        if (published != keys->end()) return published->second;
+        if (published == keys->end()) continue;
+        return published->second.has_value() ? std::optional(relocation_(*published->second)) : std::nullopt;
     }
     if (store_ == nullptr) return std::nullopt;
     const std::optional<RecordId> sealed = find_sealed(*snapshot_, key);
@@ -12534,8 +12874,9 @@ private:
 //   line       := name " " ["list of "] kind [" " dim [" of " element]] [" nullable"] [" key"] [" indexed"]
 //                 [" metric=" name " index=" name ["(" parameters ")"]] "\n"
 //
-// A collection is opened only by a program whose descriptor is the stored one, letter for letter: rows are read by
-// position, so even the order of the fields counts. The text is kept beside the hash to say what changed.
+// A collection is opened only by a program whose descriptor is the stored one, letter for letter but for the indexes of
+// vectors, which can be made again from them: rows are read by position, so even the order of the fields counts. The text
+// is kept beside the hash to say what changed.
 //
 // Thread safety: functions without state.
 // Source: the hash is FNV-1a, 64 bits (Fowler, Noll & Vo).
@@ -12601,6 +12942,17 @@ inline const DescribedField* find_field(const std::vector<DescribedField>& field
     return nullptr;
 }
 
+/// The descriptor without what says how vectors are found: what is left is how records are stored.
+inline std::string without_indexes(std::string_view descriptor) {
+    std::string text;
+    while (!descriptor.empty()) {
+        const std::string_view line = descriptor.substr(0, descriptor.find('\n'));
+        text.append(line.substr(0, line.find(" index="))).append("\n");
+        descriptor.remove_prefix(std::min(descriptor.size(), line.size() + 1));
+    }
+    return text;
+}
+
 /// "a, b, c"
 inline std::string list_names(const std::vector<DescribedField>& fields) {
     std::string names;
@@ -12640,6 +12992,11 @@ inline std::string describe_difference(std::string_view stored, std::string_view
                 detail::list_names(now);
     }
     return lines;
+}
+
+/// The same, but for the indexes of vectors.
+inline std::string describe_record_difference(std::string_view stored, std::string_view current) {
+    return describe_difference(detail::without_indexes(stored), detail::without_indexes(current));
 }
 
 }  // namespace kith::inline v0_single
@@ -13107,15 +13464,16 @@ namespace detail {
 /// What the engine needs to know of the schema S.
 template <class S>
 EngineSchema engine_schema() {
-    EngineSchema schema{S::descriptor(), S::fingerprint(), {}, &S::show_key, &describe_difference};
+    EngineSchema schema{S::descriptor(), S::fingerprint(), {}, &S::show_key, &describe_record_difference};
     const auto add = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
         using Attribute = typename S::template VectorAttribute<I>;
         using Metric = typename Attribute::Metric;
         using Element = typename Attribute::Element;
         using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>,
                                          AutoIndex<Attribute::dim, Element>, typename Attribute::Index>;
-        schema.vectors.push_back({Attribute::name, Attribute::dim, &make_vector_index<Metric, Index, Element>,
-                                  &map_vector_index<Metric, Index, Element>,
+        schema.vectors.push_back({Attribute::name, Index::name, Attribute::dim,
+                                  &make_vector_index<Metric, Index, Element>, &map_vector_index<Metric, Index, Element>,
+                                  &map_vector_index<Metric, Flat, Element>,
                                   &vector_index_space<Metric, Index, Element>});
     };
     [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -13242,7 +13600,7 @@ public:
 
     /// Makes a checkpoint, then merges segments until no dead record takes up space and no two segments fit into one.
     /// Automatic maintenance does as much of it as pays; this is for the day after a great deletion. Writers and readers
-    /// go on meanwhile. What a snapshot holds is given back when that is gone. In memory it only links.
+    /// go on meanwhile. What a snapshot holds is given back when that is gone. A collection in memory gives back memory.
     /// Throws: as checkpoint(); what was merged by then stays so.
     /// Cost: every merged record is linked anew.
     void compact(const LongCall& call = {}) { engine_->compact(call); }

@@ -60,7 +60,8 @@ std::shared_ptr<Segment> DirectoryStore::write_segment(const SegmentImage& image
                 call.check(static_cast<double>(2 * field + static_cast<std::size_t>(part)) /
                            static_cast<double>(2 * schema_.vectors.size()));
                 write_segment_file(aside / part_name(schema_.vectors[field].name, part),
-                                   part_tag(identity_, image.id, field, part), save);
+                                   part_tag(identity_, image.id, field, part), save,
+                                   part == Part::graph ? schema_.vectors[field].index : std::string_view());
             };
             const VectorIndex& index = *image.indexes[field];
             write(Part::rows, [&](const ByteSink& sink) { index.save_rows(sink); });
@@ -82,7 +83,7 @@ std::shared_ptr<Segment> DirectoryStore::write_segment(const SegmentImage& image
 
 void DirectoryStore::write_state(WriteTransaction& transaction, std::uint64_t sequence, std::uint32_t next_segment,
                                  const Snapshot& snapshot) const {
-    StateRecord state{identity_.id, schema_.fingerprint, sequence, next_segment, {}};
+    StateRecord state{identity_.id, identity_.fingerprint, sequence, next_segment, {}};
     for (const SegmentView& view : snapshot.segments) state.segments.push_back(state_of(view));
     transaction.put_state(state_name, encode_state(state));
 }

@@ -38,9 +38,9 @@ Identity checked_identity(const std::filesystem::path& path, const EngineSchema&
                                              std::to_string(identity.engine) + "; this build has format " +
                                              std::to_string(Environment::engine_format()));
     }
-    if (identity.schema != schema.descriptor) {
-        raise(Errc::schema_mismatch, path.string() + " holds records of another schema:\n" +
-                                         schema.difference(identity.schema, schema.descriptor));
+    const std::string difference = schema.difference(identity.schema, schema.descriptor);
+    if (!difference.empty()) {
+        raise(Errc::schema_mismatch, path.string() + " holds records of another schema:\n" + difference);
     }
     return identity;
 }

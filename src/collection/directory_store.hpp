@@ -45,7 +45,9 @@ public:
     RecoveryReport replay(const std::function<void(std::string_view batch)>& apply) override;
     void append(std::string_view batch) override;
     void sync() override;
-    [[nodiscard]] bool poisoned() const noexcept override { return environment_.poisoned(); }
+    [[nodiscard]] bool poisoned() const noexcept override {
+        return environment_.poisoned() || (log_.has_value() && log_->poisoned());
+    }
     [[nodiscard]] std::uint64_t log_bytes() const override;
     [[nodiscard]] std::optional<RecordId> find(std::string_view key) const override;
     [[nodiscard]] std::string row(RecordId id) const override;

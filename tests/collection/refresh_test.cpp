@@ -228,7 +228,7 @@ TEST_CASE("Readers agree with a map over random writes, checkpoints and merges, 
             if (random() % 12 == 0) writer->checkpoint();
             if (random() % 25 == 0) writer->compact();
             if (random() % 40 == 0) {
-                writer = nullptr;
+                writer.reset();
                 writer = std::make_unique<Collection<Articles>>(path, options);
             }
             often.refresh();

@@ -36,15 +36,16 @@ namespace detail {
 /// What the engine needs to know of the schema S.
 template <class S>
 EngineSchema engine_schema() {
-    EngineSchema schema{S::descriptor(), S::fingerprint(), {}, &S::show_key, &describe_difference};
+    EngineSchema schema{S::descriptor(), S::fingerprint(), {}, &S::show_key, &describe_record_difference};
     const auto add = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
         using Attribute = typename S::template VectorAttribute<I>;
         using Metric = typename Attribute::Metric;
         using Element = typename Attribute::Element;
         using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>,
                                          AutoIndex<Attribute::dim, Element>, typename Attribute::Index>;
-        schema.vectors.push_back({Attribute::name, Attribute::dim, &make_vector_index<Metric, Index, Element>,
-                                  &map_vector_index<Metric, Index, Element>,
+        schema.vectors.push_back({Attribute::name, Index::name, Attribute::dim,
+                                  &make_vector_index<Metric, Index, Element>, &map_vector_index<Metric, Index, Element>,
+                                  &map_vector_index<Metric, Flat, Element>,
                                   &vector_index_space<Metric, Index, Element>});
     };
     [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -171,7 +172,7 @@ public:
 
     /// Makes a checkpoint, then merges segments until no dead record takes up space and no two segments fit into one.
     /// Automatic maintenance does as much of it as pays; this is for the day after a great deletion. Writers and readers
-    /// go on meanwhile. What a snapshot holds is given back when that is gone. In memory it only links.
+    /// go on meanwhile. What a snapshot holds is given back when that is gone. A collection in memory gives back memory.
     /// Throws: as checkpoint(); what was merged by then stays so.
     /// Cost: every merged record is linked anew.
     void compact(const LongCall& call = {}) { engine_->compact(call); }

@@ -39,6 +39,10 @@ public:
         }
     }
 
+    /// A segment in memory to which no record is added any more.
+    Segment(std::uint32_t id, std::unique_ptr<RowStore> rows, std::vector<std::unique_ptr<VectorIndex>> indexes)
+        : id_(id), capacity_(rows->size()), ended_(true), rows_(std::move(rows)), indexes_(std::move(indexes)) {}
+
     /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, or of the keys (keys_part), are not as they
     /// were written. It keeps alive the bytes that indexes and keys are mapped over, and is cheap when asked again.
     using Check = std::function<void(std::size_t part)>;
@@ -46,16 +50,19 @@ public:
 
     /// A sealed segment.
     Segment(std::uint32_t id, Slot count, std::vector<std::unique_ptr<VectorIndex>> indexes, const KeyTable& keys,
-            Check check)
+            Check check, bool outdated)
         : id_(id),
           capacity_(count),
           sealed_count_(count),
+          outdated_(outdated),
           check_(std::move(check)),
           keys_(keys),
           indexes_(std::move(indexes)) {}
 
     [[nodiscard]] std::uint32_t id() const noexcept { return id_; }
     [[nodiscard]] bool sealed() const noexcept { return rows_ == nullptr; }
+    /// Whether it has a graph that is missing, or that another index made: vectors are then compared one by one.
+    [[nodiscard]] bool outdated() const noexcept { return outdated_; }
     /// For the writer, as size() is: no record can be added.
     [[nodiscard]] bool full() const noexcept { return ended_ || size() == capacity_; }
 
@@ -97,6 +104,9 @@ public:
 
     /// The row of a slot. Requires: the segment is not sealed.
     [[nodiscard]] std::string_view row(Slot slot) const noexcept { return (*rows_)[slot]; }
+
+    /// The key of a slot. Requires: the segment is not sealed.
+    [[nodiscard]] std::string_view key(Slot slot) const noexcept { return rows_->key(slot); }
 
     /// The allowed slot with this key; the newest where several are allowed.
     /// Throws: Errc::corrupt, Errc::io.
@@ -170,6 +180,7 @@ private:
     Slot capacity_;
     Slot sealed_count_ = 0;                              // slots of a sealed segment
     bool ended_ = false;                                 // full, whatever the capacity
+    bool outdated_ = false;                              // a graph of a sealed segment is missing or not usable
     Check check_;                                        // of a sealed segment; outlives keys_ and indexes_
     KeyTable keys_;                                      // of a sealed segment
     std::unique_ptr<RowStore> rows_;                     // null once sealed: rows are in the environment

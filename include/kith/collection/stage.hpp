@@ -65,6 +65,9 @@ public:
         save_point();
     }
 
+    /// The segment that is being written; null when there is none.
+    [[nodiscard]] const Segment* writing() const noexcept { return writing_.get(); }
+
     /// Bytes of the segment that is being written.
     [[nodiscard]] std::uint64_t writing_bytes() const noexcept { return writing_ == nullptr ? 0 : writing_->bytes(); }
 

@@ -74,7 +74,7 @@ inline std::optional<Engine::Located> Engine::locate(std::string_view key) const
                 const auto found = keys->find(key);
                 if (found == keys->end()) continue;
                 changed = true;
-                id = found->second;
+                if (found->second.has_value()) id = relocation_(*found->second);
                 break;
             }
         }

@@ -137,8 +137,8 @@ inline CollectionStats Engine::stats() const {
     std::uint64_t dead = 0;
     for (const SegmentView& view : present->segments) {
         const Slot live = view.live();
-        stats.segments.push_back({view.segment->id(), live, view.count - live,
-                                  std::min(view.segment->linked(), view.count), view.segment->sealed()});
+        const Slot linked = view.segment->outdated() ? 0 : std::min(view.segment->linked(), view.count);
+        stats.segments.push_back({view.segment->id(), live, view.count - live, linked, view.segment->sealed()});
         stats.records += live;
         stats.deleted += view.count - live;
         if (!view.segment->sealed()) continue;

@@ -177,7 +177,8 @@ inline std::optional<RecordId> Engine::newest(std::string_view key) const {
     if (base_ != nullptr) return find_sealed(*base_, key);
     for (const KeyMap* keys : {&keys_, &frozen_keys_}) {  // only the writer role changes them, and this is it
         const auto published = keys->find(key);
-        if (published != keys->end()) return published->second;
+        if (published == keys->end()) continue;
+        return published->second.has_value() ? std::optional(relocation_(*published->second)) : std::nullopt;
     }
     if (store_ == nullptr) return std::nullopt;
     const std::optional<RecordId> sealed = find_sealed(*snapshot_, key);
