@@ -199,6 +199,38 @@ TEST_CASE("Whichever allocation of a call fails, it raises, has changed nothing,
     CHECK(open_files() == std::multiset<std::string>());
 }
 
+TEST_CASE(
+    "Whichever allocation of a call fails in memory, it raises, has changed nothing, and the collection goes on") {
+    kith::Options options;
+    options.maintenance = kith::Maintenance::on_call;
+    options.segment_capacity = 15;  // so that there is something to merge
+    const Call& call = calls[GENERATE(range(std::size_t{0}, std::size_t{6}))];
+    DYNAMIC_SECTION(call.name) {
+        for (const std::size_t width : {std::size_t{1}, AllocationFaults::every_later_one}) {
+            for (std::size_t number = 1;; ++number) {
+                Collection<Articles> store(kith::in_memory, options);
+                store.insert(articles(0, 40));
+                store.erase("article-3");
+                store.insert(article(3));
+                store.link();
+                const Outcome outcome = outcome_of(number, width, [&] { call.act(store); });
+                const bool struck = AllocationFaults::struck();
+                CAPTURE(call.name, number, width);
+                REQUIRE(outcome != Outcome::other);
+                if (outcome == Outcome::out_of_memory) {
+                    REQUIRE(difference(store, 40, 0, true) == "");
+                    call.act(store);
+                }
+                REQUIRE(difference(store, call.count, call.version_of_7, call.has_9) == "");
+                store.upsert(article(7, 5));
+                store.compact();
+                REQUIRE(difference(store, call.count, 5, call.has_9) == "");
+                if (!struck) break;
+            }
+        }
+    }
+}
+
 TEST_CASE("Whichever allocation of a refresh() fails, it raises, and the next one shows what the writer has") {
     const FileFaults quick = FileFaults::no_syncs();
     kith::Options to_read;
