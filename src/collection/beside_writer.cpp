@@ -52,7 +52,7 @@ std::optional<StoreBase> DirectoryStore::newer_base() {
 }
 
 void DirectoryStore::rewind() {
-    follower_ = LogFollower(path_ / log_folder, identity_.id, state_.applied_sequence);
+    follower_.emplace(path_ / log_folder, identity_.id, state_.applied_sequence);
 }
 
 bool DirectoryStore::follow(const std::function<void(std::string_view batch)>& apply) {

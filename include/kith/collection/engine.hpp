@@ -96,7 +96,7 @@ public:
 
     /// Moves a reader to the newest state: everything that the writer had acknowledged when it was called, and perhaps
     /// more. False when nothing changed, as always where there is no other writer.
-    /// Throws: Errc::closed, Errc::forked; Errc::corrupt, Errc::io, Errc::locked, Errc::out_of_memory: the reader stays
+    /// Throws: Errc::closed, Errc::forked; Errc::corrupt, Errc::io, Errc::locked: the reader stays
     /// at a state that was whole.
     bool refresh();
 

@@ -38,7 +38,7 @@ public:
             if (changed_[at] == nullptr) change(at, segments[at]->size());
         }
         for (std::size_t at = 0; at < segments.size(); ++at) {
-            const DeleteSet* const present = changed_[at] != nullptr ? changed_[at].get() : deletes_before(at).get();
+            const DeleteSet* const present = newest(at);
             if (present != nullptr && present->words.size() < words_for(segments[at]->size())) {
                 change(at, segments[at]->size());
             }
@@ -60,8 +60,13 @@ public:
         KITH_ASSERT(next_->segments.capacity() >= segments.size());
         for (std::size_t at = 0; at < segments.size(); ++at) {
             const bool differs = changed_[at] != nullptr && changed_[at]->count > 0;
-            next_->segments.push_back(
-                {segments[at], segments[at]->size(), differs ? std::move(changed_[at]) : deletes_before(at)});
+            SegmentView view{segments[at], segments[at]->size(), nullptr};
+            if (differs) {
+                view.deletes = std::move(changed_[at]);
+            } else if (at < before_->segments.size()) {
+                view.deletes = before_->segments[at].deletes;
+            }
+            next_->segments.push_back(std::move(view));
         }
         return std::move(next_);
     }
@@ -78,13 +83,15 @@ private:
         return static_cast<std::size_t>(found - segments.begin());
     }
 
-    [[nodiscard]] std::shared_ptr<const DeleteSet> deletes_before(std::size_t at) const noexcept {
-        return at < before_->segments.size() ? before_->segments[at].deletes : nullptr;
+    /// What is deleted of the segment at `at`, as far as that is known; null when nothing is.
+    [[nodiscard]] const DeleteSet* newest(std::size_t at) const noexcept {
+        if (changed_[at] != nullptr) return changed_[at].get();
+        return at < before_->segments.size() ? before_->segments[at].deletes.get() : nullptr;
     }
 
     /// Makes a copy of the deletes at `at`, with words for at least `count` slots.
     void change(std::size_t at, Slot count) {
-        const std::shared_ptr<const DeleteSet> before = changed_[at] != nullptr ? changed_[at] : deletes_before(at);
+        const DeleteSet* const before = newest(at);
         auto changed = std::make_shared<DeleteSet>();
         const std::size_t needed = words_for(count);
         const std::size_t present = before == nullptr ? 0 : before->words.size();

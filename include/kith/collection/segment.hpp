@@ -31,7 +31,6 @@ namespace kith::inline v0::detail {
 class Segment {
 public:
     /// An empty segment in memory.
-    /// Throws: Errc::out_of_memory.
     Segment(std::uint32_t id, Slot capacity, const EngineSchema& schema)
         : id_(id), capacity_(capacity), rows_(std::make_unique<RowStore>(capacity)) {
         for (const VectorFieldType& field : schema.vectors) {

@@ -36,7 +36,7 @@ public:
     }
 
     /// Appends a record as the newest version of `key`; `older` is the version it replaces.
-    /// Throws: Errc::out_of_memory, Errc::limit_exceeded; call roll_back() then.
+    /// Throws: for want of memory, Errc::limit_exceeded; call roll_back() then.
     void put(const Operation& operation, std::optional<RecordId> older) {
         if (writing_ == nullptr || writing_->full()) {
             auto next = std::make_shared<Segment>(next_segment_, segment_capacity_, *schema_);
