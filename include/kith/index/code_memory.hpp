@@ -29,6 +29,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,7 +57,7 @@ public:
         }();
         const Held held = image.hold(header_bytes, header.codec_bytes);
         ByteReader reader(bytes.substr(header_bytes, header.codec_bytes));
-        codec_.emplace(Codec::load(reader, header.dim));
+        load(reader, header.dim);
         if (reader.remaining() != 0) raise(Errc::corrupt, "code image: its codec ends before the codes begin");
         if (codec_->code_bytes() != header.code_bytes) raise(Errc::corrupt, "code image: its codes have another size");
         codes_ = image.data() + header.codes_at;
@@ -157,6 +158,17 @@ public:
     }
 
 private:
+    /// A dimension that the codec cannot take is a caller's mistake where it is trained, and damage here.
+    void load(ByteReader& reader, std::size_t dim) {
+        const std::exception_ptr failed = attempt([&] { codec_.emplace(Codec::load(reader, dim)); });
+        if (failed == nullptr) return;
+        const std::optional<Error> error = as_error(failed);
+        if (error.has_value() && error->code() == Errc::invalid_argument) {
+            raise(Errc::corrupt, std::string("code image: ") + error->what());
+        }
+        std::rethrow_exception(failed);
+    }
+
     /// Kernels read past the last code, so no code is held without what follows it.
     [[nodiscard]] RowsPlace place() const noexcept {
         return {residency_, codes_, codec_->code_bytes(), codec_->code_bytes() + code_padding};

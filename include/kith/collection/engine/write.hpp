@@ -197,7 +197,7 @@ inline std::string Engine::newest_row(RecordId id) const {
 
 inline void Engine::newest_vector(RecordId id, std::size_t vector_field, float* out) const {
     for (const auto& segment : stage_.segments()) {
-        if (segment->id() == id.segment) segment->index(vector_field).vector(id.slot, out);
+        if (segment->id() == id.segment) segment->vector(vector_field, id.slot, out);
     }
 }
 
