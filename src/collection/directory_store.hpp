@@ -61,6 +61,7 @@ public:
     void copy_rows(const MergedSegments& merged, const LongCall& call) override;
     void commit_merge(const MergedSegments& merged) override;
     void purge() override;
+    void give_back(const LongCall& call) override { static_cast<void>(environment_.compact(call)); }
     [[nodiscard]] StoreBytes bytes() const override;
     BackupReport backup(const std::filesystem::path& destination, const BackupOptions& options,
                         const LongCall& call) const override;

@@ -29,6 +29,9 @@ inline void Engine::compact(const LongCall& call) {
     while (merge(&next_compaction, call)) {
     }
     drop_unheld();
+    const std::lock_guard keeper(keeper_);
+    committing([&] { store_->give_back(call); });
+    disk_bytes_.store(store_->bytes().without_log());
 }
 
 /// Merges the segments that `choose` says; false when it says none.
