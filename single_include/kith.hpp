@@ -716,6 +716,12 @@ template <auto Member, class Value>
 //
 // One exception type and one place that throws it: a single breakpoint, and a single place that changes in a build
 // without exceptions. Ordinary answers such as "no such key" are values (std::optional, bool), never errors.
+//
+// Memory: what the heap refuses comes out as std::bad_alloc; what the system or a C library refuses, be it address
+// space, a map, a thread or memory of its own, as Errc::out_of_memory. Every function that is not noexcept may raise
+// either of them. Then holds what it promises for its other errors: of a collection, that a call which raised has
+// changed no record, and that the collection goes on. So Throws does not repeat them, unless it says when they come, or
+// what else holds then.
 
 #ifndef __cpp_exceptions
 #include <cstdlib>
@@ -738,7 +744,7 @@ enum class Errc : std::uint8_t {
     unsupported_file_system,  ///< a network's, whose locks and maps cannot keep a collection whole
     io,                       ///< the operating system refused a read or write
     disk_full,                ///< no space left; free some and go on
-    out_of_memory,            ///< address space or memory could not be had
+    out_of_memory,            ///< the system refused memory or address space; where the heap did, it is std::bad_alloc
     forked,                   ///< the handle was made by a parent process
     poisoned,                 ///< a sync failed earlier: reopen the collection to recover
     limit_exceeded,           ///< a documented limit was passed
@@ -1708,7 +1714,7 @@ public:
     /// Requires: this is empty, not mapped, and not searched meanwhile; other.rows() is at most its capacity; `other`,
     ///           mapped or not, does not change meanwhile.
     /// Ensures: what is damaged in files that are read through a cache is found by who reads it, and was copied.
-    /// Throws: std::bad_alloc, Errc::out_of_memory; this is to be thrown away then.
+    /// Throws: for want of memory; this is to be thrown away then.
     [[nodiscard]] virtual bool adopt(const VectorIndex& other) = 0;
 
     /// Forgets the rows from `count` on.
@@ -1717,7 +1723,7 @@ public:
 
     /// Puts the slots from indexed() up to `count` into the index; returns when they are there.
     /// Requires: `count` is at most rows(), as seen by the caller.
-    /// Throws: std::bad_alloc; indexed() then says how far it came, and a later call goes on from there.
+    /// Throws: for want of memory; indexed() then says how far it came, and a later call goes on from there.
     virtual void index_up_to(Slot count, unsigned threads) = 0;
 
     /// Copies the vector of a slot, bit for bit as it was appended to rows of floats, and exactly what is kept of it in
@@ -1744,7 +1750,6 @@ public:
     /// Requires: there is a scratch.
     /// Shape: `queries` holds count · dim() elements; the answers to query i begin at out + i · width, where width is
     ///        min(params.limit, params.allowed.count()) and `out` has room for count · width.
-    /// Throws: std::bad_alloc.
     /// Cost: where every row is compared, the rows are read once for 256 queries.
     virtual void search_many(const float* queries, std::size_t count, const SearchParams& params,
                              std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const = 0;
@@ -1763,7 +1768,7 @@ public:
     /// Nothing happens where every search is exact.
     /// Cost: 200 exact searches and some 5000 indexed ones.
     /// Thread safety: as index_up_to, and not beside it.
-    /// Throws: Errc::cancelled and what training.progress throws, std::bad_alloc; tuned() then guesses or knows what it
+    /// Throws: Errc::cancelled and what training.progress throws; tuned() then guesses or knows what it
     ///         knew.
     virtual void calibrate(const Training& training = {}) = 0;
 
@@ -2272,7 +2277,6 @@ namespace kith::inline v0_single::detail {
 
 class RowStore {
 public:
-    /// Throws: Errc::out_of_memory.
     explicit RowStore(Slot capacity)
         : table_(std::size_t{capacity} * sizeof(Entry)), hashes_(std::size_t{capacity} * sizeof(std::uint32_t)) {}
 
@@ -2378,7 +2382,6 @@ namespace kith::inline v0_single::detail {
 class Segment {
 public:
     /// An empty segment in memory.
-    /// Throws: Errc::out_of_memory.
     Segment(std::uint32_t id, Slot capacity, const EngineSchema& schema)
         : id_(id), capacity_(capacity), rows_(std::make_unique<RowStore>(capacity)) {
         for (const VectorFieldType& field : schema.vectors) {
@@ -2392,8 +2395,9 @@ public:
         : id_(id), capacity_(rows->size()), ended_(true), rows_(std::move(rows)), indexes_(std::move(indexes)) {}
 
     /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, or of the keys (keys_part), are not as they
-    /// were written. It keeps alive the bytes that indexes and keys are mapped over, and is cheap when asked again.
-    using Check = std::function<void(std::size_t part)>;
+    /// were written; of the vector of a slot alone, unless that is no_slot. It keeps alive the bytes that indexes and
+    /// keys are mapped over, and is cheap when asked again.
+    using Check = std::function<void(std::size_t part, Slot slot)>;
     static constexpr std::size_t keys_part = ~std::size_t{0};
 
     /// A sealed segment.
@@ -2477,21 +2481,29 @@ public:
     /// The keys of a sealed segment.
     /// Throws: Errc::corrupt, Errc::io.
     [[nodiscard]] const KeyTable& key_table() const {
-        if (check_) check_(keys_part);
+        if (check_) check_(keys_part, no_slot);
         return keys_;
     }
 
     /// Throws: Errc::corrupt, Errc::io, for a sealed segment whose files are damaged.
     /// Cost: the first time it reads all of the files of the field in a sealed segment.
     [[nodiscard]] const VectorIndex& index(std::size_t vector_field) const {
-        if (check_) check_(vector_field);
+        if (check_) check_(vector_field, no_slot);
         return *indexes_[vector_field];
     }
     /// Raises when bytes were damaged that were read since index() was asked for the field: of files that are read through
     /// a cache, damage shows when they are read.
     /// Throws: Errc::corrupt, Errc::io.
     void confirm(std::size_t vector_field) const {
-        if (check_) check_(vector_field);
+        if (check_) check_(vector_field, no_slot);
+    }
+    /// Copies the vector of a slot to `out`. Shape: as VectorIndex::vector.
+    /// Throws: Errc::corrupt, Errc::io, for a sealed segment whose file of vectors is damaged where this one stands.
+    /// Cost: reads the blocks that it stands in, and no others.
+    void vector(std::size_t vector_field, Slot slot, float* out) const {
+        if (check_) check_(vector_field, slot);
+        indexes_[vector_field]->vector(slot, out);
+        if (check_) check_(vector_field, slot);  // through a cache the bytes came only now
     }
     [[nodiscard]] std::size_t index_count() const noexcept { return indexes_.size(); }
 
@@ -2655,7 +2667,7 @@ namespace kith::inline v0_single {
 
 class Executor {
 public:
-    /// Lets `threads` threads work at once. Throws: std::bad_alloc.
+    /// Lets `threads` threads work at once.
     explicit Executor(unsigned threads) : most_(std::max(threads, 1U)), crew_(std::make_unique<Crew>().release()) {}
     Executor(const Executor&) = delete;
     Executor& operator=(const Executor&) = delete;
@@ -3093,6 +3105,11 @@ public:
     /// now is tried again at the next call.
     virtual void purge() = 0;
 
+    /// In the keeper role: gives the pages that rows and keys left free back to the file system, where no other process
+    /// reads; else they are used again.
+    /// Throws: Errc::disk_full, Errc::io, Errc::corrupt; Errc::cancelled, Errc::timed_out.
+    virtual void give_back(const LongCall& call) = 0;
+
     [[nodiscard]] virtual StoreBytes bytes() const = 0;
 
     /// In the merging and the keeper role: copies or links what the last checkpoint and the log after it hold. Every batch
@@ -3226,7 +3243,7 @@ public:
             if (changed_[at] == nullptr) change(at, segments[at]->size());
         }
         for (std::size_t at = 0; at < segments.size(); ++at) {
-            const DeleteSet* const present = changed_[at] != nullptr ? changed_[at].get() : deletes_before(at).get();
+            const DeleteSet* const present = newest(at);
             if (present != nullptr && present->words.size() < words_for(segments[at]->size())) {
                 change(at, segments[at]->size());
             }
@@ -3248,8 +3265,13 @@ public:
         KITH_ASSERT(next_->segments.capacity() >= segments.size());
         for (std::size_t at = 0; at < segments.size(); ++at) {
             const bool differs = changed_[at] != nullptr && changed_[at]->count > 0;
-            next_->segments.push_back(
-                {segments[at], segments[at]->size(), differs ? std::move(changed_[at]) : deletes_before(at)});
+            SegmentView view{segments[at], segments[at]->size(), nullptr};
+            if (differs) {
+                view.deletes = std::move(changed_[at]);
+            } else if (at < before_->segments.size()) {
+                view.deletes = before_->segments[at].deletes;
+            }
+            next_->segments.push_back(std::move(view));
         }
         return std::move(next_);
     }
@@ -3266,13 +3288,15 @@ private:
         return static_cast<std::size_t>(found - segments.begin());
     }
 
-    [[nodiscard]] std::shared_ptr<const DeleteSet> deletes_before(std::size_t at) const noexcept {
-        return at < before_->segments.size() ? before_->segments[at].deletes : nullptr;
+    /// What is deleted of the segment at `at`, as far as that is known; null when nothing is.
+    [[nodiscard]] const DeleteSet* newest(std::size_t at) const noexcept {
+        if (changed_[at] != nullptr) return changed_[at].get();
+        return at < before_->segments.size() ? before_->segments[at].deletes.get() : nullptr;
     }
 
     /// Makes a copy of the deletes at `at`, with words for at least `count` slots.
     void change(std::size_t at, Slot count) {
-        const std::shared_ptr<const DeleteSet> before = changed_[at] != nullptr ? changed_[at] : deletes_before(at);
+        const DeleteSet* const before = newest(at);
         auto changed = std::make_shared<DeleteSet>();
         const std::size_t needed = words_for(count);
         const std::size_t present = before == nullptr ? 0 : before->words.size();
@@ -3760,7 +3784,7 @@ public:
     }
 
     /// Appends a record as the newest version of `key`; `older` is the version it replaces.
-    /// Throws: Errc::out_of_memory, Errc::limit_exceeded; call roll_back() then.
+    /// Throws: for want of memory, Errc::limit_exceeded; call roll_back() then.
     void put(const Operation& operation, std::optional<RecordId> older) {
         if (writing_ == nullptr || writing_->full()) {
             auto next = std::make_shared<Segment>(next_segment_, segment_capacity_, *schema_);
@@ -3982,7 +4006,7 @@ public:
 
     /// Moves a reader to the newest state: everything that the writer had acknowledged when it was called, and perhaps
     /// more. False when nothing changed, as always where there is no other writer.
-    /// Throws: Errc::closed, Errc::forked; Errc::corrupt, Errc::io, Errc::locked, Errc::out_of_memory: the reader stays
+    /// Throws: Errc::closed, Errc::forked; Errc::corrupt, Errc::io, Errc::locked: the reader stays
     /// at a state that was whole.
     bool refresh();
 
@@ -4419,8 +4443,7 @@ private:
 
     void copy_vector(const Segment& from, Slot slot, std::size_t field) {
         vector_.resize(indexes_[field]->dim());
-        from.index(field).vector(slot, vector_.data());
-        from.confirm(field);
+        from.vector(field, slot, vector_.data());
         indexes_[field]->append(vector_.data());
     }
 
@@ -4453,6 +4476,9 @@ inline void Engine::compact(const LongCall& call) {
     while (merge(&next_compaction, call)) {
     }
     drop_unheld();
+    const std::lock_guard keeper(keeper_);
+    committing([&] { store_->give_back(call); });
+    disk_bytes_.store(store_->bytes().without_log());
 }
 
 /// Merges the segments that `choose` says; false when it says none.
@@ -4572,14 +4598,12 @@ inline void Engine::compact_memory(const LongCall& call) {
 /// Trouble here loses nothing, and is shown by stats(): the dead stay, and the next write has it tried again.
 inline void Engine::merge_in_background() {
     run_when_woken([this] {
-        const std::exception_ptr failed = attempt([&] {
+        note_trouble(attempt([&] {
             const std::lock_guard merging(merging_);
             Snapshot base = ended_in_memory(&next_merge);
             while (merge_in_memory(&next_merge, base, background_call())) {
             }
-        });
-        const std::lock_guard lock(background_->mutex);
-        background_->trouble = failed == nullptr ? std::string() : text_of(failed);
+        }));
         return false;
     });
 }
@@ -5261,7 +5285,7 @@ inline std::string Engine::newest_row(RecordId id) const {
 
 inline void Engine::newest_vector(RecordId id, std::size_t vector_field, float* out) const {
     for (const auto& segment : stage_.segments()) {
-        if (segment->id() == id.segment) segment->index(vector_field).vector(id.slot, out);
+        if (segment->id() == id.segment) segment->vector(vector_field, id.slot, out);
     }
 }
 
@@ -5754,8 +5778,7 @@ typename S::Record decode_record(const Engine& engine, const SegmentView& view, 
     typename S::Record record{};
     decode_row<S>(engine, view, slot, record);
     S::for_each_vector(record, [&](std::size_t field, auto elements) {
-        fill_elements(elements, [&](float* out) { view.segment->index(field).vector(slot, out); });
-        view.segment->confirm(field);
+        fill_elements(elements, [&](float* out) { view.segment->vector(field, slot, out); });
     });
     return record;
 }
@@ -7595,7 +7618,7 @@ struct CodecSpace {
 ///         decode(encode(v)) comes near v (Cosine: near v / ‖v‖). Under Cosine a vector of zeros is at about 1 from
 ///         everything, as it is by the metric itself.
 /// Throws: train: Errc::invalid_argument for fewer than fewest_vectors(dim) rows or a dimension the codec cannot take,
-///         in a sentence with both numbers; Errc::cancelled; std::bad_alloc. load: Errc::corrupt, unsupported_version.
+///         in a sentence with both numbers; Errc::cancelled. load: Errc::corrupt, unsupported_version.
 template <class C>
 concept Codec = requires(const C& codec, MatrixView sample, const Training& training, const float* vector, float* out,
                          std::byte* code, const std::byte* codes, std::size_t dim, ScratchMemory& scratch,
@@ -7651,7 +7674,7 @@ public:
         }();
         const Held held = image.hold(header_bytes, header.codec_bytes);
         ByteReader reader(bytes.substr(header_bytes, header.codec_bytes));
-        codec_.emplace(Codec::load(reader, header.dim));
+        load(reader, header.dim);
         if (reader.remaining() != 0) raise(Errc::corrupt, "code image: its codec ends before the codes begin");
         if (codec_->code_bytes() != header.code_bytes) raise(Errc::corrupt, "code image: its codes have another size");
         codes_ = image.data() + header.codes_at;
@@ -7665,7 +7688,7 @@ public:
     [[nodiscard]] const Codec& codec() const noexcept { return *codec_; }
     [[nodiscard]] View view() const noexcept { return {codec_->rows(codes_), place()}; }
 
-    /// Learns from `sample`, once. Throws: what Codec::train throws, Errc::out_of_memory; nothing has changed then.
+    /// Learns from `sample`, once. Throws: what Codec::train throws; nothing has changed then.
     void train(MatrixView sample, const Training& training) {
         Codec codec = Codec::train(sample, training);
         memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
@@ -7674,7 +7697,7 @@ public:
     }
 
     /// Learns what `other` has learned and copies its codes. Requires: nothing was learned here; there is room for them.
-    /// Throws: std::bad_alloc, Errc::out_of_memory; nothing has changed then.
+    /// Throws: for want of memory; nothing has changed then.
     void adopt(const CodeMemory& other) {
         KITH_ASSERT(!trained() && other.trained() && other.size_ <= capacity_);
         Codec codec = other.codec();
@@ -7687,7 +7710,7 @@ public:
 
     /// Encodes the vectors of `rows` from size() up to `count`; the same codes with any number of threads.
     /// Requires: trained(), not mapped, count is at most the capacity.
-    /// Throws: std::bad_alloc; size() is then as before.
+    /// Throws: for want of memory; size() is then as before.
     template <class R>
     void append(const R& rows, Slot count, unsigned threads) {
         if (count <= size_) return;
@@ -7752,6 +7775,17 @@ public:
     }
 
 private:
+    /// A dimension that the codec cannot take is a caller's mistake where it is trained, and damage here.
+    void load(ByteReader& reader, std::size_t dim) {
+        const std::exception_ptr failed = attempt([&] { codec_.emplace(Codec::load(reader, dim)); });
+        if (failed == nullptr) return;
+        const std::optional<Error> error = as_error(failed);
+        if (error.has_value() && error->code() == Errc::invalid_argument) {
+            raise(Errc::corrupt, std::string("code image: ") + error->what());
+        }
+        std::rethrow_exception(failed);
+    }
+
     /// Kernels read past the last code, so no code is held without what follows it.
     [[nodiscard]] RowsPlace place() const noexcept {
         return {residency_, codes_, codec_->code_bytes(), codec_->code_bytes() + code_padding};
@@ -9234,7 +9268,7 @@ public:
         return buffer;
     }
 
-    /// The first `count` vectors as floats: in place, or in `buffer`. Throws: std::bad_alloc.
+    /// The first `count` vectors as floats: in place, or in `buffer`.
     [[nodiscard]] MatrixView matrix(std::size_t count, std::vector<float>& buffer) const {
         if constexpr (std::same_as<T, float>) {
             if (residency_ == nullptr) return {data_, count, dim_, stride_};
@@ -9650,7 +9684,7 @@ public:
     [[nodiscard]] std::size_t dim() const noexcept { return size() == 0 ? 0 : codes().codec().dim(); }
 
     /// Codes and indexes the slots from size() up to `count`; nothing while they are too few to learn from.
-    /// Throws: what training throws, std::bad_alloc; size() says how far it came.
+    /// Throws: what training throws; size() says how far it came.
     void insert(const R& rows, Slot count, unsigned threads = 1) {
         if (newest_ == nullptr) {
             std::size_t lesson = first_lesson(rows.dim());
@@ -9667,7 +9701,7 @@ public:
     }
 
     /// Takes over codes and index of `other`, over the same rows. False, and nothing has changed, where the index inside
-    /// cannot. Requires: this is empty, with room for them. Throws: std::bad_alloc, Errc::out_of_memory.
+    /// cannot. Requires: this is empty, with room for them.
     bool adopt(const R& rows, const CodedIndex& other) {
         if (other.size() == 0) return true;
         kept_.reserve(1);
@@ -10085,7 +10119,7 @@ public:
     };
 
     /// An empty graph for up to `capacity` nodes.
-    /// Throws: Errc::invalid_argument, Errc::limit_exceeded, Errc::out_of_memory.
+    /// Throws: Errc::invalid_argument, Errc::limit_exceeded.
     HnswGraph(const HnswParams& params, Slot capacity)
         : params_(checked(params)),
           capacity_(checked(capacity)),
@@ -10793,7 +10827,7 @@ struct InsertScratch {
                levels * sizeof(std::size_t);
     }
 
-    /// Makes room, so that insert_node allocates nothing. Throws: std::bad_alloc.
+    /// Makes room, so that insert_node allocates nothing.
     void reserve(const HnswParams& params, Slot bound, unsigned levels) {
         search.visited.clear(bound);
         search.pool.reset(params.ef_construction);
@@ -10937,7 +10971,7 @@ template <Rows R>
 class HnswIndex {
 public:
     /// An empty graph for up to `capacity` slots. Address space is reserved for all of them, memory is used as they
-    /// come. Throws: Errc::invalid_argument (parameters out of range), Errc::limit_exceeded, Errc::out_of_memory.
+    /// come. Throws: Errc::invalid_argument (parameters out of range), Errc::limit_exceeded.
     HnswIndex(const HnswParams& params, Slot capacity) : graph_(params, capacity) {}
 
     /// The graph of `count` slots that save() wrote, over bytes that outlive it; it serves searches only.
@@ -11197,7 +11231,7 @@ inline std::vector<bool> rows_of_usual_length(MatrixView sample) {
 
 /// The mean of the rows, but for those much longer than the others, or of the rows brought to length 1 when `normalise`
 /// is set; summed in double.
-/// Throws: Errc::invalid_argument for no rows, Errc::cancelled, std::bad_alloc.
+/// Throws: Errc::invalid_argument for no rows, Errc::cancelled.
 inline std::vector<float> mean_of(MatrixView sample, bool normalise, const Training& training) {
     if (sample.rows == 0) raise(Errc::invalid_argument, "training: there are 0 vectors, expected at least 1");
     constexpr std::size_t rows_a_report = 16384;
@@ -11408,7 +11442,7 @@ public:
 
     [[nodiscard]] static std::size_t fewest_vectors(std::size_t) noexcept { return 1; }
 
-    /// Learns the mean. Throws: Errc::invalid_argument, Errc::cancelled, std::bad_alloc.
+    /// Learns the mean. Throws: Errc::invalid_argument, Errc::cancelled.
     /// Cost: reads the sample once.
     [[nodiscard]] static ScalarCodec train(MatrixView sample, const Training& training) {
         check_dim(sample.dim);
@@ -11964,7 +11998,7 @@ inline float share_found(std::span<const Neighbor> truth, std::span<const Neighb
 /// The shares of true neighbours found at each effort of `ladder`, which rises.
 /// exact(slot, limit, out) and walk(slot, absent, limit, effort, out) return how many neighbours of that slot's vector
 /// they found among `count` slots, the walk as if slot `absent` were not there. Throws: what they and training.progress
-/// throw, Errc::cancelled, std::bad_alloc. Cost: 200 exact searches, more among copies, and 400 walks for each effort.
+/// throw, Errc::cancelled. Cost: 200 exact searches, more among copies, and 400 walks for each effort.
 template <class Exact, class Walk>
 RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& exact, const Walk& walk,
                       const Training& training) {
@@ -12029,7 +12063,7 @@ class RowMemory {
 public:
     using View = RawRows<T, M>;
 
-    /// Room for `capacity` rows. Throws: Errc::out_of_memory.
+    /// Room for `capacity` rows.
     RowMemory(std::size_t dim, Slot capacity)
         : dim_(dim),
           stride_(View::stride_for(dim)),
@@ -12243,7 +12277,7 @@ class TypedVectorIndex final : public VectorIndex {
     using View = RawRows<T, M>;
 
 public:
-    /// Throws: Errc::invalid_argument, Errc::out_of_memory, Errc::limit_exceeded.
+    /// Throws: Errc::invalid_argument, Errc::limit_exceeded.
     TypedVectorIndex(std::size_t dim, Slot capacity)
         : rows_(fitting(dim), capacity), index_(Tag::template make<View>(capacity)) {}
 
@@ -12515,8 +12549,7 @@ private:
 };
 
 /// An empty index in memory for up to `capacity` vectors of `dim` dimensions, kept as elements T.
-/// Throws: Errc::invalid_argument for a dimension that the index cannot be for, Errc::out_of_memory,
-///         Errc::limit_exceeded.
+/// Throws: Errc::invalid_argument for a dimension that the index cannot be for, Errc::limit_exceeded.
 template <class M, class Tag, class T = float>
 [[nodiscard]] std::unique_ptr<VectorIndex> make_vector_index(std::size_t dim, Slot capacity) {
     return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, capacity);
@@ -13580,8 +13613,8 @@ public:
     /// whichever process, had acknowledged when this was called. Each batch is shown whole or not at all; queries and
     /// snapshots that are under way stay at their moment. A batch may be shown a moment before its writer is told that
     /// it is on the disk. Returns whether anything changed; never anything for the writer itself.
-    /// Throws: closed, forked, corrupt, io, out_of_memory; locked when the writer makes checkpoints faster than they can
-    /// be read. The collection is then at the state before or at a later one, which was whole.
+    /// Throws: closed, forked, corrupt, io; locked when the writer makes checkpoints faster than they can be
+    /// read. The collection is then at the state before or at a later one, which was whole.
     /// Cost: nothing to read when nothing changed; the new batches; after a checkpoint or merge its new segments are
     /// mapped, and the batches after it are applied again.
     bool refresh() { return engine_->refresh(); }
@@ -13601,6 +13634,7 @@ public:
     /// Makes a checkpoint, then merges segments until no dead record takes up space and no two segments fit into one.
     /// Automatic maintenance does as much of it as pays; this is for the day after a great deletion. Writers and readers
     /// go on meanwhile. What a snapshot holds is given back when that is gone. A collection in memory gives back memory.
+    /// Pages that rows and keys left free are given back too, where no other process has the collection open.
     /// Throws: as checkpoint(); what was merged by then stays so.
     /// Cost: every merged record is linked anew.
     void compact(const LongCall& call = {}) { engine_->compact(call); }
@@ -13997,7 +14031,7 @@ public:
         std::size_t count = 0;
     };
 
-    /// Empty lists for up to `capacity` vectors. Throws: Errc::out_of_memory, std::bad_alloc.
+    /// Empty lists for up to `capacity` vectors.
     IvfBlocks(std::size_t lists, std::size_t record_bytes, Slot capacity)
         : lists_(lists),
           record_bytes_(record_bytes),
@@ -14284,7 +14318,6 @@ class CentroidGraph {
     using View = RawRows<float, M>;
 
 public:
-    /// Throws: Errc::out_of_memory, std::bad_alloc.
     explicit CentroidGraph(const Centroids& centroids)
         : dim_(centroids.dim()),
           memory_(rows_of(centroids)),
@@ -14300,7 +14333,7 @@ public:
           kernels_(View::kernels_for(best_isa())),
           graph_(HnswIndex<View>::map(image, static_cast<Slot>(centroids.size()))) {}
 
-    /// The same graph as `other`, over the same centroids. Throws: Errc::out_of_memory, std::bad_alloc.
+    /// The same graph as `other`, over the same centroids.
     CentroidGraph(const Centroids& centroids, const CentroidGraph& other)
         : dim_(centroids.dim()),
           memory_(rows_of(centroids)),
@@ -14583,7 +14616,7 @@ private:
 
 /// Points that stand for `rows`, in no order that means anything.
 /// Throws: Errc::invalid_argument for fewer rows than centroids, no centroids or no dimension; Errc::cancelled and what
-///         training.progress throws; std::bad_alloc.
+///         training.progress throws.
 /// Cost: 2 · rows looked at · centroids · dim floating-point operations a step.
 [[nodiscard]] inline KMeans train_kmeans(MatrixView rows, const KMeansParams& params, const Training& training) {
     if (params.centroids == 0 || rows.dim == 0) {
@@ -14701,8 +14734,7 @@ inline std::vector<float> mean_of_sample(MatrixView sample) {
 }
 
 /// Learns from the first `count` rows.
-/// Throws: Errc::invalid_argument for parameters that do not fit; Errc::cancelled; what progress throws;
-///         std::bad_alloc.
+/// Throws: Errc::invalid_argument for parameters that do not fit; Errc::cancelled; what progress throws.
 template <IvfCodes Codes, class R>
 IvfModel<Codes> train_ivf(const R& rows, Slot count, const IvfParams& params, const Training& training) {
     const std::size_t dim = rows.dim();
@@ -14742,7 +14774,6 @@ IvfModel<Codes> train_ivf(const R& rows, Slot count, const IvfParams& params, co
 namespace kith::inline v0_single::detail {
 
 /// The list of each row from `first` to `count`; adds their squared distances from its centroid to `error`.
-/// Throws: std::bad_alloc.
 template <class Codes, class R>
 std::vector<std::uint32_t> lists_of(const IvfModel<Codes>& model, const R& rows, Slot first, Slot count,
                                     unsigned threads, double& error) {
@@ -15040,7 +15071,7 @@ IvfHeader mapped_ivf_header(const ImageBytes& image, Slot count, std::string_vie
     return header;
 }
 
-/// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
+/// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version.
 template <class Codes>
 MappedIvf<Codes> map_ivf(const ImageBytes& image, Slot count, std::string_view metric) {
     MappedIvf<Codes> mapped{mapped_ivf_header<Codes>(image, count, metric), {}, {}};
@@ -15481,7 +15512,7 @@ public:
                                           " sub-vectors do not divide the dimension " + std::to_string(dim));
     }
 
-    /// Throws: Errc::cancelled; what progress throws; std::bad_alloc.
+    /// Throws: Errc::cancelled; what progress throws.
     [[nodiscard]] static IvfPqCodes train(const IvfLesson& lesson);
 
     /// Pieces of a code when the parameters leave them open. Two dimensions a piece keep enough of the order among near
@@ -15500,7 +15531,6 @@ public:
         return {header.dim, sub_dim * header.subvectors * FastScanLayout::words,
                 record_bytes_for(FastScanLayout::pairs(header.subvectors))};
     }
-    /// Throws: std::bad_alloc.
     [[nodiscard]] static IvfPqCodes load(const IvfHeader& header, std::vector<float> mean, std::vector<float> words) {
         IvfPqCodes codes;
         codes.mean_ = std::move(mean);
@@ -15685,7 +15715,7 @@ public:
 
     [[nodiscard]] std::size_t found() const noexcept { return candidates_.size(); }
 
-    /// Compares the candidates by their vectors, nearest estimate first. Throws: std::bad_alloc.
+    /// Compares the candidates by their vectors, nearest estimate first.
     void finish(const IvfBlocks& blocks) {
         auto* const ordered = asked_.scratch.lists.template take_array<IvfCandidate>(candidates_.size());
         const std::size_t count = candidates_.ordered(ordered);
@@ -16251,7 +16281,7 @@ inline void hadamard(float* values, std::size_t count) noexcept {
 class Rotation {
 public:
     /// The rotation of `dim` elements that belongs to `seed`; the same on every machine.
-    /// Requires: dim is at least 1. Throws: std::bad_alloc.
+    /// Requires: dim is at least 1.
     Rotation(std::size_t dim, std::uint64_t seed)
         : dim_(dim), padded_dim_(padded_dim(dim)), signs_(rounds * padded_dim_) {
         SplitMix64 random(seed);
@@ -16451,7 +16481,7 @@ public:
         pack(bits, elements, width(), code + RaBitQHead::bytes, code + code_bytes());
     }
 
-    /// The vector nearest to the true one of those in the direction of the code. Throws: std::bad_alloc.
+    /// The vector nearest to the true one of those in the direction of the code.
     void decode(const std::byte* code, float* out) const {
         std::vector<std::uint8_t> elements(width());
         std::vector<float> u(width());
@@ -16589,7 +16619,6 @@ public:
                                           " elements can be listed, not of " + std::to_string(dim));
     }
 
-    /// Throws: std::bad_alloc.
     [[nodiscard]] static IvfRaBitQCodes train(const IvfLesson& lesson) {
         lesson.training.report(1);
         return {mean_of_sample(lesson.sample), lesson.training.seed};
@@ -16604,7 +16633,6 @@ public:
     [[nodiscard]] static IvfParts parts(const IvfHeader& header) noexcept {
         return {header.dim, 0, FastScanLayout::bounded_block_bytes(FastScanLayout::pairs(header.subvectors))};
     }
-    /// Throws: std::bad_alloc.
     [[nodiscard]] static IvfRaBitQCodes load(const IvfHeader& header, std::vector<float> mean,
                                              const std::vector<float>&) {
         return {std::move(mean), header.rotation_seed};
@@ -16987,12 +17015,12 @@ class IvfIndex {
     using Codes = typename Content::Codes;
 
 public:
-    /// An index without rows. Throws: std::bad_alloc.
+    /// An index without rows.
     IvfIndex(const IvfParams& params, Slot capacity) : params_(params), capacity_(capacity) {}
 
     /// The index of `count` rows that save() wrote, over bytes that outlive it; it serves searches only.
     /// Requires: image.data() is aligned to 64 bytes.
-    /// Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
     [[nodiscard]] static IvfIndex map(const ImageBytes& image, Slot count) {
         detail::MappedIvf<Codes> mapped = detail::map_ivf<Codes>(image, count, metric);
         IvfIndex index(mapped.header.params, count);
@@ -17035,7 +17063,7 @@ public:
 
     /// Adds the slots from size() up to `count`, and trains the lists first once there are enough rows.
     /// Requires: count is at most the capacity; those rows are readable and stay as they are.
-    /// Throws: Errc::invalid_argument for parameters that do not fit the rows, std::bad_alloc; nothing has changed.
+    /// Throws: Errc::invalid_argument for parameters that do not fit the rows; nothing has changed.
     void insert(const R& rows, Slot count, unsigned threads = 1) {
         insert(rows, count, Training{.seed = params_.seed, .threads = threads, .progress = {}});
     }
@@ -17059,7 +17087,7 @@ public:
 
     /// Takes over the lists of `other`, over the same rows. False, and nothing has changed, where it has other parameters
     /// or lists of vectors of another dimension, or is damaged.
-    /// Requires: this is empty, with room for them. Throws: std::bad_alloc, Errc::out_of_memory.
+    /// Requires: this is empty, with room for them.
     bool adopt(const R& rows, const IvfIndex& other) {
         KITH_ASSERT(size() == 0 && other.size() <= capacity_);
         if (!(params_ == other.params_)) return false;
@@ -17532,7 +17560,7 @@ private:
     std::vector<float> values_;  // panel after panel, the last filled up with zeros
 };
 
-/// a · bᵀ. Throws: what training.progress throws, Errc::cancelled, std::bad_alloc.
+/// a · bᵀ. Throws: what training.progress throws, Errc::cancelled.
 inline Matrix times_transposed(MatrixView a, MatrixView b, const Training& training) {
     KITH_ASSERT(a.dim == b.dim);
     constexpr std::size_t band = 96;  // a multiple of the rows the widest kernel takes at once
@@ -17635,7 +17663,7 @@ public:
         }
     }
 
-    /// Throws: Errc::corrupt, std::bad_alloc.
+    /// Throws: Errc::corrupt.
     [[nodiscard]] static LearnedRotation load(ByteReader& reader, std::size_t dim) {
         std::uint32_t pieces = 0, blocks = 0;
         const std::size_t at = reader.offset();
@@ -17737,7 +17765,7 @@ inline double largest_stretch(const Matrix& matrix) {
 
 /// `matrix` is square. `least` is about its smallest singular value: a hint that costs steps when it is wrong.
 /// None when the matrix is not finite or too near to one that has no nearest rotation.
-/// Throws: what training.progress throws, Errc::cancelled, std::bad_alloc.
+/// Throws: what training.progress throws, Errc::cancelled.
 /// Cost: 4 · width³ floating-point operations a step; some 8 steps, and one more for each factor of 2.5 that the
 ///       singular values lie apart.
 inline std::optional<Matrix> nearest_rotation(Matrix matrix, double least, const Training& training) {
@@ -17802,7 +17830,7 @@ public:
 
     static constexpr std::size_t judged_share = 8;  ///< one row of so many
 
-    /// Throws: what training.progress throws, Errc::cancelled, std::bad_alloc.
+    /// Throws: what training.progress throws, Errc::cancelled.
     Matrix run() {
         constexpr unsigned most_steps = 16;
         constexpr double first_share = 0.1;  // of the time
@@ -17964,7 +17992,7 @@ std::optional<Matrix> block_of(MatrixView sample, const std::vector<std::size_t>
 /// The rotation after which `pieces` codebooks of `words` words lose least of vectors like those of `sample`, as metric
 /// M compares them. No block is wider than a quarter of the rows it is learned from: it would learn their noise. Of
 /// fewer rows than two a word nothing is learned, and vectors stay as they are.
-/// Throws: what training.progress throws, Errc::cancelled, std::bad_alloc.
+/// Throws: what training.progress throws, Errc::cancelled.
 /// Cost: with n rows of width w a block, at most 16 steps of 4·n·w² + 100·w³ floating-point operations and of encoding
 ///       the rows, and memory for five copies of them; with 4 bits 6 seconds on one core for 384 dimensions, 20 for
 ///       784.
@@ -18117,7 +18145,7 @@ public:
         return subvectors;
     }
 
-    /// Throws: as subvectors_for; Errc::cancelled and what training.progress throws; std::bad_alloc.
+    /// Throws: as subvectors_for; Errc::cancelled and what training.progress throws.
     [[nodiscard]] static PqCodec train(MatrixView sample, const Training& training) {
         const std::size_t subvectors = subvectors_for(sample);
         constexpr std::size_t rows_a_word = 128;
@@ -18132,7 +18160,7 @@ public:
             Codebooks::train({rows.data(), chosen.size(), sample.dim, sample.dim}, subvectors, words, training));
     }
 
-    /// Throws: Errc::corrupt, std::bad_alloc.
+    /// Throws: Errc::corrupt.
     [[nodiscard]] static PqCodec load(ByteReader& reader, std::size_t dim) {
         std::uint32_t subvectors = 0, bits = 0;
         const std::size_t at = reader.offset();
@@ -18488,14 +18516,13 @@ class OpqRotation : public LearnedRotation {
 public:
     static constexpr double share = 0.8;
 
-    /// Throws: Errc::invalid_argument as PqCodec::subvectors_for; Errc::cancelled and what training.progress throws;
-    ///         std::bad_alloc.
+    /// Throws: Errc::invalid_argument as PqCodec::subvectors_for; Errc::cancelled and what training.progress throws.
     [[nodiscard]] static OpqRotation train(MatrixView sample, const Training& training) {
         const std::size_t pieces = PqCodec<M, P>::subvectors_for(sample);
         return OpqRotation(learn_rotation<M>(sample, pieces, std::size_t{1} << P.bits, training));
     }
 
-    /// Throws: Errc::corrupt, std::bad_alloc.
+    /// Throws: Errc::corrupt.
     [[nodiscard]] static OpqRotation load(ByteReader& reader, std::size_t dim) {
         LearnedRotation loaded = LearnedRotation::load(reader, dim);
         if (P.subvectors != 0 && loaded.pieces() != P.subvectors) {
@@ -18627,7 +18654,7 @@ public:
 
     [[nodiscard]] static std::size_t fewest_vectors(std::size_t) noexcept { return 16; }
 
-    /// Learns the mean and the step. Throws: Errc::invalid_argument, Errc::cancelled, std::bad_alloc.
+    /// Learns the mean and the step. Throws: Errc::invalid_argument, Errc::cancelled.
     [[nodiscard]] static UniformCodec train(MatrixView sample, const Training& training) {
         if (sample.rows < fewest_vectors(sample.dim)) {
             raise(Errc::invalid_argument, "uniform codec: there are " + std::to_string(sample.rows) +
@@ -18690,7 +18717,6 @@ public:
         pack(bits, elements, dim(), code + head_bytes, code + code_bytes());
     }
 
-    /// Throws: std::bad_alloc.
     void decode(const std::byte* code, float* out) const {
         std::vector<std::uint8_t> elements(dim());
         unpack(bits, code + head_bytes, dim(), elements.data());
