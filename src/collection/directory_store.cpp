@@ -79,19 +79,19 @@ DirectoryStore::DirectoryStore(const std::filesystem::path& path, const Options&
 
 /// Maps the segments of state_, each under its lease where there are any; those that are mapped already are kept.
 void DirectoryStore::take_segments(const std::vector<SharedLease>& leases) {
-    Snapshot next;
+    auto next = std::make_shared<Snapshot>();
     for (std::size_t at = 0; at < state_.segments.size(); ++at) {
         SegmentState& segment = state_.segments[at];
         const auto is = [&](const SegmentView& view) { return view.segment->id() == segment.id; };
-        const auto mapped = std::find_if(committed_.segments.begin(), committed_.segments.end(), is);
-        SegmentView view{mapped != committed_.segments.end()
+        const auto mapped = std::find_if(committed_->segments.begin(), committed_->segments.end(), is);
+        SegmentView view{mapped != committed_->segments.end()
                              ? mapped->segment
                              : map_segment(segment.id, segment.count, leases.empty() ? nullptr : leases[at]),
                          segment.count, nullptr};
         if (segment.deleted > 0) {
             view.deletes = std::make_shared<DeleteSet>(DeleteSet{std::move(segment.delete_words), segment.deleted});
         }
-        next.segments.push_back(std::move(view));
+        next->segments.push_back(std::move(view));
     }
     committed_ = std::move(next);
 }

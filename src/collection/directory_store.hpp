@@ -45,7 +45,9 @@ public:
     RecoveryReport replay(const std::function<void(std::string_view batch)>& apply) override;
     void append(std::string_view batch) override;
     void sync() override;
-    [[nodiscard]] bool poisoned() const noexcept override { return environment_.poisoned(); }
+    [[nodiscard]] bool poisoned() const noexcept override {
+        return environment_.poisoned() || (log_.has_value() && log_->poisoned());
+    }
     [[nodiscard]] std::uint64_t log_bytes() const override;
     [[nodiscard]] std::optional<RecordId> find(std::string_view key) const override;
     [[nodiscard]] std::string row(RecordId id) const override;
@@ -55,7 +57,7 @@ public:
     void commit(const Checkpoint& checkpoint) override;
     std::vector<std::filesystem::path> release_log() override;
     [[nodiscard]] std::uint64_t committed_sequence() const override { return state_.applied_sequence; }
-    [[nodiscard]] const Snapshot& committed() const override { return committed_; }
+    [[nodiscard]] const Snapshot& committed() const override { return *committed_; }
     void copy_rows(const MergedSegments& merged, const LongCall& call) override;
     void commit_merge(const MergedSegments& merged) override;
     void purge() override;
@@ -94,8 +96,9 @@ private:
     Environment environment_;
     std::shared_ptr<BlockCache> cache_;  // of sealed vectors and graphs; null where they are mapped whole
     StateRecord state_;                  // the last checkpoint's, but for its segments once it is open
-    Snapshot committed_;                 // the segments of the last checkpoint, all mapped, and its deletes
-    std::vector<std::string> removed_;   // leftovers that opening removed
+    // The segments of the last checkpoint, all mapped, and its deletes; never null.
+    std::shared_ptr<const Snapshot> committed_ = std::make_shared<const Snapshot>();
+    std::vector<std::string> removed_;  // leftovers that opening removed
 
     std::optional<LogWriter> log_;              // from replay() on, when writable
     std::uint64_t passed_log_bytes_ = 0;        // of log_->bytes(), what the last checkpoint of this run holds

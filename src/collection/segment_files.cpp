@@ -2,6 +2,8 @@
 #include "collection/segment_files.hpp"
 
 #include "collection/layout.hpp"
+#include "collection/stored_vectors.hpp"
+
 #include "kith/core/error.hpp"
 
 #include <utility>
@@ -55,6 +57,14 @@ void SegmentFiles::check(std::size_t part) const {
     }
 }
 
+void SegmentFiles::check_vector(std::size_t field, Slot slot, Slot count) const {
+    if (!cached_.empty()) return cached_[2 * field]->raise_damage();
+    const SegmentFile& rows = *mapped_[2 * field];
+    // Opening found the payload to be the header and `count` rows.
+    const std::size_t row_bytes = (rows.payload().size() - StoredVectors::header_bytes) / count;
+    rows.verify(StoredVectors::header_bytes + slot * row_bytes, row_bytes);
+}
+
 std::shared_ptr<Segment> SegmentFiles::map(std::shared_ptr<SegmentFiles> files, std::uint32_t segment, Slot count,
                                            const EngineSchema& schema) {
     std::vector<std::unique_ptr<VectorIndex>> indexes;
@@ -79,7 +89,9 @@ std::shared_ptr<Segment> SegmentFiles::map(std::shared_ptr<SegmentFiles> files, 
         std::rethrow_exception(failed);
     }
     // Opening reads what says how the files are made up; the rest is checked when it is first needed.
-    Segment::Check check = [files](std::size_t part) { files->check(part); };
+    Segment::Check check = [files, count](std::size_t part, Slot slot) {
+        slot == no_slot ? files->check(part) : files->check_vector(part, slot, count);
+    };
     return std::make_shared<Segment>(segment, count, std::move(indexes), keys, std::move(check), outdated);
 }
 

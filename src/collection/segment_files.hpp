@@ -40,6 +40,9 @@ public:
     /// through a cache what was read so far, else anything. Cheap when asked again.
     void check(std::size_t part) const;
 
+    /// The same for the vector of a slot alone, of the `count` there are.
+    void check_vector(std::size_t field, Slot slot, Slot count) const;
+
 private:
     [[nodiscard]] ImageBytes image(std::size_t file) const;
     [[nodiscard]] bool has_graph(std::size_t field) const noexcept;

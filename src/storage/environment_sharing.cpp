@@ -47,15 +47,24 @@ FileId id_of(const std::filesystem::path& file) {
     return {found.st_dev, found.st_ino};
 }
 
-/// Closes the file before its name goes, so that nobody opens it meanwhile.
-void close_and_forget(Sharing& sharing, std::unique_ptr<EnvironmentState> state) {
-    if (!state->is_ours()) return;  // nothing of it is this process's, and its names are not in these
-    const std::lock_guard lock(sharing.mutex);
-    const FileId id = state->file_id;
-    state.reset();
-    sharing.open.erase(id);
-    sharing.closed.notify_all();
-}
+/// What those who have the file open share. It closes the file before its name goes, so that nobody opens it meanwhile.
+struct Shared {
+    Shared() = default;
+    Shared(const Shared&) = delete;
+    Shared& operator=(const Shared&) = delete;
+    ~Shared() {
+        // Of a parent's file nothing is this process's, and its name is not in these.
+        if (state == nullptr || !state->is_ours()) return;
+        const std::lock_guard lock(among->mutex);
+        const FileId id = state->file_id;
+        state.reset();
+        among->open.erase(id);
+        among->closed.notify_all();
+    }
+
+    std::unique_ptr<EnvironmentState> state;  // null until its name is in `among`
+    Sharing* among = nullptr;
+};
 
 }  // namespace
 
@@ -75,12 +84,14 @@ std::shared_ptr<EnvironmentState> share_environment(const std::filesystem::path&
             }
         }
         if (state == nullptr) {
+            // Before the name, which would stay for good, and before the file: closing it again takes the lock.
+            const auto shared = std::make_shared<Shared>();
             auto opened = std::make_unique<EnvironmentState>(directory, mode, map_bytes);
             opened->file_id = id_of(file);
+            shared->among = &here;
             const auto name = here.open.emplace(opened->file_id, std::weak_ptr<EnvironmentState>()).first;
-            state = std::shared_ptr<EnvironmentState>(opened.release(), [&here](EnvironmentState* last) {
-                close_and_forget(here, std::unique_ptr<EnvironmentState>(last));
-            });
+            shared->state = std::move(opened);
+            state = std::shared_ptr<EnvironmentState>(shared, shared->state.get());
             name->second = state;
         }
     }

@@ -226,6 +226,7 @@ MDB_txn* EnvironmentState::take_reader() {
         const int code = poisoned ? MDB_PANIC : begin_reading(reader);
         if (code == 0) return reader;
         give_back(nullptr);
+        if (code == MDB_PANIC) poisoned = true;
         if (code != MDB_MAP_RESIZED || tries == most_remaps) raise_lmdb(code, "begin to read", file);
         follow_growth();
     }
@@ -246,6 +247,7 @@ MDB_txn* EnvironmentState::begin_writing() {
         follow_growth();
         code = ::mdb_txn_begin(environment, nullptr, 0, &transaction);
     }
+    if (code == MDB_PANIC) poisoned = true;
     check(code, "begin to write");
     return transaction;
 }

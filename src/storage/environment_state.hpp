@@ -72,7 +72,7 @@ struct EnvironmentState {
     void give_back(MDB_txn* reader) noexcept;
     MDB_txn* begin_writing();
 
-    /// Makes the map larger. Throws: Errc::out_of_memory; it is then as large as it was.
+    /// Makes the map larger. Throws: for want of address space; it is then as large as it was.
     void grow();
     /// Makes the map at least as large as another process made the file.
     void follow_growth();

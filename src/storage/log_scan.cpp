@@ -45,8 +45,8 @@ public:
 private:
     std::optional<LogRecord> record_at(std::uint64_t at);
     bool holds_record_at(std::uint64_t at);
-    std::optional<std::uint64_t> next_right(std::uint64_t from);
-    bool was_durable(std::uint64_t from);
+    std::optional<std::uint64_t> next_right(std::uint64_t from, std::uint64_t oldest, std::uint64_t newest);
+    bool was_durable(std::uint64_t offset, std::uint64_t newest);
     void take(const LogRecord& record);
     void check_header(const LogFile& file, const CollectionId& id);
 
@@ -71,26 +71,25 @@ std::optional<LogRecord> Scanner::record_at(std::uint64_t at) {
     return decode_log_record(window_->at(at, log_record_header_bytes + payload), seed_);
 }
 
-/// Where the next right record begins that can follow; nothing when there is none.
-std::optional<std::uint64_t> Scanner::next_right(std::uint64_t from) {
+/// Where the next right record with a sequence from `oldest` to `newest` begins; nothing when there is none.
+std::optional<std::uint64_t> Scanner::next_right(std::uint64_t from, std::uint64_t oldest, std::uint64_t newest) {
     constexpr std::size_t sequence_offset = 8;  // on disk
     if (from > window_->size()) return std::nullopt;
-    const std::uint64_t newest = expected + (window_->size() - from) / log_record_header_bytes + 1;
     for (std::uint64_t at = from; at + log_record_header_bytes <= window_->size(); ++at) {
         std::uint64_t sequence = 0;  // looked at before the checksum, for it is cheap
         ByteReader reader(window_->at(at, log_record_header_bytes).substr(sequence_offset));
-        if (!reader.u64(sequence) || sequence < expected || sequence > newest) continue;
+        if (!reader.u64(sequence) || sequence < oldest || sequence > newest) continue;
         if (record_at(at).has_value()) return at;
     }
     return std::nullopt;
 }
 
-/// Whether a right record from `from` on says that the expected one was on the disk.
-bool Scanner::was_durable(std::uint64_t from) {
-    for (std::optional<std::uint64_t> at = next_right(from); at.has_value();) {
+/// Whether a right record behind `offset` says that the expected one, which does not stand there, was on the disk.
+bool Scanner::was_durable(std::uint64_t offset, std::uint64_t newest) {
+    for (std::optional<std::uint64_t> at = next_right(offset + 1, expected + 1, newest); at.has_value();) {
         const std::optional<LogRecord> record = record_at(*at);
         if (record->durable >= expected) return true;
-        at = next_right(*at + log_record_header_bytes + record->payload.size());
+        at = next_right(*at + log_record_header_bytes + record->payload.size(), expected + 1, newest);
     }
     return false;
 }
@@ -138,11 +137,13 @@ void Scanner::read(const LogFile& file, const CollectionId& id, bool is_last) {
             offset += length;
             continue;
         }
-        if (is_last && !was_durable(offset)) {
+        // As the log reader has it: there is no room for more records.
+        const std::uint64_t newest = expected + (window.size() - offset) / log_record_header_bytes;
+        if (is_last && !record.has_value() && !was_durable(offset, newest)) {
             scan_.torn_tail = LogTail{file.path.string(), offset, window.size() - offset, holds_record_at(offset)};
             return;
         }
-        const std::uint64_t end = next_right(offset).value_or(window.size());
+        const std::uint64_t end = next_right(offset, expected, newest).value_or(window.size());
         const std::optional<LogRecord> next = record_at(end);
         if (!next.has_value()) {
             hole({file.path.string(), offset, end - offset, expected, expected, "no right record stands there"}, false);

@@ -80,9 +80,11 @@ struct WriteTransaction::Impl {
         const int code = ::mdb_txn_commit(std::exchange(transaction, nullptr));
         if (code == MDB_MAP_FULL) return false;
         if (code != 0) {
-            // After a full disk LMDB goes on from the commit before. Any other failure may have been the sync's, and
-            // then nobody knows what the disk holds.
-            if (code < 0 || errc_of(code, state.file) != Errc::disk_full) state.poisoned = true;
+            // After a full disk LMDB goes on from the commit before, unless the page that commits was what could not be
+            // written: it then takes no transaction any more. Any other failure may have been the sync's. In both
+            // cases nobody knows what the disk holds.
+            const bool full_disk = code > 0 && errc_of(code, state.file) == Errc::disk_full;
+            if (!full_disk || attempt([&] { state.give_back(state.take_reader()); }) != nullptr) state.poisoned = true;
             raise_lmdb(code, "commit to", state.file);
         }
         return true;

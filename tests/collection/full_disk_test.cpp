@@ -237,6 +237,8 @@ bool survives(FileCall call, int first, int calls, const std::function<void(Coll
         if (reading.code.has_value()) {
             CHECK(reading.code == Errc::poisoned);
             CHECK(call == FileCall::write);
+            CHECK(raised([&] { collection.upsert(std::vector<Article>()); }).code == Errc::poisoned);
+            CHECK(raised([&] { collection.insert(articles(count, 5)); }).code == Errc::poisoned);
         } else {
             collection.insert(articles(count, 5));
             count += 5;
@@ -304,4 +306,27 @@ TEST_CASE("Whichever write or rename of an open or a creation finds the disk ful
             if (!struck) break;
         }
     }
+}
+
+TEST_CASE(
+    "A log that can neither be written nor cut back takes nothing any more, not even nothing, until it is reopened") {
+    if (!FileFaults::work()) return;
+    const TemporaryDirectory directory;
+    const auto path = directory / "articles.kith";
+    {
+        Collection<Articles> collection(path);
+        collection.insert(articles(0, 10));
+        {
+            const FileFaults full(FileCall::write, 1, ENOSPC);
+            const FileFaults stuck(FileCall::truncate, 1, EIO);
+            CHECK(raised([&] { collection.insert(articles(10, 5)); }).code == Errc::disk_full);
+        }
+        CHECK(raised([&] { collection.upsert(std::vector<Article>()); }).code == Errc::poisoned);
+        CHECK(raised([&] { collection.insert(articles(10, 5)); }).code == Errc::poisoned);
+        CHECK(raised([&] { collection.checkpoint(); }).code == Errc::poisoned);
+        CHECK(difference(collection, 10) == "");
+    }
+    Collection<Articles> collection(path);
+    collection.insert(articles(10, 5));
+    CHECK(difference(collection, 15) == "");
 }

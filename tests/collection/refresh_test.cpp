@@ -14,6 +14,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -205,7 +206,7 @@ TEST_CASE("Readers agree with a map over random writes, checkpoints and merges, 
         kith::SplitMix64 random(seed);
         Options options = by_hand();
         options.segment_capacity = 40;
-        std::optional<Collection<Articles>> writer(std::in_place, path, options);
+        auto writer = std::make_unique<Collection<Articles>>(path, options);
         Collection<Articles> often(path, to_read());
         Collection<Articles> rarely(path, to_read());
         Oracle oracle;
@@ -228,7 +229,7 @@ TEST_CASE("Readers agree with a map over random writes, checkpoints and merges, 
             if (random() % 25 == 0) writer->compact();
             if (random() % 40 == 0) {
                 writer.reset();
-                writer.emplace(path, options);
+                writer = std::make_unique<Collection<Articles>>(path, options);
             }
             often.refresh();
             expect(often, oracle);

@@ -1,4 +1,4 @@
-// tests/collection/versions_test.cpp — other versions in every header, LMDB's other format, and the golden collection.
+// tests/collection/versions_test.cpp — other versions in every header, and LMDB's other format.
 #include "essay.hpp"
 
 #include "kith/core/bytes.hpp"
@@ -10,8 +10,6 @@
 #include "support/file_faults.hpp"
 #include "support/segment_bytes.hpp"
 
-#include <bit>
-#include <cstdlib>
 #include <functional>
 #include <map>
 #include <string>
@@ -176,100 +174,4 @@ TEST_CASE("A collection of the other LMDB is refused by a precise sentence, and 
     CHECK(said.find("refused: unsupported_version") == 0);
     CHECK(said.find("LMDB file format " + std::to_string(3 - engine)) != std::string::npos);
     CHECK(bytes_of(versions.copy() / data) == whole);
-}
-
-namespace {
-
-/// Small, and with every kind of file: what a release leaves behind for all later ones to read.
-struct Page {
-    std::string id;
-    std::optional<std::int32_t> year;
-    std::vector<std::string> tags;
-    std::array<float, 4> place{};
-    std::array<float, 32> meaning{};
-
-    friend bool operator==(const Page&, const Page&) = default;
-};
-using Pages = kith::Schema<Page, kith::Key<&Page::id>, kith::VectorField<&Page::place, kith::L2>,
-                           kith::VectorField<&Page::meaning, kith::Cosine, kith::Hnsw<>>>;
-
-/// Whole numbers, so that every machine makes the same.
-Page page(int number) {
-    Page made;
-    made.id = "page " + std::to_string(number);
-    if (number % 2 == 0) made.year = 1900 + number;
-    for (int tag = 0; tag < number % 3; ++tag) made.tags.push_back("tag " + std::to_string(tag));
-    for (std::size_t i = 0; i < made.place.size(); ++i) {
-        made.place[i] = static_cast<float>((number * 37 + static_cast<int>(i) * 11) % 101);
-    }
-    for (std::size_t i = 0; i < made.meaning.size(); ++i) {
-        made.meaning[i] = static_cast<float>((number * 53 + static_cast<int>(i) * 29) % 97 + 1);
-    }
-    return made;
-}
-
-constexpr int golden_sealed = 120;
-constexpr int golden_logged = 10;
-
-bool golden_erased(int number) {
-    return number % 10 == 3 && number < golden_sealed;
-}
-
-fs::path golden_folder() {
-    return fs::path(KITH_TEST_SOURCES) / "golden";
-}
-
-}  // namespace
-
-// Before a release: run this case with KITH_MAKE_GOLDEN=1 in the environment, and commit what it writes.
-TEST_CASE("The golden collection of the present format is made when that is asked for") {
-    if (std::getenv("KITH_MAKE_GOLDEN") == nullptr) return;
-    const fs::path made = golden_folder() / ("format-" + std::to_string(kith::detail::format_version) + ".kith");
-    fs::remove_all(made);
-    fs::create_directories(golden_folder());
-    {
-        kith::Options options;
-        options.segment_capacity = 80;
-        kith::Collection<Pages> collection(made, options);
-        for (int number = 0; number < golden_sealed; ++number) collection.insert(page(number));
-        for (int number = 0; number < golden_sealed; ++number) {
-            if (golden_erased(number)) collection.erase(page(number).id);
-        }
-        collection.checkpoint();
-        for (int number = 0; number < golden_logged; ++number) collection.insert(page(golden_sealed + number));
-        collection.erase(page(golden_sealed).id);
-    }
-    for (const char* name : {"LOCK", "forward/lock.mdb"}) fs::remove(made / name);
-}
-
-TEST_CASE("The golden collection of every format opens, answers, and takes what is new") {
-    if (!fs::is_directory(golden_folder()) || std::endian::native != std::endian::little) {
-        WARN("left out: there are no golden collections for this machine");
-        return;
-    }
-    int opened = 0;
-    for (const auto& entry : fs::directory_iterator(golden_folder())) {
-        if (entry.path().extension() != ".kith") continue;
-        const TemporaryDirectory directory;
-        const fs::path copy = directory / "copy.kith";
-        copy_collection(entry.path(), copy);
-        for (int round = 0; round < 2; ++round) {
-            kith::Collection<Pages> collection(copy);
-            for (int number = 0; number < golden_sealed + golden_logged; ++number) {
-                const auto found = collection.get(page(number).id);
-                if (golden_erased(number) || number == golden_sealed) {
-                    CHECK_FALSE(found.has_value());
-                } else {
-                    CHECK(found == page(number));
-                }
-            }
-            const auto hits = collection.nearest<&Page::meaning>(page(7).meaning).limit(3).run();
-            REQUIRE(hits.size() == 3);
-            CHECK(hits.front().record == page(7));
-            collection.upsert(page(1000));
-            collection.checkpoint();
-        }
-        ++opened;
-    }
-    CHECK(opened > 0);
 }

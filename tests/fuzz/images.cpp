@@ -102,7 +102,7 @@ std::size_t found_in(const kith::VectorIndex& index, const float* query, kith::S
 
 void search(const kith::VectorIndex& index, bool rows_are_right) {
     const std::array<float, dim> query{0.1F, 0.9F, 0.4F, 0.3F, 0.2F, 0.7F, 0.6F, 0.5F};
-    std::array<std::uint64_t, 2> words{0x5555555555555555, 0};
+    std::array<std::uint64_t, (count + 63) / 64> words{0x5555555555555555, 0, ~std::uint64_t{0}};
     const kith::BitsetView some(words.data(), count), all(count);
     for (const kith::BitsetView& allowed : {all, some}) {
         for (const std::size_t limit : {std::size_t{1}, std::size_t{5}, std::size_t{count}}) {

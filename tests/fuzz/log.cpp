@@ -46,7 +46,7 @@ void read(const std::string& bytes) {
     std::optional<store::LogScan> scan;
     const bool unread = refuses([&] { scan = store::scan_log(folder().path(), id, first - 1, [](const auto&) {}); });
     if (!unread) {
-        claim(!seen.has_value() || scan->holes.empty(), "what can be read has no holes for who looks on");
+        claim(seen.has_value() == scan->holes.empty(), "what can be read has no holes for who looks on, and no other");
         claim(!seen.has_value() || seen->records.size() == scan->records, "looking on finds the same records");
         claim(!seen.has_value() || seen->tail.has_value() == scan->torn_tail.has_value(), "and the same tail");
     }

@@ -225,6 +225,8 @@ TEST_CASE("Opening beside a process that commits all the time finds a whole file
         const FileFaults quick = FileFaults::no_syncs();
         Environment environment(directory.path(), to_write);
         for (int round = 0; !line.asked_to_stop(); ++round) {
+            // Pages that a reader keeps are not used again, and a reader may be kept waiting for long.
+            if (environment.stats().file_bytes > std::uint64_t{32} << 20) continue;
             environment.write([&](WriteTransaction& changes) {
                 for (std::uint64_t id = 0; id < 40; ++id) {
                     changes.put_row(id, std::to_string(round % 10) + std::string(id * 200, '.'));

@@ -1,6 +1,8 @@
 // tests/storage/identity_test.cpp — a collection knows itself, who holds it, and which of its slots are deleted.
 #include "kith/storage/identity.hpp"
 
+#include "kith/core/bytes.hpp"
+#include "kith/core/crc32c.hpp"
 #include "kith/core/random.hpp"
 #include "kith/storage/delete_bitmap.hpp"
 #include "kith/storage/lock.hpp"
@@ -12,7 +14,10 @@
 
 #include <sys/wait.h>
 #include <unistd.h>
+#include <algorithm>
 #include <csignal>
+#include <string>
+#include <string_view>
 #include <vector>
 
 using kith::Errc;
@@ -292,4 +297,30 @@ TEST_CASE("A delete bitmap flipped or cut at any byte is refused and leaves no b
     expect(whole + '\0', 2500);
     expect(whole, 2499);
     expect(whole, 2501);
+}
+
+TEST_CASE("A delete bitmap with wrong bytes under a right checksum is refused or is another, and writes nowhere else") {
+    constexpr std::size_t bits = 200'000, words = (bits + 63) / 64;
+    std::vector<std::uint64_t> set(words, 0);
+    for (std::size_t bit = 0; bit < 65536; bit += 2) set[bit / 64] |= std::uint64_t{1} << (bit % 64);  // words
+    for (std::size_t bit = 65536; bit < 131072; bit += 999)
+        set[bit / 64] |= std::uint64_t{1} << (bit % 64);                                                    // an array
+    for (std::size_t bit = 140'000; bit < 190'000; ++bit) set[bit / 64] |= std::uint64_t{1} << (bit % 64);  // runs
+    const std::string whole = kith::detail::encode_bitmap(set.data(), bits);
+    std::vector<std::uint64_t> decoded(words + 2);
+    int refused = 0;
+    for (std::size_t offset = 16; offset < whole.size(); offset += offset < 100 || offset > 8200 ? 1 : 97) {
+        for (unsigned bit = 1; bit < 256; bit <<= 1) {
+            std::string bytes = flipped(whole, offset, bit);
+            std::string crc;
+            kith::ByteWriter(crc).u32(kith::crc32c(std::string_view(bytes).substr(4)));
+            bytes.replace(0, 4, crc);
+            std::fill(decoded.begin(), decoded.end(), ~std::uint64_t{0});
+            const Raised trouble = raised([&] { kith::detail::decode_bitmap(bytes, decoded.data() + 1, bits); });
+            refused += trouble.code.has_value() ? 1 : 0;
+            REQUIRE((!trouble.code.has_value() || trouble.code == Errc::corrupt));
+            REQUIRE((decoded.front() == ~std::uint64_t{0} && decoded.back() == ~std::uint64_t{0}));
+        }
+    }
+    CHECK(refused > 1000);
 }

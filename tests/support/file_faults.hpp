@@ -3,7 +3,8 @@
 // The system calls are replaced in the test program itself, so the library needs no hook and LMDB is reached too.
 // On Linux only; elsewhere `work` is false and a test that needs them has nothing to say.
 //
-// Thread safety: one FileFaults at a time; the calls may come from any thread.
+// Thread safety: one FileFaults of a kind at a time, and those that live together end together; the calls may come from
+// any thread.
 #pragma once
 
 #include <cstdint>

@@ -18,12 +18,14 @@ inline std::string number_of(std::uint32_t value) {
     return bytes;
 }
 
-/// See docs/format.md for the offsets. Requires: `bytes` holds a whole header, and the payload that it tells of.
+/// See docs/format.md for the offsets. The payload
+/// is as long as the header says, or as there are bytes.
+/// Requires: `bytes` holds a whole header.
 inline std::string with_right_checksums(std::string bytes) {
     constexpr std::size_t header = 4096, block = 65536;
     std::uint64_t payload = 0;
     static_cast<void>(kith::ByteReader(std::string_view(bytes).substr(36)).u64(payload));
-    const std::size_t end = std::min(header + static_cast<std::size_t>(payload), bytes.size());
+    const std::size_t end = header + static_cast<std::size_t>(std::min<std::uint64_t>(payload, bytes.size() - header));
     std::string table;
     for (std::size_t at = 0; at < end; at += block) {
         const std::size_t first = std::max(at, header);

@@ -153,8 +153,8 @@ public:
     /// whichever process, had acknowledged when this was called. Each batch is shown whole or not at all; queries and
     /// snapshots that are under way stay at their moment. A batch may be shown a moment before its writer is told that
     /// it is on the disk. Returns whether anything changed; never anything for the writer itself.
-    /// Throws: closed, forked, corrupt, io, out_of_memory; locked when the writer makes checkpoints faster than they can
-    /// be read. The collection is then at the state before or at a later one, which was whole.
+    /// Throws: closed, forked, corrupt, io; locked when the writer makes checkpoints faster than they can be
+    /// read. The collection is then at the state before or at a later one, which was whole.
     /// Cost: nothing to read when nothing changed; the new batches; after a checkpoint or merge its new segments are
     /// mapped, and the batches after it are applied again.
     bool refresh() { return engine_->refresh(); }

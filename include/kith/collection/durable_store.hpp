@@ -105,7 +105,7 @@ public:
     /// Throws: Errc::io or Errc::disk_full; what was appended since the last sync may be lost.
     virtual void sync() = 0;
 
-    /// Whether a commit failed in a way that leaves unknown what the disk holds.
+    /// Whether a commit, or an append to the log, failed in a way that leaves unknown what the disk holds.
     [[nodiscard]] virtual bool poisoned() const noexcept = 0;
 
     /// Bytes of the log since the last checkpoint.

@@ -18,6 +18,7 @@
 #include "kith/collection/durable_store.hpp"
 #include "kith/collection/merge_policy.hpp"
 #include "kith/collection/merged_segments.hpp"
+#include "kith/collection/next_snapshot.hpp"
 #include "kith/collection/relocation.hpp"
 #include "kith/collection/search.hpp"
 #include "kith/collection/stage.hpp"
@@ -95,7 +96,7 @@ public:
 
     /// Moves a reader to the newest state: everything that the writer had acknowledged when it was called, and perhaps
     /// more. False when nothing changed, as always where there is no other writer.
-    /// Throws: Errc::closed, Errc::forked; Errc::corrupt, Errc::io, Errc::locked, Errc::out_of_memory: the reader stays
+    /// Throws: Errc::closed, Errc::forked; Errc::corrupt, Errc::io, Errc::locked: the reader stays
     /// at a state that was whole.
     bool refresh();
 
@@ -143,12 +144,14 @@ private:
     [[nodiscard]] std::string shown(std::string_view key) const { return schema_.show_key(key); }
 
     void serve(const std::vector<Request*>& requests);
-    void serve_one(const Request& request);
+    void serve_one(const Request& request, NextSnapshot& next);
     std::size_t stage(std::string_view batch, OnExisting on_existing);
     template <class Act>
     void committing(const Act& act);
     void sync_log();
-    void publish();
+    void make_room(NextSnapshot& next, std::span<const RecordId> deletes);
+    void publish(NextSnapshot& next) noexcept;
+    void publish_staged();
 
     void wait_for_memory() const;
     void require_space(std::string_view batch) const;
@@ -182,6 +185,7 @@ private:
     void link_in_background();
     void keep_in_background();
     void run_sync_timer();
+    void note_trouble(const std::exception_ptr& failed) noexcept;
     [[nodiscard]] LongCall background_call();
     bool link_some(const Snapshot& present);
     void calibrate(const Snapshot& present, const LongCall& call, bool to_seal) const;

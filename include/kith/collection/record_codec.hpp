@@ -66,8 +66,7 @@ typename S::Record decode_record(const Engine& engine, const SegmentView& view, 
     typename S::Record record{};
     decode_row<S>(engine, view, slot, record);
     S::for_each_vector(record, [&](std::size_t field, auto elements) {
-        fill_elements(elements, [&](float* out) { view.segment->index(field).vector(slot, out); });
-        view.segment->confirm(field);
+        fill_elements(elements, [&](float* out) { view.segment->vector(field, slot, out); });
     });
     return record;
 }

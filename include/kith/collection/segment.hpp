@@ -31,7 +31,6 @@ namespace kith::inline v0::detail {
 class Segment {
 public:
     /// An empty segment in memory.
-    /// Throws: Errc::out_of_memory.
     Segment(std::uint32_t id, Slot capacity, const EngineSchema& schema)
         : id_(id), capacity_(capacity), schema_(&schema), rows_(std::make_unique<RowStore>(capacity)) {
         for (const VectorFieldType& field : schema.vectors) {
@@ -51,8 +50,9 @@ public:
           indexes_(std::move(indexes)) {}
 
     /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, or of the keys (keys_part), are not as they
-    /// were written. It keeps alive the bytes that indexes and keys are mapped over, and is cheap when asked again.
-    using Check = std::function<void(std::size_t part)>;
+    /// were written; of the vector of a slot alone, unless that is no_slot. It keeps alive the bytes that indexes and
+    /// keys are mapped over, and is cheap when asked again.
+    using Check = std::function<void(std::size_t part, Slot slot)>;
     static constexpr std::size_t keys_part = ~std::size_t{0};
 
     /// A sealed segment.
@@ -102,7 +102,7 @@ public:
     }
 
     /// Forgets the slots from `size` on, none of which was ever published.
-    void truncate(Slot size) {
+    void truncate(Slot size) noexcept {
         for (const auto& index : indexes_) index->truncate(size);
         rows_->truncate(size);
     }
@@ -134,21 +134,29 @@ public:
     /// The keys of a sealed segment.
     /// Throws: Errc::corrupt, Errc::io.
     [[nodiscard]] const KeyTable& key_table() const {
-        if (check_) check_(keys_part);
+        if (check_) check_(keys_part, no_slot);
         return keys_;
     }
 
     /// Throws: Errc::corrupt, Errc::io, for a sealed segment whose files are damaged.
     /// Cost: the first time it reads all of the files of the field in a sealed segment.
     [[nodiscard]] const VectorIndex& index(std::size_t vector_field) const {
-        if (check_) check_(vector_field);
+        if (check_) check_(vector_field, no_slot);
         return *indexes_[vector_field];
     }
     /// Raises when bytes were damaged that were read since index() was asked for the field: of files that are read through
     /// a cache, damage shows when they are read.
     /// Throws: Errc::corrupt, Errc::io.
     void confirm(std::size_t vector_field) const {
-        if (check_) check_(vector_field);
+        if (check_) check_(vector_field, no_slot);
+    }
+    /// Copies the vector of a slot to `out`. Shape: as VectorIndex::vector.
+    /// Throws: Errc::corrupt, Errc::io, for a sealed segment whose file of vectors is damaged where this one stands.
+    /// Cost: reads the blocks that it stands in, and no others.
+    void vector(std::size_t vector_field, Slot slot, float* out) const {
+        if (check_) check_(vector_field, slot);
+        indexes_[vector_field]->vector(slot, out);
+        if (check_) check_(vector_field, slot);  // through a cache the bytes came only now
     }
     [[nodiscard]] std::size_t index_count() const noexcept { return indexes_.size(); }
 

@@ -29,6 +29,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,7 +57,7 @@ public:
         }();
         const Held held = image.hold(header_bytes, header.codec_bytes);
         ByteReader reader(bytes.substr(header_bytes, header.codec_bytes));
-        codec_.emplace(Codec::load(reader, header.dim));
+        load(reader, header.dim);
         if (reader.remaining() != 0) raise(Errc::corrupt, "code image: its codec ends before the codes begin");
         if (codec_->code_bytes() != header.code_bytes) raise(Errc::corrupt, "code image: its codes have another size");
         codes_ = image.data() + header.codes_at;
@@ -70,7 +71,7 @@ public:
     [[nodiscard]] const Codec& codec() const noexcept { return *codec_; }
     [[nodiscard]] View view() const noexcept { return {codec_->rows(codes_), place()}; }
 
-    /// Learns from `sample`, once. Throws: what Codec::train throws, Errc::out_of_memory; nothing has changed then.
+    /// Learns from `sample`, once. Throws: what Codec::train throws; nothing has changed then.
     void train(MatrixView sample, const Training& training) {
         Codec codec = Codec::train(sample, training);
         memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
@@ -79,7 +80,7 @@ public:
     }
 
     /// Learns what `other` has learned and copies its codes. Requires: nothing was learned here; there is room for them.
-    /// Throws: std::bad_alloc, Errc::out_of_memory; nothing has changed then.
+    /// Throws: for want of memory; nothing has changed then.
     void adopt(const CodeMemory& other) {
         KITH_ASSERT(!trained() && other.trained() && other.size_ <= capacity_);
         Codec codec = other.codec();
@@ -92,7 +93,7 @@ public:
 
     /// Encodes the vectors of `rows` from size() up to `count`; the same codes with any number of threads.
     /// Requires: trained(), not mapped, count is at most the capacity.
-    /// Throws: std::bad_alloc; size() is then as before.
+    /// Throws: for want of memory; size() is then as before.
     template <class R>
     void append(const R& rows, Slot count, unsigned threads) {
         if (count <= size_) return;
@@ -157,6 +158,17 @@ public:
     }
 
 private:
+    /// A dimension that the codec cannot take is a caller's mistake where it is trained, and damage here.
+    void load(ByteReader& reader, std::size_t dim) {
+        const std::exception_ptr failed = attempt([&] { codec_.emplace(Codec::load(reader, dim)); });
+        if (failed == nullptr) return;
+        const std::optional<Error> error = as_error(failed);
+        if (error.has_value() && error->code() == Errc::invalid_argument) {
+            raise(Errc::corrupt, std::string("code image: ") + error->what());
+        }
+        std::rethrow_exception(failed);
+    }
+
     /// Kernels read past the last code, so no code is held without what follows it.
     [[nodiscard]] RowsPlace place() const noexcept {
         return {residency_, codes_, codec_->code_bytes(), codec_->code_bytes() + code_padding};

@@ -26,7 +26,7 @@ namespace kith::inline v0::detail {
 class CachedFile final : public Residency, private BlockCache::Member {
 public:
     /// Opens a segment file; nothing of its payload is read. What of it is in the system's cache is dropped.
-    /// Throws: as SegmentFile, std::bad_alloc.
+    /// Throws: as SegmentFile.
     CachedFile(std::shared_ptr<BlockCache> cache, const std::filesystem::path& path, const SegmentFileTag& tag);
 
     /// Requires: nothing of it is held.

@@ -127,7 +127,7 @@ public:
     /// taken. A file that this process has open already is shared; where that was to read and this is to write, it is
     /// opened anew as soon as no ReadTransaction is left, so the calling thread may hold none.
     /// Throws: Errc::already_exists (create); Errc::corrupt when the file is missing, empty, cut or not LMDB's;
-    /// Errc::unsupported_version when the other LMDB wrote it; Errc::out_of_memory, Errc::disk_full, Errc::io.
+    /// Errc::unsupported_version when the other LMDB wrote it; Errc::disk_full, Errc::io.
     Environment(const std::filesystem::path& directory, EnvironmentMode mode,
                 std::uint64_t map_bytes = default_map_bytes);
     Environment(Environment&&) noexcept;

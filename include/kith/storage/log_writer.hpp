@@ -4,13 +4,14 @@
 // cannot be mended: the kernel may have dropped the pages, and a second sync that succeeds proves nothing. The writer
 // is poisoned then, until the collection is opened again and recovered from what the disk really has.
 //
-// Thread safety: none; it belongs to whoever holds the writer role.
+// Thread safety: none but for poisoned(); it belongs to whoever holds the writer role.
 // Source: log_format.hpp for the bytes; the fsync rule is PostgreSQL's since 2018.
 #pragma once
 
 #include "kith/storage/file.hpp"
 #include "kith/storage/log_format.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <string_view>
@@ -70,7 +71,7 @@ private:
     std::uint64_t durable_;   // below next_sequence_: every record up to here was synced
     std::uint64_t end_ = 0;   // where the last whole record of the current file ends
     std::uint32_t seed_ = 0;  // of the checksums in the current file
-    bool poisoned_ = false;
+    std::atomic<bool> poisoned_ = false;
 };
 
 }  // namespace kith::inline v0::detail

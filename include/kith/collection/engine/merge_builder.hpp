@@ -90,8 +90,7 @@ private:
 
     void copy_vector(const Segment& from, Slot slot, std::size_t field) {
         vector_.resize(indexes_[field]->dim());
-        from.index(field).vector(slot, vector_.data());
-        from.confirm(field);
+        from.vector(field, slot, vector_.data());
         indexes_[field]->append(vector_.data());
     }
 

@@ -24,14 +24,12 @@ inline void Engine::compact_memory(const LongCall& call) {
 /// Trouble here loses nothing, and is shown by stats(): the dead stay, and the next write has it tried again.
 inline void Engine::merge_in_background() {
     run_when_woken([this] {
-        const std::exception_ptr failed = attempt([&] {
+        note_trouble(attempt([&] {
             const std::lock_guard merging(merging_);
             Snapshot base = ended_in_memory(&next_merge);
             while (merge_in_memory(&next_merge, base, background_call())) {
             }
-        });
-        const std::lock_guard lock(background_->mutex);
-        background_->trouble = failed == nullptr ? std::string() : text_of(failed);
+        }));
         return false;
     });
 }

@@ -28,7 +28,7 @@ inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore o
             operations += stage(batch, OnExisting::replace);
             stage_.save_point();
         });
-        publish();
+        publish_staged();
         recovery_.replayed_operations = operations;
         disk_bytes_.store(store_->bytes().without_log());
     }
