@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <compare>
@@ -40,6 +41,7 @@
 #include <string>
 #include <string_view>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <thread>
 #include <tuple>
 #include <type_traits>
@@ -714,6 +716,12 @@ template <auto Member, class Value>
 //
 // One exception type and one place that throws it: a single breakpoint, and a single place that changes in a build
 // without exceptions. Ordinary answers such as "no such key" are values (std::optional, bool), never errors.
+//
+// Memory: what the heap refuses comes out as std::bad_alloc; what the system or a C library refuses, be it address
+// space, a map, a thread or memory of its own, as Errc::out_of_memory. Every function that is not noexcept may raise
+// either of them. Then holds what it promises for its other errors: of a collection, that a call which raised has
+// changed no record, and that the collection goes on. So Throws does not repeat them, unless it says when they come, or
+// what else holds then.
 
 #ifndef __cpp_exceptions
 #include <cstdlib>
@@ -736,7 +744,7 @@ enum class Errc : std::uint8_t {
     unsupported_file_system,  ///< a network's, whose locks and maps cannot keep a collection whole
     io,                       ///< the operating system refused a read or write
     disk_full,                ///< no space left; free some and go on
-    out_of_memory,            ///< address space or memory could not be had
+    out_of_memory,            ///< the system refused memory or address space; where the heap did, it is std::bad_alloc
     forked,                   ///< the handle was made by a parent process
     poisoned,                 ///< a sync failed earlier: reopen the collection to recover
     limit_exceeded,           ///< a documented limit was passed
@@ -1706,7 +1714,7 @@ public:
     /// Requires: this is empty, not mapped, and not searched meanwhile; other.rows() is at most its capacity; `other`,
     ///           mapped or not, does not change meanwhile.
     /// Ensures: what is damaged in files that are read through a cache is found by who reads it, and was copied.
-    /// Throws: std::bad_alloc, Errc::out_of_memory; this is to be thrown away then.
+    /// Throws: for want of memory; this is to be thrown away then.
     [[nodiscard]] virtual bool adopt(const VectorIndex& other) = 0;
 
     /// Forgets the rows from `count` on.
@@ -1715,7 +1723,7 @@ public:
 
     /// Puts the slots from indexed() up to `count` into the index; returns when they are there.
     /// Requires: `count` is at most rows(), as seen by the caller.
-    /// Throws: std::bad_alloc; indexed() then says how far it came, and a later call goes on from there.
+    /// Throws: for want of memory; indexed() then says how far it came, and a later call goes on from there.
     virtual void index_up_to(Slot count, unsigned threads) = 0;
 
     /// Copies the vector of a slot, bit for bit as it was appended to rows of floats, and exactly what is kept of it in
@@ -1742,7 +1750,6 @@ public:
     /// Requires: there is a scratch.
     /// Shape: `queries` holds count · dim() elements; the answers to query i begin at out + i · width, where width is
     ///        min(params.limit, params.allowed.count()) and `out` has room for count · width.
-    /// Throws: std::bad_alloc.
     /// Cost: where every row is compared, the rows are read once for 256 queries.
     virtual void search_many(const float* queries, std::size_t count, const SearchParams& params,
                              std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const = 0;
@@ -1761,7 +1768,7 @@ public:
     /// Nothing happens where every search is exact.
     /// Cost: 200 exact searches and some 5000 indexed ones.
     /// Thread safety: as index_up_to, and not beside it.
-    /// Throws: Errc::cancelled and what training.progress throws, std::bad_alloc; tuned() then guesses or knows what it
+    /// Throws: Errc::cancelled and what training.progress throws; tuned() then guesses or knows what it
     ///         knew.
     virtual void calibrate(const Training& training = {}) = 0;
 
@@ -1796,12 +1803,16 @@ namespace kith::inline v0_single::detail {
 
 struct VectorFieldType {
     std::string_view name;
+    std::string_view index;  // what makes graphs: on disk, in each
     std::size_t dim = 0;
     /// An empty index in memory for up to `capacity` rows.
     std::unique_ptr<VectorIndex> (*make)(std::size_t dim, Slot capacity) = nullptr;
     /// An index of `count` rows over bytes that VectorIndex::save_rows and save_graph wrote; nothing is copied.
     std::unique_ptr<VectorIndex> (*map)(std::size_t dim, Slot count, const ImageBytes& rows,
                                         const ImageBytes& graph) = nullptr;
+    /// The same without a graph, whose vectors are compared one by one.
+    std::unique_ptr<VectorIndex> (*map_flat)(std::size_t dim, Slot count, const ImageBytes& rows,
+                                             const ImageBytes& nothing) = nullptr;
     /// What `count` vectors take, in memory until they are sealed and on disk from then on.
     IndexSpace (*space)(std::size_t dim, Slot count) = nullptr;
 };
@@ -1812,7 +1823,7 @@ struct EngineSchema {
     std::vector<VectorFieldType> vectors;
     /// A key as a person writes it, for messages.
     std::string (*show_key)(std::string_view key) = nullptr;
-    /// Readable lines on what differs between two descriptors.
+    /// Readable lines on what differs between two descriptors in how records are stored; none when nothing does.
     std::string (*difference)(std::string_view stored, std::string_view current) = nullptr;
 
     /// Bytes of the vector fields of one record.
@@ -2266,7 +2277,6 @@ namespace kith::inline v0_single::detail {
 
 class RowStore {
 public:
-    /// Throws: Errc::out_of_memory.
     explicit RowStore(Slot capacity)
         : table_(std::size_t{capacity} * sizeof(Entry)), hashes_(std::size_t{capacity} * sizeof(std::uint32_t)) {}
 
@@ -2372,7 +2382,6 @@ namespace kith::inline v0_single::detail {
 class Segment {
 public:
     /// An empty segment in memory.
-    /// Throws: Errc::out_of_memory.
     Segment(std::uint32_t id, Slot capacity, const EngineSchema& schema)
         : id_(id), capacity_(capacity), rows_(std::make_unique<RowStore>(capacity)) {
         for (const VectorFieldType& field : schema.vectors) {
@@ -2381,23 +2390,31 @@ public:
         }
     }
 
+    /// A segment in memory to which no record is added any more.
+    Segment(std::uint32_t id, std::unique_ptr<RowStore> rows, std::vector<std::unique_ptr<VectorIndex>> indexes)
+        : id_(id), capacity_(rows->size()), ended_(true), rows_(std::move(rows)), indexes_(std::move(indexes)) {}
+
     /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, or of the keys (keys_part), are not as they
-    /// were written. It keeps alive the bytes that indexes and keys are mapped over, and is cheap when asked again.
-    using Check = std::function<void(std::size_t part)>;
+    /// were written; of the vector of a slot alone, unless that is no_slot. It keeps alive the bytes that indexes and
+    /// keys are mapped over, and is cheap when asked again.
+    using Check = std::function<void(std::size_t part, Slot slot)>;
     static constexpr std::size_t keys_part = ~std::size_t{0};
 
     /// A sealed segment.
     Segment(std::uint32_t id, Slot count, std::vector<std::unique_ptr<VectorIndex>> indexes, const KeyTable& keys,
-            Check check)
+            Check check, bool outdated)
         : id_(id),
           capacity_(count),
           sealed_count_(count),
+          outdated_(outdated),
           check_(std::move(check)),
           keys_(keys),
           indexes_(std::move(indexes)) {}
 
     [[nodiscard]] std::uint32_t id() const noexcept { return id_; }
     [[nodiscard]] bool sealed() const noexcept { return rows_ == nullptr; }
+    /// Whether it has a graph that is missing, or that another index made: vectors are then compared one by one.
+    [[nodiscard]] bool outdated() const noexcept { return outdated_; }
     /// For the writer, as size() is: no record can be added.
     [[nodiscard]] bool full() const noexcept { return ended_ || size() == capacity_; }
 
@@ -2432,13 +2449,16 @@ public:
     }
 
     /// Forgets the slots from `size` on, none of which was ever published.
-    void truncate(Slot size) {
+    void truncate(Slot size) noexcept {
         for (const auto& index : indexes_) index->truncate(size);
         rows_->truncate(size);
     }
 
     /// The row of a slot. Requires: the segment is not sealed.
     [[nodiscard]] std::string_view row(Slot slot) const noexcept { return (*rows_)[slot]; }
+
+    /// The key of a slot. Requires: the segment is not sealed.
+    [[nodiscard]] std::string_view key(Slot slot) const noexcept { return rows_->key(slot); }
 
     /// The allowed slot with this key; the newest where several are allowed.
     /// Throws: Errc::corrupt, Errc::io.
@@ -2461,21 +2481,29 @@ public:
     /// The keys of a sealed segment.
     /// Throws: Errc::corrupt, Errc::io.
     [[nodiscard]] const KeyTable& key_table() const {
-        if (check_) check_(keys_part);
+        if (check_) check_(keys_part, no_slot);
         return keys_;
     }
 
     /// Throws: Errc::corrupt, Errc::io, for a sealed segment whose files are damaged.
     /// Cost: the first time it reads all of the files of the field in a sealed segment.
     [[nodiscard]] const VectorIndex& index(std::size_t vector_field) const {
-        if (check_) check_(vector_field);
+        if (check_) check_(vector_field, no_slot);
         return *indexes_[vector_field];
     }
     /// Raises when bytes were damaged that were read since index() was asked for the field: of files that are read through
     /// a cache, damage shows when they are read.
     /// Throws: Errc::corrupt, Errc::io.
     void confirm(std::size_t vector_field) const {
-        if (check_) check_(vector_field);
+        if (check_) check_(vector_field, no_slot);
+    }
+    /// Copies the vector of a slot to `out`. Shape: as VectorIndex::vector.
+    /// Throws: Errc::corrupt, Errc::io, for a sealed segment whose file of vectors is damaged where this one stands.
+    /// Cost: reads the blocks that it stands in, and no others.
+    void vector(std::size_t vector_field, Slot slot, float* out) const {
+        if (check_) check_(vector_field, slot);
+        indexes_[vector_field]->vector(slot, out);
+        if (check_) check_(vector_field, slot);  // through a cache the bytes came only now
     }
     [[nodiscard]] std::size_t index_count() const noexcept { return indexes_.size(); }
 
@@ -2512,6 +2540,7 @@ private:
     Slot capacity_;
     Slot sealed_count_ = 0;                              // slots of a sealed segment
     bool ended_ = false;                                 // full, whatever the capacity
+    bool outdated_ = false;                              // a graph of a sealed segment is missing or not usable
     Check check_;                                        // of a sealed segment; outlives keys_ and indexes_
     KeyTable keys_;                                      // of a sealed segment
     std::unique_ptr<RowStore> rows_;                     // null once sealed: rows are in the environment
@@ -2560,18 +2589,6 @@ struct Snapshot {
         return &*found;
     }
 };
-
-/// `before` with more deleted slots, with room for `count` slots.
-/// Requires: each slot is below count and not deleted yet.
-inline std::shared_ptr<const DeleteSet> with_deleted(const DeleteSet* before, const std::vector<Slot>& slots,
-                                                     Slot count) {
-    auto after = before == nullptr ? std::make_shared<DeleteSet>() : std::make_shared<DeleteSet>(*before);
-    const std::size_t needed = (std::size_t{count} + 63) / 64;
-    if (after->words.size() < needed) after->words.resize(needed + needed / 2);
-    for (const Slot slot : slots) after->words[slot / 64] |= std::uint64_t{1} << (slot % 64);
-    after->count += static_cast<Slot>(slots.size());
-    return after;
-}
 
 }  // namespace kith::inline v0_single::detail
 
@@ -2650,7 +2667,7 @@ namespace kith::inline v0_single {
 
 class Executor {
 public:
-    /// Lets `threads` threads work at once. Throws: std::bad_alloc.
+    /// Lets `threads` threads work at once.
     explicit Executor(unsigned threads) : most_(std::max(threads, 1U)), crew_(std::make_unique<Crew>().release()) {}
     Executor(const Executor&) = delete;
     Executor& operator=(const Executor&) = delete;
@@ -3040,7 +3057,7 @@ public:
     /// Throws: Errc::io or Errc::disk_full; what was appended since the last sync may be lost.
     virtual void sync() = 0;
 
-    /// Whether a commit failed in a way that leaves unknown what the disk holds.
+    /// Whether a commit, or an append to the log, failed in a way that leaves unknown what the disk holds.
     [[nodiscard]] virtual bool poisoned() const noexcept = 0;
 
     /// Bytes of the log since the last checkpoint.
@@ -3088,6 +3105,11 @@ public:
     /// now is tried again at the next call.
     virtual void purge() = 0;
 
+    /// In the keeper role: gives the pages that rows and keys left free back to the file system, where no other process
+    /// reads; else they are used again.
+    /// Throws: Errc::disk_full, Errc::io, Errc::corrupt; Errc::cancelled, Errc::timed_out.
+    virtual void give_back(const LongCall& call) = 0;
+
     [[nodiscard]] virtual StoreBytes bytes() const = 0;
 
     /// In the merging and the keeper role: copies or links what the last checkpoint and the log after it hold. Every batch
@@ -3127,6 +3149,7 @@ namespace kith::inline v0_single::detail {
 struct SegmentSize {
     Slot live = 0;
     Slot deleted = 0;
+    bool outdated = false;  // its graph is missing, or was made by another index
 };
 
 inline constexpr std::size_t segments_a_merge = 4;
@@ -3137,6 +3160,11 @@ inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is no
 [[nodiscard]] constexpr bool mostly_dead(SegmentSize size) noexcept {
     return size.deleted >= fewest_dead &&
            std::uint64_t{size.deleted} * 10 > (std::uint64_t{size.deleted} + size.live) * 3;
+}
+
+/// Whether a segment is written anew for its own sake.
+[[nodiscard]] constexpr bool needs_rewriting(const SegmentSize& size) noexcept {
+    return mostly_dead(size) || size.outdated;
 }
 
 /// Segments of one tier hold between 4^n and 4^(n + 1) times a thousand records; smaller ones are in tier 0.
@@ -3150,7 +3178,7 @@ inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is no
 /// to be done. What they make has at most `capacity` records.
 [[nodiscard]] inline std::vector<std::size_t> next_merge(std::span<const SegmentSize> sizes, Slot capacity) {
     for (std::size_t at = 0; at < sizes.size(); ++at) {
-        if (mostly_dead(sizes[at])) return {at};
+        if (needs_rewriting(sizes[at])) return {at};
     }
     for (unsigned tier = 0; tier <= tier_of(capacity); ++tier) {
         std::vector<std::size_t> same;
@@ -3165,7 +3193,7 @@ inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is no
     return {};
 }
 
-/// The next segments to merge until none holds a dead record and no two fit into one.
+/// The next segments to merge until none holds a dead record or is outdated, and no two fit into one.
 [[nodiscard]] inline std::vector<std::size_t> next_compaction(std::span<const SegmentSize> sizes, Slot capacity) {
     std::vector<std::size_t> order;
     for (std::size_t at = 0; at < sizes.size(); ++at) order.push_back(at);
@@ -3181,10 +3209,153 @@ inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is no
     }
     if (fitting.size() > 1) return fitting;
     for (std::size_t at = 0; at < sizes.size(); ++at) {
-        if (sizes[at].deleted > 0) return {at};
+        if (sizes[at].deleted > 0 || sizes[at].outdated) return {at};
     }
     return {};
 }
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/next_snapshot.hpp — the snapshot that a group of batches will make, and all the memory it takes.
+//
+// What was logged must be shown. So the memory that showing a batch takes is had before the batch is logged, and what is
+// left to do then cannot fail.
+//
+// Thread safety: none; belongs to whoever holds the engine's writer role.
+
+namespace kith::inline v0_single::detail {
+
+class NextSnapshot {
+public:
+    using Segments = std::vector<std::shared_ptr<Segment>>;
+
+    /// On top of `before`, which must outlive it.
+    explicit NextSnapshot(const Snapshot& before) noexcept : before_(&before) {}
+
+    /// Has the memory that finish() takes for `segments`, and for `deletes` beside those of earlier calls.
+    /// Requires: `segments` begins with those of the snapshot before.
+    void make_room(const Segments& segments, std::span<const RecordId> deletes) {
+        if (next_ == nullptr) next_ = std::make_shared<Snapshot>();
+        next_->segments.reserve(segments.size());
+        if (changed_.size() < segments.size()) changed_.resize(segments.size());
+        for (const RecordId id : deletes) {
+            const std::size_t at = position(segments, id.segment);
+            if (changed_[at] == nullptr) change(at, segments[at]->size());
+        }
+        for (std::size_t at = 0; at < segments.size(); ++at) {
+            const DeleteSet* const present = newest(at);
+            if (present != nullptr && present->words.size() < words_for(segments[at]->size())) {
+                change(at, segments[at]->size());
+            }
+        }
+        has_room_ = true;
+    }
+
+    /// The snapshot with these segments, as far as they are written, and these records deleted; null when room was made
+    /// for nothing.
+    /// Requires: room was made for each of them; no slot is deleted yet.
+    [[nodiscard]] std::shared_ptr<const Snapshot> finish(const Segments& segments,
+                                                         std::span<const RecordId> deletes) noexcept {
+        if (!has_room_) return nullptr;
+        for (const RecordId id : deletes) {
+            DeleteSet& changed = *changed_[position(segments, id.segment)];
+            changed.words[id.slot / 64] |= std::uint64_t{1} << (id.slot % 64);
+            ++changed.count;
+        }
+        KITH_ASSERT(next_->segments.capacity() >= segments.size());
+        for (std::size_t at = 0; at < segments.size(); ++at) {
+            const bool differs = changed_[at] != nullptr && changed_[at]->count > 0;
+            SegmentView view{segments[at], segments[at]->size(), nullptr};
+            if (differs) {
+                view.deletes = std::move(changed_[at]);
+            } else if (at < before_->segments.size()) {
+                view.deletes = before_->segments[at].deletes;
+            }
+            next_->segments.push_back(std::move(view));
+        }
+        return std::move(next_);
+    }
+
+private:
+    static std::size_t words_for(Slot count) noexcept { return (std::size_t{count} + 63) / 64; }
+
+    static std::size_t position(const Segments& segments, std::uint32_t id) noexcept {
+        const auto below = [](const std::shared_ptr<Segment>& segment, std::uint32_t wanted) {
+            return segment->id() < wanted;
+        };
+        const auto found = std::lower_bound(segments.begin(), segments.end(), id, below);
+        KITH_ASSERT(found != segments.end() && (*found)->id() == id);
+        return static_cast<std::size_t>(found - segments.begin());
+    }
+
+    /// What is deleted of the segment at `at`, as far as that is known; null when nothing is.
+    [[nodiscard]] const DeleteSet* newest(std::size_t at) const noexcept {
+        if (changed_[at] != nullptr) return changed_[at].get();
+        return at < before_->segments.size() ? before_->segments[at].deletes.get() : nullptr;
+    }
+
+    /// Makes a copy of the deletes at `at`, with words for at least `count` slots.
+    void change(std::size_t at, Slot count) {
+        const DeleteSet* const before = newest(at);
+        auto changed = std::make_shared<DeleteSet>();
+        const std::size_t needed = words_for(count);
+        const std::size_t present = before == nullptr ? 0 : before->words.size();
+        changed->words.reserve(present < needed ? needed + needed / 2 : present);
+        if (before != nullptr) {
+            changed->words = before->words;
+            changed->count = before->count;
+        }
+        changed->words.resize(changed->words.capacity());
+        changed_[at] = std::move(changed);
+    }
+
+    const Snapshot* before_;
+    bool has_room_ = false;  // for some batch; what is there besides serves a batch that is taken back
+    std::shared_ptr<Snapshot> next_;
+    std::vector<std::shared_ptr<DeleteSet>> changed_;  // by position of the segment: its deletes to be; null: as before
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/relocation.hpp — the way from where the key map still leads to where a merge in memory took a record.
+//
+// The map of all keys is not rewritten at once, for readers would wait for it: a merge shows its segment together with a
+// relocation, and then puts one key after the other right.
+//
+// Thread safety: immutable once made.
+
+namespace kith::inline v0_single::detail {
+
+class Relocation {
+public:
+    /// Leads everywhere to where it is.
+    Relocation() = default;
+
+    /// From the parts of `merged` to its segment; takes their slots, and leaves the rest.
+    explicit Relocation(MergedSegments& merged) {
+        if (merged.segment == nullptr) return;
+        to_ = merged.segment->id();
+        parts_.reserve(merged.parts.size());
+        for (MovedSegment& part : merged.parts) parts_.push_back({part.from->id(), std::move(part.to)});
+    }
+
+    /// Where the record is that `id` was given to.
+    [[nodiscard]] RecordId operator()(RecordId id) const noexcept {
+        for (const Part& part : parts_) {
+            if (part.from == id.segment && part.to[id.slot] != no_slot) return {to_, part.to[id.slot]};
+        }
+        return id;
+    }
+
+private:
+    struct Part {
+        std::uint32_t from = 0;
+        std::vector<Slot> to;  // by slot of `from`: the slot in the new segment, or no_slot
+    };
+
+    std::uint32_t to_ = 0;
+    std::vector<Part> parts_;
+};
 
 }  // namespace kith::inline v0_single::detail
 
@@ -3613,7 +3784,7 @@ public:
     }
 
     /// Appends a record as the newest version of `key`; `older` is the version it replaces.
-    /// Throws: Errc::out_of_memory, Errc::limit_exceeded; call roll_back() then.
+    /// Throws: for want of memory, Errc::limit_exceeded; call roll_back() then.
     void put(const Operation& operation, std::optional<RecordId> older) {
         if (writing_ == nullptr || writing_->full()) {
             auto next = std::make_shared<Segment>(next_segment_, segment_capacity_, *schema_);
@@ -3642,6 +3813,9 @@ public:
         save_point();
     }
 
+    /// The segment that is being written; null when there is none.
+    [[nodiscard]] const Segment* writing() const noexcept { return writing_.get(); }
+
     /// Bytes of the segment that is being written.
     [[nodiscard]] std::uint64_t writing_bytes() const noexcept { return writing_ == nullptr ? 0 : writing_->bytes(); }
 
@@ -3659,13 +3833,15 @@ public:
     }
 
     /// Takes back everything since save_point().
-    void roll_back() {
+    void roll_back() noexcept {
         for (; !undo_.empty(); undo_.pop_back()) {
             auto& [key, before] = undo_.back();
+            const auto found = keys_.find(key);
+            if (found == keys_.end()) continue;
             if (before.has_value()) {
-                keys_[key] = *before;
+                found->second = *before;
             } else {
-                keys_.erase(key);
+                keys_.erase(found);
             }
         }
         deletes_.resize(saved_deletes_);
@@ -3682,6 +3858,10 @@ public:
     [[nodiscard]] const std::vector<std::shared_ptr<Segment>>& segments() const noexcept { return segments_; }
     [[nodiscard]] std::uint32_t next_segment() const noexcept { return next_segment_; }
     [[nodiscard]] const std::vector<RecordId>& deletes() const noexcept { return deletes_; }
+    /// Those since save_point().
+    [[nodiscard]] std::span<const RecordId> new_deletes() const noexcept {
+        return std::span(deletes_).subspan(saved_deletes_);
+    }
     [[nodiscard]] std::size_t key_count() const noexcept { return keys_.size(); }
     /// The changed keys, handed over; call published() next.
     [[nodiscard]] KeyMap take_keys() noexcept { return std::exchange(keys_, {}); }
@@ -3775,6 +3955,8 @@ struct CollectionStats {
 
 namespace kith::inline v0_single::detail {
 
+class MergeBuilder;
+
 /// What a put does with a key that is present.
 enum class OnExisting : std::uint8_t { refuse, replace };
 
@@ -3824,7 +4006,7 @@ public:
 
     /// Moves a reader to the newest state: everything that the writer had acknowledged when it was called, and perhaps
     /// more. False when nothing changed, as always where there is no other writer.
-    /// Throws: Errc::closed, Errc::forked; Errc::corrupt, Errc::io, Errc::locked, Errc::out_of_memory: the reader stays
+    /// Throws: Errc::closed, Errc::forked; Errc::corrupt, Errc::io, Errc::locked: the reader stays
     /// at a state that was whole.
     bool refresh();
 
@@ -3837,7 +4019,7 @@ public:
     /// too.
     void checkpoint(const LongCall& call);
 
-    /// Seals, then merges until no dead record is left and no two segments fit into one.
+    /// Seals, then merges until no record that was dead before is left and no two segments fit into one.
     /// Throws: as checkpoint; what was merged stays so.
     void compact(const LongCall& call);
 
@@ -3872,12 +4054,14 @@ private:
     [[nodiscard]] std::string shown(std::string_view key) const { return schema_.show_key(key); }
 
     void serve(const std::vector<Request*>& requests);
-    void serve_one(const Request& request);
+    void serve_one(const Request& request, NextSnapshot& next);
     std::size_t stage(std::string_view batch, OnExisting on_existing);
     template <class Act>
     void committing(const Act& act);
     void sync_log();
-    void publish();
+    void make_room(NextSnapshot& next, std::span<const RecordId> deletes);
+    void publish(NextSnapshot& next) noexcept;
+    void publish_staged();
 
     void wait_for_memory() const;
     void require_space(std::string_view batch) const;
@@ -3891,8 +4075,18 @@ private:
     using ChooseSegments = std::vector<std::size_t> (*)(std::span<const SegmentSize>, Slot capacity);
     bool merge(ChooseSegments choose, const LongCall& call);
     [[nodiscard]] std::vector<SegmentView> parts_to_merge(ChooseSegments choose);
+    [[nodiscard]] static SegmentSize size_of(const SegmentView& view);
+    [[nodiscard]] static std::vector<SegmentSize> sizes_of(const Snapshot& snapshot);
+    [[nodiscard]] std::vector<SegmentView> chosen_of(const Snapshot& base, ChooseSegments choose) const;
+    void index_merged(const MergeBuilder& builder, const LongCall& call) const;
     void publish_merged();
     void drop_unheld();
+
+    void compact_memory(const LongCall& call);
+    void merge_in_background();
+    [[nodiscard]] Snapshot ended_in_memory(ChooseSegments choose);
+    bool merge_in_memory(ChooseSegments choose, Snapshot& base, const LongCall& call);
+    void publish_merged_in_memory(MergedSegments& merged);
 
     void start_background();
     void stop_background();
@@ -3901,6 +4095,7 @@ private:
     void link_in_background();
     void keep_in_background();
     void run_sync_timer();
+    void note_trouble(const std::exception_ptr& failed) noexcept;
     [[nodiscard]] LongCall background_call();
     bool link_some(const Snapshot& present);
     void calibrate(const Snapshot& present, const LongCall& call, bool to_seal) const;
@@ -3931,6 +4126,7 @@ private:
     mutable std::shared_mutex published_mutex_;  // held for a look-up in memory or an exchange, no longer
     KeyMap keys_;                                // guarded by published_mutex_: changed since the last freeze
     KeyMap frozen_keys_;                         // guarded by published_mutex_: changed before, and not committed
+    Relocation relocation_;                      // guarded by published_mutex_: from keys_ to snapshot_, in memory
     std::shared_ptr<const Snapshot> snapshot_;   // guarded by published_mutex_
 
     std::atomic<std::uint64_t> memory_bytes_ = 0;   // of the records of segments in memory
@@ -3959,15 +4155,36 @@ private:
 
 // kith/collection/engine/background.hpp — what happens between calls: linking, timed syncs, checkpoints, closing.
 
+// kith/core/thread_priority.hpp — work in the background gives way to work that someone waits for.
+//
+// Platforms: Linux, where each thread has a nice value of its own; elsewhere nothing happens.
+
+namespace kith::inline v0_single::detail {
+
+/// Gives the calling thread, and those it starts from here on, a third of the share that it would get of a core which
+/// others want too. A core that is idle it gets whole.
+inline void give_way_to_others() noexcept {
+#if defined(__linux__)
+    constexpr int step = 5, lowest = 19;
+    errno = 0;
+    const int now = ::getpriority(PRIO_PROCESS, 0);
+    if (now == -1 && errno != 0) return;
+    static_cast<void>(::setpriority(PRIO_PROCESS, 0, std::min(now + step, lowest)));  // lower is always allowed
+#endif
+}
+
+}  // namespace kith::inline v0_single::detail
+
 namespace kith::inline v0_single::detail {
 
 inline void Engine::start_background() {
     const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only;
     const bool timed = writable && options_.durability.level() == Durability::Level::interval;
-    const bool keeps = writable && options_.maintenance == Maintenance::automatic;
+    const bool automatic = options_.maintenance == Maintenance::automatic;
     const std::exception_ptr failed = attempt([&] {
         background_->linker = std::thread([this] { link_in_background(); });
-        if (keeps) background_->keeper = std::thread([this] { keep_in_background(); });
+        if (writable && automatic) background_->keeper = std::thread([this] { keep_in_background(); });
+        if (store_ == nullptr && automatic) background_->keeper = std::thread([this] { merge_in_background(); });
         if (timed) background_->sync_timer = std::thread([this] { run_sync_timer(); });
         if (follows() && options_.follow.count() > 0) {
             background_->follower = std::thread([this] { follow_in_background(); });
@@ -4010,6 +4227,7 @@ void Engine::run_when_woken(const Act& act) {
 
 /// Trouble here loses nothing: records that are not linked are compared one by one.
 inline void Engine::link_in_background() {
+    give_way_to_others();
     run_when_woken([this] {
         bool more = false;
         static_cast<void>(attempt([&] {
@@ -4023,9 +4241,9 @@ inline void Engine::link_in_background() {
 /// Trouble here loses nothing either: what is not sealed is in memory and in the log. It is shown by stats(), and tried
 /// again when a quarter more has come than there was.
 inline void Engine::keep_in_background() {
+    give_way_to_others();
     std::uint64_t seal_from = 0;
     run_when_woken([&] {
-        std::string trouble;
         const bool again = store_->log_bytes() >= seal_from;
         const std::exception_ptr failed = attempt([&] {
             if (again) {
@@ -4036,15 +4254,20 @@ inline void Engine::keep_in_background() {
             }
             drop_unheld();
         });
-        if (failed != nullptr) trouble = text_of(failed);
         seal_from = failed == nullptr ? 0 : store_->log_bytes() + store_->log_bytes() / 4 + 1;
-        {
-            const std::lock_guard lock(background_->mutex);
-            if (again) background_->trouble = std::move(trouble);
-        }
+        if (again) note_trouble(failed);
         background_->sealed.notify_all();
         return false;
     });
+}
+
+/// Has stats() show why work in the background failed, or that it did not.
+inline void Engine::note_trouble(const std::exception_ptr& failed) noexcept {
+    std::string trouble;
+    const auto describe = [&] { trouble = failed == nullptr ? std::string() : text_of(failed); };
+    if (attempt(describe) != nullptr) trouble = "out of memory";  // so few letters that it takes none
+    const std::lock_guard lock(background_->mutex);
+    background_->trouble.swap(trouble);
 }
 
 /// A call that the closing of the collection stops.
@@ -4141,6 +4364,10 @@ inline void Engine::close() {
 //
 // Thread safety: what is not public runs in the merging role.
 
+// kith/collection/engine/merge_builder.hpp — the records of several segments, put into one.
+//
+// Thread safety: none; belongs to whoever holds the engine's merging role.
+
 namespace kith::inline v0_single::detail {
 
 /// A segment that is being made of several: indexes in memory, and where each record went.
@@ -4148,6 +4375,7 @@ class MergeBuilder {
 public:
     /// The graph of the largest part is taken over where at most the share `dead_kept` of its records is deleted: then
     /// only the records of the others are linked anew, and the dead of the largest stay as slots that nobody sees.
+    /// Where `dead_kept` is negative no graph is taken over.
     /// Shape: `parts` are the segments as the checkpoint has them, the largest first.
     MergeBuilder(const EngineSchema& schema, std::uint32_t id, const std::vector<SegmentView>& parts, double dead_kept)
         : id_(id) {
@@ -4166,6 +4394,7 @@ public:
     [[nodiscard]] Slot count() const noexcept { return count_; }
     [[nodiscard]] const std::vector<std::unique_ptr<VectorIndex>>& indexes() const noexcept { return indexes_; }
     [[nodiscard]] std::vector<MovedSegment> take_moves() noexcept { return std::move(moves_); }
+    [[nodiscard]] std::vector<std::unique_ptr<VectorIndex>> take_indexes() noexcept { return std::move(indexes_); }
 
     /// What the files are written from; it refers to this, and to the parts.
     [[nodiscard]] SegmentImage image() const {
@@ -4214,8 +4443,7 @@ private:
 
     void copy_vector(const Segment& from, Slot slot, std::size_t field) {
         vector_.resize(indexes_[field]->dim());
-        from.index(field).vector(slot, vector_.data());
-        from.confirm(field);
+        from.vector(field, slot, vector_.data());
         indexes_[field]->append(vector_.data());
     }
 
@@ -4225,6 +4453,10 @@ private:
     std::vector<MovedSegment> moves_;
     std::vector<float> vector_;
 };
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
 
 inline BackupReport Engine::backup(const std::filesystem::path& destination, const BackupOptions& options,
                                    const LongCall& call) {
@@ -4240,10 +4472,13 @@ inline BackupReport Engine::backup(const std::filesystem::path& destination, con
 inline void Engine::compact(const LongCall& call) {
     checkpoint(call);
     const auto open = enter();
-    if (store_ == nullptr) return;
+    if (store_ == nullptr) return compact_memory(call);
     while (merge(&next_compaction, call)) {
     }
     drop_unheld();
+    const std::lock_guard keeper(keeper_);
+    committing([&] { store_->give_back(call); });
+    disk_bytes_.store(store_->bytes().without_log());
 }
 
 /// Merges the segments that `choose` says; false when it says none.
@@ -4261,20 +4496,7 @@ inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
     });
     constexpr double dead_kept_for_speed = 0.1;
     MergeBuilder builder(schema_, id, parts, choose == &next_merge ? dead_kept_for_speed : 0);
-    Training training{.threads = options_.index_threads, .progress = {}};
-    training.progress = [&](double) {
-        call.check(0.9);
-        return true;
-    };
-    constexpr Slot chunk = 1024;
-    for (Slot linked = 0; linked < builder.count();) {
-        call.check(0.9 * linked / builder.count());
-        linked = std::min<Slot>(builder.count(), linked + chunk);
-        for (const auto& index : builder.indexes()) index->index_up_to(linked, options_.index_threads);
-    }
-    for (const auto& index : builder.indexes()) {
-        if (index->calibration_due()) index->calibrate(training);
-    }
+    index_merged(builder, call);
     if (builder.count() > 0) merged.segment = store_->write_segment(builder.image(), call);
     merged.parts = builder.take_moves();
     if (merged.segment != nullptr) committing([&] { store_->copy_rows(merged, call); });
@@ -4290,15 +4512,45 @@ inline std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
     const std::lock_guard keeper(keeper_);
     publish_written();
     publish_merged();
-    const std::vector<SegmentView>& sealed = store_->committed().segments;
+    return chosen_of(store_->committed(), choose);
+}
+
+inline SegmentSize Engine::size_of(const SegmentView& view) {
+    return {view.live(), view.count - view.live(), view.segment->outdated()};
+}
+
+inline std::vector<SegmentSize> Engine::sizes_of(const Snapshot& snapshot) {
     std::vector<SegmentSize> sizes;
-    for (const SegmentView& view : sealed) sizes.push_back({view.live(), view.count - view.live()});
+    for (const SegmentView& view : snapshot.segments) sizes.push_back(size_of(view));
+    return sizes;
+}
+
+/// The segments of `base` that `choose` says, the largest first.
+inline std::vector<SegmentView> Engine::chosen_of(const Snapshot& base, ChooseSegments choose) const {
     std::vector<SegmentView> parts;
-    for (const std::size_t at : choose(sizes, options_.segment_capacity)) parts.push_back(sealed[at]);
+    for (const std::size_t at : choose(sizes_of(base), options_.segment_capacity)) parts.push_back(base.segments[at]);
     std::sort(parts.begin(), parts.end(), [](const SegmentView& a, const SegmentView& b) {
         return a.live() > b.live() || (a.live() == b.live() && a.segment->id() < b.segment->id());
     });
     return parts;
+}
+
+/// Links and measures what the new segment holds.
+inline void Engine::index_merged(const MergeBuilder& builder, const LongCall& call) const {
+    Training training{.threads = options_.index_threads, .progress = {}};
+    training.progress = [&](double) {
+        call.check(0.9);
+        return true;
+    };
+    constexpr Slot chunk = 1024;
+    for (Slot linked = 0; linked < builder.count();) {
+        call.check(0.9 * linked / builder.count());
+        linked = std::min<Slot>(builder.count(), linked + chunk);
+        for (const auto& index : builder.indexes()) index->index_up_to(linked, options_.index_threads);
+    }
+    for (const auto& index : builder.indexes()) {
+        if (index->calibration_due()) index->calibrate(training);
+    }
 }
 
 /// Shows what was merged last; when it raises, the next seal or merge begins with it. In the keeper role; takes the
@@ -4322,6 +4574,121 @@ inline void Engine::drop_unheld() {
     const std::lock_guard keeper(keeper_);
     committing([&] { store_->purge(); });
     disk_bytes_.store(store_->bytes().without_log());
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/engine/merge_memory.hpp — what a collection without a directory gives back.
+//
+// It has no checkpoint to begin from, and its segments are never sealed: so a merge begins from what was published at one
+// moment, all but the segment that records still go to, and that one is ended when enough of it is dead. The rest is as on
+// the disk, and so is the choice of what to merge.
+//
+// Thread safety: what is not public runs in the merging role.
+
+namespace kith::inline v0_single::detail {
+
+inline void Engine::compact_memory(const LongCall& call) {
+    const std::lock_guard merging(merging_);
+    Snapshot base = ended_in_memory(&next_compaction);
+    while (merge_in_memory(&next_compaction, base, call)) {
+    }
+}
+
+/// Trouble here loses nothing, and is shown by stats(): the dead stay, and the next write has it tried again.
+inline void Engine::merge_in_background() {
+    run_when_woken([this] {
+        note_trouble(attempt([&] {
+            const std::lock_guard merging(merging_);
+            Snapshot base = ended_in_memory(&next_merge);
+            while (merge_in_memory(&next_merge, base, background_call())) {
+            }
+        }));
+        return false;
+    });
+}
+
+/// What was published, but for the segment that is being written. That one is ended first where `choose` would have it.
+/// Takes the writer role.
+inline Snapshot Engine::ended_in_memory(ChooseSegments choose) {
+    return queue_.exclusive([&] {
+        Snapshot base = *snapshot_;
+        const auto is_written = [&](const SegmentView& view) { return view.segment.get() == stage_.writing(); };
+        const auto written = std::find_if(base.segments.begin(), base.segments.end(), is_written);
+        if (written == base.segments.end()) return base;
+        const bool due = choose == &next_merge ? mostly_dead(size_of(*written))
+                                               : !choose(sizes_of(base), options_.segment_capacity).empty();
+        if (due) {
+            stage_.end_segment();
+            measure_memory();
+        } else {
+            base.segments.erase(written);
+        }
+        return base;
+    });
+}
+
+/// Merges the segments that `choose` says of `base`, which then has the new one; false when it says none.
+inline bool Engine::merge_in_memory(ChooseSegments choose, Snapshot& base, const LongCall& call) {
+    const std::vector<SegmentView> parts = chosen_of(base, choose);
+    if (parts.empty()) return false;
+    const std::uint32_t id = queue_.exclusive([&] {
+        const std::uint32_t taken = stage_.take_segment_number();
+        stage_.save_point();
+        return taken;
+    });
+    constexpr double no_graph_is_kept = -1;  // a segment in memory may be linked, or measured, while it is copied
+    MergeBuilder builder(schema_, id, parts, no_graph_is_kept);
+    index_merged(builder, call);
+    MergedSegments merged;
+    merged.parts = builder.take_moves();
+    if (builder.count() > 0) {
+        auto rows = std::make_unique<RowStore>(builder.count());
+        for (const MovedSegment& part : merged.parts) {
+            for (Slot slot = 0; slot < part.to.size(); ++slot) {
+                if (part.to[slot] != no_slot) rows->append(part.from->key(slot), part.from->row(slot));
+            }
+        }
+        merged.segment = std::make_shared<Segment>(id, std::move(rows), builder.take_indexes());
+    }
+    base = merged.applied_to(base);
+    publish_merged_in_memory(merged);
+    return true;
+}
+
+/// Shows `merged`, and leads the keys to it. Takes the writer role.
+inline void Engine::publish_merged_in_memory(MergedSegments& merged) {
+    queue_.exclusive([&] {
+        auto next = std::make_shared<Snapshot>(merged.applied_to(*snapshot_));
+        std::vector<std::shared_ptr<Segment>> segments;
+        segments.reserve(next->segments.size());
+        for (const SegmentView& view : next->segments) segments.push_back(view.segment);
+        Relocation relocation(merged);
+        stage_.replace(std::move(segments));
+        {
+            const std::unique_lock lock(published_mutex_);
+            relocation_ = std::move(relocation);
+            snapshot_ = std::move(next);
+        }
+        measure_memory();
+    });
+    constexpr Slot keys_at_once = 1024;  // for which a reader or a writer waits
+    const Slot count = merged.segment == nullptr ? 0 : merged.segment->size();
+    for (Slot slot = 0; slot < count;) {
+        const Slot until = std::min(count, slot + keys_at_once);
+        queue_.exclusive([&] {
+            const std::unique_lock lock(published_mutex_);
+            for (; slot < until; ++slot) {
+                const auto found = keys_.find(merged.segment->key(slot));
+                if (found != keys_.end() && found->second.has_value()) found->second = relocation_(*found->second);
+            }
+        });
+    }
+    Relocation done;
+    queue_.exclusive([&] {
+        const std::unique_lock lock(published_mutex_);
+        std::swap(relocation_, done);
+    });
 }
 
 }  // namespace kith::inline v0_single::detail
@@ -4351,7 +4718,7 @@ inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore o
             operations += stage(batch, OnExisting::replace);
             stage_.save_point();
         });
-        publish();
+        publish_staged();
         recovery_.replayed_operations = operations;
         disk_bytes_.store(store_->bytes().without_log());
     }
@@ -4397,7 +4764,7 @@ inline std::optional<Engine::Located> Engine::locate(std::string_view key) const
                 const auto found = keys->find(key);
                 if (found == keys->end()) continue;
                 changed = true;
-                id = found->second;
+                if (found->second.has_value()) id = relocation_(*found->second);
                 break;
             }
         }
@@ -4502,7 +4869,7 @@ inline bool Engine::apply_log() {
         });
     });
     // Those before the trouble are whole, and will not come again.
-    if (base_ == nullptr && (stage_.key_count() > 0 || !stage_.deletes().empty())) publish();
+    if (base_ == nullptr && (stage_.key_count() > 0 || !stage_.deletes().empty())) publish_staged();
     if (failed != nullptr) std::rethrow_exception(failed);
     return whole;
 }
@@ -4513,19 +4880,19 @@ inline bool Engine::begin_anew(const StoreBase& base) {
     for (const SegmentView& view : base.snapshot->segments) segments.push_back(view.segment);
     Stage fresh(schema_, options_.segment_capacity);
     fresh.reset(std::move(segments), base.next_segment);
-    const RecoveryReport applied = applied_;
+    RecoveryReport applied = applied_;
     store_->rewind();
     std::swap(stage_, fresh);
     base_ = base.snapshot;
     bool whole = false;
     const std::exception_ptr failed = attempt([&] {
         whole = apply_log();
-        if (whole) publish();
+        if (whole) publish_staged();
     });
     base_ = nullptr;
     if (!whole || failed != nullptr) {
         std::swap(stage_, fresh);
-        applied_ = applied;
+        applied_ = std::move(applied);
     }
     if (failed != nullptr) std::rethrow_exception(failed);
     return whole;
@@ -4554,9 +4921,8 @@ inline void Engine::follow_in_background() {
     std::unique_lock lock(background_->mutex);
     while (!background_->wake.wait_for(lock, options_.follow, [this] { return background_->stopping; })) {
         lock.unlock();
-        const std::exception_ptr failed = attempt([this] { queue_.exclusive([this] { return catch_up(); }); });
+        note_trouble(attempt([this] { queue_.exclusive([this] { return catch_up(); }); }));
         lock.lock();
-        background_->trouble = failed == nullptr ? std::string() : text_of(failed);
     }
 }
 
@@ -4581,6 +4947,7 @@ inline void Engine::checkpoint(const LongCall& call) {
 /// Makes a checkpoint of all that was published before it began.
 inline void Engine::seal(const LongCall& call) {
     publish_written();
+    publish_merged();
     Checkpoint checkpoint;
     const std::shared_ptr<const Snapshot> frozen = freeze(checkpoint);
     if (checkpoint.sequence == store_->committed_sequence()) return;
@@ -4652,13 +5019,13 @@ inline void Engine::publish_written() {
         measure_memory();
     });
     written_.reset();
-    disk_bytes_.store(store_->bytes().without_log());
     // What is left of the log is passed by when the collection is opened: a failure here costs space, nothing else.
     static_cast<void>(attempt([&] {
         for (const std::filesystem::path& file : released) {
             std::error_code ignored;
             std::filesystem::remove(file, ignored);
         }
+        disk_bytes_.store(store_->bytes().without_log());
     }));
 }
 
@@ -4697,8 +5064,8 @@ inline CollectionStats Engine::stats() const {
     std::uint64_t dead = 0;
     for (const SegmentView& view : present->segments) {
         const Slot live = view.live();
-        stats.segments.push_back({view.segment->id(), live, view.count - live,
-                                  std::min(view.segment->linked(), view.count), view.segment->sealed()});
+        const Slot linked = view.segment->outdated() ? 0 : std::min(view.segment->linked(), view.count);
+        stats.segments.push_back({view.segment->id(), live, view.count - live, linked, view.segment->sealed()});
         stats.records += live;
         stats.deleted += view.count - live;
         if (!view.segment->sealed()) continue;
@@ -4754,19 +5121,14 @@ inline void Engine::write(const std::function<std::string()>& prepare, OnExistin
 
 inline void Engine::serve(const std::vector<Request*>& requests) {
     require_writable();
+    NextSnapshot next(*snapshot_);
     for (Request* request : requests) {
         stage_.save_point();
-        request->error = attempt([&] { serve_one(*request); });
+        request->error = attempt([&] { serve_one(*request, next); });
         if (request->error != nullptr) stage_.roll_back();
     }
-    const std::exception_ptr failed = attempt([&] {
-        if (options_.durability.level() == Durability::Level::each_commit) sync_log();
-        publish();
-    });
-    if (failed != nullptr) {
-        poisoned_.store(true);  // what is logged and not shown must not come to light with a later batch
-        std::rethrow_exception(failed);
-    }
+    if (options_.durability.level() == Durability::Level::each_commit) sync_log();
+    publish(next);
     measure_memory();
 }
 
@@ -4806,11 +5168,12 @@ inline void Engine::require_space(std::string_view batch) const {
                                "; nothing was written. Erase records and compact(), or allow more");
 }
 
-inline void Engine::serve_one(const Request& request) {
+inline void Engine::serve_one(const Request& request, NextSnapshot& next) {
     const std::string batch = (*request.prepare)();
     if (batch.empty()) return;
     require_space(batch);
     stage(batch, request.on_existing);
+    make_room(next, stage_.new_deletes());
     if (store_ != nullptr) store_->append(batch);
 }
 
@@ -4855,35 +5218,29 @@ inline void Engine::sync_log() {
     std::rethrow_exception(failed);
 }
 
-/// Makes everything staged visible at once, or raises before anything is.
-inline void Engine::publish() {
-    auto next = std::make_shared<Snapshot>();
-    const Snapshot& before = base_ != nullptr ? *base_ : *snapshot_;
-    const auto& segments = stage_.segments();
-    std::vector<RecordId> deletes = stage_.deletes();
-    std::sort(deletes.begin(), deletes.end());
-    auto dead = deletes.begin();
-    for (std::size_t i = 0; i < segments.size(); ++i) {
-        SegmentView view{segments[i], segments[i]->size(), nullptr};
-        if (i < before.segments.size()) view.deletes = before.segments[i].deletes;
-        std::vector<Slot> deleted;
-        for (; dead != deletes.end() && dead->segment == view.segment->id(); ++dead) deleted.push_back(dead->slot);
-        const bool outgrown = view.deletes != nullptr && view.deletes->words.size() * 64 < view.count;
-        if (!deleted.empty() || outgrown) view.deletes = with_deleted(view.deletes.get(), deleted, view.count);
-        next->segments.push_back(std::move(view));
+/// Has all the memory that publish() takes for what is staged, where `deletes` were not there at the call before.
+inline void Engine::make_room(NextSnapshot& next, std::span<const RecordId> deletes) {
+    next.make_room(stage_.segments(), deletes);
+    if (base_ != nullptr) return;
+    const std::size_t keys = keys_.size() + stage_.key_count();
+    if (static_cast<double>(keys) <
+        static_cast<double>(keys_.max_load_factor()) * static_cast<double>(keys_.bucket_count())) {
+        return;
     }
-    KeyMap overtaken;
+    const std::unique_lock lock(published_mutex_);
+    keys_.reserve(std::max(keys, 2 * keys_.size()));  // asked for no more, some libraries give no more
+}
+
+/// Makes everything staged visible at once.
+/// Requires: there is room for all of it.
+inline void Engine::publish(NextSnapshot& next) noexcept {
+    std::shared_ptr<const Snapshot> shown = next.finish(stage_.segments(), stage_.deletes());
+    if (shown == nullptr) return;
+    KeyMap changed = stage_.take_keys();
     {
         const std::unique_lock lock(published_mutex_);
-        if (base_ != nullptr) overtaken.swap(keys_);
-        const std::exception_ptr failed = attempt([&] { keys_.reserve(keys_.size() + stage_.key_count()); });
-        if (failed != nullptr) {
-            if (base_ != nullptr) overtaken.swap(keys_);
-            std::rethrow_exception(failed);
-        }
-        // Nothing after it raises.
-        KeyMap changed = stage_.take_keys();
-        while (!changed.empty()) {
+        if (base_ != nullptr) changed.swap(keys_);  // what was there is overtaken
+        while (base_ == nullptr && !changed.empty()) {
             auto node = changed.extract(changed.begin());
             if (!node.mapped().has_value() && store_ == nullptr) {
                 keys_.erase(node.key());
@@ -4892,9 +5249,15 @@ inline void Engine::publish() {
             const auto placed = keys_.insert(std::move(node));
             if (!placed.inserted) placed.position->second = placed.node.mapped();
         }
-        snapshot_ = std::move(next);
+        snapshot_.swap(shown);
     }
     stage_.published();
+}
+
+inline void Engine::publish_staged() {
+    NextSnapshot next(base_ != nullptr ? *base_ : *snapshot_);
+    make_room(next, stage_.deletes());
+    publish(next);
 }
 
 inline std::optional<RecordId> Engine::newest(std::string_view key) const {
@@ -4902,7 +5265,8 @@ inline std::optional<RecordId> Engine::newest(std::string_view key) const {
     if (base_ != nullptr) return find_sealed(*base_, key);
     for (const KeyMap* keys : {&keys_, &frozen_keys_}) {  // only the writer role changes them, and this is it
         const auto published = keys->find(key);
-        if (published != keys->end()) return published->second;
+        if (published == keys->end()) continue;
+        return published->second.has_value() ? std::optional(relocation_(*published->second)) : std::nullopt;
     }
     if (store_ == nullptr) return std::nullopt;
     const std::optional<RecordId> sealed = find_sealed(*snapshot_, key);
@@ -4921,7 +5285,7 @@ inline std::string Engine::newest_row(RecordId id) const {
 
 inline void Engine::newest_vector(RecordId id, std::size_t vector_field, float* out) const {
     for (const auto& segment : stage_.segments()) {
-        if (segment->id() == id.segment) segment->index(vector_field).vector(id.slot, out);
+        if (segment->id() == id.segment) segment->vector(vector_field, id.slot, out);
     }
 }
 
@@ -5414,8 +5778,7 @@ typename S::Record decode_record(const Engine& engine, const SegmentView& view, 
     typename S::Record record{};
     decode_row<S>(engine, view, slot, record);
     S::for_each_vector(record, [&](std::size_t field, auto elements) {
-        fill_elements(elements, [&](float* out) { view.segment->index(field).vector(slot, out); });
-        view.segment->confirm(field);
+        fill_elements(elements, [&](float* out) { view.segment->vector(field, slot, out); });
     });
     return record;
 }
@@ -7255,7 +7618,7 @@ struct CodecSpace {
 ///         decode(encode(v)) comes near v (Cosine: near v / ‖v‖). Under Cosine a vector of zeros is at about 1 from
 ///         everything, as it is by the metric itself.
 /// Throws: train: Errc::invalid_argument for fewer than fewest_vectors(dim) rows or a dimension the codec cannot take,
-///         in a sentence with both numbers; Errc::cancelled; std::bad_alloc. load: Errc::corrupt, unsupported_version.
+///         in a sentence with both numbers; Errc::cancelled. load: Errc::corrupt, unsupported_version.
 template <class C>
 concept Codec = requires(const C& codec, MatrixView sample, const Training& training, const float* vector, float* out,
                          std::byte* code, const std::byte* codes, std::size_t dim, ScratchMemory& scratch,
@@ -7311,7 +7674,7 @@ public:
         }();
         const Held held = image.hold(header_bytes, header.codec_bytes);
         ByteReader reader(bytes.substr(header_bytes, header.codec_bytes));
-        codec_.emplace(Codec::load(reader, header.dim));
+        load(reader, header.dim);
         if (reader.remaining() != 0) raise(Errc::corrupt, "code image: its codec ends before the codes begin");
         if (codec_->code_bytes() != header.code_bytes) raise(Errc::corrupt, "code image: its codes have another size");
         codes_ = image.data() + header.codes_at;
@@ -7325,7 +7688,7 @@ public:
     [[nodiscard]] const Codec& codec() const noexcept { return *codec_; }
     [[nodiscard]] View view() const noexcept { return {codec_->rows(codes_), place()}; }
 
-    /// Learns from `sample`, once. Throws: what Codec::train throws, Errc::out_of_memory; nothing has changed then.
+    /// Learns from `sample`, once. Throws: what Codec::train throws; nothing has changed then.
     void train(MatrixView sample, const Training& training) {
         Codec codec = Codec::train(sample, training);
         memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
@@ -7334,7 +7697,7 @@ public:
     }
 
     /// Learns what `other` has learned and copies its codes. Requires: nothing was learned here; there is room for them.
-    /// Throws: std::bad_alloc, Errc::out_of_memory; nothing has changed then.
+    /// Throws: for want of memory; nothing has changed then.
     void adopt(const CodeMemory& other) {
         KITH_ASSERT(!trained() && other.trained() && other.size_ <= capacity_);
         Codec codec = other.codec();
@@ -7347,7 +7710,7 @@ public:
 
     /// Encodes the vectors of `rows` from size() up to `count`; the same codes with any number of threads.
     /// Requires: trained(), not mapped, count is at most the capacity.
-    /// Throws: std::bad_alloc; size() is then as before.
+    /// Throws: for want of memory; size() is then as before.
     template <class R>
     void append(const R& rows, Slot count, unsigned threads) {
         if (count <= size_) return;
@@ -7412,6 +7775,17 @@ public:
     }
 
 private:
+    /// A dimension that the codec cannot take is a caller's mistake where it is trained, and damage here.
+    void load(ByteReader& reader, std::size_t dim) {
+        const std::exception_ptr failed = attempt([&] { codec_.emplace(Codec::load(reader, dim)); });
+        if (failed == nullptr) return;
+        const std::optional<Error> error = as_error(failed);
+        if (error.has_value() && error->code() == Errc::invalid_argument) {
+            raise(Errc::corrupt, std::string("code image: ") + error->what());
+        }
+        std::rethrow_exception(failed);
+    }
+
     /// Kernels read past the last code, so no code is held without what follows it.
     [[nodiscard]] RowsPlace place() const noexcept {
         return {residency_, codes_, codec_->code_bytes(), codec_->code_bytes() + code_padding};
@@ -8894,7 +9268,7 @@ public:
         return buffer;
     }
 
-    /// The first `count` vectors as floats: in place, or in `buffer`. Throws: std::bad_alloc.
+    /// The first `count` vectors as floats: in place, or in `buffer`.
     [[nodiscard]] MatrixView matrix(std::size_t count, std::vector<float>& buffer) const {
         if constexpr (std::same_as<T, float>) {
             if (residency_ == nullptr) return {data_, count, dim_, stride_};
@@ -9310,7 +9684,7 @@ public:
     [[nodiscard]] std::size_t dim() const noexcept { return size() == 0 ? 0 : codes().codec().dim(); }
 
     /// Codes and indexes the slots from size() up to `count`; nothing while they are too few to learn from.
-    /// Throws: what training throws, std::bad_alloc; size() says how far it came.
+    /// Throws: what training throws; size() says how far it came.
     void insert(const R& rows, Slot count, unsigned threads = 1) {
         if (newest_ == nullptr) {
             std::size_t lesson = first_lesson(rows.dim());
@@ -9327,7 +9701,7 @@ public:
     }
 
     /// Takes over codes and index of `other`, over the same rows. False, and nothing has changed, where the index inside
-    /// cannot. Requires: this is empty, with room for them. Throws: std::bad_alloc, Errc::out_of_memory.
+    /// cannot. Requires: this is empty, with room for them.
     bool adopt(const R& rows, const CodedIndex& other) {
         if (other.size() == 0) return true;
         kept_.reserve(1);
@@ -9745,7 +10119,7 @@ public:
     };
 
     /// An empty graph for up to `capacity` nodes.
-    /// Throws: Errc::invalid_argument, Errc::limit_exceeded, Errc::out_of_memory.
+    /// Throws: Errc::invalid_argument, Errc::limit_exceeded.
     HnswGraph(const HnswParams& params, Slot capacity)
         : params_(checked(params)),
           capacity_(checked(capacity)),
@@ -10453,7 +10827,7 @@ struct InsertScratch {
                levels * sizeof(std::size_t);
     }
 
-    /// Makes room, so that insert_node allocates nothing. Throws: std::bad_alloc.
+    /// Makes room, so that insert_node allocates nothing.
     void reserve(const HnswParams& params, Slot bound, unsigned levels) {
         search.visited.clear(bound);
         search.pool.reset(params.ef_construction);
@@ -10597,7 +10971,7 @@ template <Rows R>
 class HnswIndex {
 public:
     /// An empty graph for up to `capacity` slots. Address space is reserved for all of them, memory is used as they
-    /// come. Throws: Errc::invalid_argument (parameters out of range), Errc::limit_exceeded, Errc::out_of_memory.
+    /// come. Throws: Errc::invalid_argument (parameters out of range), Errc::limit_exceeded.
     HnswIndex(const HnswParams& params, Slot capacity) : graph_(params, capacity) {}
 
     /// The graph of `count` slots that save() wrote, over bytes that outlive it; it serves searches only.
@@ -10857,7 +11231,7 @@ inline std::vector<bool> rows_of_usual_length(MatrixView sample) {
 
 /// The mean of the rows, but for those much longer than the others, or of the rows brought to length 1 when `normalise`
 /// is set; summed in double.
-/// Throws: Errc::invalid_argument for no rows, Errc::cancelled, std::bad_alloc.
+/// Throws: Errc::invalid_argument for no rows, Errc::cancelled.
 inline std::vector<float> mean_of(MatrixView sample, bool normalise, const Training& training) {
     if (sample.rows == 0) raise(Errc::invalid_argument, "training: there are 0 vectors, expected at least 1");
     constexpr std::size_t rows_a_report = 16384;
@@ -11068,7 +11442,7 @@ public:
 
     [[nodiscard]] static std::size_t fewest_vectors(std::size_t) noexcept { return 1; }
 
-    /// Learns the mean. Throws: Errc::invalid_argument, Errc::cancelled, std::bad_alloc.
+    /// Learns the mean. Throws: Errc::invalid_argument, Errc::cancelled.
     /// Cost: reads the sample once.
     [[nodiscard]] static ScalarCodec train(MatrixView sample, const Training& training) {
         check_dim(sample.dim);
@@ -11624,7 +11998,7 @@ inline float share_found(std::span<const Neighbor> truth, std::span<const Neighb
 /// The shares of true neighbours found at each effort of `ladder`, which rises.
 /// exact(slot, limit, out) and walk(slot, absent, limit, effort, out) return how many neighbours of that slot's vector
 /// they found among `count` slots, the walk as if slot `absent` were not there. Throws: what they and training.progress
-/// throw, Errc::cancelled, std::bad_alloc. Cost: 200 exact searches, more among copies, and 400 walks for each effort.
+/// throw, Errc::cancelled. Cost: 200 exact searches, more among copies, and 400 walks for each effort.
 template <class Exact, class Walk>
 RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& exact, const Walk& walk,
                       const Training& training) {
@@ -11689,7 +12063,7 @@ class RowMemory {
 public:
     using View = RawRows<T, M>;
 
-    /// Room for `capacity` rows. Throws: Errc::out_of_memory.
+    /// Room for `capacity` rows.
     RowMemory(std::size_t dim, Slot capacity)
         : dim_(dim),
           stride_(View::stride_for(dim)),
@@ -11903,7 +12277,7 @@ class TypedVectorIndex final : public VectorIndex {
     using View = RawRows<T, M>;
 
 public:
-    /// Throws: Errc::invalid_argument, Errc::out_of_memory, Errc::limit_exceeded.
+    /// Throws: Errc::invalid_argument, Errc::limit_exceeded.
     TypedVectorIndex(std::size_t dim, Slot capacity)
         : rows_(fitting(dim), capacity), index_(Tag::template make<View>(capacity)) {}
 
@@ -12175,8 +12549,7 @@ private:
 };
 
 /// An empty index in memory for up to `capacity` vectors of `dim` dimensions, kept as elements T.
-/// Throws: Errc::invalid_argument for a dimension that the index cannot be for, Errc::out_of_memory,
-///         Errc::limit_exceeded.
+/// Throws: Errc::invalid_argument for a dimension that the index cannot be for, Errc::limit_exceeded.
 template <class M, class Tag, class T = float>
 [[nodiscard]] std::unique_ptr<VectorIndex> make_vector_index(std::size_t dim, Slot capacity) {
     return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, capacity);
@@ -12534,8 +12907,9 @@ private:
 //   line       := name " " ["list of "] kind [" " dim [" of " element]] [" nullable"] [" key"] [" indexed"]
 //                 [" metric=" name " index=" name ["(" parameters ")"]] "\n"
 //
-// A collection is opened only by a program whose descriptor is the stored one, letter for letter: rows are read by
-// position, so even the order of the fields counts. The text is kept beside the hash to say what changed.
+// A collection is opened only by a program whose descriptor is the stored one, letter for letter but for the indexes of
+// vectors, which can be made again from them: rows are read by position, so even the order of the fields counts. The text
+// is kept beside the hash to say what changed.
 //
 // Thread safety: functions without state.
 // Source: the hash is FNV-1a, 64 bits (Fowler, Noll & Vo).
@@ -12601,6 +12975,17 @@ inline const DescribedField* find_field(const std::vector<DescribedField>& field
     return nullptr;
 }
 
+/// The descriptor without what says how vectors are found: what is left is how records are stored.
+inline std::string without_indexes(std::string_view descriptor) {
+    std::string text;
+    while (!descriptor.empty()) {
+        const std::string_view line = descriptor.substr(0, descriptor.find('\n'));
+        text.append(line.substr(0, line.find(" index="))).append("\n");
+        descriptor.remove_prefix(std::min(descriptor.size(), line.size() + 1));
+    }
+    return text;
+}
+
 /// "a, b, c"
 inline std::string list_names(const std::vector<DescribedField>& fields) {
     std::string names;
@@ -12640,6 +13025,11 @@ inline std::string describe_difference(std::string_view stored, std::string_view
                 detail::list_names(now);
     }
     return lines;
+}
+
+/// The same, but for the indexes of vectors.
+inline std::string describe_record_difference(std::string_view stored, std::string_view current) {
+    return describe_difference(detail::without_indexes(stored), detail::without_indexes(current));
 }
 
 }  // namespace kith::inline v0_single
@@ -13107,15 +13497,16 @@ namespace detail {
 /// What the engine needs to know of the schema S.
 template <class S>
 EngineSchema engine_schema() {
-    EngineSchema schema{S::descriptor(), S::fingerprint(), {}, &S::show_key, &describe_difference};
+    EngineSchema schema{S::descriptor(), S::fingerprint(), {}, &S::show_key, &describe_record_difference};
     const auto add = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
         using Attribute = typename S::template VectorAttribute<I>;
         using Metric = typename Attribute::Metric;
         using Element = typename Attribute::Element;
         using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>,
                                          AutoIndex<Attribute::dim, Element>, typename Attribute::Index>;
-        schema.vectors.push_back({Attribute::name, Attribute::dim, &make_vector_index<Metric, Index, Element>,
-                                  &map_vector_index<Metric, Index, Element>,
+        schema.vectors.push_back({Attribute::name, Index::name, Attribute::dim,
+                                  &make_vector_index<Metric, Index, Element>, &map_vector_index<Metric, Index, Element>,
+                                  &map_vector_index<Metric, Flat, Element>,
                                   &vector_index_space<Metric, Index, Element>});
     };
     [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -13222,8 +13613,8 @@ public:
     /// whichever process, had acknowledged when this was called. Each batch is shown whole or not at all; queries and
     /// snapshots that are under way stay at their moment. A batch may be shown a moment before its writer is told that
     /// it is on the disk. Returns whether anything changed; never anything for the writer itself.
-    /// Throws: closed, forked, corrupt, io, out_of_memory; locked when the writer makes checkpoints faster than they can
-    /// be read. The collection is then at the state before or at a later one, which was whole.
+    /// Throws: closed, forked, corrupt, io; locked when the writer makes checkpoints faster than they can be
+    /// read. The collection is then at the state before or at a later one, which was whole.
     /// Cost: nothing to read when nothing changed; the new batches; after a checkpoint or merge its new segments are
     /// mapped, and the batches after it are applied again.
     bool refresh() { return engine_->refresh(); }
@@ -13242,7 +13633,8 @@ public:
 
     /// Makes a checkpoint, then merges segments until no dead record takes up space and no two segments fit into one.
     /// Automatic maintenance does as much of it as pays; this is for the day after a great deletion. Writers and readers
-    /// go on meanwhile. What a snapshot holds is given back when that is gone. In memory it only links.
+    /// go on meanwhile. What a snapshot holds is given back when that is gone. A collection in memory gives back memory.
+    /// Pages that rows and keys left free are given back too, where no other process has the collection open.
     /// Throws: as checkpoint(); what was merged by then stays so.
     /// Cost: every merged record is linked anew.
     void compact(const LongCall& call = {}) { engine_->compact(call); }
@@ -13639,7 +14031,7 @@ public:
         std::size_t count = 0;
     };
 
-    /// Empty lists for up to `capacity` vectors. Throws: Errc::out_of_memory, std::bad_alloc.
+    /// Empty lists for up to `capacity` vectors.
     IvfBlocks(std::size_t lists, std::size_t record_bytes, Slot capacity)
         : lists_(lists),
           record_bytes_(record_bytes),
@@ -13926,7 +14318,6 @@ class CentroidGraph {
     using View = RawRows<float, M>;
 
 public:
-    /// Throws: Errc::out_of_memory, std::bad_alloc.
     explicit CentroidGraph(const Centroids& centroids)
         : dim_(centroids.dim()),
           memory_(rows_of(centroids)),
@@ -13942,7 +14333,7 @@ public:
           kernels_(View::kernels_for(best_isa())),
           graph_(HnswIndex<View>::map(image, static_cast<Slot>(centroids.size()))) {}
 
-    /// The same graph as `other`, over the same centroids. Throws: Errc::out_of_memory, std::bad_alloc.
+    /// The same graph as `other`, over the same centroids.
     CentroidGraph(const Centroids& centroids, const CentroidGraph& other)
         : dim_(centroids.dim()),
           memory_(rows_of(centroids)),
@@ -14225,7 +14616,7 @@ private:
 
 /// Points that stand for `rows`, in no order that means anything.
 /// Throws: Errc::invalid_argument for fewer rows than centroids, no centroids or no dimension; Errc::cancelled and what
-///         training.progress throws; std::bad_alloc.
+///         training.progress throws.
 /// Cost: 2 · rows looked at · centroids · dim floating-point operations a step.
 [[nodiscard]] inline KMeans train_kmeans(MatrixView rows, const KMeansParams& params, const Training& training) {
     if (params.centroids == 0 || rows.dim == 0) {
@@ -14343,8 +14734,7 @@ inline std::vector<float> mean_of_sample(MatrixView sample) {
 }
 
 /// Learns from the first `count` rows.
-/// Throws: Errc::invalid_argument for parameters that do not fit; Errc::cancelled; what progress throws;
-///         std::bad_alloc.
+/// Throws: Errc::invalid_argument for parameters that do not fit; Errc::cancelled; what progress throws.
 template <IvfCodes Codes, class R>
 IvfModel<Codes> train_ivf(const R& rows, Slot count, const IvfParams& params, const Training& training) {
     const std::size_t dim = rows.dim();
@@ -14384,7 +14774,6 @@ IvfModel<Codes> train_ivf(const R& rows, Slot count, const IvfParams& params, co
 namespace kith::inline v0_single::detail {
 
 /// The list of each row from `first` to `count`; adds their squared distances from its centroid to `error`.
-/// Throws: std::bad_alloc.
 template <class Codes, class R>
 std::vector<std::uint32_t> lists_of(const IvfModel<Codes>& model, const R& rows, Slot first, Slot count,
                                     unsigned threads, double& error) {
@@ -14682,7 +15071,7 @@ IvfHeader mapped_ivf_header(const ImageBytes& image, Slot count, std::string_vie
     return header;
 }
 
-/// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
+/// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version.
 template <class Codes>
 MappedIvf<Codes> map_ivf(const ImageBytes& image, Slot count, std::string_view metric) {
     MappedIvf<Codes> mapped{mapped_ivf_header<Codes>(image, count, metric), {}, {}};
@@ -15123,7 +15512,7 @@ public:
                                           " sub-vectors do not divide the dimension " + std::to_string(dim));
     }
 
-    /// Throws: Errc::cancelled; what progress throws; std::bad_alloc.
+    /// Throws: Errc::cancelled; what progress throws.
     [[nodiscard]] static IvfPqCodes train(const IvfLesson& lesson);
 
     /// Pieces of a code when the parameters leave them open. Two dimensions a piece keep enough of the order among near
@@ -15142,7 +15531,6 @@ public:
         return {header.dim, sub_dim * header.subvectors * FastScanLayout::words,
                 record_bytes_for(FastScanLayout::pairs(header.subvectors))};
     }
-    /// Throws: std::bad_alloc.
     [[nodiscard]] static IvfPqCodes load(const IvfHeader& header, std::vector<float> mean, std::vector<float> words) {
         IvfPqCodes codes;
         codes.mean_ = std::move(mean);
@@ -15327,7 +15715,7 @@ public:
 
     [[nodiscard]] std::size_t found() const noexcept { return candidates_.size(); }
 
-    /// Compares the candidates by their vectors, nearest estimate first. Throws: std::bad_alloc.
+    /// Compares the candidates by their vectors, nearest estimate first.
     void finish(const IvfBlocks& blocks) {
         auto* const ordered = asked_.scratch.lists.template take_array<IvfCandidate>(candidates_.size());
         const std::size_t count = candidates_.ordered(ordered);
@@ -15893,7 +16281,7 @@ inline void hadamard(float* values, std::size_t count) noexcept {
 class Rotation {
 public:
     /// The rotation of `dim` elements that belongs to `seed`; the same on every machine.
-    /// Requires: dim is at least 1. Throws: std::bad_alloc.
+    /// Requires: dim is at least 1.
     Rotation(std::size_t dim, std::uint64_t seed)
         : dim_(dim), padded_dim_(padded_dim(dim)), signs_(rounds * padded_dim_) {
         SplitMix64 random(seed);
@@ -16093,7 +16481,7 @@ public:
         pack(bits, elements, width(), code + RaBitQHead::bytes, code + code_bytes());
     }
 
-    /// The vector nearest to the true one of those in the direction of the code. Throws: std::bad_alloc.
+    /// The vector nearest to the true one of those in the direction of the code.
     void decode(const std::byte* code, float* out) const {
         std::vector<std::uint8_t> elements(width());
         std::vector<float> u(width());
@@ -16231,7 +16619,6 @@ public:
                                           " elements can be listed, not of " + std::to_string(dim));
     }
 
-    /// Throws: std::bad_alloc.
     [[nodiscard]] static IvfRaBitQCodes train(const IvfLesson& lesson) {
         lesson.training.report(1);
         return {mean_of_sample(lesson.sample), lesson.training.seed};
@@ -16246,7 +16633,6 @@ public:
     [[nodiscard]] static IvfParts parts(const IvfHeader& header) noexcept {
         return {header.dim, 0, FastScanLayout::bounded_block_bytes(FastScanLayout::pairs(header.subvectors))};
     }
-    /// Throws: std::bad_alloc.
     [[nodiscard]] static IvfRaBitQCodes load(const IvfHeader& header, std::vector<float> mean,
                                              const std::vector<float>&) {
         return {std::move(mean), header.rotation_seed};
@@ -16629,12 +17015,12 @@ class IvfIndex {
     using Codes = typename Content::Codes;
 
 public:
-    /// An index without rows. Throws: std::bad_alloc.
+    /// An index without rows.
     IvfIndex(const IvfParams& params, Slot capacity) : params_(params), capacity_(capacity) {}
 
     /// The index of `count` rows that save() wrote, over bytes that outlive it; it serves searches only.
     /// Requires: image.data() is aligned to 64 bytes.
-    /// Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
     [[nodiscard]] static IvfIndex map(const ImageBytes& image, Slot count) {
         detail::MappedIvf<Codes> mapped = detail::map_ivf<Codes>(image, count, metric);
         IvfIndex index(mapped.header.params, count);
@@ -16677,7 +17063,7 @@ public:
 
     /// Adds the slots from size() up to `count`, and trains the lists first once there are enough rows.
     /// Requires: count is at most the capacity; those rows are readable and stay as they are.
-    /// Throws: Errc::invalid_argument for parameters that do not fit the rows, std::bad_alloc; nothing has changed.
+    /// Throws: Errc::invalid_argument for parameters that do not fit the rows; nothing has changed.
     void insert(const R& rows, Slot count, unsigned threads = 1) {
         insert(rows, count, Training{.seed = params_.seed, .threads = threads, .progress = {}});
     }
@@ -16701,7 +17087,7 @@ public:
 
     /// Takes over the lists of `other`, over the same rows. False, and nothing has changed, where it has other parameters
     /// or lists of vectors of another dimension, or is damaged.
-    /// Requires: this is empty, with room for them. Throws: std::bad_alloc, Errc::out_of_memory.
+    /// Requires: this is empty, with room for them.
     bool adopt(const R& rows, const IvfIndex& other) {
         KITH_ASSERT(size() == 0 && other.size() <= capacity_);
         if (!(params_ == other.params_)) return false;
@@ -17174,7 +17560,7 @@ private:
     std::vector<float> values_;  // panel after panel, the last filled up with zeros
 };
 
-/// a · bᵀ. Throws: what training.progress throws, Errc::cancelled, std::bad_alloc.
+/// a · bᵀ. Throws: what training.progress throws, Errc::cancelled.
 inline Matrix times_transposed(MatrixView a, MatrixView b, const Training& training) {
     KITH_ASSERT(a.dim == b.dim);
     constexpr std::size_t band = 96;  // a multiple of the rows the widest kernel takes at once
@@ -17277,7 +17663,7 @@ public:
         }
     }
 
-    /// Throws: Errc::corrupt, std::bad_alloc.
+    /// Throws: Errc::corrupt.
     [[nodiscard]] static LearnedRotation load(ByteReader& reader, std::size_t dim) {
         std::uint32_t pieces = 0, blocks = 0;
         const std::size_t at = reader.offset();
@@ -17379,7 +17765,7 @@ inline double largest_stretch(const Matrix& matrix) {
 
 /// `matrix` is square. `least` is about its smallest singular value: a hint that costs steps when it is wrong.
 /// None when the matrix is not finite or too near to one that has no nearest rotation.
-/// Throws: what training.progress throws, Errc::cancelled, std::bad_alloc.
+/// Throws: what training.progress throws, Errc::cancelled.
 /// Cost: 4 · width³ floating-point operations a step; some 8 steps, and one more for each factor of 2.5 that the
 ///       singular values lie apart.
 inline std::optional<Matrix> nearest_rotation(Matrix matrix, double least, const Training& training) {
@@ -17444,7 +17830,7 @@ public:
 
     static constexpr std::size_t judged_share = 8;  ///< one row of so many
 
-    /// Throws: what training.progress throws, Errc::cancelled, std::bad_alloc.
+    /// Throws: what training.progress throws, Errc::cancelled.
     Matrix run() {
         constexpr unsigned most_steps = 16;
         constexpr double first_share = 0.1;  // of the time
@@ -17606,7 +17992,7 @@ std::optional<Matrix> block_of(MatrixView sample, const std::vector<std::size_t>
 /// The rotation after which `pieces` codebooks of `words` words lose least of vectors like those of `sample`, as metric
 /// M compares them. No block is wider than a quarter of the rows it is learned from: it would learn their noise. Of
 /// fewer rows than two a word nothing is learned, and vectors stay as they are.
-/// Throws: what training.progress throws, Errc::cancelled, std::bad_alloc.
+/// Throws: what training.progress throws, Errc::cancelled.
 /// Cost: with n rows of width w a block, at most 16 steps of 4·n·w² + 100·w³ floating-point operations and of encoding
 ///       the rows, and memory for five copies of them; with 4 bits 6 seconds on one core for 384 dimensions, 20 for
 ///       784.
@@ -17759,7 +18145,7 @@ public:
         return subvectors;
     }
 
-    /// Throws: as subvectors_for; Errc::cancelled and what training.progress throws; std::bad_alloc.
+    /// Throws: as subvectors_for; Errc::cancelled and what training.progress throws.
     [[nodiscard]] static PqCodec train(MatrixView sample, const Training& training) {
         const std::size_t subvectors = subvectors_for(sample);
         constexpr std::size_t rows_a_word = 128;
@@ -17774,7 +18160,7 @@ public:
             Codebooks::train({rows.data(), chosen.size(), sample.dim, sample.dim}, subvectors, words, training));
     }
 
-    /// Throws: Errc::corrupt, std::bad_alloc.
+    /// Throws: Errc::corrupt.
     [[nodiscard]] static PqCodec load(ByteReader& reader, std::size_t dim) {
         std::uint32_t subvectors = 0, bits = 0;
         const std::size_t at = reader.offset();
@@ -18130,14 +18516,13 @@ class OpqRotation : public LearnedRotation {
 public:
     static constexpr double share = 0.8;
 
-    /// Throws: Errc::invalid_argument as PqCodec::subvectors_for; Errc::cancelled and what training.progress throws;
-    ///         std::bad_alloc.
+    /// Throws: Errc::invalid_argument as PqCodec::subvectors_for; Errc::cancelled and what training.progress throws.
     [[nodiscard]] static OpqRotation train(MatrixView sample, const Training& training) {
         const std::size_t pieces = PqCodec<M, P>::subvectors_for(sample);
         return OpqRotation(learn_rotation<M>(sample, pieces, std::size_t{1} << P.bits, training));
     }
 
-    /// Throws: Errc::corrupt, std::bad_alloc.
+    /// Throws: Errc::corrupt.
     [[nodiscard]] static OpqRotation load(ByteReader& reader, std::size_t dim) {
         LearnedRotation loaded = LearnedRotation::load(reader, dim);
         if (P.subvectors != 0 && loaded.pieces() != P.subvectors) {
@@ -18269,7 +18654,7 @@ public:
 
     [[nodiscard]] static std::size_t fewest_vectors(std::size_t) noexcept { return 16; }
 
-    /// Learns the mean and the step. Throws: Errc::invalid_argument, Errc::cancelled, std::bad_alloc.
+    /// Learns the mean and the step. Throws: Errc::invalid_argument, Errc::cancelled.
     [[nodiscard]] static UniformCodec train(MatrixView sample, const Training& training) {
         if (sample.rows < fewest_vectors(sample.dim)) {
             raise(Errc::invalid_argument, "uniform codec: there are " + std::to_string(sample.rows) +
@@ -18332,7 +18717,6 @@ public:
         pack(bits, elements, dim(), code + head_bytes, code + code_bytes());
     }
 
-    /// Throws: std::bad_alloc.
     void decode(const std::byte* code, float* out) const {
         std::vector<std::uint8_t> elements(dim());
         unpack(bits, code + head_bytes, dim(), elements.data());

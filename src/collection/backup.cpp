@@ -82,7 +82,11 @@ void Backup::check_previous() const {
 StateRecord Backup::copy_forward(const Environment& environment) {
     call_.check(forward_begins);
     const std::filesystem::path file = aside_.path() / forward_folder / forward_file;
-    environment.copy_to(file);
+    LongCall part = call_;
+    part.progress = [&](double done) {
+        if (call_.progress) call_.progress(forward_begins + (segments_begin - forward_begins) * done);
+    };
+    environment.copy_to(file, part);
     std::error_code error;
     count_copy(std::filesystem::file_size(file, error));
     call_.check(segments_begin);

@@ -48,7 +48,7 @@ std::optional<StoreBase> DirectoryStore::newer_base() {
         }
     }
     load_base();
-    return StoreBase{std::make_shared<const Snapshot>(committed_), state_.next_segment};
+    return StoreBase{committed_, state_.next_segment};
 }
 
 void DirectoryStore::rewind() {

@@ -53,13 +53,15 @@ std::shared_ptr<Segment> DirectoryStore::write_segment(const SegmentImage& image
     remove_tree(aside);
     remove_tree(folder);  // of a checkpoint that failed; no state record names it
     make_directory(aside);
+    std::shared_ptr<Segment> segment;
     const std::exception_ptr failed = attempt([&] {
         for (std::size_t field = 0; field < schema_.vectors.size(); ++field) {
             const auto write = [&](Part part, auto&& save) {
                 call.check(static_cast<double>(2 * field + static_cast<std::size_t>(part)) /
                            static_cast<double>(2 * schema_.vectors.size()));
                 write_segment_file(aside / part_name(schema_.vectors[field].name, part),
-                                   part_tag(identity_, image.id, field, part), save);
+                                   part_tag(identity_, image.id, field, part), save,
+                                   part == Part::graph ? schema_.vectors[field].index : std::string_view());
             };
             const VectorIndex& index = *image.indexes[field];
             write(Part::rows, [&](const ByteSink& sink) { index.save_rows(sink); });
@@ -69,24 +71,26 @@ std::shared_ptr<Segment> DirectoryStore::write_segment(const SegmentImage& image
                            [&](const ByteSink& sink) { write_key_table(image.keys, sink); });
         sync_directory(aside);
         rename_durably(aside, folder);
+        segment = map_segment(image.id, image.count);
     });
     if (failed != nullptr) {
         static_cast<void>(attempt([&] { remove_tree(aside); }));
+        static_cast<void>(attempt([&] { remove_tree(folder); }));
         std::rethrow_exception(failed);
     }
-    return map_segment(image.id, image.count);
+    return segment;
 }
 
 void DirectoryStore::write_state(WriteTransaction& transaction, std::uint64_t sequence, std::uint32_t next_segment,
                                  const Snapshot& snapshot) const {
-    StateRecord state{identity_.id, schema_.fingerprint, sequence, next_segment, {}};
+    StateRecord state{identity_.id, identity_.fingerprint, sequence, next_segment, {}};
     for (const SegmentView& view : snapshot.segments) state.segments.push_back(state_of(view));
     transaction.put_state(state_name, encode_state(state));
 }
 
 void DirectoryStore::commit(const Checkpoint& checkpoint) {
-    Snapshot next = *checkpoint.snapshot;
-    for (SegmentView& view : next.segments) {
+    auto next = std::make_shared<Snapshot>(*checkpoint.snapshot);
+    for (SegmentView& view : next->segments) {
         const auto is = [&](const std::shared_ptr<Segment>& segment) { return segment->id() == view.segment->id(); };
         const auto written = std::find_if(checkpoint.written.begin(), checkpoint.written.end(), is);
         if (written != checkpoint.written.end()) view.segment = *written;
@@ -107,7 +111,7 @@ void DirectoryStore::commit(const Checkpoint& checkpoint) {
                 transaction.erase_key(key);
             }
         }
-        write_state(transaction, checkpoint.sequence, checkpoint.next_segment, next);
+        write_state(transaction, checkpoint.sequence, checkpoint.next_segment, *next);
     });
     state_.applied_sequence = checkpoint.sequence;
     state_.next_segment = checkpoint.next_segment;
@@ -151,26 +155,30 @@ void DirectoryStore::copy_rows(const MergedSegments& merged, const LongCall& cal
 }
 
 void DirectoryStore::commit_merge(const MergedSegments& merged) {
-    Snapshot next;
-    for (const SegmentView& view : committed_.segments) {
+    auto next = std::make_shared<Snapshot>();
+    for (const SegmentView& view : committed_->segments) {
         const auto is = [&](const MovedSegment& part) { return part.from->id() == view.segment->id(); };
-        if (std::none_of(merged.parts.begin(), merged.parts.end(), is)) next.segments.push_back(view);
+        if (std::none_of(merged.parts.begin(), merged.parts.end(), is)) next->segments.push_back(view);
     }
-    if (merged.segment != nullptr) next.segments.push_back(merged.view(committed_));
-    std::sort(next.segments.begin(), next.segments.end(),
+    if (merged.segment != nullptr) next->segments.push_back(merged.view(*committed_));
+    std::sort(next->segments.begin(), next->segments.end(),
               [](const SegmentView& a, const SegmentView& b) { return a.segment->id() < b.segment->id(); });
     const std::uint32_t next_segment = std::max(state_.next_segment, merged.next_segment);
+    {
+        const std::lock_guard lock(retired_mutex_);
+        retired_.reserve(retired_.size() + merged.parts.size());  // nothing may fail once it is committed
+    }
     environment_.write([&](WriteTransaction& transaction) {
         for (const MovedSegment& part : merged.parts) {
             const KeyTable& keys = part.from->key_table();
             for (Slot at = 0; at < keys.size(); ++at) {
                 const Slot slot = keys.slot(at);
                 if (slot >= part.to.size() || part.to[slot] == no_slot) continue;
-                if (committed_.find({part.from->id(), slot}) == nullptr) continue;
+                if (committed_->find({part.from->id(), slot}) == nullptr) continue;
                 transaction.put_key(keys.key(at), RecordId{merged.segment->id(), part.to[slot]}.packed());
             }
         }
-        write_state(transaction, state_.applied_sequence, next_segment, next);
+        write_state(transaction, state_.applied_sequence, next_segment, *next);
     });
     state_.next_segment = next_segment;
     committed_ = std::move(next);

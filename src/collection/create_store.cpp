@@ -6,8 +6,11 @@
 #include "kith/storage/file.hpp"
 #include "kith/storage/file_system.hpp"
 #include "kith/storage/system_error.hpp"
+#include "storage/flock.hpp"
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -37,6 +40,58 @@ std::filesystem::path resolved(const std::filesystem::path& path) {
     return whole.has_filename() ? whole : whole.parent_path();
 }
 
+/// The folders beside `path` in which it is being made, or was when a process ended: `<name>.new-<id>`.
+std::vector<std::filesystem::path> unfinished_beside(const std::filesystem::path& path) {
+    const std::string begins = path.filename().string() + std::string(new_ending);
+    const std::size_t digits = to_text(CollectionId{}).size();
+    std::vector<std::filesystem::path> found;
+    for (const std::string& name : names_in(path.parent_path())) {
+        if (!name.starts_with(begins) || name.size() != begins.size() + digits) continue;
+        if (name.find_first_not_of("0123456789abcdef", begins.size()) == std::string::npos) {
+            found.push_back(path.parent_path() / name);
+        }
+    }
+    return found;
+}
+
+/// Removes those that no process is making any more. What cannot be removed costs space, nothing else.
+void remove_unfinished_beside(const std::filesystem::path& path) {
+    static_cast<void>(attempt([&] {
+        for (const std::filesystem::path& left : unfinished_beside(path)) {
+            std::error_code ignored;
+            if (!std::filesystem::is_directory(std::filesystem::symlink_status(left, ignored))) continue;
+            const File folder = File::open_if_there(left);
+            if (folder.is_open() && lock_now(folder, LOCK_EX) && is_current(folder)) remove_tree(left);
+        }
+    }));
+}
+
+/// A new folder beside `path`, whose lock says that it is being worked on.
+struct NewFolder {
+    explicit NewFolder(const std::filesystem::path& path) {
+        constexpr int most_tries = 10;  // another process may take one for abandoned before it is locked
+        for (int tries = 0; tries < most_tries; ++tries) {
+            id = make_collection_id();
+            aside = path.string() + std::string(new_ending) + to_text(id);
+            make_directory(aside);
+            bool locked = false;
+            const std::exception_ptr failed = attempt([&] {
+                lock = File::open_if_there(aside);
+                locked = lock.is_open() && lock_now(lock, LOCK_EX) && is_current(lock);
+            });
+            if (locked) return;
+            if (failed == nullptr) continue;
+            static_cast<void>(attempt([&] { remove_tree(aside); }));
+            std::rethrow_exception(failed);
+        }
+        raise(Errc::locked, aside.string() + " is removed by another process as soon as it is made");
+    }
+
+    CollectionId id;
+    std::filesystem::path aside;
+    File lock;
+};
+
 }  // namespace
 
 void create_directory_store(const std::filesystem::path& path, const EngineSchema& schema) {
@@ -47,12 +102,13 @@ void create_directory_store(const std::filesystem::path& path, const EngineSchem
     }
     Identity identity;
     identity.engine = Environment::engine_format();
-    identity.id = make_collection_id();
+    const NewFolder made(path);
+    identity.id = made.id;
     identity.fingerprint = schema.fingerprint;
     identity.schema = schema.descriptor;
-    const std::filesystem::path aside = path.string() + ".new-" + to_text(identity.id);
+    const std::filesystem::path& aside = made.aside;
     const std::exception_ptr failed = attempt([&] {
-        for (const std::filesystem::path& folder : {aside, aside / "log", aside / "forward", aside / "segments"}) {
+        for (const std::filesystem::path& folder : {aside / "log", aside / "forward", aside / "segments"}) {
             make_directory(folder);
         }
         static_cast<void>(DirectoryLock(aside, LockKind::exclusive));
@@ -83,6 +139,7 @@ OpenedStore open_durable_store(const std::filesystem::path& given, const Options
             std::rethrow_exception(failed);
         }
     }
+    if (options.mode != OpenMode::read_only) remove_unfinished_beside(path);
     auto store = std::make_unique<DirectoryStore>(path, options, schema);
     OpenedStore opened;
     opened.snapshot = std::make_shared<const Snapshot>(store->committed());

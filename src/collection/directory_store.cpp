@@ -38,9 +38,9 @@ Identity checked_identity(const std::filesystem::path& path, const EngineSchema&
                                              std::to_string(identity.engine) + "; this build has format " +
                                              std::to_string(Environment::engine_format()));
     }
-    if (identity.schema != schema.descriptor) {
-        raise(Errc::schema_mismatch, path.string() + " holds records of another schema:\n" +
-                                         schema.difference(identity.schema, schema.descriptor));
+    const std::string difference = schema.difference(identity.schema, schema.descriptor);
+    if (!difference.empty()) {
+        raise(Errc::schema_mismatch, path.string() + " holds records of another schema:\n" + difference);
     }
     return identity;
 }
@@ -79,19 +79,19 @@ DirectoryStore::DirectoryStore(const std::filesystem::path& path, const Options&
 
 /// Maps the segments of state_, each under its lease where there are any; those that are mapped already are kept.
 void DirectoryStore::take_segments(const std::vector<SharedLease>& leases) {
-    Snapshot next;
+    auto next = std::make_shared<Snapshot>();
     for (std::size_t at = 0; at < state_.segments.size(); ++at) {
         SegmentState& segment = state_.segments[at];
         const auto is = [&](const SegmentView& view) { return view.segment->id() == segment.id; };
-        const auto mapped = std::find_if(committed_.segments.begin(), committed_.segments.end(), is);
-        SegmentView view{mapped != committed_.segments.end()
+        const auto mapped = std::find_if(committed_->segments.begin(), committed_->segments.end(), is);
+        SegmentView view{mapped != committed_->segments.end()
                              ? mapped->segment
                              : map_segment(segment.id, segment.count, leases.empty() ? nullptr : leases[at]),
                          segment.count, nullptr};
         if (segment.deleted > 0) {
             view.deletes = std::make_shared<DeleteSet>(DeleteSet{std::move(segment.delete_words), segment.deleted});
         }
-        next.segments.push_back(std::move(view));
+        next->segments.push_back(std::move(view));
     }
     committed_ = std::move(next);
 }

@@ -57,10 +57,11 @@ public:
     void commit(const Checkpoint& checkpoint) override;
     std::vector<std::filesystem::path> release_log() override;
     [[nodiscard]] std::uint64_t committed_sequence() const override { return state_.applied_sequence; }
-    [[nodiscard]] const Snapshot& committed() const override { return committed_; }
+    [[nodiscard]] const Snapshot& committed() const override { return *committed_; }
     void copy_rows(const MergedSegments& merged, const LongCall& call) override;
     void commit_merge(const MergedSegments& merged) override;
     void purge() override;
+    void give_back(const LongCall& call) override { static_cast<void>(environment_.compact(call)); }
     [[nodiscard]] StoreBytes bytes() const override;
     BackupReport backup(const std::filesystem::path& destination, const BackupOptions& options,
                         const LongCall& call) const override;
@@ -95,8 +96,9 @@ private:
     Environment environment_;
     std::shared_ptr<BlockCache> cache_;  // of sealed vectors and graphs; null where they are mapped whole
     StateRecord state_;                  // the last checkpoint's, but for its segments once it is open
-    Snapshot committed_;                 // the segments of the last checkpoint, all mapped, and its deletes
-    std::vector<std::string> removed_;   // leftovers that opening removed
+    // The segments of the last checkpoint, all mapped, and its deletes; never null.
+    std::shared_ptr<const Snapshot> committed_ = std::make_shared<const Snapshot>();
+    std::vector<std::string> removed_;  // leftovers that opening removed
 
     std::optional<LogWriter> log_;              // from replay() on, when writable
     std::uint64_t passed_log_bytes_ = 0;        // of log_->bytes(), what the last checkpoint of this run holds

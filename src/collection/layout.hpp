@@ -30,6 +30,7 @@ inline constexpr std::string_view forward_file = "data.mdb";     // on disk
 inline constexpr std::string_view segments_folder = "segments";  // on disk
 inline constexpr std::string_view state_name = "checkpoint";     // on disk
 inline constexpr std::string_view unfinished_ending = ".tmp";    // on disk
+inline constexpr std::string_view new_ending = ".new-";          // on disk: before the id
 inline constexpr std::uint8_t batch_kind = 1;                    // on disk: the kind of every log record so far
 
 enum class Part : std::uint32_t { rows = 0, graph = 1 };  // on disk

@@ -111,7 +111,7 @@ void Repair::write_segment(std::uint32_t id, RepairedSegment& segment) {
         if (!segment.graph_file[field].empty()) {
             put_file(segment.graph_file[field], graph);
         } else {
-            report_.done.push_back("left out " + graph.string() + ", which opening builds again");
+            report_.done.push_back("left out " + graph.string() + ", which a merge makes again");
         }
     }
     if (segment.keys_file.empty()) {

@@ -2,7 +2,6 @@
 #include "collection/segment_files.hpp"
 
 #include "collection/layout.hpp"
-#include "collection/rebuilt_index.hpp"
 #include "collection/stored_vectors.hpp"
 
 #include "kith/core/error.hpp"
@@ -14,24 +13,33 @@ namespace kith::inline v0::detail {
 SegmentFiles::SegmentFiles(const std::filesystem::path& folder, const Identity& identity, std::uint32_t segment,
                            const EngineSchema& schema, const std::shared_ptr<BlockCache>& cache)
     : folder_(folder) {
-    for (std::size_t field = 0; field < schema.vectors.size(); ++field) {
+    const auto open = [&](auto& files, std::size_t field, const auto& make) {
         for (const Part part : {Part::rows, Part::graph}) {
-            const std::filesystem::path path = folder / part_name(schema.vectors[field].name, part);
-            const SegmentFileTag tag = part_tag(identity, segment, field, part);
+            const VectorFieldType& type = schema.vectors[field];
+            const std::filesystem::path path = folder / part_name(type.name, part);
             std::error_code error;
             const bool is_missing = part == Part::graph && !std::filesystem::exists(path, error) && !error;
-            if (cache == nullptr) {
-                mapped_.push_back(is_missing ? nullptr : std::make_unique<SegmentFile>(path, tag));
-            } else {
-                cached_.push_back(is_missing ? nullptr : std::make_unique<CachedFile>(cache, path, tag));
-            }
-            if (part == Part::rows) continue;
-            const std::filesystem::path rows = folder / part_name(schema.vectors[field].name, Part::rows);
-            const SegmentFileTag rows_tag = part_tag(identity, segment, field, Part::rows);
-            unlinked_.push_back(is_missing ? std::make_unique<SegmentFile>(rows, rows_tag) : nullptr);
+            files.push_back(is_missing ? nullptr : make(path, part_tag(identity, segment, field, part)));
+            const bool is_foreign = part == Part::graph && !is_missing && files.back()->maker() != type.index;
+            if (is_foreign) files.back().reset();
+        }
+    };
+    for (std::size_t field = 0; field < schema.vectors.size(); ++field) {
+        if (cache == nullptr) {
+            open(mapped_, field, [](const std::filesystem::path& path, const SegmentFileTag& tag) {
+                return std::make_unique<SegmentFile>(path, tag);
+            });
+        } else {
+            open(cached_, field, [&](const std::filesystem::path& path, const SegmentFileTag& tag) {
+                return std::make_unique<CachedFile>(cache, path, tag);
+            });
         }
     }
     keys_.emplace(folder / keys_name, keys_tag(identity, segment));
+}
+
+bool SegmentFiles::has_graph(std::size_t field) const noexcept {
+    return cached_.empty() ? mapped_[2 * field + 1] != nullptr : cached_[2 * field + 1] != nullptr;
 }
 
 ImageBytes SegmentFiles::image(std::size_t file) const {
@@ -61,14 +69,15 @@ std::shared_ptr<Segment> SegmentFiles::map(std::shared_ptr<SegmentFiles> files, 
                                            const EngineSchema& schema) {
     std::vector<std::unique_ptr<VectorIndex>> indexes;
     KeyTable keys;
+    bool outdated = false;
     const std::exception_ptr failed = attempt([&] {
         for (std::size_t field = 0; field < schema.vectors.size(); ++field) {
             const VectorFieldType& type = schema.vectors[field];
             naming((files->folder_ / part_name(type.name, Part::rows)).string() + " and .graph", [&] {
-                const SegmentFile* const unlinked = files->unlinked_[field].get();
-                indexes.push_back(unlinked != nullptr ? rebuilt_index(type, count, *unlinked)
-                                                      : type.map(type.dim, count, files->image(2 * field),
-                                                                 files->image(2 * field + 1)));
+                const ImageBytes rows = files->image(2 * field);
+                outdated = outdated || !files->has_graph(field);
+                indexes.push_back(files->has_graph(field) ? type.map(type.dim, count, rows, files->image(2 * field + 1))
+                                                          : type.map_flat(type.dim, count, rows, {}));
             });
         }
         naming((files->folder_ / keys_name).string(), [&] { keys = KeyTable(files->keys_->payload()); });
@@ -83,7 +92,7 @@ std::shared_ptr<Segment> SegmentFiles::map(std::shared_ptr<SegmentFiles> files, 
     Segment::Check check = [files, count](std::size_t part, Slot slot) {
         slot == no_slot ? files->check(part) : files->check_vector(part, slot, count);
     };
-    return std::make_shared<Segment>(segment, count, std::move(indexes), keys, std::move(check));
+    return std::make_shared<Segment>(segment, count, std::move(indexes), keys, std::move(check), outdated);
 }
 
 }  // namespace kith::inline v0::detail

@@ -27,7 +27,8 @@ public:
     SegmentFiles(const std::filesystem::path& folder, const Identity& identity, std::uint32_t segment,
                  const EngineSchema& schema, const std::shared_ptr<BlockCache>& cache);
 
-    /// The segment of `count` slots over these files, which it keeps.
+    /// The segment of `count` slots over these files, which it keeps. Where a graph is missing, or another index made it,
+    /// vectors are compared one by one, and the segment is outdated().
     /// Throws: Errc::corrupt, Errc::unsupported_version; the text names the file.
     static std::shared_ptr<Segment> map(std::shared_ptr<SegmentFiles> files, std::uint32_t segment, Slot count,
                                         const EngineSchema& schema);
@@ -44,12 +45,12 @@ public:
 
 private:
     [[nodiscard]] ImageBytes image(std::size_t file) const;
+    [[nodiscard]] bool has_graph(std::size_t field) const noexcept;
 
     std::filesystem::path folder_;
-    // Rows and graph of each field, null for a graph that is missing; in one of the two.
+    // Rows and graph of each field, null for a graph that is missing or that another index made; in one of the two.
     std::vector<std::unique_ptr<SegmentFile>> mapped_;
     std::vector<std::unique_ptr<CachedFile>> cached_;
-    std::vector<std::unique_ptr<SegmentFile>> unlinked_;  // rows of each field without a graph, null of the others
     std::optional<SegmentFile> keys_;
     SharedLease lease_;  // a reader's, of the folder; null for the writer, who alone removes it
 };

@@ -96,7 +96,7 @@ StoredSchema::StoredSchema(std::string_view descriptor) {
         const std::optional<FieldKind> kind = words.empty() ? std::nullopt : kind_of(words[0]);
         if (!kind.has_value()) return;
         field.kind = *kind;
-        StoredVectorField vector{std::string(line.name), 0, {}};
+        StoredVectorField vector{std::string(line.name), 0, {}, 0};
         if (field.kind == FieldKind::vector) {
             if (words.size() < 2) return;
             std::from_chars(words[1].data(), words[1].data() + words[1].size(), vector.dim);
@@ -104,6 +104,7 @@ StoredSchema::StoredSchema(std::string_view descriptor) {
             const std::optional<std::size_t> bytes = bytes_of(vector.dim, vector.element);
             if (!bytes.has_value()) return;
             field.bytes = *bytes;
+            vector.bytes = *bytes;
         }
         const auto says = [&](std::string_view word) {
             return std::find(words.begin(), words.end(), word) != words.end();

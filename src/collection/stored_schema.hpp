@@ -30,7 +30,8 @@ struct StoredField {
 struct StoredVectorField {
     std::string name;
     std::size_t dim = 0;
-    std::string element;  // empty for floats
+    std::string element;    // empty for floats
+    std::size_t bytes = 0;  // of its elements
 };
 
 class StoredSchema {
@@ -47,7 +48,7 @@ public:
     /// Bytes of the vector fields of one record in a log record.
     [[nodiscard]] std::size_t vector_bytes() const noexcept {
         std::size_t bytes = 0;
-        for (const StoredVectorField& field : vectors_) bytes += field.dim * sizeof(float);
+        for (const StoredVectorField& field : vectors_) bytes += field.bytes;
         return bytes;
     }
 

@@ -81,6 +81,8 @@ Environment::Environment(const std::filesystem::path& directory, EnvironmentMode
     const std::shared_ptr<EnvironmentState> shared = share_environment(directory, mode, map_bytes);
     state_ = shared;
     if (!may_write_) return;
+    // Of a process that ended while it compacted: no other one may write, so nobody is at it.
+    static_cast<void>(attempt([&] { remove_tree(shared->file.string() + std::string(compact_ending)); }));
     state_ = std::shared_ptr<EnvironmentState>(shared.get(), [shared](EnvironmentState* state) {
         if (state->is_ours()) state->writer_left();
     });
@@ -119,18 +121,6 @@ EnvironmentStats Environment::stats() const {
     state_->give_back(transaction);
     if (failed != nullptr) std::rethrow_exception(failed);
     return stats;
-}
-
-void Environment::copy_to(const std::filesystem::path& to) const {
-    state_->check_usable();
-    const FileLimitGuard guard;
-    TemporaryFile copy(to);
-    // Not compacted: LMDB would walk the tree beside a thread of its own, and could not be stopped at a damaged page.
-    MDB_txn* const holds_map = state_->take_reader();
-    const int code = ::mdb_env_copyfd(state_->environment, copy.file().descriptor());
-    state_->give_back(holds_map);
-    if (code != 0) raise_lmdb(code, "copy", state_->file);
-    copy.publish();
 }
 
 bool Environment::poisoned() const noexcept {

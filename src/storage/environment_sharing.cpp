@@ -2,10 +2,13 @@
 #include "storage/environment_state.hpp"
 
 #include "kith/storage/system_error.hpp"
+#include "storage/flock.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <cerrno>
 #include <map>
+#include <optional>
 #include <utility>
 
 namespace kith::inline v0::detail {
@@ -44,14 +47,24 @@ FileId id_of(const std::filesystem::path& file) {
     return {found.st_dev, found.st_ino};
 }
 
-/// Closes the file before its name goes, so that nobody opens it meanwhile.
-void close_and_forget(Sharing& sharing, const FileId& id, std::unique_ptr<EnvironmentState> state) {
-    if (!state->is_ours()) return;  // nothing of it is this process's, and its names are not in these
-    const std::lock_guard lock(sharing.mutex);
-    state.reset();
-    sharing.open.erase(id);
-    sharing.closed.notify_all();
-}
+/// What those who have the file open share. It closes the file before its name goes, so that nobody opens it meanwhile.
+struct Shared {
+    Shared() = default;
+    Shared(const Shared&) = delete;
+    Shared& operator=(const Shared&) = delete;
+    ~Shared() {
+        // Of a parent's file nothing is this process's, and its name is not in these.
+        if (state == nullptr || !state->is_ours()) return;
+        const std::lock_guard lock(among->mutex);
+        const FileId id = state->file_id;
+        state.reset();
+        among->open.erase(id);
+        among->closed.notify_all();
+    }
+
+    std::unique_ptr<EnvironmentState> state;  // null until its name is in `among`
+    Sharing* among = nullptr;
+};
 
 }  // namespace
 
@@ -71,17 +84,61 @@ std::shared_ptr<EnvironmentState> share_environment(const std::filesystem::path&
             }
         }
         if (state == nullptr) {
+            // Before the name, which would stay for good, and before the file: closing it again takes the lock.
+            const auto shared = std::make_shared<Shared>();
             auto opened = std::make_unique<EnvironmentState>(directory, mode, map_bytes);
-            const FileId id = id_of(file);
-            const auto name = here.open.emplace(id, std::weak_ptr<EnvironmentState>()).first;
-            state = std::shared_ptr<EnvironmentState>(opened.release(), [&here, id](EnvironmentState* last) {
-                close_and_forget(here, id, std::unique_ptr<EnvironmentState>(last));
-            });
+            opened->file_id = id_of(file);
+            shared->among = &here;
+            const auto name = here.open.emplace(opened->file_id, std::weak_ptr<EnvironmentState>()).first;
+            shared->state = std::move(opened);
+            state = std::shared_ptr<EnvironmentState>(shared, shared->state.get());
             name->second = state;
         }
     }
     state->admit(mode);
     return state;
+}
+
+/// LMDB keeps a lock on the first byte of its lock file, shared once it is open. So who gets it exclusive is the only
+/// process that has the file open.
+bool EnvironmentState::lock_processes(short kind) {
+    if (!lock_file_.is_open()) lock_file_ = File::open_to_write(file.parent_path() / "lock.mdb");
+    struct flock lock = {};
+    lock.l_type = kind;
+    lock.l_whence = SEEK_SET;
+    lock.l_len = 1;
+    return ::fcntl(lock_file_.descriptor(), F_SETLK, &lock) == 0;
+}
+
+bool EnvironmentState::is_only_process() {
+    return lock_processes(F_WRLCK) && lock_processes(F_RDLCK);
+}
+
+bool EnvironmentState::exchange_file(const std::filesystem::path& newer) {
+    const Alone alone(*this);
+    Sharing& here = sharing();
+    const std::lock_guard lock(here.mutex);
+    const std::optional<FolderGate> gate = FolderGate::try_now(file.parent_path(), LOCK_EX);
+    if (!gate.has_value() || !lock_processes(F_WRLCK)) return false;  // the latter until close()
+    MDB_envinfo info = {};
+    check(::mdb_env_info(environment, &info), "read");
+    const std::exception_ptr failed = attempt([&] { rename_durably(newer, file); });
+    const bool exchanged = id_of(file) != file_id;
+    // It is opened anew in any case, for LMDB's lock file counts the commits of the file that it is beside.
+    close();
+    const std::exception_ptr closed = attempt([&] { open_gated(EnvironmentMode::read_write); });
+    // Whether a name that was not synced is there after a power cut is unknown.
+    poisoned = closed != nullptr || (failed != nullptr && exchanged);
+    if (exchanged) {
+        earlier_commits += info.me_last_txnid;
+        auto name = here.open.extract(file_id);
+        file_id = id_of(file);
+        name.key() = file_id;
+        here.open.insert(std::move(name));
+    }
+    if (failed != nullptr) std::rethrow_exception(failed);
+    if (closed != nullptr) std::rethrow_exception(closed);
+    return true;
 }
 
 }  // namespace kith::inline v0::detail

@@ -3,6 +3,7 @@
 
 #include "kith/storage/file.hpp"
 #include "kith/storage/system_error.hpp"
+#include "storage/flock.hpp"
 #include "storage/lmdb_file.hpp"
 
 #include <sys/stat.h>
@@ -74,6 +75,15 @@ EnvironmentState::~EnvironmentState() {
 }
 
 void EnvironmentState::open(EnvironmentMode mode) {
+    // Who exchanges the file holds this lock alone: LMDB opens file and lock file one after the other, and would not
+    // notice that they are of two.
+    if (mode == EnvironmentMode::read_alone) return open_gated(mode);
+    const FolderGate gate = FolderGate::wait(file.parent_path(), LOCK_SH);
+    open_gated(mode);
+}
+
+/// Requires: a lock on the folder, or that nobody writes.
+void EnvironmentState::open_gated(EnvironmentMode mode) {
     if (mode != EnvironmentMode::create) check_lmdb_file(file, Environment::engine_format());
     const FileLimitGuard guard;
     const bool alone = mode == EnvironmentMode::read_alone;
@@ -132,6 +142,7 @@ void EnvironmentState::close() noexcept {
     if (!broken) {
         for (MDB_txn* const reader : pool_) ::mdb_txn_abort(reader);
         ::mdb_env_close(environment);
+        lock_file_ = File();
     }
     environment = nullptr;
     pool_.clear();

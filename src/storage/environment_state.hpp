@@ -12,10 +12,12 @@
 
 #include "kith/core/error.hpp"
 #include "kith/storage/environment.hpp"
+#include "kith/storage/file.hpp"
 #include "storage/stored_value.hpp"
 
 #include <lmdb.h>
 
+#include <sys/types.h>
 #include <unistd.h>
 #include <atomic>
 #include <condition_variable>
@@ -25,9 +27,12 @@
 #include <memory>
 #include <mutex>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace kith::inline v0::detail {
+
+inline constexpr std::string_view compact_ending = ".compact.tmp";  // on disk: a folder, of whoever compacts
 
 inline MDB_val view_of(std::string_view bytes) noexcept {
     return {bytes.size(), const_cast<char*>(bytes.data())};
@@ -67,10 +72,18 @@ struct EnvironmentState {
     void give_back(MDB_txn* reader) noexcept;
     MDB_txn* begin_writing();
 
-    /// Makes the map larger. Throws: Errc::out_of_memory; it is then as large as it was.
+    /// Makes the map larger. Throws: for want of address space; it is then as large as it was.
     void grow();
     /// Makes the map at least as large as another process made the file.
     void follow_growth();
+
+    /// Whether no other process has the file open; one may open it the next moment. Requires: the caller holds `writing`.
+    [[nodiscard]] bool is_only_process();
+
+    /// Goes on with the file `newer`, which holds the same and is on the disk, under the name of the present one. False, and
+    /// nothing has changed, when another process has that open. Requires: the caller holds `writing`.
+    /// Throws: Errc::io, Errc::disk_full; it goes on with either file, or is poisoned.
+    bool exchange_file(const std::filesystem::path& newer);
 
     /// Frees the places of readers whose process is dead: they would keep pages from being used again.
     void clear_dead_readers() noexcept;
@@ -94,7 +107,11 @@ struct EnvironmentState {
     std::atomic<bool> poisoned = false;         // takes no further transaction
     std::atomic<bool> broken = false;           // LMDB stopped halfway: it must not even be closed
 
+    std::uint64_t earlier_commits = 0;  // the greatest number of a commit before the last exchange_file
+
     std::mutex writing;  // held by the one that writes
+
+    std::pair<dev_t, ino_t> file_id{};  // of the file, for who shares it; guarded by their mutex
 
 private:
     /// While it lives no transaction reads.
@@ -111,14 +128,17 @@ private:
     };
 
     void open(EnvironmentMode mode);
+    void open_gated(EnvironmentMode mode);
     int try_open(unsigned flags);
     void open_tables(bool is_new);
     void close() noexcept;
     int begin_reading(MDB_txn*& reader);
     bool remap(std::uint64_t bytes);
+    [[nodiscard]] bool lock_processes(short kind);
 
     std::uint64_t map_bytes_;
     bool writes_ = false;  // opened to write
+    File lock_file_;       // LMDB's, once lock_processes() asked; to close it drops LMDB's locks, so it stays open
 
     std::mutex mutex_;              // guards what follows
     std::condition_variable idle_;  // active_ became 0, or closed_ false

@@ -149,9 +149,14 @@ bool make_directory(const std::filesystem::path& path) {
 }
 
 void sync_directory(const std::filesystem::path& directory) {
-    File entries = File::open_to_read(directory.empty() ? std::filesystem::path(".") : directory);
+    sync_directory(File::open_to_read(directory.empty() ? std::filesystem::path(".") : directory));
+}
+
+void sync_directory(const File& directory) {
     // Some file systems have nothing to sync there and say so.
-    if (::fsync(entries.descriptor()) != 0 && errno != EINVAL) raise_system(errno, "sync directory", directory);
+    if (::fsync(directory.descriptor()) != 0 && errno != EINVAL) {
+        raise_system(errno, "sync directory", directory.path());
+    }
 }
 
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to) {

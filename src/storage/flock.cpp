@@ -16,6 +16,24 @@ bool lock_now(const File& file, int operation) {
     return true;
 }
 
+FolderGate FolderGate::wait(const std::filesystem::path& folder, int operation) {
+    FolderGate gate(folder);
+    while (::flock(gate.folder_.descriptor(), operation) != 0) {
+        if (errno != EINTR) raise_system(errno, "lock", folder);
+    }
+    return gate;
+}
+
+std::optional<FolderGate> FolderGate::try_now(const std::filesystem::path& folder, int operation) {
+    FolderGate gate(folder);
+    if (!lock_now(gate.folder_, operation)) return std::nullopt;
+    return gate;
+}
+
+FolderGate::~FolderGate() {
+    if (folder_.is_open()) static_cast<void>(::flock(folder_.descriptor(), LOCK_UN));
+}
+
 bool is_current(const File& file) {
     struct stat opened = {};
     struct stat named = {};

@@ -4,10 +4,13 @@
 #include "kith/core/bytes.hpp"
 #include "kith/core/error.hpp"
 #include "kith/storage/file.hpp"
+#include "kith/storage/system_error.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -55,14 +58,17 @@ T number_at(std::string_view bytes, std::size_t offset) {
     return value;
 }
 
-/// The bytes that change with every commit.
+/// What changes with every commit: bytes, and which file it is, for one that was compacted counts from the beginning.
 std::string meta_pages(const std::filesystem::path& path) {
     const File file = File::open_to_read(path);
     std::string bytes(2 * meta_bytes, '\0');
     bytes.resize(meta_bytes + file.read_at(0, bytes.data(), meta_bytes));
     const auto page_bytes = number_at<std::uint32_t>(bytes, page_bytes_offset);
     static_cast<void>(file.read_at(page_bytes, bytes.data() + meta_bytes, bytes.size() - meta_bytes));
-    return bytes;
+    struct stat found = {};
+    if (::fstat(file.descriptor(), &found) != 0) raise_system(errno, "look at", path);
+    return bytes + std::to_string(found.st_ino) + " " + std::to_string(found.st_mtime) + " " +
+           std::to_string(found.st_size);
 }
 
 class Examiner {

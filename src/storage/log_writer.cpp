@@ -75,11 +75,12 @@ void LogWriter::rotate() {
     const std::filesystem::path next = directory_ / log_file_name(next_sequence_);
     LogFile finished{file_.path(), first_sequence_, end_};
     older_.reserve(older_.size() + 1);
+    const File names = File::open_to_read(directory_);  // now: to take the file back must not want memory
     const std::exception_ptr failed = attempt([&] { begin_file(); });
     if (failed != nullptr) {
         // Were the new file to stay, records that follow in the old one would seem to stand in the wrong place.
         const std::exception_ptr kept = attempt([&] {
-            if (remove_file(next)) sync_directory(directory_);
+            if (remove_file(next)) sync_directory(names);
         });
         if (kept != nullptr) poisoned_ = true;
         std::rethrow_exception(failed);

@@ -119,7 +119,7 @@ void ReadTransaction::for_each_key(const std::function<bool(std::string_view, st
 }
 
 std::uint64_t ReadTransaction::commit_number() const {
-    return ::mdb_txn_id(impl_->transaction);
+    return impl_->state->earlier_commits + ::mdb_txn_id(impl_->transaction);
 }
 
 std::uint64_t ReadTransaction::row_count() const {

@@ -28,6 +28,7 @@ struct Header {
     std::uint64_t payload_bytes = 0;
     std::uint32_t block_bytes = segment_block_bytes;
     std::uint32_t table_crc = 0;
+    std::string maker;
 };
 
 std::string encode_header(const Header& header) {
@@ -40,6 +41,7 @@ std::string encode_header(const Header& header) {
     writer.u64(header.payload_bytes);
     writer.u32(header.block_bytes);
     writer.u32(header.table_crc);
+    writer.bytes(header.maker);
     bytes.resize(header_crc_offset, '\0');
     writer.u32(crc32c(bytes));
     return bytes;
@@ -58,12 +60,13 @@ Header decode_header(std::string_view bytes, const std::filesystem::path& path) 
         raise_damaged(path, magic.size(), "the checksum of its header is wrong");
     }
     Header header;
-    std::string_view id;
+    std::string_view id, maker;
     ByteReader reader(bytes.substr(magic.size()));
     static_cast<void>(reader.u32(header.version) && reader.bytes(header.tag.collection.size(), id) &&
                       reader.u32(header.tag.segment) && reader.u32(header.tag.kind) &&
                       reader.u64(header.payload_bytes) && reader.u32(header.block_bytes) &&
-                      reader.u32(header.table_crc));
+                      reader.u32(header.table_crc) && reader.bytes(max_maker_bytes, maker));
+    header.maker = maker.substr(0, maker.find('\0'));
     for (std::size_t i = 0; i < id.size(); ++i) header.tag.collection[i] = static_cast<std::uint8_t>(id[i]);
     return header;
 }
@@ -129,7 +132,8 @@ private:
 }  // namespace
 
 void write_segment_file(const std::filesystem::path& path, const SegmentFileTag& tag,
-                        const std::function<void(const ByteSink&)>& produce) {
+                        const std::function<void(const ByteSink&)>& produce, std::string_view maker) {
+    KITH_ASSERT(maker.size() <= max_maker_bytes);
     TemporaryFile temporary(path);
     BlockSums sums;
     std::string buffer;
@@ -150,8 +154,8 @@ void write_segment_file(const std::filesystem::path& path, const SegmentFileTag&
     });
     const std::string table = sums.table();
     flush(table);
-    temporary.file().write_at(
-        0, encode_header({segment_file_version, tag, sums.payload_bytes(), segment_block_bytes, crc32c(table)}));
+    temporary.file().write_at(0, encode_header({segment_file_version, tag, sums.payload_bytes(), segment_block_bytes,
+                                                crc32c(table), std::string(maker)}));
     temporary.publish();
 }
 
@@ -185,6 +189,7 @@ SegmentFile::SegmentFile(const File& file, const SegmentFileTag& tag) : path_(fi
     checks_->verified = std::vector<std::atomic<std::uint64_t>>((blocks + 63) / 64);
     file_ = MappedFile(file, static_cast<std::size_t>(end));
     payload_bytes_ = static_cast<std::size_t>(header.payload_bytes);
+    maker_ = header.maker;
 }
 
 SegmentFile::Range SegmentFile::block_range(std::size_t block) const noexcept {

@@ -154,6 +154,19 @@ TEST_CASE("Vectors of any element come back bit for bit and are found, in memory
     check_all(collection, all);
 }
 
+TEST_CASE("The log keeps elements as they are") {
+    const TemporaryDirectory directory;
+    Collection<Images> collection(directory / "images");
+    collection.insert(images(0, 300));
+    std::size_t vectors = 0;  // bytes
+    const Image one = image(0);
+    Images::for_each_vector(one, [&](std::size_t, auto elements) { vectors += elements.size_bytes(); });
+    CHECK(vectors == 2 * 40 + 2 * 10 + 24 + 12 + 8 + 4);
+    const std::uint64_t bytes = collection.stats().log_bytes;
+    CHECK(bytes >= 300 * vectors);
+    CHECK(bytes <= 300 * (vectors + 40) + 200);  // keys and rows beside them, a header and one batch
+}
+
 TEST_CASE("A query of floats is as good as one of elements") {
     Collection<Images> collection(kith::in_memory);
     collection.insert(images(0, 50));

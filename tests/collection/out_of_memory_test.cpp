@@ -1,12 +1,14 @@
 // tests/collection/out_of_memory_test.cpp — each allocation failed in turn: the call raises, and nothing has happened.
 #include "article.hpp"
 
+#include "kith/collection/verify.hpp"
 #include "kith/query.hpp"
 
 #include "support/allocation_faults.hpp"
 #include "support/catch.hpp"
 #include "support/file_faults.hpp"
 
+#include <cerrno>
 #include <functional>
 #include <memory>
 #include <new>
@@ -22,6 +24,7 @@ using kith_test::article;
 using kith_test::Article;
 using kith_test::Articles;
 using kith_test::articles;
+using kith_test::FileCall;
 using kith_test::FileFaults;
 using kith_test::TemporaryDirectory;
 using kith_test::Whose;
@@ -62,9 +65,17 @@ std::string difference(const Collection<Articles>& collection, int count, int ve
     return "";
 }
 
-/// How far the sweep goes in single steps before it leaps: long calls allocate thousands of times.
-std::size_t next_step(std::size_t number) {
-    return number < 150 ? number + 1 : number + number / 12;
+/// Which allocations fail: each of them, or from the hundredth on one in some.
+enum class Sweep : std::uint8_t { each, leaping };
+
+std::size_t next_step(std::size_t number, Sweep sweep) {
+    return sweep == Sweep::each || number < 100 ? number + 1 : number + number / 12;
+}
+
+/// The first thing that is wrong with the files of a closed collection.
+std::string damage_in(const fs::path& path) {
+    const kith::VerifyReport report = kith::verify(path, {.depth = kith::VerifyDepth::quick});
+    return report.clean() ? "" : report.damages.front().file + ": " + report.damages.front().what;
 }
 
 /// What the process has open.
@@ -81,26 +92,16 @@ std::multiset<std::string> open_files() {
 
 using Store = std::unique_ptr<Collection<Articles>>;
 
-/// 30 articles in a segment and 10 in the log.
+/// 30 articles in a segment and 10 in the log; nothing is sealed or merged behind the caller's back, nor mended.
 Store made_in(const fs::path& path) {
-    auto store = std::make_unique<Collection<Articles>>(path);
+    kith::Options options;
+    options.maintenance = kith::Maintenance::on_call;
+    auto store = std::make_unique<Collection<Articles>>(path, options);
     store->insert(articles(0, 30));
     store->checkpoint();
     store->insert(articles(30, 10));
     store->link();
     return store;
-}
-
-/// What is logged and then cannot be shown for want of memory must not come to light with a later batch.
-constexpr bool may_poison = true;
-
-bool is_poisoned(Collection<Articles>& store) {
-    try {
-        store.update("article-1", [](Article&) {});
-    } catch (const kith::Error& error) {
-        return error.code() == Errc::poisoned;
-    }
-    return false;
 }
 
 struct Call {
@@ -117,6 +118,7 @@ const std::vector<Call> calls{
      40, 2, true},
     {"erase", [](Collection<Articles>& store) { store.erase("article-9"); }, 40, 0, false},
     {"checkpoint", [](Collection<Articles>& store) { store.checkpoint(); }, 40, 0, true},
+    {"compact", [](Collection<Articles>& store) { store.compact(); }, 40, 0, true},
     {"link", [](Collection<Articles>& store) { store.link(); }, 40, 0, true},
     {"reads",
      [](Collection<Articles>& store) {
@@ -138,55 +140,137 @@ const std::vector<Call> calls{
      40, 0, true},
 };
 
+/// The call raises, has changed nothing, and the collection goes on.
+void fail_allocations_of(const Call& call, Sweep sweep) {
+    for (const std::size_t width : {std::size_t{1}, AllocationFaults::every_later_one}) {
+        int raised = 0;
+        for (std::size_t number = 1;; number = next_step(number, sweep)) {
+            const TemporaryDirectory directory;
+            const fs::path path = directory / "articles.kith";
+            Store store = made_in(path);
+            const Outcome outcome = outcome_of(number, width, [&] { call.act(*store); });
+            const bool struck = AllocationFaults::struck();
+            CAPTURE(call.name, number, width);
+            REQUIRE(outcome != Outcome::other);
+            raised += outcome == Outcome::out_of_memory ? 1 : 0;
+            bool done = outcome == Outcome::done;
+            const auto wrong = [&](int version) {
+                return done ? difference(*store, call.count, version, call.has_9)
+                            : difference(*store, 40, version, true);
+            };
+            REQUIRE(wrong(done ? call.version_of_7 : 0) == "");
+            // Whether it is tried again, or something else comes next.
+            if (!done && number % 2 == 1) {
+                call.act(*store);
+                done = true;
+                REQUIRE(wrong(call.version_of_7) == "");
+            }
+            store->upsert(article(7, 5));
+            store->checkpoint();
+            REQUIRE(wrong(5) == "");
+            store = nullptr;
+            REQUIRE(damage_in(path) == "");
+            store = std::make_unique<Collection<Articles>>(path);
+            REQUIRE(wrong(5) == "");
+            if (!struck) break;
+        }
+        CHECK((raised > 0 || std::string(call.name) == "link"));
+    }
+}
+
 }  // namespace
 
-TEST_CASE("Whichever allocation of a call fails, it raises, has changed nothing, and the collection goes on") {
+TEST_CASE("Where an allocation of a call fails, it raises, has changed nothing, and the collection goes on") {
     const FileFaults quick = FileFaults::no_syncs();
-    const Call& call = calls[GENERATE(range(std::size_t{0}, std::size_t{8}))];
+    const Call& call = calls[GENERATE(range(std::size_t{0}, std::size_t{9}))];
     DYNAMIC_SECTION(call.name) {
-        for (const std::size_t width : {std::size_t{1}, AllocationFaults::every_later_one}) {
-            int raised = 0;
-            for (std::size_t number = 1;; number = next_step(number)) {
-                const TemporaryDirectory directory;
-                const fs::path path = directory / "articles.kith";
-                Store store = made_in(path);
-                const Outcome outcome = outcome_of(number, width, [&] { call.act(*store); });
-                const bool struck = AllocationFaults::struck();
-                CAPTURE(call.name, number, width);
-                REQUIRE(outcome != Outcome::other);
-                raised += outcome == Outcome::out_of_memory ? 1 : 0;
-                const auto before = [&] { return difference(*store, 40, 0, true); };
-                const auto after = [&] { return difference(*store, call.count, call.version_of_7, call.has_9); };
-                REQUIRE((outcome == Outcome::out_of_memory ? before() : after()) == "");
-                if (may_poison && is_poisoned(*store)) {
-                    store = nullptr;
-                    store = std::make_unique<Collection<Articles>>(path);
-                    REQUIRE((before() == "" || after() == ""));
-                } else {
-                    if (outcome == Outcome::out_of_memory) call.act(*store);
-                    REQUIRE(after() == "");
-                    store->upsert(article(7, 5));
-                    store->checkpoint();
-                    store = nullptr;
-                    REQUIRE(difference(Collection<Articles>(path), call.count, 5, call.has_9) == "");
-                }
-                if (!struck) break;
-            }
-            CHECK((raised > 0 || std::string(call.name) == "link"));
-        }
+        fail_allocations_of(call, Sweep::leaping);
     }
     CHECK(open_files() == std::multiset<std::string>());
 }
 
-TEST_CASE("Whichever allocation of an open, a creation or a close fails, it raises, and the next one succeeds",
-          "[.][slow]") {
+TEST_CASE("Whichever allocation of a call fails, it raises, has changed nothing, and the collection goes on",
+          "[slow]") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const Call& call = calls[GENERATE(range(std::size_t{0}, std::size_t{9}))];
+    DYNAMIC_SECTION(call.name) {
+        fail_allocations_of(call, Sweep::each);
+    }
+    CHECK(open_files() == std::multiset<std::string>());
+}
+
+TEST_CASE(
+    "Whichever allocation of a call fails in memory, it raises, has changed nothing, and the collection goes on") {
+    kith::Options options;
+    options.maintenance = kith::Maintenance::on_call;
+    options.segment_capacity = 15;  // so that there is something to merge
+    const Call& call = calls[GENERATE(range(std::size_t{0}, std::size_t{6}))];
+    DYNAMIC_SECTION(call.name) {
+        for (const std::size_t width : {std::size_t{1}, AllocationFaults::every_later_one}) {
+            for (std::size_t number = 1;; ++number) {
+                Collection<Articles> store(kith::in_memory, options);
+                store.insert(articles(0, 40));
+                store.erase("article-3");
+                store.insert(article(3));
+                store.link();
+                const Outcome outcome = outcome_of(number, width, [&] { call.act(store); });
+                const bool struck = AllocationFaults::struck();
+                CAPTURE(call.name, number, width);
+                REQUIRE(outcome != Outcome::other);
+                if (outcome == Outcome::out_of_memory) {
+                    REQUIRE(difference(store, 40, 0, true) == "");
+                    call.act(store);
+                }
+                REQUIRE(difference(store, call.count, call.version_of_7, call.has_9) == "");
+                store.upsert(article(7, 5));
+                store.compact();
+                REQUIRE(difference(store, call.count, 5, call.has_9) == "");
+                if (!struck) break;
+            }
+        }
+    }
+}
+
+TEST_CASE("Whichever allocation of a refresh() fails, it raises, and the next one shows what the writer has") {
+    const FileFaults quick = FileFaults::no_syncs();
+    kith::Options to_read;
+    to_read.mode = kith::OpenMode::read_only;
+    const bool checkpoints = GENERATE(false, true);  // afterwards there is another base, or only more of the log
+    for (const std::size_t width : {std::size_t{1}, AllocationFaults::every_later_one}) {
+        int raised = 0;
+        for (std::size_t number = 1;; ++number) {
+            const TemporaryDirectory directory;
+            const Store writer = made_in(directory / "articles.kith");
+            Collection<Articles> reader(directory / "articles.kith", to_read);
+            writer->upsert(article(7, 1));
+            if (checkpoints) writer->checkpoint();
+            writer->insert(articles(40, 3));
+            const Outcome outcome = outcome_of(number, width, [&] { reader.refresh(); });
+            const bool struck = AllocationFaults::struck();
+            CAPTURE(checkpoints, number, width);
+            REQUIRE(outcome != Outcome::other);
+            raised += outcome == Outcome::out_of_memory ? 1 : 0;
+            // What it shows is whole: before, after, or in between where the log was read in part.
+            const auto shows = [&](int count, int version) { return difference(reader, count, version, true).empty(); };
+            REQUIRE((shows(40, 0) || shows(40, 1) || shows(43, 1)));
+            writer->insert(articles(43, 2));
+            reader.refresh();
+            REQUIRE(difference(reader, 45, 1, true) == "");
+            if (!struck) break;
+        }
+        CHECK(raised > 0);
+    }
+    CHECK(open_files() == std::multiset<std::string>());
+}
+
+TEST_CASE("Whichever allocation of an open, a creation or a close fails, it raises, and the next one succeeds") {
     const FileFaults quick = FileFaults::no_syncs();
     const TemporaryDirectory directory;
     const fs::path filled = directory / "filled.kith";
     made_in(filled)->close();
     for (const std::size_t width : {std::size_t{1}, AllocationFaults::every_later_one}) {
         for (const fs::path& path : {filled, directory / "new.kith"}) {
-            for (std::size_t number = 1;; number = next_step(number)) {
+            for (std::size_t number = 1;; ++number) {
                 if (path != filled) fs::remove_all(path);
                 Store store;
                 const Outcome opened =
@@ -235,4 +319,30 @@ TEST_CASE("Whichever allocation behind the caller's back fails, nothing is lost 
         REQUIRE(difference(Collection<Articles>(directory / "articles.kith"), 100, 0, true) == "");
     }
     CHECK(open_files() == std::multiset<std::string>());
+}
+
+TEST_CASE("Whichever allocation fails beside a failing disk, the reason why records cannot be sealed is told") {
+    kith::Options options;
+    options.memory_bytes = 1;  // the second batch waits until the first is sealed, or cannot be
+    for (std::size_t number = 1;; ++number) {
+        const TemporaryDirectory directory;
+        Collection<Articles> collection(directory / "articles.kith", options);
+        const FileFaults no_new_names(FileCall::rename, 1, EIO, FileFaults::every_later_one);
+        const AllocationFaults faults(number, 1, Whose::other_threads);
+        collection.insert(articles(0, 9));
+        CAPTURE(number);
+        std::optional<Errc> refused;
+        std::string text;
+        try {
+            collection.insert(articles(9, 1));
+        } catch (const kith::Error& error) {
+            refused = error.code();
+            text = error.what();
+        }
+        REQUIRE(refused == Errc::limit_exceeded);
+        REQUIRE((text.find("cannot be sealed: /") != std::string::npos || text.find("bad_alloc") != std::string::npos ||
+                 text.find("out of memory") != std::string::npos));
+        REQUIRE(difference(collection, 9, 0, true) == "");
+        if (!AllocationFaults::struck()) break;
+    }
 }

@@ -224,7 +224,8 @@ TEST_CASE("A writer is killed and another takes over, time and again, and reader
     OtherProcess first([&](OtherProcess::Line& line) { return read_until_stopped(path, *shared, 0, line); });
     OtherProcess second([&](OtherProcess::Line& line) { return read_until_stopped(path, *shared, 1, line); });
     for (int round = 0; round < 12; ++round) {
-        const int acknowledged = shared->acknowledged;  // asked now: the next writer goes on at once
+        const int acknowledged =
+            shared->acknowledged;  // of the writer before: the next one goes on when it has reported
         OtherProcess writer([&](OtherProcess::Line& line) { return write_until_stopped(path, *shared, line); });
         const int from = static_cast<int>(writer.await_report());
         CHECK(from >= acknowledged);

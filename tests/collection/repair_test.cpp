@@ -315,11 +315,8 @@ TEST_CASE("A repair that may not be made changes nothing") {
     CHECK(all_bytes(directory.path()) == before);
 }
 
-TEST_CASE("A segment whose graph is missing opens, answers exactly, and links it again") {
+TEST_CASE("A segment whose graph is missing opens, answers exactly, and is made anew") {
     const FileFaults quick = FileFaults::no_syncs();
-    const TemporaryDirectory directory;
-    const auto path = directory / "articles.kith";
-    make_fixture(path);
     const auto ask = [](const Collection<Articles>& collection) {
         std::vector<std::string> found;
         for (int number = 0; number < 20; ++number) {
@@ -332,19 +329,26 @@ TEST_CASE("A segment whose graph is missing opens, answers exactly, and links it
         }
         return found;
     };
-    const std::vector<std::string> before = ask(Collection<Articles>(path));
     for (const std::size_t cache_bytes : {std::size_t{0}, std::size_t{1} << 22}) {
+        const TemporaryDirectory directory;
+        const auto path = directory / "articles.kith";
+        make_fixture(path);
+        const std::vector<std::string> before = ask(Collection<Articles>(path));
         fs::remove(path / graph_0);
         kith::Options options;
         options.cache_bytes = cache_bytes;
+        options.maintenance = kith::Maintenance::on_call;
         Collection<Articles> collection(path, options);
         CHECK(ask(collection) == before);
-        collection.link();
+        CHECK(collection.stats().segments[0].linked == 0);
+        collection.compact();
+        for (const kith::SegmentStats& segment : collection.stats().segments) {
+            CHECK(segment.linked == segment.records + segment.deleted);
+        }
         CHECK(ask(collection) == before);
         collection.upsert(articles(0, 5, 2));
         collection.checkpoint();
         collection.close();
         CHECK(kith::verify(path).clean());
-        Collection<Articles>(path).upsert(articles(0, 5, 0));
     }
 }

@@ -25,7 +25,7 @@ std::string written_again(std::string_view bytes) {
             claim(operation.vectors.size() == sizeof(vector), "a put has its vectors");
             std::memcpy(vector.data(), operation.vectors.data(), sizeof(vector));
             writer.put(operation.key, operation.row);
-            writer.vector(vector);
+            writer.vector(std::span<const float>(vector));
         });
     return whole ? writer.take() : std::string();
 }
@@ -41,13 +41,13 @@ std::vector<std::string> examples() {
     const std::array<float, elements> vector{1, -2, 0.5F};
     std::vector<std::string> made;
     writer.put("key", "row");
-    writer.vector(vector);
+    writer.vector(std::span<const float>(vector));
     made.push_back(writer.take());
     writer.erase("gone");
     made.push_back(writer.take());
     for (int i = 0; i < 5; ++i) {
         writer.put("key " + std::to_string(i), std::string(static_cast<std::size_t>(30 * i), 'r'));
-        writer.vector(vector);
+        writer.vector(std::span<const float>(vector));
         writer.erase(std::string(200, 'k'));
     }
     made.push_back(writer.take());

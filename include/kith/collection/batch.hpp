@@ -2,13 +2,15 @@
 //
 //   batch     := varint count, then `count` operations
 //   operation := u8 kind; varint-sized key; for a put also: varint-sized row, then the elements of each vector field
-//                in the order of the schema, f32 little-endian whatever the field is made of
+//                in the order of the schema, as vector_bytes.hpp has them
 //   kind      := 1 put | 2 erase                                                                       (on disk)
 //
 // Writer and reader stand side by side here; replaying a log and applying a live call read the same bytes.
 #pragma once
 
+#include "kith/collection/vector_bytes.hpp"
 #include "kith/core/bytes.hpp"
+#include "kith/core/element.hpp"
 
 #include <cstdint>
 #include <span>
@@ -36,7 +38,11 @@ public:
     }
 
     /// Adds the next vector field of the put just begun.
-    void vector(std::span<const float> elements) { ByteWriter(body_).f32s(elements); }
+    template <Element T>
+    void vector(std::span<const T> elements) {
+        ByteWriter writer(body_);
+        write_vector(elements, writer);
+    }
 
     void erase(std::string_view key) { begin(OperationKind::erase, key); }
 

@@ -11,6 +11,7 @@
 #include "kith/collection/recovery.hpp"
 #include "kith/collection/snapshot_handle.hpp"
 #include "kith/collection/stats.hpp"
+#include "kith/collection/vector_bytes.hpp"
 #include "kith/core/config.hpp"
 #include "kith/core/long_call.hpp"
 #include "kith/index/tags.hpp"
@@ -36,15 +37,16 @@ namespace detail {
 /// What the engine needs to know of the schema S.
 template <class S>
 EngineSchema engine_schema() {
-    EngineSchema schema{S::descriptor(), S::fingerprint(), {}, &S::show_key, &describe_difference};
+    EngineSchema schema{S::descriptor(), S::fingerprint(), {}, &S::show_key, &describe_record_difference};
     const auto add = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
         using Attribute = typename S::template VectorAttribute<I>;
         using Metric = typename Attribute::Metric;
         using Element = typename Attribute::Element;
         using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>,
                                          AutoIndex<Attribute::dim, Element>, typename Attribute::Index>;
-        schema.vectors.push_back({Attribute::name, Attribute::dim, &make_vector_index<Metric, Index, Element>,
-                                  &map_vector_index<Metric, Index, Element>,
+        schema.vectors.push_back({Attribute::name, Index::name, Attribute::dim, vector_bytes<Element>(Attribute::dim),
+                                  &read_vector<Element>, &make_vector_index<Metric, Index, Element>,
+                                  &map_vector_index<Metric, Index, Element>, &map_vector_index<Metric, Flat, Element>,
                                   &vector_index_space<Metric, Index, Element>});
     };
     [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -151,8 +153,8 @@ public:
     /// whichever process, had acknowledged when this was called. Each batch is shown whole or not at all; queries and
     /// snapshots that are under way stay at their moment. A batch may be shown a moment before its writer is told that
     /// it is on the disk. Returns whether anything changed; never anything for the writer itself.
-    /// Throws: closed, forked, corrupt, io, out_of_memory; locked when the writer makes checkpoints faster than they can
-    /// be read. The collection is then at the state before or at a later one, which was whole.
+    /// Throws: closed, forked, corrupt, io; locked when the writer makes checkpoints faster than they can be
+    /// read. The collection is then at the state before or at a later one, which was whole.
     /// Cost: nothing to read when nothing changed; the new batches; after a checkpoint or merge its new segments are
     /// mapped, and the batches after it are applied again.
     bool refresh() { return engine_->refresh(); }
@@ -171,7 +173,8 @@ public:
 
     /// Makes a checkpoint, then merges segments until no dead record takes up space and no two segments fit into one.
     /// Automatic maintenance does as much of it as pays; this is for the day after a great deletion. Writers and readers
-    /// go on meanwhile. What a snapshot holds is given back when that is gone. In memory it only links.
+    /// go on meanwhile. What a snapshot holds is given back when that is gone. A collection in memory gives back memory.
+    /// Pages that rows and keys left free are given back too, where no other process has the collection open.
     /// Throws: as checkpoint(); what was merged by then stays so.
     /// Cost: every merged record is linked anew.
     void compact(const LongCall& call = {}) { engine_->compact(call); }

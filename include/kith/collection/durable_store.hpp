@@ -153,6 +153,11 @@ public:
     /// now is tried again at the next call.
     virtual void purge() = 0;
 
+    /// In the keeper role: gives the pages that rows and keys left free back to the file system, where no other process
+    /// reads; else they are used again.
+    /// Throws: Errc::disk_full, Errc::io, Errc::corrupt; Errc::cancelled, Errc::timed_out.
+    virtual void give_back(const LongCall& call) = 0;
+
     [[nodiscard]] virtual StoreBytes bytes() const = 0;
 
     /// In the merging and the keeper role: copies or links what the last checkpoint and the log after it hold. Every batch

@@ -18,6 +18,8 @@
 #include "kith/collection/durable_store.hpp"
 #include "kith/collection/merge_policy.hpp"
 #include "kith/collection/merged_segments.hpp"
+#include "kith/collection/next_snapshot.hpp"
+#include "kith/collection/relocation.hpp"
 #include "kith/collection/search.hpp"
 #include "kith/collection/stage.hpp"
 #include "kith/collection/stats.hpp"
@@ -42,6 +44,8 @@
 #include <vector>
 
 namespace kith::inline v0::detail {
+
+class MergeBuilder;
 
 /// What a put does with a key that is present.
 enum class OnExisting : std::uint8_t { refuse, replace };
@@ -92,7 +96,7 @@ public:
 
     /// Moves a reader to the newest state: everything that the writer had acknowledged when it was called, and perhaps
     /// more. False when nothing changed, as always where there is no other writer.
-    /// Throws: Errc::closed, Errc::forked; Errc::corrupt, Errc::io, Errc::locked, Errc::out_of_memory: the reader stays
+    /// Throws: Errc::closed, Errc::forked; Errc::corrupt, Errc::io, Errc::locked: the reader stays
     /// at a state that was whole.
     bool refresh();
 
@@ -105,7 +109,7 @@ public:
     /// too.
     void checkpoint(const LongCall& call);
 
-    /// Seals, then merges until no dead record is left and no two segments fit into one.
+    /// Seals, then merges until no record that was dead before is left and no two segments fit into one.
     /// Throws: as checkpoint; what was merged stays so.
     void compact(const LongCall& call);
 
@@ -140,12 +144,14 @@ private:
     [[nodiscard]] std::string shown(std::string_view key) const { return schema_.show_key(key); }
 
     void serve(const std::vector<Request*>& requests);
-    void serve_one(const Request& request);
+    void serve_one(const Request& request, NextSnapshot& next);
     std::size_t stage(std::string_view batch, OnExisting on_existing);
     template <class Act>
     void committing(const Act& act);
     void sync_log();
-    void publish();
+    void make_room(NextSnapshot& next, std::span<const RecordId> deletes);
+    void publish(NextSnapshot& next) noexcept;
+    void publish_staged();
 
     void wait_for_memory() const;
     void require_space(std::string_view batch) const;
@@ -159,8 +165,18 @@ private:
     using ChooseSegments = std::vector<std::size_t> (*)(std::span<const SegmentSize>, Slot capacity);
     bool merge(ChooseSegments choose, const LongCall& call);
     [[nodiscard]] std::vector<SegmentView> parts_to_merge(ChooseSegments choose);
+    [[nodiscard]] static SegmentSize size_of(const SegmentView& view);
+    [[nodiscard]] static std::vector<SegmentSize> sizes_of(const Snapshot& snapshot);
+    [[nodiscard]] std::vector<SegmentView> chosen_of(const Snapshot& base, ChooseSegments choose) const;
+    void index_merged(const MergeBuilder& builder, const LongCall& call) const;
     void publish_merged();
     void drop_unheld();
+
+    void compact_memory(const LongCall& call);
+    void merge_in_background();
+    [[nodiscard]] Snapshot ended_in_memory(ChooseSegments choose);
+    bool merge_in_memory(ChooseSegments choose, Snapshot& base, const LongCall& call);
+    void publish_merged_in_memory(MergedSegments& merged);
 
     void start_background();
     void stop_background();
@@ -169,6 +185,7 @@ private:
     void link_in_background();
     void keep_in_background();
     void run_sync_timer();
+    void note_trouble(const std::exception_ptr& failed) noexcept;
     [[nodiscard]] LongCall background_call();
     bool link_some(const Snapshot& present);
     void calibrate(const Snapshot& present, const LongCall& call, bool to_seal) const;
@@ -199,6 +216,7 @@ private:
     mutable std::shared_mutex published_mutex_;  // held for a look-up in memory or an exchange, no longer
     KeyMap keys_;                                // guarded by published_mutex_: changed since the last freeze
     KeyMap frozen_keys_;                         // guarded by published_mutex_: changed before, and not committed
+    Relocation relocation_;                      // guarded by published_mutex_: from keys_ to snapshot_, in memory
     std::shared_ptr<const Snapshot> snapshot_;   // guarded by published_mutex_
 
     std::atomic<std::uint64_t> memory_bytes_ = 0;   // of the records of segments in memory
@@ -227,6 +245,7 @@ private:
 
 #include "kith/collection/engine/background.hpp"
 #include "kith/collection/engine/merge.hpp"
+#include "kith/collection/engine/merge_memory.hpp"
 #include "kith/collection/engine/read.hpp"
 #include "kith/collection/engine/refresh.hpp"
 #include "kith/collection/engine/seal.hpp"

@@ -22,6 +22,7 @@ namespace kith::inline v0::detail {
 struct SegmentSize {
     Slot live = 0;
     Slot deleted = 0;
+    bool outdated = false;  // its graph is missing, or was made by another index
 };
 
 inline constexpr std::size_t segments_a_merge = 4;
@@ -32,6 +33,11 @@ inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is no
 [[nodiscard]] constexpr bool mostly_dead(SegmentSize size) noexcept {
     return size.deleted >= fewest_dead &&
            std::uint64_t{size.deleted} * 10 > (std::uint64_t{size.deleted} + size.live) * 3;
+}
+
+/// Whether a segment is written anew for its own sake.
+[[nodiscard]] constexpr bool needs_rewriting(const SegmentSize& size) noexcept {
+    return mostly_dead(size) || size.outdated;
 }
 
 /// Segments of one tier hold between 4^n and 4^(n + 1) times a thousand records; smaller ones are in tier 0.
@@ -45,7 +51,7 @@ inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is no
 /// to be done. What they make has at most `capacity` records.
 [[nodiscard]] inline std::vector<std::size_t> next_merge(std::span<const SegmentSize> sizes, Slot capacity) {
     for (std::size_t at = 0; at < sizes.size(); ++at) {
-        if (mostly_dead(sizes[at])) return {at};
+        if (needs_rewriting(sizes[at])) return {at};
     }
     for (unsigned tier = 0; tier <= tier_of(capacity); ++tier) {
         std::vector<std::size_t> same;
@@ -60,7 +66,7 @@ inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is no
     return {};
 }
 
-/// The next segments to merge until none holds a dead record and no two fit into one.
+/// The next segments to merge until none holds a dead record or is outdated, and no two fit into one.
 [[nodiscard]] inline std::vector<std::size_t> next_compaction(std::span<const SegmentSize> sizes, Slot capacity) {
     std::vector<std::size_t> order;
     for (std::size_t at = 0; at < sizes.size(); ++at) order.push_back(at);
@@ -76,7 +82,7 @@ inline constexpr Slot fewest_dead = 1000;  // for less, writing files anew is no
     }
     if (fitting.size() > 1) return fitting;
     for (std::size_t at = 0; at < sizes.size(); ++at) {
-        if (sizes[at].deleted > 0) return {at};
+        if (sizes[at].deleted > 0 || sizes[at].outdated) return {at};
     }
     return {};
 }

@@ -51,8 +51,7 @@ void put_record(const typename S::Record& record, BatchWriter& batch) {
     std::string row;
     S::encode_row(record, row);
     batch.put(S::key_bytes(S::key_of(record)), row);
-    std::vector<float> buffer;
-    S::for_each_vector(record, [&](std::size_t, auto elements) { batch.vector(floats_of(elements, buffer)); });
+    S::for_each_vector(record, [&]<class T>(std::size_t, std::span<const T> elements) { batch.vector(elements); });
 }
 
 /// Fills the fields of `record` that live in its row: all but the vector fields.

@@ -26,7 +26,6 @@ namespace kith::inline v0::detail {
 
 class RowStore {
 public:
-    /// Throws: Errc::out_of_memory.
     explicit RowStore(Slot capacity)
         : table_(std::size_t{capacity} * sizeof(Entry)), hashes_(std::size_t{capacity} * sizeof(std::uint32_t)) {}
 

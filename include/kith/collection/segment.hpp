@@ -31,14 +31,23 @@ namespace kith::inline v0::detail {
 class Segment {
 public:
     /// An empty segment in memory.
-    /// Throws: Errc::out_of_memory.
     Segment(std::uint32_t id, Slot capacity, const EngineSchema& schema)
-        : id_(id), capacity_(capacity), rows_(std::make_unique<RowStore>(capacity)) {
+        : id_(id), capacity_(capacity), schema_(&schema), rows_(std::make_unique<RowStore>(capacity)) {
         for (const VectorFieldType& field : schema.vectors) {
             indexes_.push_back(field.make(field.dim, capacity));
             scratch_.resize(std::max(scratch_.size(), field.dim));
         }
     }
+
+    /// A segment in memory to which no record is added any more.
+    Segment(std::uint32_t id, const EngineSchema& schema, std::unique_ptr<RowStore> rows,
+            std::vector<std::unique_ptr<VectorIndex>> indexes)
+        : id_(id),
+          capacity_(rows->size()),
+          ended_(true),
+          schema_(&schema),
+          rows_(std::move(rows)),
+          indexes_(std::move(indexes)) {}
 
     /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, or of the keys (keys_part), are not as they
     /// were written; of the vector of a slot alone, unless that is no_slot. It keeps alive the bytes that indexes and
@@ -48,16 +57,19 @@ public:
 
     /// A sealed segment.
     Segment(std::uint32_t id, Slot count, std::vector<std::unique_ptr<VectorIndex>> indexes, const KeyTable& keys,
-            Check check)
+            Check check, bool outdated)
         : id_(id),
           capacity_(count),
           sealed_count_(count),
+          outdated_(outdated),
           check_(std::move(check)),
           keys_(keys),
           indexes_(std::move(indexes)) {}
 
     [[nodiscard]] std::uint32_t id() const noexcept { return id_; }
     [[nodiscard]] bool sealed() const noexcept { return rows_ == nullptr; }
+    /// Whether it has a graph that is missing, or that another index made: vectors are then compared one by one.
+    [[nodiscard]] bool outdated() const noexcept { return outdated_; }
     /// For the writer, as size() is: no record can be added.
     [[nodiscard]] bool full() const noexcept { return ended_ || size() == capacity_; }
 
@@ -70,35 +82,36 @@ public:
     /// Bytes of the records in memory, as far as they are known without asking an index. For the writer.
     [[nodiscard]] std::uint64_t bytes() const noexcept {
         if (sealed()) return 0;
-        std::uint64_t bytes = rows_->bytes();
-        for (const auto& index : indexes_) bytes += std::uint64_t{rows_->size()} * index->dim() * sizeof(float);
-        return bytes;
+        return rows_->bytes() + std::uint64_t{rows_->size()} * schema_->vector_bytes();
     }
 
     /// Adds a record in the next slot, which it returns.
     /// Requires: the segment is neither sealed nor full; `vectors` holds the elements of all vector fields.
     Slot append(std::string_view key, std::string_view row, std::string_view vectors) {
         const Slot slot = rows_->size();
-        ByteReader reader(vectors);
-        for (const auto& index : indexes_) {
-            const std::span<float> elements = std::span(scratch_).first(index->dim());
-            const bool whole = reader.f32s(elements);
-            KITH_ASSERT(whole);
-            static_cast<void>(whole);
-            index->append(elements.data());
+        const char* next = vectors.data();
+        for (std::size_t field = 0; field < indexes_.size(); ++field) {
+            const VectorFieldType& type = schema_->vectors[field];
+            type.read(next, type.dim, scratch_.data());
+            next += type.bytes;
+            indexes_[field]->append(scratch_.data());
         }
+        KITH_ASSERT(next == vectors.data() + vectors.size());
         rows_->append(key, row);
         return slot;
     }
 
     /// Forgets the slots from `size` on, none of which was ever published.
-    void truncate(Slot size) {
+    void truncate(Slot size) noexcept {
         for (const auto& index : indexes_) index->truncate(size);
         rows_->truncate(size);
     }
 
     /// The row of a slot. Requires: the segment is not sealed.
     [[nodiscard]] std::string_view row(Slot slot) const noexcept { return (*rows_)[slot]; }
+
+    /// The key of a slot. Requires: the segment is not sealed.
+    [[nodiscard]] std::string_view key(Slot slot) const noexcept { return rows_->key(slot); }
 
     /// The allowed slot with this key; the newest where several are allowed.
     /// Throws: Errc::corrupt, Errc::io.
@@ -180,8 +193,10 @@ private:
     Slot capacity_;
     Slot sealed_count_ = 0;                              // slots of a sealed segment
     bool ended_ = false;                                 // full, whatever the capacity
+    bool outdated_ = false;                              // a graph of a sealed segment is missing or not usable
     Check check_;                                        // of a sealed segment; outlives keys_ and indexes_
     KeyTable keys_;                                      // of a sealed segment
+    const EngineSchema* schema_ = nullptr;               // the engine's; of a segment in memory
     std::unique_ptr<RowStore> rows_;                     // null once sealed: rows are in the environment
     std::vector<std::unique_ptr<VectorIndex>> indexes_;  // one a vector field, in the order of the schema
     std::vector<float> scratch_;                         // the writer's: one vector, aligned

@@ -54,16 +54,4 @@ struct Snapshot {
     }
 };
 
-/// `before` with more deleted slots, with room for `count` slots.
-/// Requires: each slot is below count and not deleted yet.
-inline std::shared_ptr<const DeleteSet> with_deleted(const DeleteSet* before, const std::vector<Slot>& slots,
-                                                     Slot count) {
-    auto after = before == nullptr ? std::make_shared<DeleteSet>() : std::make_shared<DeleteSet>(*before);
-    const std::size_t needed = (std::size_t{count} + 63) / 64;
-    if (after->words.size() < needed) after->words.resize(needed + needed / 2);
-    for (const Slot slot : slots) after->words[slot / 64] |= std::uint64_t{1} << (slot % 64);
-    after->count += static_cast<Slot>(slots.size());
-    return after;
-}
-
 }  // namespace kith::inline v0::detail

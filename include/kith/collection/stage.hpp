@@ -17,6 +17,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,7 +36,7 @@ public:
     }
 
     /// Appends a record as the newest version of `key`; `older` is the version it replaces.
-    /// Throws: Errc::out_of_memory, Errc::limit_exceeded; call roll_back() then.
+    /// Throws: for want of memory, Errc::limit_exceeded; call roll_back() then.
     void put(const Operation& operation, std::optional<RecordId> older) {
         if (writing_ == nullptr || writing_->full()) {
             auto next = std::make_shared<Segment>(next_segment_, segment_capacity_, *schema_);
@@ -64,6 +65,9 @@ public:
         save_point();
     }
 
+    /// The segment that is being written; null when there is none.
+    [[nodiscard]] const Segment* writing() const noexcept { return writing_.get(); }
+
     /// Bytes of the segment that is being written.
     [[nodiscard]] std::uint64_t writing_bytes() const noexcept { return writing_ == nullptr ? 0 : writing_->bytes(); }
 
@@ -81,13 +85,15 @@ public:
     }
 
     /// Takes back everything since save_point().
-    void roll_back() {
+    void roll_back() noexcept {
         for (; !undo_.empty(); undo_.pop_back()) {
             auto& [key, before] = undo_.back();
+            const auto found = keys_.find(key);
+            if (found == keys_.end()) continue;
             if (before.has_value()) {
-                keys_[key] = *before;
+                found->second = *before;
             } else {
-                keys_.erase(key);
+                keys_.erase(found);
             }
         }
         deletes_.resize(saved_deletes_);
@@ -104,6 +110,10 @@ public:
     [[nodiscard]] const std::vector<std::shared_ptr<Segment>>& segments() const noexcept { return segments_; }
     [[nodiscard]] std::uint32_t next_segment() const noexcept { return next_segment_; }
     [[nodiscard]] const std::vector<RecordId>& deletes() const noexcept { return deletes_; }
+    /// Those since save_point().
+    [[nodiscard]] std::span<const RecordId> new_deletes() const noexcept {
+        return std::span(deletes_).subspan(saved_deletes_);
+    }
     [[nodiscard]] std::size_t key_count() const noexcept { return keys_.size(); }
     /// The changed keys, handed over; call published() next.
     [[nodiscard]] KeyMap take_keys() noexcept { return std::exchange(keys_, {}); }

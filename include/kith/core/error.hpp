@@ -2,6 +2,12 @@
 //
 // One exception type and one place that throws it: a single breakpoint, and a single place that changes in a build
 // without exceptions. Ordinary answers such as "no such key" are values (std::optional, bool), never errors.
+//
+// Memory: what the heap refuses comes out as std::bad_alloc; what the system or a C library refuses, be it address
+// space, a map, a thread or memory of its own, as Errc::out_of_memory. Every function that is not noexcept may raise
+// either of them. Then holds what it promises for its other errors: of a collection, that a call which raised has
+// changed no record, and that the collection goes on. So Throws does not repeat them, unless it says when they come, or
+// what else holds then.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +38,7 @@ enum class Errc : std::uint8_t {
     unsupported_file_system,  ///< a network's, whose locks and maps cannot keep a collection whole
     io,                       ///< the operating system refused a read or write
     disk_full,                ///< no space left; free some and go on
-    out_of_memory,            ///< address space or memory could not be had
+    out_of_memory,            ///< the system refused memory or address space; where the heap did, it is std::bad_alloc
     forked,                   ///< the handle was made by a parent process
     poisoned,                 ///< a sync failed earlier: reopen the collection to recover
     limit_exceeded,           ///< a documented limit was passed

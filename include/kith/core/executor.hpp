@@ -30,7 +30,7 @@ namespace kith::inline v0 {
 
 class Executor {
 public:
-    /// Lets `threads` threads work at once. Throws: std::bad_alloc.
+    /// Lets `threads` threads work at once.
     explicit Executor(unsigned threads) : most_(std::max(threads, 1U)), crew_(std::make_unique<Crew>().release()) {}
     Executor(const Executor&) = delete;
     Executor& operator=(const Executor&) = delete;

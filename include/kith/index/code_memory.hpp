@@ -71,7 +71,7 @@ public:
     [[nodiscard]] const Codec& codec() const noexcept { return *codec_; }
     [[nodiscard]] View view() const noexcept { return {codec_->rows(codes_), place()}; }
 
-    /// Learns from `sample`, once. Throws: what Codec::train throws, Errc::out_of_memory; nothing has changed then.
+    /// Learns from `sample`, once. Throws: what Codec::train throws; nothing has changed then.
     void train(MatrixView sample, const Training& training) {
         Codec codec = Codec::train(sample, training);
         memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
@@ -80,7 +80,7 @@ public:
     }
 
     /// Learns what `other` has learned and copies its codes. Requires: nothing was learned here; there is room for them.
-    /// Throws: std::bad_alloc, Errc::out_of_memory; nothing has changed then.
+    /// Throws: for want of memory; nothing has changed then.
     void adopt(const CodeMemory& other) {
         KITH_ASSERT(!trained() && other.trained() && other.size_ <= capacity_);
         Codec codec = other.codec();
@@ -93,7 +93,7 @@ public:
 
     /// Encodes the vectors of `rows` from size() up to `count`; the same codes with any number of threads.
     /// Requires: trained(), not mapped, count is at most the capacity.
-    /// Throws: std::bad_alloc; size() is then as before.
+    /// Throws: for want of memory; size() is then as before.
     template <class R>
     void append(const R& rows, Slot count, unsigned threads) {
         if (count <= size_) return;

@@ -103,7 +103,7 @@ public:
     [[nodiscard]] std::size_t dim() const noexcept { return size() == 0 ? 0 : codes().codec().dim(); }
 
     /// Codes and indexes the slots from size() up to `count`; nothing while they are too few to learn from.
-    /// Throws: what training throws, std::bad_alloc; size() says how far it came.
+    /// Throws: what training throws; size() says how far it came.
     void insert(const R& rows, Slot count, unsigned threads = 1) {
         if (newest_ == nullptr) {
             std::size_t lesson = first_lesson(rows.dim());
@@ -120,7 +120,7 @@ public:
     }
 
     /// Takes over codes and index of `other`, over the same rows. False, and nothing has changed, where the index inside
-    /// cannot. Requires: this is empty, with room for them. Throws: std::bad_alloc, Errc::out_of_memory.
+    /// cannot. Requires: this is empty, with room for them.
     bool adopt(const R& rows, const CodedIndex& other) {
         if (other.size() == 0) return true;
         kept_.reserve(1);

@@ -35,7 +35,7 @@ template <Rows R>
 class HnswIndex {
 public:
     /// An empty graph for up to `capacity` slots. Address space is reserved for all of them, memory is used as they
-    /// come. Throws: Errc::invalid_argument (parameters out of range), Errc::limit_exceeded, Errc::out_of_memory.
+    /// come. Throws: Errc::invalid_argument (parameters out of range), Errc::limit_exceeded.
     HnswIndex(const HnswParams& params, Slot capacity) : graph_(params, capacity) {}
 
     /// The graph of `count` slots that save() wrote, over bytes that outlive it; it serves searches only.

@@ -87,12 +87,12 @@ class IvfIndex {
     using Codes = typename Content::Codes;
 
 public:
-    /// An index without rows. Throws: std::bad_alloc.
+    /// An index without rows.
     IvfIndex(const IvfParams& params, Slot capacity) : params_(params), capacity_(capacity) {}
 
     /// The index of `count` rows that save() wrote, over bytes that outlive it; it serves searches only.
     /// Requires: image.data() is aligned to 64 bytes.
-    /// Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
     [[nodiscard]] static IvfIndex map(const ImageBytes& image, Slot count) {
         detail::MappedIvf<Codes> mapped = detail::map_ivf<Codes>(image, count, metric);
         IvfIndex index(mapped.header.params, count);
@@ -135,7 +135,7 @@ public:
 
     /// Adds the slots from size() up to `count`, and trains the lists first once there are enough rows.
     /// Requires: count is at most the capacity; those rows are readable and stay as they are.
-    /// Throws: Errc::invalid_argument for parameters that do not fit the rows, std::bad_alloc; nothing has changed.
+    /// Throws: Errc::invalid_argument for parameters that do not fit the rows; nothing has changed.
     void insert(const R& rows, Slot count, unsigned threads = 1) {
         insert(rows, count, Training{.seed = params_.seed, .threads = threads, .progress = {}});
     }
@@ -159,7 +159,7 @@ public:
 
     /// Takes over the lists of `other`, over the same rows. False, and nothing has changed, where it has other parameters
     /// or lists of vectors of another dimension, or is damaged.
-    /// Requires: this is empty, with room for them. Throws: std::bad_alloc, Errc::out_of_memory.
+    /// Requires: this is empty, with room for them.
     bool adopt(const R& rows, const IvfIndex& other) {
         KITH_ASSERT(size() == 0 && other.size() <= capacity_);
         if (!(params_ == other.params_)) return false;

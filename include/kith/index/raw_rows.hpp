@@ -192,7 +192,7 @@ public:
         return buffer;
     }
 
-    /// The first `count` vectors as floats: in place, or in `buffer`. Throws: std::bad_alloc.
+    /// The first `count` vectors as floats: in place, or in `buffer`.
     [[nodiscard]] MatrixView matrix(std::size_t count, std::vector<float>& buffer) const {
         if constexpr (std::same_as<T, float>) {
             if (residency_ == nullptr) return {data_, count, dim_, stride_};

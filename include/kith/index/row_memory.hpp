@@ -37,7 +37,7 @@ class RowMemory {
 public:
     using View = RawRows<T, M>;
 
-    /// Room for `capacity` rows. Throws: Errc::out_of_memory.
+    /// Room for `capacity` rows.
     RowMemory(std::size_t dim, Slot capacity)
         : dim_(dim),
           stride_(View::stride_for(dim)),

@@ -45,7 +45,7 @@ class TypedVectorIndex final : public VectorIndex {
     using View = RawRows<T, M>;
 
 public:
-    /// Throws: Errc::invalid_argument, Errc::out_of_memory, Errc::limit_exceeded.
+    /// Throws: Errc::invalid_argument, Errc::limit_exceeded.
     TypedVectorIndex(std::size_t dim, Slot capacity)
         : rows_(fitting(dim), capacity), index_(Tag::template make<View>(capacity)) {}
 
@@ -317,8 +317,7 @@ private:
 };
 
 /// An empty index in memory for up to `capacity` vectors of `dim` dimensions, kept as elements T.
-/// Throws: Errc::invalid_argument for a dimension that the index cannot be for, Errc::out_of_memory,
-///         Errc::limit_exceeded.
+/// Throws: Errc::invalid_argument for a dimension that the index cannot be for, Errc::limit_exceeded.
 template <class M, class Tag, class T = float>
 [[nodiscard]] std::unique_ptr<VectorIndex> make_vector_index(std::size_t dim, Slot capacity) {
     return std::make_unique<TypedVectorIndex<M, Tag, T>>(dim, capacity);

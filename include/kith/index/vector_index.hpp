@@ -52,7 +52,7 @@ public:
     /// Requires: this is empty, not mapped, and not searched meanwhile; other.rows() is at most its capacity; `other`,
     ///           mapped or not, does not change meanwhile.
     /// Ensures: what is damaged in files that are read through a cache is found by who reads it, and was copied.
-    /// Throws: std::bad_alloc, Errc::out_of_memory; this is to be thrown away then.
+    /// Throws: for want of memory; this is to be thrown away then.
     [[nodiscard]] virtual bool adopt(const VectorIndex& other) = 0;
 
     /// Forgets the rows from `count` on.
@@ -61,7 +61,7 @@ public:
 
     /// Puts the slots from indexed() up to `count` into the index; returns when they are there.
     /// Requires: `count` is at most rows(), as seen by the caller.
-    /// Throws: std::bad_alloc; indexed() then says how far it came, and a later call goes on from there.
+    /// Throws: for want of memory; indexed() then says how far it came, and a later call goes on from there.
     virtual void index_up_to(Slot count, unsigned threads) = 0;
 
     /// Copies the vector of a slot, bit for bit as it was appended to rows of floats, and exactly what is kept of it in
@@ -88,7 +88,6 @@ public:
     /// Requires: there is a scratch.
     /// Shape: `queries` holds count · dim() elements; the answers to query i begin at out + i · width, where width is
     ///        min(params.limit, params.allowed.count()) and `out` has room for count · width.
-    /// Throws: std::bad_alloc.
     /// Cost: where every row is compared, the rows are read once for 256 queries.
     virtual void search_many(const float* queries, std::size_t count, const SearchParams& params,
                              std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const = 0;
@@ -107,7 +106,7 @@ public:
     /// Nothing happens where every search is exact.
     /// Cost: 200 exact searches and some 5000 indexed ones.
     /// Thread safety: as index_up_to, and not beside it.
-    /// Throws: Errc::cancelled and what training.progress throws, std::bad_alloc; tuned() then guesses or knows what it
+    /// Throws: Errc::cancelled and what training.progress throws; tuned() then guesses or knows what it
     ///         knew.
     virtual void calibrate(const Training& training = {}) = 0;
 

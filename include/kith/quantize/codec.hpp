@@ -35,7 +35,7 @@ struct CodecSpace {
 ///         decode(encode(v)) comes near v (Cosine: near v / ‖v‖). Under Cosine a vector of zeros is at about 1 from
 ///         everything, as it is by the metric itself.
 /// Throws: train: Errc::invalid_argument for fewer than fewest_vectors(dim) rows or a dimension the codec cannot take,
-///         in a sentence with both numbers; Errc::cancelled; std::bad_alloc. load: Errc::corrupt, unsupported_version.
+///         in a sentence with both numbers; Errc::cancelled. load: Errc::corrupt, unsupported_version.
 template <class C>
 concept Codec = requires(const C& codec, MatrixView sample, const Training& training, const float* vector, float* out,
                          std::byte* code, const std::byte* codes, std::size_t dim, ScratchMemory& scratch,

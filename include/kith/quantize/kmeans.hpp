@@ -194,7 +194,7 @@ private:
 
 /// Points that stand for `rows`, in no order that means anything.
 /// Throws: Errc::invalid_argument for fewer rows than centroids, no centroids or no dimension; Errc::cancelled and what
-///         training.progress throws; std::bad_alloc.
+///         training.progress throws.
 /// Cost: 2 · rows looked at · centroids · dim floating-point operations a step.
 [[nodiscard]] inline KMeans train_kmeans(MatrixView rows, const KMeansParams& params, const Training& training) {
     if (params.centroids == 0 || rows.dim == 0) {

@@ -36,7 +36,7 @@ inline std::vector<bool> rows_of_usual_length(MatrixView sample) {
 
 /// The mean of the rows, but for those much longer than the others, or of the rows brought to length 1 when `normalise`
 /// is set; summed in double.
-/// Throws: Errc::invalid_argument for no rows, Errc::cancelled, std::bad_alloc.
+/// Throws: Errc::invalid_argument for no rows, Errc::cancelled.
 inline std::vector<float> mean_of(MatrixView sample, bool normalise, const Training& training) {
     if (sample.rows == 0) raise(Errc::invalid_argument, "training: there are 0 vectors, expected at least 1");
     constexpr std::size_t rows_a_report = 16384;

@@ -35,14 +35,13 @@ class OpqRotation : public LearnedRotation {
 public:
     static constexpr double share = 0.8;
 
-    /// Throws: Errc::invalid_argument as PqCodec::subvectors_for; Errc::cancelled and what training.progress throws;
-    ///         std::bad_alloc.
+    /// Throws: Errc::invalid_argument as PqCodec::subvectors_for; Errc::cancelled and what training.progress throws.
     [[nodiscard]] static OpqRotation train(MatrixView sample, const Training& training) {
         const std::size_t pieces = PqCodec<M, P>::subvectors_for(sample);
         return OpqRotation(learn_rotation<M>(sample, pieces, std::size_t{1} << P.bits, training));
     }
 
-    /// Throws: Errc::corrupt, std::bad_alloc.
+    /// Throws: Errc::corrupt.
     [[nodiscard]] static OpqRotation load(ByteReader& reader, std::size_t dim) {
         LearnedRotation loaded = LearnedRotation::load(reader, dim);
         if (P.subvectors != 0 && loaded.pieces() != P.subvectors) {

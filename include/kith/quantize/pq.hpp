@@ -149,7 +149,7 @@ public:
         return subvectors;
     }
 
-    /// Throws: as subvectors_for; Errc::cancelled and what training.progress throws; std::bad_alloc.
+    /// Throws: as subvectors_for; Errc::cancelled and what training.progress throws.
     [[nodiscard]] static PqCodec train(MatrixView sample, const Training& training) {
         const std::size_t subvectors = subvectors_for(sample);
         constexpr std::size_t rows_a_word = 128;
@@ -164,7 +164,7 @@ public:
             Codebooks::train({rows.data(), chosen.size(), sample.dim, sample.dim}, subvectors, words, training));
     }
 
-    /// Throws: Errc::corrupt, std::bad_alloc.
+    /// Throws: Errc::corrupt.
     [[nodiscard]] static PqCodec load(ByteReader& reader, std::size_t dim) {
         std::uint32_t subvectors = 0, bits = 0;
         const std::size_t at = reader.offset();

@@ -167,7 +167,7 @@ public:
         pack(bits, elements, width(), code + RaBitQHead::bytes, code + code_bytes());
     }
 
-    /// The vector nearest to the true one of those in the direction of the code. Throws: std::bad_alloc.
+    /// The vector nearest to the true one of those in the direction of the code.
     void decode(const std::byte* code, float* out) const {
         std::vector<std::uint8_t> elements(width());
         std::vector<float> u(width());

@@ -67,7 +67,7 @@ inline void hadamard(float* values, std::size_t count) noexcept {
 class Rotation {
 public:
     /// The rotation of `dim` elements that belongs to `seed`; the same on every machine.
-    /// Requires: dim is at least 1. Throws: std::bad_alloc.
+    /// Requires: dim is at least 1.
     Rotation(std::size_t dim, std::uint64_t seed)
         : dim_(dim), padded_dim_(padded_dim(dim)), signs_(rounds * padded_dim_) {
         SplitMix64 random(seed);

@@ -80,7 +80,7 @@ public:
 
     [[nodiscard]] static std::size_t fewest_vectors(std::size_t) noexcept { return 1; }
 
-    /// Learns the mean. Throws: Errc::invalid_argument, Errc::cancelled, std::bad_alloc.
+    /// Learns the mean. Throws: Errc::invalid_argument, Errc::cancelled.
     /// Cost: reads the sample once.
     [[nodiscard]] static ScalarCodec train(MatrixView sample, const Training& training) {
         check_dim(sample.dim);

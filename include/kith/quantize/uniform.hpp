@@ -112,7 +112,7 @@ public:
 
     [[nodiscard]] static std::size_t fewest_vectors(std::size_t) noexcept { return 16; }
 
-    /// Learns the mean and the step. Throws: Errc::invalid_argument, Errc::cancelled, std::bad_alloc.
+    /// Learns the mean and the step. Throws: Errc::invalid_argument, Errc::cancelled.
     [[nodiscard]] static UniformCodec train(MatrixView sample, const Training& training) {
         if (sample.rows < fewest_vectors(sample.dim)) {
             raise(Errc::invalid_argument, "uniform codec: there are " + std::to_string(sample.rows) +
@@ -175,7 +175,6 @@ public:
         pack(bits, elements, dim(), code + head_bytes, code + code_bytes());
     }
 
-    /// Throws: std::bad_alloc.
     void decode(const std::byte* code, float* out) const {
         std::vector<std::uint8_t> elements(dim());
         unpack(bits, code + head_bytes, dim(), elements.data());

@@ -4,8 +4,9 @@
 //   line       := name " " ["list of "] kind [" " dim [" of " element]] [" nullable"] [" key"] [" indexed"]
 //                 [" metric=" name " index=" name ["(" parameters ")"]] "\n"
 //
-// A collection is opened only by a program whose descriptor is the stored one, letter for letter: rows are read by
-// position, so even the order of the fields counts. The text is kept beside the hash to say what changed.
+// A collection is opened only by a program whose descriptor is the stored one, letter for letter but for the indexes of
+// vectors, which can be made again from them: rows are read by position, so even the order of the fields counts. The text
+// is kept beside the hash to say what changed.
 //
 // Thread safety: functions without state.
 // Source: the hash is FNV-1a, 64 bits (Fowler, Noll & Vo).
@@ -13,6 +14,7 @@
 
 #include "kith/schema/field.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -80,6 +82,17 @@ inline const DescribedField* find_field(const std::vector<DescribedField>& field
     return nullptr;
 }
 
+/// The descriptor without what says how vectors are found: what is left is how records are stored.
+inline std::string without_indexes(std::string_view descriptor) {
+    std::string text;
+    while (!descriptor.empty()) {
+        const std::string_view line = descriptor.substr(0, descriptor.find('\n'));
+        text.append(line.substr(0, line.find(" index="))).append("\n");
+        descriptor.remove_prefix(std::min(descriptor.size(), line.size() + 1));
+    }
+    return text;
+}
+
 /// "a, b, c"
 inline std::string list_names(const std::vector<DescribedField>& fields) {
     std::string names;
@@ -119,6 +132,11 @@ inline std::string describe_difference(std::string_view stored, std::string_view
                 detail::list_names(now);
     }
     return lines;
+}
+
+/// The same, but for the indexes of vectors.
+inline std::string describe_record_difference(std::string_view stored, std::string_view current) {
+    return describe_difference(detail::without_indexes(stored), detail::without_indexes(current));
 }
 
 }  // namespace kith::inline v0

@@ -37,7 +37,6 @@ public:
     /// The blocks of one file.
     class Member {
     public:
-        /// Throws: std::bad_alloc.
         Member(BlockCache& cache, std::size_t blocks);
         Member(const Member&) = delete;
         Member& operator=(const Member&) = delete;
@@ -67,7 +66,7 @@ public:
     };
 
     /// At most `limit` bytes are in memory, or one block where that is less; and what is being read, where that is
-    /// more: up to most_held blocks for each Held. Throws: std::bad_alloc.
+    /// more: up to most_held blocks for each Held.
     explicit BlockCache(std::uint64_t limit);
     BlockCache(const BlockCache&) = delete;
     BlockCache& operator=(const BlockCache&) = delete;

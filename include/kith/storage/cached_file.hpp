@@ -19,13 +19,14 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string>
 
 namespace kith::inline v0::detail {
 
 class CachedFile final : public Residency, private BlockCache::Member {
 public:
     /// Opens a segment file; nothing of its payload is read. What of it is in the system's cache is dropped.
-    /// Throws: as SegmentFile, std::bad_alloc.
+    /// Throws: as SegmentFile.
     CachedFile(std::shared_ptr<BlockCache> cache, const std::filesystem::path& path, const SegmentFileTag& tag);
 
     /// Requires: nothing of it is held.
@@ -33,6 +34,9 @@ public:
 
     /// The payload, and this as who brings it in. It lives as long as this object.
     [[nodiscard]] ImageBytes image() noexcept { return {file_.payload(), this}; }
+
+    /// As SegmentFile::maker.
+    [[nodiscard]] const std::string& maker() const noexcept { return file_.maker(); }
 
     /// Asks whether a block that anybody held was damaged.
     /// Throws: Errc::corrupt with path and offset of the first block that was wrong, Errc::io where it could not be

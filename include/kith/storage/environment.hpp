@@ -18,6 +18,8 @@
 // Source: LMDB 0.9 and 1.x, lmdb.h.
 #pragma once
 
+#include "kith/core/long_call.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -63,7 +65,7 @@ public:
     /// Calls `visit(key, id)` for all keys in order of their bytes, until it returns false.
     void for_each_key(const std::function<bool(std::string_view, std::uint64_t)>& visit) const;
 
-    /// The number of the commit that it sees; a later one has a greater number.
+    /// The number of the commit that it sees; a later one has a greater number, and so has all after a compact().
     [[nodiscard]] std::uint64_t commit_number() const;
 
     [[nodiscard]] std::uint64_t row_count() const;
@@ -125,7 +127,7 @@ public:
     /// taken. A file that this process has open already is shared; where that was to read and this is to write, it is
     /// opened anew as soon as no ReadTransaction is left, so the calling thread may hold none.
     /// Throws: Errc::already_exists (create); Errc::corrupt when the file is missing, empty, cut or not LMDB's;
-    /// Errc::unsupported_version when the other LMDB wrote it; Errc::out_of_memory, Errc::disk_full, Errc::io.
+    /// Errc::unsupported_version when the other LMDB wrote it; Errc::disk_full, Errc::io.
     Environment(const std::filesystem::path& directory, EnvironmentMode mode,
                 std::uint64_t map_bytes = default_map_bytes);
     Environment(Environment&&) noexcept;
@@ -147,11 +149,20 @@ public:
     /// Throws: as read.
     [[nodiscard]] EnvironmentStats stats() const;
 
-    /// Writes what the newest commit holds to the file `to`, which is then on the disk, while readers and the writer go
-    /// on. The pages of that commit are not used again meanwhile, so what is committed meanwhile makes the file longer.
+    /// Writes what the newest commit holds to the file `to`, which is then on the disk, without free pages, while readers
+    /// and the writer go on. The pages of that commit are not used again meanwhile, so what is committed meanwhile makes
+    /// the file longer.
     /// Ensures: `to` is there whole or not at all; what stood there is replaced.
-    /// Throws: as read; Errc::disk_full, Errc::io.
-    void copy_to(const std::filesystem::path& to) const;
+    /// Throws: as read; Errc::corrupt, Errc::disk_full, Errc::io; Errc::cancelled, Errc::timed_out.
+    void copy_to(const std::filesystem::path& to, const LongCall& call = {}) const;
+
+    /// Gives free pages back to the file system, where they are at least a megabyte and a fifth of all: writes a copy
+    /// without them and goes on with it. False, and nothing has changed, when they are fewer, or another process has the
+    /// file open, which would go on with the old one. Readers of this process wait while the file is opened.
+    /// Requires: no other writes to this collection; the calling thread holds no ReadTransaction.
+    /// Throws: Errc::read_only, as read; Errc::corrupt, Errc::disk_full, Errc::io; Errc::cancelled, Errc::timed_out.
+    /// What it holds is the same in any case; where it is unknown which file a power cut would leave, it is poisoned.
+    bool compact(const LongCall& call = {});
 
     /// Whether the lock file in `directory` can be written or made, so that a writer learns who reads. Where it cannot,
     /// open it read_alone.

@@ -72,6 +72,7 @@ bool make_directory(const std::filesystem::path& path);
 
 /// Returns once every entry of the directory is on the disk. Throws: Errc::io.
 void sync_directory(const std::filesystem::path& directory);
+void sync_directory(const File& directory);
 
 /// Renames a file or directory and syncs the directory of `to`.
 /// Requires: both are in one file system; what `from` holds is synced.

@@ -26,7 +26,7 @@ public:
     MappedFile() = default;
 
     /// Maps the whole file for reading; an empty file gives an empty span.
-    /// Throws: Errc::io, Errc::out_of_memory.
+    /// Throws: Errc::io.
     explicit MappedFile(const std::filesystem::path& path);
 
     /// Maps the first `bytes` of a file, which need not stay open.

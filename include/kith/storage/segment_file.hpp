@@ -2,8 +2,8 @@
 //
 //   segment file := header; payload; table                                                                 (on disk)
 //   header       := magic "kithSEGM"; u32 version (2); 16 bytes collection id; u32 segment id; u32 kind;
-//                   u64 payload bytes; u32 block bytes (65536); u32 CRC-32C of table; zeros up to byte 4092;
-//                   u32 CRC-32C of the 4092 before
+//                   u64 payload bytes; u32 block bytes (65536); u32 CRC-32C of table; 64 bytes maker, with zeros
+//                   behind it; zeros up to byte 4092; u32 CRC-32C of the 4092 before
 //   table        := for each block u32 CRC-32C of the payload in it
 //
 // A block is 65536 bytes of the file, counted from its beginning: the first one holds the header and the payload behind
@@ -27,6 +27,8 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace kith::inline v0::detail {
@@ -44,14 +46,17 @@ struct SegmentFileTag {
     friend bool operator==(const SegmentFileTag&, const SegmentFileTag&) = default;
 };
 
+inline constexpr std::size_t max_maker_bytes = 64;  // on disk
+
 /// Takes the next bytes of a payload.
 using ByteSink = std::function<void(const void*, std::size_t)>;
 
-/// Writes a file whose payload is what `produce` hands to its sink, piece by piece.
+/// Writes a file whose payload is what `produce` hands to its sink, piece by piece. `maker` says what can read it, where
+/// that is not always the same. Requires: that has at most max_maker_bytes.
 /// Ensures: the file is on the disk, whole, under its name.
 /// Throws: Errc::disk_full, Errc::io, what `produce` throws; nothing is left behind but what stood there before.
 void write_segment_file(const std::filesystem::path& path, const SegmentFileTag& tag,
-                        const std::function<void(const ByteSink&)>& produce);
+                        const std::function<void(const ByteSink&)>& produce, std::string_view maker = {});
 
 class SegmentFile {
 public:
@@ -70,6 +75,9 @@ public:
     }
 
     [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+    /// As it was written with.
+    [[nodiscard]] const std::string& maker() const noexcept { return maker_; }
 
     /// Checks every block that was not found right before; who calls beside it waits and is told the same.
     /// Throws: Errc::corrupt with path and offset of the first block that is wrong, Errc::io where one cannot be read;
@@ -113,6 +121,7 @@ private:
     void verify_block(std::size_t block) const;
 
     std::filesystem::path path_;     // for errors
+    std::string maker_;              // what can read the payload
     MappedFile file_;                // header and payload, without the table
     std::size_t payload_bytes_ = 0;  // the mapping is segment_payload_offset longer
     std::unique_ptr<Checks> checks_;

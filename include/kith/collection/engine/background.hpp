@@ -2,16 +2,18 @@
 #pragma once
 
 #include "kith/collection/engine.hpp"
+#include "kith/core/thread_priority.hpp"
 
 namespace kith::inline v0::detail {
 
 inline void Engine::start_background() {
     const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only;
     const bool timed = writable && options_.durability.level() == Durability::Level::interval;
-    const bool keeps = writable && options_.maintenance == Maintenance::automatic;
+    const bool automatic = options_.maintenance == Maintenance::automatic;
     const std::exception_ptr failed = attempt([&] {
         background_->linker = std::thread([this] { link_in_background(); });
-        if (keeps) background_->keeper = std::thread([this] { keep_in_background(); });
+        if (writable && automatic) background_->keeper = std::thread([this] { keep_in_background(); });
+        if (store_ == nullptr && automatic) background_->keeper = std::thread([this] { merge_in_background(); });
         if (timed) background_->sync_timer = std::thread([this] { run_sync_timer(); });
         if (follows() && options_.follow.count() > 0) {
             background_->follower = std::thread([this] { follow_in_background(); });
@@ -54,6 +56,7 @@ void Engine::run_when_woken(const Act& act) {
 
 /// Trouble here loses nothing: records that are not linked are compared one by one.
 inline void Engine::link_in_background() {
+    give_way_to_others();
     run_when_woken([this] {
         bool more = false;
         static_cast<void>(attempt([&] {
@@ -67,9 +70,9 @@ inline void Engine::link_in_background() {
 /// Trouble here loses nothing either: what is not sealed is in memory and in the log. It is shown by stats(), and tried
 /// again when a quarter more has come than there was.
 inline void Engine::keep_in_background() {
+    give_way_to_others();
     std::uint64_t seal_from = 0;
     run_when_woken([&] {
-        std::string trouble;
         const bool again = store_->log_bytes() >= seal_from;
         const std::exception_ptr failed = attempt([&] {
             if (again) {
@@ -80,15 +83,20 @@ inline void Engine::keep_in_background() {
             }
             drop_unheld();
         });
-        if (failed != nullptr) trouble = text_of(failed);
         seal_from = failed == nullptr ? 0 : store_->log_bytes() + store_->log_bytes() / 4 + 1;
-        {
-            const std::lock_guard lock(background_->mutex);
-            if (again) background_->trouble = std::move(trouble);
-        }
+        if (again) note_trouble(failed);
         background_->sealed.notify_all();
         return false;
     });
+}
+
+/// Has stats() show why work in the background failed, or that it did not.
+inline void Engine::note_trouble(const std::exception_ptr& failed) noexcept {
+    std::string trouble;
+    const auto describe = [&] { trouble = failed == nullptr ? std::string() : text_of(failed); };
+    if (attempt(describe) != nullptr) trouble = "out of memory";  // so few letters that it takes none
+    const std::lock_guard lock(background_->mutex);
+    background_->trouble.swap(trouble);
 }
 
 /// A call that the closing of the collection stops.

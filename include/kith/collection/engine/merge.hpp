@@ -7,90 +7,9 @@
 #pragma once
 
 #include "kith/collection/engine.hpp"
+#include "kith/collection/engine/merge_builder.hpp"
 
 namespace kith::inline v0::detail {
-
-/// A segment that is being made of several: indexes in memory, and where each record went.
-class MergeBuilder {
-public:
-    /// The graph of the largest part is taken over where at most the share `dead_kept` of its records is deleted: then
-    /// only the records of the others are linked anew, and the dead of the largest stay as slots that nobody sees.
-    /// Shape: `parts` are the segments as the checkpoint has them, the largest first.
-    MergeBuilder(const EngineSchema& schema, std::uint32_t id, const std::vector<SegmentView>& parts, double dead_kept)
-        : id_(id) {
-        std::uint64_t capacity = 0;
-        for (const SegmentView& part : parts) capacity += part.count;
-        for (const VectorFieldType& field : schema.vectors) {
-            indexes_.push_back(field.make(field.dim, static_cast<Slot>(capacity)));
-        }
-        const SegmentView& largest = parts.front();
-        const bool whole = parts.size() > 1 && static_cast<double>(largest.count - largest.live()) <=
-                                                   dead_kept * static_cast<double>(largest.count);
-        if (whole) take_over(largest);
-        for (const SegmentView& part : std::span(parts).subspan(whole ? 1 : 0)) append(part);
-    }
-
-    [[nodiscard]] Slot count() const noexcept { return count_; }
-    [[nodiscard]] const std::vector<std::unique_ptr<VectorIndex>>& indexes() const noexcept { return indexes_; }
-    [[nodiscard]] std::vector<MovedSegment> take_moves() noexcept { return std::move(moves_); }
-
-    /// What the files are written from; it refers to this, and to the parts.
-    [[nodiscard]] SegmentImage image() const {
-        SegmentImage image{id_, count_, {}, {}};
-        for (const auto& index : indexes_) image.indexes.push_back(index.get());
-        for (const MovedSegment& part : moves_) {
-            const KeyTable& keys = part.from->key_table();
-            for (Slot at = 0; at < keys.size(); ++at) {
-                const Slot slot = keys.slot(at);
-                if (slot < part.to.size() && part.to[slot] != no_slot)
-                    image.keys.push_back({keys.key(at), part.to[slot]});
-            }
-        }
-        std::sort(image.keys.begin(), image.keys.end());
-        return image;
-    }
-
-private:
-    /// Slot for slot, dead ones too.
-    void take_over(const SegmentView& part) {
-        for (std::size_t field = 0; field < indexes_.size(); ++field) {
-            const bool taken = indexes_[field]->adopt(part.segment->index(field));
-            part.segment->confirm(field);  // damage that was copied would have a right checksum from then on
-            if (taken) continue;
-            for (Slot slot = 0; slot < part.count; ++slot) copy_vector(*part.segment, slot, field);
-        }
-        MovedSegment moved{part.segment, std::vector<Slot>(part.count, no_slot)};
-        const BitsetView allowed = part.allowed();
-        for (Slot slot = 0; slot < part.count; ++slot) {
-            if (allowed.allows(slot)) moved.to[slot] = slot;
-        }
-        count_ = part.count;
-        moves_.push_back(std::move(moved));
-    }
-
-    void append(const SegmentView& part) {
-        MovedSegment moved{part.segment, std::vector<Slot>(part.count, no_slot)};
-        const BitsetView allowed = part.allowed();
-        for (Slot slot = 0; slot < part.count; ++slot) {
-            if (!allowed.allows(slot)) continue;
-            for (std::size_t field = 0; field < indexes_.size(); ++field) copy_vector(*part.segment, slot, field);
-            moved.to[slot] = count_++;
-        }
-        moves_.push_back(std::move(moved));
-    }
-
-    void copy_vector(const Segment& from, Slot slot, std::size_t field) {
-        vector_.resize(indexes_[field]->dim());
-        from.vector(field, slot, vector_.data());
-        indexes_[field]->append(vector_.data());
-    }
-
-    std::uint32_t id_;
-    Slot count_ = 0;  // slots given out
-    std::vector<std::unique_ptr<VectorIndex>> indexes_;
-    std::vector<MovedSegment> moves_;
-    std::vector<float> vector_;
-};
 
 inline BackupReport Engine::backup(const std::filesystem::path& destination, const BackupOptions& options,
                                    const LongCall& call) {
@@ -106,10 +25,13 @@ inline BackupReport Engine::backup(const std::filesystem::path& destination, con
 inline void Engine::compact(const LongCall& call) {
     checkpoint(call);
     const auto open = enter();
-    if (store_ == nullptr) return;
+    if (store_ == nullptr) return compact_memory(call);
     while (merge(&next_compaction, call)) {
     }
     drop_unheld();
+    const std::lock_guard keeper(keeper_);
+    committing([&] { store_->give_back(call); });
+    disk_bytes_.store(store_->bytes().without_log());
 }
 
 /// Merges the segments that `choose` says; false when it says none.
@@ -127,20 +49,7 @@ inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
     });
     constexpr double dead_kept_for_speed = 0.1;
     MergeBuilder builder(schema_, id, parts, choose == &next_merge ? dead_kept_for_speed : 0);
-    Training training{.threads = options_.index_threads, .progress = {}};
-    training.progress = [&](double) {
-        call.check(0.9);
-        return true;
-    };
-    constexpr Slot chunk = 1024;
-    for (Slot linked = 0; linked < builder.count();) {
-        call.check(0.9 * linked / builder.count());
-        linked = std::min<Slot>(builder.count(), linked + chunk);
-        for (const auto& index : builder.indexes()) index->index_up_to(linked, options_.index_threads);
-    }
-    for (const auto& index : builder.indexes()) {
-        if (index->calibration_due()) index->calibrate(training);
-    }
+    index_merged(builder, call);
     if (builder.count() > 0) merged.segment = store_->write_segment(builder.image(), call);
     merged.parts = builder.take_moves();
     if (merged.segment != nullptr) committing([&] { store_->copy_rows(merged, call); });
@@ -156,15 +65,45 @@ inline std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
     const std::lock_guard keeper(keeper_);
     publish_written();
     publish_merged();
-    const std::vector<SegmentView>& sealed = store_->committed().segments;
+    return chosen_of(store_->committed(), choose);
+}
+
+inline SegmentSize Engine::size_of(const SegmentView& view) {
+    return {view.live(), view.count - view.live(), view.segment->outdated()};
+}
+
+inline std::vector<SegmentSize> Engine::sizes_of(const Snapshot& snapshot) {
     std::vector<SegmentSize> sizes;
-    for (const SegmentView& view : sealed) sizes.push_back({view.live(), view.count - view.live()});
+    for (const SegmentView& view : snapshot.segments) sizes.push_back(size_of(view));
+    return sizes;
+}
+
+/// The segments of `base` that `choose` says, the largest first.
+inline std::vector<SegmentView> Engine::chosen_of(const Snapshot& base, ChooseSegments choose) const {
     std::vector<SegmentView> parts;
-    for (const std::size_t at : choose(sizes, options_.segment_capacity)) parts.push_back(sealed[at]);
+    for (const std::size_t at : choose(sizes_of(base), options_.segment_capacity)) parts.push_back(base.segments[at]);
     std::sort(parts.begin(), parts.end(), [](const SegmentView& a, const SegmentView& b) {
         return a.live() > b.live() || (a.live() == b.live() && a.segment->id() < b.segment->id());
     });
     return parts;
+}
+
+/// Links and measures what the new segment holds.
+inline void Engine::index_merged(const MergeBuilder& builder, const LongCall& call) const {
+    Training training{.threads = options_.index_threads, .progress = {}};
+    training.progress = [&](double) {
+        call.check(0.9);
+        return true;
+    };
+    constexpr Slot chunk = 1024;
+    for (Slot linked = 0; linked < builder.count();) {
+        call.check(0.9 * linked / builder.count());
+        linked = std::min<Slot>(builder.count(), linked + chunk);
+        for (const auto& index : builder.indexes()) index->index_up_to(linked, options_.index_threads);
+    }
+    for (const auto& index : builder.indexes()) {
+        if (index->calibration_due()) index->calibrate(training);
+    }
 }
 
 /// Shows what was merged last; when it raises, the next seal or merge begins with it. In the keeper role; takes the

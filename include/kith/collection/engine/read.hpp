@@ -28,7 +28,7 @@ inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore o
             operations += stage(batch, OnExisting::replace);
             stage_.save_point();
         });
-        publish();
+        publish_staged();
         recovery_.replayed_operations = operations;
         disk_bytes_.store(store_->bytes().without_log());
     }
@@ -74,7 +74,7 @@ inline std::optional<Engine::Located> Engine::locate(std::string_view key) const
                 const auto found = keys->find(key);
                 if (found == keys->end()) continue;
                 changed = true;
-                id = found->second;
+                if (found->second.has_value()) id = relocation_(*found->second);
                 break;
             }
         }

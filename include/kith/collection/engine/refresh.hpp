@@ -60,7 +60,7 @@ inline bool Engine::apply_log() {
         });
     });
     // Those before the trouble are whole, and will not come again.
-    if (base_ == nullptr && (stage_.key_count() > 0 || !stage_.deletes().empty())) publish();
+    if (base_ == nullptr && (stage_.key_count() > 0 || !stage_.deletes().empty())) publish_staged();
     if (failed != nullptr) std::rethrow_exception(failed);
     return whole;
 }
@@ -71,19 +71,19 @@ inline bool Engine::begin_anew(const StoreBase& base) {
     for (const SegmentView& view : base.snapshot->segments) segments.push_back(view.segment);
     Stage fresh(schema_, options_.segment_capacity);
     fresh.reset(std::move(segments), base.next_segment);
-    const RecoveryReport applied = applied_;
+    RecoveryReport applied = applied_;
     store_->rewind();
     std::swap(stage_, fresh);
     base_ = base.snapshot;
     bool whole = false;
     const std::exception_ptr failed = attempt([&] {
         whole = apply_log();
-        if (whole) publish();
+        if (whole) publish_staged();
     });
     base_ = nullptr;
     if (!whole || failed != nullptr) {
         std::swap(stage_, fresh);
-        applied_ = applied;
+        applied_ = std::move(applied);
     }
     if (failed != nullptr) std::rethrow_exception(failed);
     return whole;
@@ -112,9 +112,8 @@ inline void Engine::follow_in_background() {
     std::unique_lock lock(background_->mutex);
     while (!background_->wake.wait_for(lock, options_.follow, [this] { return background_->stopping; })) {
         lock.unlock();
-        const std::exception_ptr failed = attempt([this] { queue_.exclusive([this] { return catch_up(); }); });
+        note_trouble(attempt([this] { queue_.exclusive([this] { return catch_up(); }); }));
         lock.lock();
-        background_->trouble = failed == nullptr ? std::string() : text_of(failed);
     }
 }
 

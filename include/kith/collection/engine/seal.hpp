@@ -20,6 +20,7 @@ inline void Engine::checkpoint(const LongCall& call) {
 /// Makes a checkpoint of all that was published before it began.
 inline void Engine::seal(const LongCall& call) {
     publish_written();
+    publish_merged();
     Checkpoint checkpoint;
     const std::shared_ptr<const Snapshot> frozen = freeze(checkpoint);
     if (checkpoint.sequence == store_->committed_sequence()) return;
@@ -91,13 +92,13 @@ inline void Engine::publish_written() {
         measure_memory();
     });
     written_.reset();
-    disk_bytes_.store(store_->bytes().without_log());
     // What is left of the log is passed by when the collection is opened: a failure here costs space, nothing else.
     static_cast<void>(attempt([&] {
         for (const std::filesystem::path& file : released) {
             std::error_code ignored;
             std::filesystem::remove(file, ignored);
         }
+        disk_bytes_.store(store_->bytes().without_log());
     }));
 }
 
@@ -136,8 +137,8 @@ inline CollectionStats Engine::stats() const {
     std::uint64_t dead = 0;
     for (const SegmentView& view : present->segments) {
         const Slot live = view.live();
-        stats.segments.push_back({view.segment->id(), live, view.count - live,
-                                  std::min(view.segment->linked(), view.count), view.segment->sealed()});
+        const Slot linked = view.segment->outdated() ? 0 : std::min(view.segment->linked(), view.count);
+        stats.segments.push_back({view.segment->id(), live, view.count - live, linked, view.segment->sealed()});
         stats.records += live;
         stats.deleted += view.count - live;
         if (!view.segment->sealed()) continue;

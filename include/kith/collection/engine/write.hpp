@@ -33,19 +33,14 @@ inline void Engine::write(const std::function<std::string()>& prepare, OnExistin
 
 inline void Engine::serve(const std::vector<Request*>& requests) {
     require_writable();
+    NextSnapshot next(*snapshot_);
     for (Request* request : requests) {
         stage_.save_point();
-        request->error = attempt([&] { serve_one(*request); });
+        request->error = attempt([&] { serve_one(*request, next); });
         if (request->error != nullptr) stage_.roll_back();
     }
-    const std::exception_ptr failed = attempt([&] {
-        if (options_.durability.level() == Durability::Level::each_commit) sync_log();
-        publish();
-    });
-    if (failed != nullptr) {
-        poisoned_.store(true);  // what is logged and not shown must not come to light with a later batch
-        std::rethrow_exception(failed);
-    }
+    if (options_.durability.level() == Durability::Level::each_commit) sync_log();
+    publish(next);
     measure_memory();
 }
 
@@ -85,11 +80,12 @@ inline void Engine::require_space(std::string_view batch) const {
                                "; nothing was written. Erase records and compact(), or allow more");
 }
 
-inline void Engine::serve_one(const Request& request) {
+inline void Engine::serve_one(const Request& request, NextSnapshot& next) {
     const std::string batch = (*request.prepare)();
     if (batch.empty()) return;
     require_space(batch);
     stage(batch, request.on_existing);
+    make_room(next, stage_.new_deletes());
     if (store_ != nullptr) store_->append(batch);
 }
 
@@ -134,35 +130,29 @@ inline void Engine::sync_log() {
     std::rethrow_exception(failed);
 }
 
-/// Makes everything staged visible at once, or raises before anything is.
-inline void Engine::publish() {
-    auto next = std::make_shared<Snapshot>();
-    const Snapshot& before = base_ != nullptr ? *base_ : *snapshot_;
-    const auto& segments = stage_.segments();
-    std::vector<RecordId> deletes = stage_.deletes();
-    std::sort(deletes.begin(), deletes.end());
-    auto dead = deletes.begin();
-    for (std::size_t i = 0; i < segments.size(); ++i) {
-        SegmentView view{segments[i], segments[i]->size(), nullptr};
-        if (i < before.segments.size()) view.deletes = before.segments[i].deletes;
-        std::vector<Slot> deleted;
-        for (; dead != deletes.end() && dead->segment == view.segment->id(); ++dead) deleted.push_back(dead->slot);
-        const bool outgrown = view.deletes != nullptr && view.deletes->words.size() * 64 < view.count;
-        if (!deleted.empty() || outgrown) view.deletes = with_deleted(view.deletes.get(), deleted, view.count);
-        next->segments.push_back(std::move(view));
+/// Has all the memory that publish() takes for what is staged, where `deletes` were not there at the call before.
+inline void Engine::make_room(NextSnapshot& next, std::span<const RecordId> deletes) {
+    next.make_room(stage_.segments(), deletes);
+    if (base_ != nullptr) return;
+    const std::size_t keys = keys_.size() + stage_.key_count();
+    if (static_cast<double>(keys) <
+        static_cast<double>(keys_.max_load_factor()) * static_cast<double>(keys_.bucket_count())) {
+        return;
     }
-    KeyMap overtaken;
+    const std::unique_lock lock(published_mutex_);
+    keys_.reserve(std::max(keys, 2 * keys_.size()));  // asked for no more, some libraries give no more
+}
+
+/// Makes everything staged visible at once.
+/// Requires: there is room for all of it.
+inline void Engine::publish(NextSnapshot& next) noexcept {
+    std::shared_ptr<const Snapshot> shown = next.finish(stage_.segments(), stage_.deletes());
+    if (shown == nullptr) return;
+    KeyMap changed = stage_.take_keys();
     {
         const std::unique_lock lock(published_mutex_);
-        if (base_ != nullptr) overtaken.swap(keys_);
-        const std::exception_ptr failed = attempt([&] { keys_.reserve(keys_.size() + stage_.key_count()); });
-        if (failed != nullptr) {
-            if (base_ != nullptr) overtaken.swap(keys_);
-            std::rethrow_exception(failed);
-        }
-        // Nothing after it raises.
-        KeyMap changed = stage_.take_keys();
-        while (!changed.empty()) {
+        if (base_ != nullptr) changed.swap(keys_);  // what was there is overtaken
+        while (base_ == nullptr && !changed.empty()) {
             auto node = changed.extract(changed.begin());
             if (!node.mapped().has_value() && store_ == nullptr) {
                 keys_.erase(node.key());
@@ -171,9 +161,15 @@ inline void Engine::publish() {
             const auto placed = keys_.insert(std::move(node));
             if (!placed.inserted) placed.position->second = placed.node.mapped();
         }
-        snapshot_ = std::move(next);
+        snapshot_.swap(shown);
     }
     stage_.published();
+}
+
+inline void Engine::publish_staged() {
+    NextSnapshot next(base_ != nullptr ? *base_ : *snapshot_);
+    make_room(next, stage_.deletes());
+    publish(next);
 }
 
 inline std::optional<RecordId> Engine::newest(std::string_view key) const {
@@ -181,7 +177,8 @@ inline std::optional<RecordId> Engine::newest(std::string_view key) const {
     if (base_ != nullptr) return find_sealed(*base_, key);
     for (const KeyMap* keys : {&keys_, &frozen_keys_}) {  // only the writer role changes them, and this is it
         const auto published = keys->find(key);
-        if (published != keys->end()) return published->second;
+        if (published == keys->end()) continue;
+        return published->second.has_value() ? std::optional(relocation_(*published->second)) : std::nullopt;
     }
     if (store_ == nullptr) return std::nullopt;
     const std::optional<RecordId> sealed = find_sealed(*snapshot_, key);

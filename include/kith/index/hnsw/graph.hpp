@@ -48,7 +48,7 @@ public:
     };
 
     /// An empty graph for up to `capacity` nodes.
-    /// Throws: Errc::invalid_argument, Errc::limit_exceeded, Errc::out_of_memory.
+    /// Throws: Errc::invalid_argument, Errc::limit_exceeded.
     HnswGraph(const HnswParams& params, Slot capacity)
         : params_(checked(params)),
           capacity_(checked(capacity)),

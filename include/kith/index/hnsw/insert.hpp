@@ -45,7 +45,7 @@ struct InsertScratch {
                levels * sizeof(std::size_t);
     }
 
-    /// Makes room, so that insert_node allocates nothing. Throws: std::bad_alloc.
+    /// Makes room, so that insert_node allocates nothing.
     void reserve(const HnswParams& params, Slot bound, unsigned levels) {
         search.visited.clear(bound);
         search.pool.reset(params.ef_construction);

@@ -40,7 +40,7 @@ public:
         std::size_t count = 0;
     };
 
-    /// Empty lists for up to `capacity` vectors. Throws: Errc::out_of_memory, std::bad_alloc.
+    /// Empty lists for up to `capacity` vectors.
     IvfBlocks(std::size_t lists, std::size_t record_bytes, Slot capacity)
         : lists_(lists),
           record_bytes_(record_bytes),

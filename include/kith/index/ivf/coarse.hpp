@@ -36,7 +36,6 @@ class CentroidGraph {
     using View = RawRows<float, M>;
 
 public:
-    /// Throws: Errc::out_of_memory, std::bad_alloc.
     explicit CentroidGraph(const Centroids& centroids)
         : dim_(centroids.dim()),
           memory_(rows_of(centroids)),
@@ -52,7 +51,7 @@ public:
           kernels_(View::kernels_for(best_isa())),
           graph_(HnswIndex<View>::map(image, static_cast<Slot>(centroids.size()))) {}
 
-    /// The same graph as `other`, over the same centroids. Throws: Errc::out_of_memory, std::bad_alloc.
+    /// The same graph as `other`, over the same centroids.
     CentroidGraph(const Centroids& centroids, const CentroidGraph& other)
         : dim_(centroids.dim()),
           memory_(rows_of(centroids)),

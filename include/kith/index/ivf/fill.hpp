@@ -21,7 +21,6 @@
 namespace kith::inline v0::detail {
 
 /// The list of each row from `first` to `count`; adds their squared distances from its centroid to `error`.
-/// Throws: std::bad_alloc.
 template <class Codes, class R>
 std::vector<std::uint32_t> lists_of(const IvfModel<Codes>& model, const R& rows, Slot first, Slot count,
                                     unsigned threads, double& error) {

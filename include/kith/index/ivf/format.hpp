@@ -262,7 +262,7 @@ IvfHeader mapped_ivf_header(const ImageBytes& image, Slot count, std::string_vie
     return header;
 }
 
-/// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version, std::bad_alloc.
+/// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version.
 template <class Codes>
 MappedIvf<Codes> map_ivf(const ImageBytes& image, Slot count, std::string_view metric) {
     MappedIvf<Codes> mapped{mapped_ivf_header<Codes>(image, count, metric), {}, {}};

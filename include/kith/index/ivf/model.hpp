@@ -124,8 +124,7 @@ inline std::vector<float> mean_of_sample(MatrixView sample) {
 }
 
 /// Learns from the first `count` rows.
-/// Throws: Errc::invalid_argument for parameters that do not fit; Errc::cancelled; what progress throws;
-///         std::bad_alloc.
+/// Throws: Errc::invalid_argument for parameters that do not fit; Errc::cancelled; what progress throws.
 template <IvfCodes Codes, class R>
 IvfModel<Codes> train_ivf(const R& rows, Slot count, const IvfParams& params, const Training& training) {
     const std::size_t dim = rows.dim();

@@ -68,7 +68,7 @@ public:
                                           " sub-vectors do not divide the dimension " + std::to_string(dim));
     }
 
-    /// Throws: Errc::cancelled; what progress throws; std::bad_alloc.
+    /// Throws: Errc::cancelled; what progress throws.
     [[nodiscard]] static IvfPqCodes train(const IvfLesson& lesson);
 
     /// Pieces of a code when the parameters leave them open. Two dimensions a piece keep enough of the order among near
@@ -87,7 +87,6 @@ public:
         return {header.dim, sub_dim * header.subvectors * FastScanLayout::words,
                 record_bytes_for(FastScanLayout::pairs(header.subvectors))};
     }
-    /// Throws: std::bad_alloc.
     [[nodiscard]] static IvfPqCodes load(const IvfHeader& header, std::vector<float> mean, std::vector<float> words) {
         IvfPqCodes codes;
         codes.mean_ = std::move(mean);

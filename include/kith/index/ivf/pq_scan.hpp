@@ -71,7 +71,7 @@ public:
 
     [[nodiscard]] std::size_t found() const noexcept { return candidates_.size(); }
 
-    /// Compares the candidates by their vectors, nearest estimate first. Throws: std::bad_alloc.
+    /// Compares the candidates by their vectors, nearest estimate first.
     void finish(const IvfBlocks& blocks) {
         auto* const ordered = asked_.scratch.lists.template take_array<IvfCandidate>(candidates_.size());
         const std::size_t count = candidates_.ordered(ordered);

@@ -62,7 +62,6 @@ public:
                                           " elements can be listed, not of " + std::to_string(dim));
     }
 
-    /// Throws: std::bad_alloc.
     [[nodiscard]] static IvfRaBitQCodes train(const IvfLesson& lesson) {
         lesson.training.report(1);
         return {mean_of_sample(lesson.sample), lesson.training.seed};
@@ -77,7 +76,6 @@ public:
     [[nodiscard]] static IvfParts parts(const IvfHeader& header) noexcept {
         return {header.dim, 0, FastScanLayout::bounded_block_bytes(FastScanLayout::pairs(header.subvectors))};
     }
-    /// Throws: std::bad_alloc.
     [[nodiscard]] static IvfRaBitQCodes load(const IvfHeader& header, std::vector<float> mean,
                                              const std::vector<float>&) {
         return {std::move(mean), header.rotation_seed};

@@ -47,7 +47,7 @@ public:
 
     static constexpr std::size_t judged_share = 8;  ///< one row of so many
 
-    /// Throws: what training.progress throws, Errc::cancelled, std::bad_alloc.
+    /// Throws: what training.progress throws, Errc::cancelled.
     Matrix run() {
         constexpr unsigned most_steps = 16;
         constexpr double first_share = 0.1;  // of the time
@@ -209,7 +209,7 @@ std::optional<Matrix> block_of(MatrixView sample, const std::vector<std::size_t>
 /// The rotation after which `pieces` codebooks of `words` words lose least of vectors like those of `sample`, as metric
 /// M compares them. No block is wider than a quarter of the rows it is learned from: it would learn their noise. Of
 /// fewer rows than two a word nothing is learned, and vectors stay as they are.
-/// Throws: what training.progress throws, Errc::cancelled, std::bad_alloc.
+/// Throws: what training.progress throws, Errc::cancelled.
 /// Cost: with n rows of width w a block, at most 16 steps of 4·n·w² + 100·w³ floating-point operations and of encoding
 ///       the rows, and memory for five copies of them; with 4 bits 6 seconds on one core for 384 dimensions, 20 for
 ///       784.

@@ -87,7 +87,7 @@ public:
         }
     }
 
-    /// Throws: Errc::corrupt, std::bad_alloc.
+    /// Throws: Errc::corrupt.
     [[nodiscard]] static LearnedRotation load(ByteReader& reader, std::size_t dim) {
         std::uint32_t pieces = 0, blocks = 0;
         const std::size_t at = reader.offset();

@@ -91,7 +91,7 @@ private:
     std::vector<float> values_;  // panel after panel, the last filled up with zeros
 };
 
-/// a · bᵀ. Throws: what training.progress throws, Errc::cancelled, std::bad_alloc.
+/// a · bᵀ. Throws: what training.progress throws, Errc::cancelled.
 inline Matrix times_transposed(MatrixView a, MatrixView b, const Training& training) {
     KITH_ASSERT(a.dim == b.dim);
     constexpr std::size_t band = 96;  // a multiple of the rows the widest kernel takes at once

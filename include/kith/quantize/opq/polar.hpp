@@ -40,7 +40,7 @@ inline double largest_stretch(const Matrix& matrix) {
 
 /// `matrix` is square. `least` is about its smallest singular value: a hint that costs steps when it is wrong.
 /// None when the matrix is not finite or too near to one that has no nearest rotation.
-/// Throws: what training.progress throws, Errc::cancelled, std::bad_alloc.
+/// Throws: what training.progress throws, Errc::cancelled.
 /// Cost: 4 · width³ floating-point operations a step; some 8 steps, and one more for each factor of 2.5 that the
 ///       singular values lie apart.
 inline std::optional<Matrix> nearest_rotation(Matrix matrix, double least, const Training& training) {
