@@ -1,6 +1,6 @@
 // tests/collection/golden_test.cpp — collections that were written once, and open in every later version.
 //
-//   KITH_MAKE_GOLDEN=1 test_collection "[golden]"    makes tests/golden again: see the README there for when that is right
+//   KITH_MAKE_GOLDEN=1 test_collection "[golden]"    makes tests/golden again; the README there says when that is right
 #include "kith/collection.hpp"
 #include "kith/core/random.hpp"
 #include "kith/distance.hpp"
@@ -236,7 +236,7 @@ TEST_CASE("A golden collection is verified, written on, compacted and opened aga
     }
 }
 
-// A tag that hides it would not be enough: ctest asks for all cases of this file by another tag, and gets hidden ones too.
+// A tag that hides it would not be enough: ctest asks for the cases of a file by a tag of theirs, and gets hidden ones.
 TEST_CASE("The golden collections are made when that is asked for", "[golden]") {
     if (std::getenv("KITH_MAKE_GOLDEN") == nullptr) return;
     fs::remove_all(golden / "poems");
