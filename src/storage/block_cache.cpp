@@ -208,4 +208,10 @@ void BlockCache::settle(const Victims& victims) noexcept {
     }
 }
 
+bool BlockCache::take_descriptor() noexcept {
+    if (descriptors_.fetch_sub(1) > 0) return true;
+    give_descriptor();
+    return false;
+}
+
 }  // namespace kith::inline v0::detail

@@ -1,6 +1,8 @@
 // src/storage/cached_file.cpp — blocks brought in, compared, and given back.
 #include "kith/storage/cached_file.hpp"
 
+#include "kith/core/error.hpp"
+
 #include <fcntl.h>
 #include <algorithm>
 #include <array>
@@ -37,17 +39,26 @@ CachedFile::CachedFile(std::shared_ptr<BlockCache> cache, const std::filesystem:
     : CachedFile(std::move(cache), open(path, tag)) {}
 
 CachedFile::CachedFile(std::shared_ptr<BlockCache> cache, Opened opened)
-    : Member(*cache, opened.segment.block_count()),
-      cache_(std::move(cache)),
-      descriptor_(std::move(opened.file)),
-      file_(std::move(opened.segment)) {
+    : Member(*cache, opened.segment.block_count()), cache_(std::move(cache)), file_(std::move(opened.segment)) {
+    if (cache_->take_descriptor()) descriptor_ = std::move(opened.file);
     file_.mapping().expect_random_reads();
     // It may have been written a moment ago, and then the system keeps it in pieces larger than a block.
-    forget(descriptor_, 0, 0);
+    forget(0, 0);
 }
 
 CachedFile::~CachedFile() {
     leave();
+    if (descriptor_.is_open()) cache_->give_descriptor();
+}
+
+/// What cannot be forgotten, because no descriptor is left or the file has no name any more, the system keeps as long as
+/// it likes: memory that nobody's limit counts, unless a control group's does.
+void CachedFile::forget(std::size_t offset, std::size_t bytes) const noexcept {
+    if (descriptor_.is_open()) return detail::forget(descriptor_, offset, bytes);
+    static_cast<void>(attempt([&] {
+        const File file = File::open_if_there(file_.path());
+        if (file.is_open()) detail::forget(file, offset, bytes);
+    }));
 }
 
 void* CachedFile::hold(std::span<const Piece> pieces, Use use) noexcept {
@@ -93,14 +104,14 @@ bool CachedFile::read(std::size_t block) noexcept {
         // The system splits mappings no further. Zeros all over need no split, and nobody is told anything but damage.
         static_cast<void>(file_.mapping().replace_by_zeros(0, file_.mapping().bytes().size()));
     }
-    forget(descriptor_, range.begin, range.bytes);
+    forget(range.begin, range.bytes);
     return false;
 }
 
 void CachedFile::drop(std::size_t block) noexcept {
     const SegmentFile::Range range = file_.block_range(block);
     file_.mapping().let_go(range.begin, range.bytes);
-    forget(descriptor_, range.begin, segment_block_bytes);
+    forget(range.begin, segment_block_bytes);
 }
 
 void CachedFile::raise_damage() const {

@@ -103,6 +103,36 @@ TEST_CASE("With few file descriptors a collection works or says that there are t
     CHECK(refused > 0);
 }
 
+TEST_CASE("However many segments there are, a writer needs no descriptor for each, mapped or read through a cache") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    kith::Options options;
+    options.maintenance = kith::Maintenance::on_call;
+    {
+        Collection<Essays> collection(directory / "many.kith", options);
+        for (int round = 0; round < 30; ++round) {
+            collection.insert(essays(round * 3, 3));
+            collection.checkpoint();
+        }
+        REQUIRE(collection.stats().segments.size() == 30);
+    }
+    for (const std::uint64_t cache_bytes : {std::uint64_t{0}, std::uint64_t{1} << 17}) {
+        options.cache_bytes = cache_bytes;
+        const ChildSaid said = in_child_process([&]() -> std::string {
+            limit(RLIMIT_NOFILE, 32);
+            Collection<Essays> collection(directory / "many.kith", options);
+            for (int number = 0; number < 90; ++number) {
+                if (collection.get(essay_id(number)) != essay(number)) return "wrong at " + std::to_string(number);
+            }
+            collection.upsert(essays(90, 5));
+            collection.checkpoint();
+            return collection.size() == 95 ? "right" : "wrong in number";
+        });
+        CAPTURE(said.complaint);
+        CHECK(said.complaint == "right");
+    }
+}
+
 TEST_CASE("Under any limit of file sizes every call works or says that the disk is full, without a signal") {
     const TemporaryDirectory directory;
     for (const ::rlim_t bytes : {0U, 1U, 20U, 100U, 4096U, 40'000U, 69'632U, 100'000U, 400'000U, 10'000'000U}) {

@@ -84,6 +84,10 @@ public:
     [[nodiscard]] void* hold(Member& member, std::span<const std::uint32_t> blocks, Residency::Use use) noexcept;
     void release(void* held) noexcept;
 
+    /// A place among the few descriptors that the files of a cache may keep: false where all are taken.
+    [[nodiscard]] bool take_descriptor() noexcept;
+    void give_descriptor() noexcept { descriptors_.fetch_add(1); }
+
 private:
     /// What a block is. Only `resident` and `recent` ones are in memory for good.
     enum State : std::uint8_t {
@@ -94,6 +98,8 @@ private:
         leaving,   // someone lets it go
         damaged,   // never to be read again; zeros stand in its place
     };
+
+    static constexpr int most_descriptors = 8;
 
     struct Frame {
         Member* member = nullptr;
@@ -145,6 +151,7 @@ private:
     std::size_t member_blocks_ = 0;    // of all members; guarded
     std::uint32_t members_ = 0;        // that ever were; guarded
     std::uint64_t reads_ = 0, evictions_ = 0, damaged_ = 0;  // guarded
+    std::atomic<int> descriptors_ = most_descriptors;        // that are not taken
 };
 
 }  // namespace kith::inline v0::detail

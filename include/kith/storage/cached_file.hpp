@@ -59,12 +59,13 @@ private:
     static Opened open(const std::filesystem::path& path, const SegmentFileTag& tag);
     CachedFile(std::shared_ptr<BlockCache> cache, Opened opened);
 
+    void forget(std::size_t offset, std::size_t bytes) const noexcept;
     void ask_for(std::size_t block) noexcept override;
     [[nodiscard]] bool read(std::size_t block) noexcept override;
     void drop(std::size_t block) noexcept override;
 
     std::shared_ptr<BlockCache> cache_;
-    File descriptor_;  // by it the system is told what it need not keep
+    File descriptor_;  // by it the system is told what it need not keep; open where the cache had a place for it
     SegmentFile file_;
     std::atomic<std::uint64_t> damage_ = 0;  // 0, or state and 1 + number of the first block that is damaged
 };
