@@ -138,6 +138,7 @@ private:
 
     std::uint64_t map_bytes_;
     bool writes_ = false;  // opened to write
+    bool alone_ = false;   // opened without LMDB's lock file: no writer learns what is read
     File lock_file_;       // LMDB's, once lock_processes() asked; to close it drops LMDB's locks, so it stays open
 
     std::mutex mutex_;              // guards what follows
