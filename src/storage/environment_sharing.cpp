@@ -102,12 +102,14 @@ std::shared_ptr<EnvironmentState> share_environment(const std::filesystem::path&
 /// LMDB keeps a lock on the first byte of its lock file, shared once it is open. So who gets it exclusive is the only
 /// process that has the file open.
 bool EnvironmentState::lock_processes(short kind) {
-    if (!lock_file_.is_open()) lock_file_ = File::open_to_write(file.parent_path() / "lock.mdb");
+    if (lock_file_ == nullptr) {
+        lock_file_ = std::make_unique<File>(File::open_to_write(file.parent_path() / "lock.mdb"));
+    }
     struct flock lock = {};
     lock.l_type = kind;
     lock.l_whence = SEEK_SET;
     lock.l_len = 1;
-    return ::fcntl(lock_file_.descriptor(), F_SETLK, &lock) == 0;
+    return ::fcntl(lock_file_->descriptor(), F_SETLK, &lock) == 0;
 }
 
 bool EnvironmentState::is_only_process() {
