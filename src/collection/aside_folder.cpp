@@ -80,11 +80,14 @@ void AsideFolder::publish() {
 
 void AsideFolder::exchange(const std::filesystem::path& kept) {
     sync();
-    rename_durably(destination_, kept);
-    const std::exception_ptr failed = attempt([&] { rename_durably(aside_, destination_); });
+    const std::exception_ptr failed = attempt([&] {
+        rename_durably(destination_, kept);
+        rename_durably(aside_, destination_);
+    });
     if (failed != nullptr) {
-        std::error_code ignored;
-        std::filesystem::rename(kept, destination_, ignored);
+        std::error_code ignored;  // a name may have been given, and only its sync failed
+        if (!stands_at(aside_)) std::filesystem::rename(destination_, aside_, ignored);
+        if (!stands_at(destination_)) std::filesystem::rename(kept, destination_, ignored);
         std::rethrow_exception(failed);
     }
     published_ = true;

@@ -27,7 +27,9 @@ public:
     /// Throws: Errc::already_exists, Errc::disk_full, Errc::io.
     void publish();
 
-    /// The same, when the folder at the destination is to be kept under the name `kept`.
+    /// The same, when the folder at the destination is to be kept under the name `kept`. Between the two renames nothing
+    /// stands at the destination.
+    /// Throws: Errc::disk_full, Errc::io; both folders then have the names they had.
     void exchange(const std::filesystem::path& kept);
 
 private:

@@ -134,10 +134,11 @@ OpenedStore open_durable_store(const std::filesystem::path& given, const Options
     if (missing && !may_create) raise(Errc::not_found, path.string() + " does not exist");
     if (may_create && (missing || is_empty_directory(path))) {
         const std::exception_ptr failed = attempt([&] { create_directory_store(path, schema); });
-        // Another process may have made it meanwhile; then it is opened.
-        if (failed != nullptr && (options.mode == OpenMode::create || !stands_at(path / "IDENTITY"))) {
-            std::rethrow_exception(failed);
-        }
+        // Another process may have made it meanwhile; then it is opened. One whose own name could not be synced is not: a
+        // power cut might take it away with all that is written to it.
+        const std::optional<Error> error = as_error(failed);
+        const bool is_made = error.has_value() && error->code() == Errc::already_exists;
+        if (failed != nullptr && (options.mode == OpenMode::create || !is_made)) std::rethrow_exception(failed);
     }
     if (options.mode != OpenMode::read_only) remove_unfinished_beside(path);
     auto store = std::make_unique<DirectoryStore>(path, options, schema);

@@ -116,7 +116,7 @@ bool Environment::compact(const LongCall& call) {
     state_->check_usable();
     if (!may_write_) raise(Errc::read_only, state_->file.string() + ": the collection was opened for reading");
     const std::lock_guard one_writer(state_->writing);
-    const EnvironmentStats now = stats();
+    const EnvironmentStats now = stats();  // raises where who held it before failed
     const bool pays = now.free_pages * now.page_bytes >= least_bytes && now.free_pages >= now.used_pages / 4;
     if (!pays || !state_->is_only_process()) return false;
     const FileLimitGuard guard;

@@ -102,12 +102,14 @@ std::shared_ptr<EnvironmentState> share_environment(const std::filesystem::path&
 /// LMDB keeps a lock on the first byte of its lock file, shared once it is open. So who gets it exclusive is the only
 /// process that has the file open.
 bool EnvironmentState::lock_processes(short kind) {
-    if (!lock_file_.is_open()) lock_file_ = File::open_to_write(file.parent_path() / "lock.mdb");
+    if (lock_file_ == nullptr) {
+        lock_file_ = std::make_unique<File>(File::open_to_write(file.parent_path() / "lock.mdb"));
+    }
     struct flock lock = {};
     lock.l_type = kind;
     lock.l_whence = SEEK_SET;
     lock.l_len = 1;
-    return ::fcntl(lock_file_.descriptor(), F_SETLK, &lock) == 0;
+    return ::fcntl(lock_file_->descriptor(), F_SETLK, &lock) == 0;
 }
 
 bool EnvironmentState::is_only_process() {
@@ -122,8 +124,9 @@ bool EnvironmentState::exchange_file(const std::filesystem::path& newer) {
     if (!gate.has_value() || !lock_processes(F_WRLCK)) return false;  // the latter until close()
     MDB_envinfo info = {};
     check(::mdb_env_info(environment, &info), "read");
+    const FileId newer_id = id_of(newer);  // now: once it has the name, nothing may keep this from going on with it
     const std::exception_ptr failed = attempt([&] { rename_durably(newer, file); });
-    const bool exchanged = id_of(file) != file_id;
+    const bool exchanged = failed == nullptr || ::access(newer.c_str(), F_OK) != 0;
     // It is opened anew in any case, for LMDB's lock file counts the commits of the file that it is beside.
     close();
     const std::exception_ptr closed = attempt([&] { open_gated(EnvironmentMode::read_write); });
@@ -132,7 +135,7 @@ bool EnvironmentState::exchange_file(const std::filesystem::path& newer) {
     if (exchanged) {
         earlier_commits += info.me_last_txnid;
         auto name = here.open.extract(file_id);
-        file_id = id_of(file);
+        file_id = newer_id;
         name.key() = file_id;
         here.open.insert(std::move(name));
     }

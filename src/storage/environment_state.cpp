@@ -72,6 +72,9 @@ EnvironmentState::EnvironmentState(const std::filesystem::path& directory, Envir
 
 EnvironmentState::~EnvironmentState() {
     close();
+    // To close any descriptor of LMDB's lock file drops all locks that the process has on it. A child made by fork may
+    // have opened the file for itself by now.
+    if (!is_ours()) static_cast<void>(lock_file_.release());
 }
 
 void EnvironmentState::open(EnvironmentMode mode) {
@@ -98,6 +101,7 @@ void EnvironmentState::open_gated(EnvironmentMode mode) {
         map_bytes_ = std::max(map_bytes_ / 2, least_map_bytes);
     }
     writes_ = is_to_write(mode);
+    alone_ = alone;
     const std::exception_ptr failed = attempt([&] { open_tables(mode == EnvironmentMode::create); });
     if (failed == nullptr) return;
     close();
@@ -142,7 +146,7 @@ void EnvironmentState::close() noexcept {
     if (!broken) {
         for (MDB_txn* const reader : pool_) ::mdb_txn_abort(reader);
         ::mdb_env_close(environment);
-        lock_file_ = File();
+        lock_file_.reset();
     }
     environment = nullptr;
     pool_.clear();
@@ -173,7 +177,11 @@ EnvironmentState::Alone::~Alone() {
 
 void EnvironmentState::admit(EnvironmentMode mode) {
     const bool to_write = is_to_write(mode);
-    const auto fits = [&] { return (writes_ || !to_write) && (!poisoned || writers_ > 0); };
+    // Who keeps no writer out must not share an opening of which no writer knows.
+    const auto fits = [&] {
+        return (writes_ || !to_write) && (!alone_ || mode == EnvironmentMode::read_alone) &&
+               (!poisoned || writers_ > 0);
+    };
     {
         const std::lock_guard lock(mutex_);
         if (fits()) {
@@ -183,7 +191,9 @@ void EnvironmentState::admit(EnvironmentMode mode) {
     }
     const Alone alone(*this);
     if (!fits()) {
-        const EnvironmentMode before = writes_ ? EnvironmentMode::read_write : EnvironmentMode::read_only;
+        const EnvironmentMode before = writes_  ? EnvironmentMode::read_write
+                                       : alone_ ? EnvironmentMode::read_alone
+                                                : EnvironmentMode::read_only;
         close();
         const std::exception_ptr failed =
             attempt([&] { open(to_write || writers_ > 0 ? EnvironmentMode::read_write : mode); });

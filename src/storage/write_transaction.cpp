@@ -137,6 +137,7 @@ void Environment::write(const std::function<void(WriteTransaction&)>& fill) {
     state.check_usable();
     if (!may_write_) raise(Errc::read_only, state.file.string() + ": the collection was opened for reading");
     const std::lock_guard one_writer(state.writing);
+    state.check_usable();  // who held it before may have failed, and left no file open
     const FileLimitGuard guard;
     for (;;) {
         {

@@ -9,6 +9,7 @@
 #include "support/file_faults.hpp"
 #include "support/raised.hpp"
 
+#include <cerrno>
 #include <functional>
 #include <set>
 #include <stop_token>
@@ -20,6 +21,7 @@ using kith_test::all_bytes;
 using kith_test::article;
 using kith_test::Articles;
 using kith_test::articles;
+using kith_test::FileCall;
 using kith_test::FileFaults;
 using kith_test::fixture_articles;
 using kith_test::fixture_version;
@@ -251,6 +253,27 @@ TEST_CASE("In place, the damaged collection is kept beside the repaired one, wit
         CHECK(all_bytes(report.kept) == before);
         expect_fixture_without(path, {});
     }
+}
+
+TEST_CASE("A repair in place whose renames are not synced leaves the damaged collection where it was") {
+    if (!FileFaults::work()) return;
+    const TemporaryDirectory directory;
+    const auto path = directory / "articles.kith";
+    make_fixture(path);
+    set_bytes(path / forward, flipped(kith_test::bytes_of(path / forward), 16));
+    int syncs = 0;
+    {
+        const FileFaults counted(FileCall::sync, FileFaults::every_later_one, EIO);
+        kith::repair(path, {.destination = directory / "repaired"});
+        syncs = FileFaults::calls(FileCall::sync);  // the last one is that of its rename
+    }
+    const auto before = all_bytes(directory.path());
+    for (const int nth : {syncs, syncs + 1}) {
+        const FileFaults fault(FileCall::sync, nth, EIO);
+        CHECK(raised([&] { kith::repair(path, {.in_place = true}); }).code == Errc::io);
+        CHECK(all_bytes(directory.path()) == before);
+    }
+    CHECK(kith::repair(path, {.in_place = true}).after.clean());
 }
 
 TEST_CASE("What a backup has is taken from it") {

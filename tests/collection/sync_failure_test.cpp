@@ -56,6 +56,27 @@ TEST_CASE("A failed sync acknowledges nothing, poisons the collection, and reope
     CHECK(collection.get("article-50") == article(50));
 }
 
+TEST_CASE("Whichever sync fails while a collection is made and opened, the call says so, and the next one succeeds") {
+    if (!FileFaults::work()) return;
+    int syncs = 0;
+    {
+        const TemporaryDirectory directory;
+        const FileFaults counted(FileCall::sync, FileFaults::every_later_one, EIO);
+        const Collection<Articles> collection(directory / "articles.kith");
+        syncs = FileFaults::calls(FileCall::sync);
+    }
+    for (int nth = 1; nth <= syncs; ++nth) {
+        INFO("sync " << nth << " of " << syncs);
+        const TemporaryDirectory directory;
+        const auto path = directory / "articles.kith";
+        {
+            const FileFaults fault(FileCall::sync, nth, EIO);
+            CHECK(raised([&] { const Collection<Articles> collection(path); }).code == Errc::io);
+        }
+        CHECK(Collection<Articles>(path).size() == 0);
+    }
+}
+
 TEST_CASE("A checkpoint whose syncs fail leaves the collection as it was") {
     const TemporaryDirectory directory;
     const auto path = directory / "articles.kith";

@@ -2,6 +2,7 @@
 #include "environment_fixture.hpp"
 
 #include "support/file_faults.hpp"
+#include "support/other_process.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <sys/mman.h>
@@ -23,6 +24,7 @@ using kith_test::FileFaults;
 using kith_test::fill_rows;
 using kith_test::in_child;
 using kith_test::open_trouble;
+using kith_test::OtherProcess;
 using kith_test::raised;
 using kith_test::ReadTransaction;
 using kith_test::row_of;
@@ -122,6 +124,35 @@ TEST_CASE("Where another process reads, nothing is compacted until it is gone") 
     CHECK(bytes_of_file(directory.path()) < before / 5);
     CHECK(in_child([&] { return holds_the_rest(Environment(directory.path(), EnvironmentMode::read_only)) ? 0 : 1; }) ==
           0);
+    CHECK(holds_the_rest(environment));
+}
+
+TEST_CASE("A child that drops what it inherited keeps the locks of what it opened itself") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    Environment environment = mostly_free(directory.path());
+    OtherProcess first([&](OtherProcess::Line& line) {
+        const Environment other(directory.path(), EnvironmentMode::read_only);
+        line.report();
+        line.wait_for_stop();
+        return 0;
+    });
+    first.await_report();
+    CHECK_FALSE(environment.compact());  // it has asked for the lock, and so has the lock file open
+    CHECK(first.stop() == 0);
+    OtherProcess second([&](OtherProcess::Line& line) {
+        const Environment own(directory.path(), EnvironmentMode::read_only);
+        {
+            const Environment inherited = std::move(environment);
+        }
+        line.report();
+        line.wait_for_stop();
+        return holds_the_rest(own) ? 0 : 1;
+    });
+    second.await_report();
+    CHECK_FALSE(environment.compact());
+    CHECK(second.stop() == 0);
+    CHECK(environment.compact());
     CHECK(holds_the_rest(environment));
 }
 

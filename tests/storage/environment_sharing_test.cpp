@@ -92,6 +92,24 @@ TEST_CASE("Closing one of two handles leaves the process its locks, so a writer 
     CHECK(kept.read().row(7) == "round 4");
 }
 
+TEST_CASE("A reader of which writers know shares no opening of which they do not") {
+    const TemporaryDirectory directory;
+    fill_rows(directory.path(), 10);
+    const Environment alone(directory.path(), EnvironmentMode::read_alone);
+    CHECK(alone.read().row(3) == row_of(3));
+    const auto readers = [&] {
+        return in_child([&] { return static_cast<int>(Environment(directory.path(), to_write).stats().readers); });
+    };
+    CHECK(readers() == 0);
+    const Environment reader(directory.path(), to_read);
+    {
+        const ReadTransaction held = reader.read();
+        CHECK(held.row(3) == row_of(3));
+        CHECK(readers() == 1);
+    }
+    CHECK(alone.read().row(4) == row_of(4));
+}
+
 TEST_CASE("Opening to write waits for what reads in this process, and no longer") {
     const TemporaryDirectory directory;
     fill_rows(directory.path(), 10);

@@ -124,8 +124,9 @@ struct EnvironmentStats {
 class Environment {
 public:
     /// Opens `directory`/data.mdb; the directory exists. When `map_bytes` of address space cannot be had, less is
-    /// taken. A file that this process has open already is shared; where that was to read and this is to write, it is
-    /// opened anew as soon as no ReadTransaction is left, so the calling thread may hold none.
+    /// taken. A file that this process has open already is shared; where that was to read and this is to write, or that
+    /// was read_alone and this is not, it is opened anew as soon as no ReadTransaction is left, so the calling thread may
+    /// hold none.
     /// Throws: Errc::already_exists (create); Errc::corrupt when the file is missing, empty, cut or not LMDB's;
     /// Errc::unsupported_version when the other LMDB wrote it; Errc::disk_full, Errc::io.
     Environment(const std::filesystem::path& directory, EnvironmentMode mode,
