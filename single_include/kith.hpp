@@ -1805,6 +1805,9 @@ struct VectorFieldType {
     std::string_view name;
     std::string_view index;  // what makes graphs: on disk, in each
     std::size_t dim = 0;
+    std::size_t bytes = 0;  // of a vector in a batch
+    /// The floats of a vector in a batch.
+    void (*read)(const char* bytes, std::size_t dim, float* out) noexcept = nullptr;
     /// An empty index in memory for up to `capacity` rows.
     std::unique_ptr<VectorIndex> (*make)(std::size_t dim, Slot capacity) = nullptr;
     /// An index of `count` rows over bytes that VectorIndex::save_rows and save_graph wrote; nothing is copied.
@@ -1829,7 +1832,7 @@ struct EngineSchema {
     /// Bytes of the vector fields of one record.
     [[nodiscard]] std::size_t vector_bytes() const noexcept {
         std::size_t bytes = 0;
-        for (const VectorFieldType& field : vectors) bytes += field.dim * sizeof(float);
+        for (const VectorFieldType& field : vectors) bytes += field.bytes;
         return bytes;
     }
 };
@@ -2383,7 +2386,7 @@ class Segment {
 public:
     /// An empty segment in memory.
     Segment(std::uint32_t id, Slot capacity, const EngineSchema& schema)
-        : id_(id), capacity_(capacity), rows_(std::make_unique<RowStore>(capacity)) {
+        : id_(id), capacity_(capacity), schema_(&schema), rows_(std::make_unique<RowStore>(capacity)) {
         for (const VectorFieldType& field : schema.vectors) {
             indexes_.push_back(field.make(field.dim, capacity));
             scratch_.resize(std::max(scratch_.size(), field.dim));
@@ -2391,8 +2394,14 @@ public:
     }
 
     /// A segment in memory to which no record is added any more.
-    Segment(std::uint32_t id, std::unique_ptr<RowStore> rows, std::vector<std::unique_ptr<VectorIndex>> indexes)
-        : id_(id), capacity_(rows->size()), ended_(true), rows_(std::move(rows)), indexes_(std::move(indexes)) {}
+    Segment(std::uint32_t id, const EngineSchema& schema, std::unique_ptr<RowStore> rows,
+            std::vector<std::unique_ptr<VectorIndex>> indexes)
+        : id_(id),
+          capacity_(rows->size()),
+          ended_(true),
+          schema_(&schema),
+          rows_(std::move(rows)),
+          indexes_(std::move(indexes)) {}
 
     /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, or of the keys (keys_part), are not as they
     /// were written; of the vector of a slot alone, unless that is no_slot. It keeps alive the bytes that indexes and
@@ -2427,23 +2436,21 @@ public:
     /// Bytes of the records in memory, as far as they are known without asking an index. For the writer.
     [[nodiscard]] std::uint64_t bytes() const noexcept {
         if (sealed()) return 0;
-        std::uint64_t bytes = rows_->bytes();
-        for (const auto& index : indexes_) bytes += std::uint64_t{rows_->size()} * index->dim() * sizeof(float);
-        return bytes;
+        return rows_->bytes() + std::uint64_t{rows_->size()} * schema_->vector_bytes();
     }
 
     /// Adds a record in the next slot, which it returns.
     /// Requires: the segment is neither sealed nor full; `vectors` holds the elements of all vector fields.
     Slot append(std::string_view key, std::string_view row, std::string_view vectors) {
         const Slot slot = rows_->size();
-        ByteReader reader(vectors);
-        for (const auto& index : indexes_) {
-            const std::span<float> elements = std::span(scratch_).first(index->dim());
-            const bool whole = reader.f32s(elements);
-            KITH_ASSERT(whole);
-            static_cast<void>(whole);
-            index->append(elements.data());
+        const char* next = vectors.data();
+        for (std::size_t field = 0; field < indexes_.size(); ++field) {
+            const VectorFieldType& type = schema_->vectors[field];
+            type.read(next, type.dim, scratch_.data());
+            next += type.bytes;
+            indexes_[field]->append(scratch_.data());
         }
+        KITH_ASSERT(next == vectors.data() + vectors.size());
         rows_->append(key, row);
         return slot;
     }
@@ -2543,6 +2550,7 @@ private:
     bool outdated_ = false;                              // a graph of a sealed segment is missing or not usable
     Check check_;                                        // of a sealed segment; outlives keys_ and indexes_
     KeyTable keys_;                                      // of a sealed segment
+    const EngineSchema* schema_ = nullptr;               // the engine's; of a segment in memory
     std::unique_ptr<RowStore> rows_;                     // null once sealed: rows are in the environment
     std::vector<std::unique_ptr<VectorIndex>> indexes_;  // one a vector field, in the order of the schema
     std::vector<float> scratch_;                         // the writer's: one vector, aligned
@@ -3691,10 +3699,273 @@ inline std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, Sea
 //
 //   batch     := varint count, then `count` operations
 //   operation := u8 kind; varint-sized key; for a put also: varint-sized row, then the elements of each vector field
-//                in the order of the schema, f32 little-endian whatever the field is made of
+//                in the order of the schema, as vector_bytes.hpp has them
 //   kind      := 1 put | 2 erase                                                                       (on disk)
 //
 // Writer and reader stand side by side here; replaying a log and applying a live call read the same bytes.
+
+// kith/collection/vector_bytes.hpp — the vector of a record as the log keeps it: its elements as they are.
+//
+//   vector := its elements, little-endian: f32; u16 for f16 and bf16; a byte for i8, u8 and eight bits          (on disk)
+//
+// Thread safety: functions without state.
+
+// kith/core/element.hpp — what a vector may be made of, and how floats become elements.
+//
+// Queries come as floats, whatever the rows hold. So each element type says how a float becomes one: rounded to the
+// nearest, ties to even, and at the end of its range for what lies beyond, for an infinite element would make the
+// distance of a vector from itself no number.
+//
+// Thread safety: values and functions.
+
+// kith/core/half.hpp — floats of two bytes, and what they are worth as floats of four.
+//
+// Compilers disagree on which of their own 16-bit types exist, in which mode and with what name mangling, so these hold
+// bits and convert by integer arithmetic. The conversions are always inline: no source leaves a copy of them that was
+// built for a newer processor than the next source's.
+//
+// Thread safety: values.
+// Source: IEEE 754-2008, binary16; Intel, "BFLOAT16 – Hardware Numerics Definition", 2018.
+
+namespace kith::inline v0_single {
+
+/// IEEE 754 binary16: 11 significant bits, from 2^-24 to 65504.
+class Half {
+public:
+    Half() = default;
+
+    /// The nearest half, ties to even: infinite from 65520 on, not a number when `value` is none.
+    [[gnu::always_inline]] constexpr explicit Half(float value) noexcept : bits_(narrow(value)) {}
+
+    [[gnu::always_inline]] static constexpr Half from_bits(std::uint16_t bits) noexcept {
+        Half made;
+        made.bits_ = bits;
+        return made;
+    }
+
+    /// On disk: these bits, little-endian.
+    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
+
+    /// Exact.
+    [[nodiscard, gnu::always_inline]] constexpr operator float() const noexcept {
+        // The exponent moves to its place, and a multiplication corrects its bias: subnormal halves become normal
+        // floats on the way, without a branch.
+        constexpr float rebias = 0x1p112F;
+        constexpr float past_largest = 0x1p16F;
+        const std::uint32_t magnitude = (bits_ & 0x7fffU) << 13;
+        const float finite = std::bit_cast<float>(magnitude) * rebias;
+        const std::uint32_t special = finite >= past_largest ? 0x7f800000U : 0;
+        const std::uint32_t sign = (bits_ & 0x8000U) << 16;
+        return std::bit_cast<float>(std::bit_cast<std::uint32_t>(finite) | special | sign);
+    }
+
+private:
+    [[gnu::always_inline]] static constexpr std::uint16_t narrow(float value) noexcept {
+        constexpr std::uint32_t infinity = 0x7f800000;
+        constexpr std::uint32_t past_largest = 0x47800000;     // 65536
+        constexpr std::uint32_t smallest_normal = 0x38800000;  // 2^-14
+        constexpr std::uint32_t rebias = 0x38000000;           // the difference of the biases, 112, as an exponent
+        const auto bits = std::bit_cast<std::uint32_t>(value);
+        const std::uint32_t sign = (bits >> 16) & 0x8000U;
+        const std::uint32_t magnitude = bits & 0x7fffffffU;
+        std::uint32_t result = 0;
+        if (magnitude > infinity) {
+            result = 0x7e00U | ((magnitude >> 13) & 0x3ffU);  // quiet, with what fits of its payload
+        } else if (magnitude >= past_largest) {
+            result = 0x7c00U;
+        } else if (magnitude < smallest_normal) {
+            // The last bit of 0.5 is the smallest half, so adding it rounds.
+            result = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5F) -
+                     std::bit_cast<std::uint32_t>(0.5F);
+        } else {
+            result = (magnitude + 0xfffU + ((magnitude >> 13) & 1U) - rebias) >> 13;
+        }
+        return static_cast<std::uint16_t>(result | sign);
+    }
+
+    std::uint16_t bits_ = 0;
+};
+
+/// The upper half of a float: 8 significant bits, the range of a float.
+class Bfloat16 {
+public:
+    Bfloat16() = default;
+
+    /// The nearest bfloat16, ties to even: infinite past the largest, not a number when `value` is none.
+    [[gnu::always_inline]] constexpr explicit Bfloat16(float value) noexcept : bits_(narrow(value)) {}
+
+    [[gnu::always_inline]] static constexpr Bfloat16 from_bits(std::uint16_t bits) noexcept {
+        Bfloat16 made;
+        made.bits_ = bits;
+        return made;
+    }
+
+    /// On disk: these bits, little-endian.
+    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
+
+    /// Exact.
+    [[nodiscard, gnu::always_inline]] constexpr operator float() const noexcept {
+        return std::bit_cast<float>(std::uint32_t{bits_} << 16);
+    }
+
+private:
+    [[gnu::always_inline]] static constexpr std::uint16_t narrow(float value) noexcept {
+        constexpr std::uint32_t infinity = 0x7f800000;
+        const auto bits = std::bit_cast<std::uint32_t>(value);
+        if ((bits & 0x7fffffffU) > infinity) return static_cast<std::uint16_t>((bits >> 16) | 0x40U);  // quiet
+        return static_cast<std::uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
+    }
+
+    std::uint16_t bits_ = 0;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// Eight dimensions of one bit: dimension i of a vector is bit i % 8, the lowest first, of its element i / 8.
+/// Everything that takes elements counts these; a vector whose dimensions do not fill its last one has zeros there.
+struct Bits8 {
+    std::uint8_t bits = 0;
+
+    friend constexpr bool operator==(Bits8, Bits8) = default;
+};
+
+/// An Element that stands for a number.
+template <class T>
+concept Number = std::same_as<T, float> || std::same_as<T, Half> || std::same_as<T, Bfloat16> ||
+                 std::same_as<T, std::int8_t> || std::same_as<T, std::uint8_t>;
+
+/// What rows may hold.
+template <class T>
+concept Element = Number<T> || std::same_as<T, Bits8>;
+
+/// The name of an element type. Stored on disk: never rename.
+template <Element T>
+inline constexpr std::string_view element_name = std::same_as<T, float>          ? "f32"
+                                                 : std::same_as<T, Half>         ? "f16"
+                                                 : std::same_as<T, Bfloat16>     ? "bf16"
+                                                 : std::same_as<T, std::int8_t>  ? "i8"
+                                                 : std::same_as<T, std::uint8_t> ? "u8"
+                                                                                 : "bits";
+
+/// Dimensions in one element.
+template <Element T>
+inline constexpr std::size_t dimensions_an_element = std::same_as<T, Bits8> ? 8 : 1;
+
+/// Elements that hold `dim` dimensions.
+template <Element T>
+[[nodiscard, gnu::always_inline]] constexpr std::size_t elements_for(std::size_t dim) noexcept {
+    return (dim + dimensions_an_element<T> - 1) / dimensions_an_element<T>;
+}
+
+/// What the query is made of that kernels compare with rows of T. Against floats of two bytes it keeps its four: the
+/// query is not rounded, and not converted again for each row.
+template <Element T>
+using QueryElement = std::conditional_t<std::same_as<T, Half> || std::same_as<T, Bfloat16>, float, T>;
+
+/// The length of the longest vector: squared distances between such stay finite in floats.
+inline constexpr double longest_vector = 1e18;
+
+namespace detail {
+
+/// The nearest whole number, ties to even. Requires: |value| is below 2^22.
+[[gnu::always_inline]] constexpr std::int32_t nearest_integer(float value) noexcept {
+    constexpr float rounder = 0x1.8p23F;  // the last bit of its neighbours is worth 1
+    return std::bit_cast<std::int32_t>(value + rounder) - std::bit_cast<std::int32_t>(rounder);
+}
+
+/// The element nearest to `value`, within the range of T. Not a number becomes 0 or stays none.
+template <Number T>
+[[gnu::always_inline]] constexpr T nearest_element(float value) noexcept {
+    constexpr float largest_half = 65504;
+    constexpr float largest_bfloat = 0x1.fep127F;
+    if constexpr (std::same_as<T, float>) {
+        return value;
+    } else if constexpr (std::same_as<T, Half>) {
+        return Half(std::clamp(value, -largest_half, largest_half));
+    } else if constexpr (std::same_as<T, Bfloat16>) {
+        return Bfloat16(std::clamp(value, -largest_bfloat, largest_bfloat));
+    } else if constexpr (std::same_as<T, std::int8_t>) {
+        return value == value ? static_cast<T>(nearest_integer(std::clamp(value, -128.0F, 127.0F))) : T{0};
+    } else {
+        return value == value ? static_cast<T>(nearest_integer(std::clamp(value, 0.0F, 255.0F))) : T{0};
+    }
+}
+
+}  // namespace detail
+
+/// Writes `dim` floats as elements: numbers rounded and kept in range, bits set where the float is above 0.
+/// Shape: `out` has room for elements_for<T>(dim).
+template <Element T>
+constexpr void encode_elements(const float* vector, std::size_t dim, T* out) noexcept {
+    if constexpr (std::same_as<T, Bits8>) {
+        for (std::size_t at = 0; at < elements_for<T>(dim); ++at) {
+            unsigned bits = 0;
+            for (std::size_t i = 8 * at; i < dim && i < 8 * at + 8; ++i) bits |= (vector[i] > 0 ? 1U : 0U) << (i % 8);
+            out[at].bits = static_cast<std::uint8_t>(bits);
+        }
+    } else {
+        for (std::size_t i = 0; i < dim; ++i) out[i] = detail::nearest_element<T>(vector[i]);
+    }
+}
+
+/// Writes elements as `dim` floats, exactly; bits as 0 and 1.
+/// Shape: `elements` holds elements_for<T>(dim), `out` has room for dim.
+template <Element T>
+constexpr void decode_elements(const T* elements, std::size_t dim, float* out) noexcept {
+    if constexpr (std::same_as<T, Bits8>) {
+        for (std::size_t i = 0; i < dim; ++i) out[i] = static_cast<float>((elements[i / 8].bits >> (i % 8)) & 1);
+    } else {
+        for (std::size_t i = 0; i < dim; ++i) out[i] = static_cast<float>(elements[i]);
+    }
+}
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+/// Bytes of a vector of `dim` dimensions.
+template <Element T>
+[[nodiscard]] constexpr std::size_t vector_bytes(std::size_t dim) noexcept {
+    return elements_for<T>(dim) * sizeof(T);
+}
+
+template <Element T>
+void write_vector(std::span<const T> elements, ByteWriter& writer) {
+    static_assert(sizeof(T) <= 2 || std::same_as<T, float>);
+    if constexpr (std::same_as<T, float>) {
+        writer.f32s(elements);
+    } else if constexpr (sizeof(T) == 1 || std::endian::native == std::endian::little) {
+        writer.bytes(elements.data(), elements.size_bytes());
+    } else {
+        for (const T element : elements) writer.u16(std::bit_cast<std::uint16_t>(element));
+    }
+}
+
+/// The floats of a vector that write_vector wrote.
+/// Requires: `bytes` are vector_bytes<T>(dim). Shape: `out` has room for dim.
+template <Element T>
+void read_vector(const char* bytes, std::size_t dim, float* out) noexcept {
+    constexpr std::size_t at_once = 64;
+    std::array<T, at_once> elements;
+    for (std::size_t done = 0; done < dim;) {
+        const std::size_t dims = std::min(dim - done, at_once * dimensions_an_element<T>);
+        const std::size_t count = elements_for<T>(dims);
+        std::memcpy(elements.data(), bytes, count * sizeof(T));
+        if constexpr (sizeof(T) > 1 && std::endian::native != std::endian::little) {
+            for (T& element : elements) {
+                auto* const first = reinterpret_cast<unsigned char*>(&element);
+                std::reverse(first, first + sizeof(T));
+            }
+        }
+        decode_elements(elements.data(), dims, out + done);
+        bytes += count * sizeof(T);
+        done += dims;
+    }
+}
+
+}  // namespace kith::inline v0_single::detail
 
 namespace kith::inline v0_single::detail {
 
@@ -3717,7 +3988,11 @@ public:
     }
 
     /// Adds the next vector field of the put just begun.
-    void vector(std::span<const float> elements) { ByteWriter(body_).f32s(elements); }
+    template <Element T>
+    void vector(std::span<const T> elements) {
+        ByteWriter writer(body_);
+        write_vector(elements, writer);
+    }
 
     void erase(std::string_view key) { begin(OperationKind::erase, key); }
 
@@ -4649,7 +4924,7 @@ inline bool Engine::merge_in_memory(ChooseSegments choose, Snapshot& base, const
                 if (part.to[slot] != no_slot) rows->append(part.from->key(slot), part.from->row(slot));
             }
         }
-        merged.segment = std::make_shared<Segment>(id, std::move(rows), builder.take_indexes());
+        merged.segment = std::make_shared<Segment>(id, schema_, std::move(rows), builder.take_indexes());
     }
     base = merged.applied_to(base);
     publish_merged_in_memory(merged);
@@ -5512,219 +5787,6 @@ inline std::string Explanation::text() const {
 
 // kith/collection/record_codec.hpp — typed records to the engine's bytes and back.
 
-// kith/core/element.hpp — what a vector may be made of, and how floats become elements.
-//
-// Queries come as floats, whatever the rows hold. So each element type says how a float becomes one: rounded to the
-// nearest, ties to even, and at the end of its range for what lies beyond, for an infinite element would make the
-// distance of a vector from itself no number.
-//
-// Thread safety: values and functions.
-
-// kith/core/half.hpp — floats of two bytes, and what they are worth as floats of four.
-//
-// Compilers disagree on which of their own 16-bit types exist, in which mode and with what name mangling, so these hold
-// bits and convert by integer arithmetic. The conversions are always inline: no source leaves a copy of them that was
-// built for a newer processor than the next source's.
-//
-// Thread safety: values.
-// Source: IEEE 754-2008, binary16; Intel, "BFLOAT16 – Hardware Numerics Definition", 2018.
-
-namespace kith::inline v0_single {
-
-/// IEEE 754 binary16: 11 significant bits, from 2^-24 to 65504.
-class Half {
-public:
-    Half() = default;
-
-    /// The nearest half, ties to even: infinite from 65520 on, not a number when `value` is none.
-    [[gnu::always_inline]] constexpr explicit Half(float value) noexcept : bits_(narrow(value)) {}
-
-    [[gnu::always_inline]] static constexpr Half from_bits(std::uint16_t bits) noexcept {
-        Half made;
-        made.bits_ = bits;
-        return made;
-    }
-
-    /// On disk: these bits, little-endian.
-    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
-
-    /// Exact.
-    [[nodiscard, gnu::always_inline]] constexpr operator float() const noexcept {
-        // The exponent moves to its place, and a multiplication corrects its bias: subnormal halves become normal
-        // floats on the way, without a branch.
-        constexpr float rebias = 0x1p112F;
-        constexpr float past_largest = 0x1p16F;
-        const std::uint32_t magnitude = (bits_ & 0x7fffU) << 13;
-        const float finite = std::bit_cast<float>(magnitude) * rebias;
-        const std::uint32_t special = finite >= past_largest ? 0x7f800000U : 0;
-        const std::uint32_t sign = (bits_ & 0x8000U) << 16;
-        return std::bit_cast<float>(std::bit_cast<std::uint32_t>(finite) | special | sign);
-    }
-
-private:
-    [[gnu::always_inline]] static constexpr std::uint16_t narrow(float value) noexcept {
-        constexpr std::uint32_t infinity = 0x7f800000;
-        constexpr std::uint32_t past_largest = 0x47800000;     // 65536
-        constexpr std::uint32_t smallest_normal = 0x38800000;  // 2^-14
-        constexpr std::uint32_t rebias = 0x38000000;           // the difference of the biases, 112, as an exponent
-        const auto bits = std::bit_cast<std::uint32_t>(value);
-        const std::uint32_t sign = (bits >> 16) & 0x8000U;
-        const std::uint32_t magnitude = bits & 0x7fffffffU;
-        std::uint32_t result = 0;
-        if (magnitude > infinity) {
-            result = 0x7e00U | ((magnitude >> 13) & 0x3ffU);  // quiet, with what fits of its payload
-        } else if (magnitude >= past_largest) {
-            result = 0x7c00U;
-        } else if (magnitude < smallest_normal) {
-            // The last bit of 0.5 is the smallest half, so adding it rounds.
-            result = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5F) -
-                     std::bit_cast<std::uint32_t>(0.5F);
-        } else {
-            result = (magnitude + 0xfffU + ((magnitude >> 13) & 1U) - rebias) >> 13;
-        }
-        return static_cast<std::uint16_t>(result | sign);
-    }
-
-    std::uint16_t bits_ = 0;
-};
-
-/// The upper half of a float: 8 significant bits, the range of a float.
-class Bfloat16 {
-public:
-    Bfloat16() = default;
-
-    /// The nearest bfloat16, ties to even: infinite past the largest, not a number when `value` is none.
-    [[gnu::always_inline]] constexpr explicit Bfloat16(float value) noexcept : bits_(narrow(value)) {}
-
-    [[gnu::always_inline]] static constexpr Bfloat16 from_bits(std::uint16_t bits) noexcept {
-        Bfloat16 made;
-        made.bits_ = bits;
-        return made;
-    }
-
-    /// On disk: these bits, little-endian.
-    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
-
-    /// Exact.
-    [[nodiscard, gnu::always_inline]] constexpr operator float() const noexcept {
-        return std::bit_cast<float>(std::uint32_t{bits_} << 16);
-    }
-
-private:
-    [[gnu::always_inline]] static constexpr std::uint16_t narrow(float value) noexcept {
-        constexpr std::uint32_t infinity = 0x7f800000;
-        const auto bits = std::bit_cast<std::uint32_t>(value);
-        if ((bits & 0x7fffffffU) > infinity) return static_cast<std::uint16_t>((bits >> 16) | 0x40U);  // quiet
-        return static_cast<std::uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
-    }
-
-    std::uint16_t bits_ = 0;
-};
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single {
-
-/// Eight dimensions of one bit: dimension i of a vector is bit i % 8, the lowest first, of its element i / 8.
-/// Everything that takes elements counts these; a vector whose dimensions do not fill its last one has zeros there.
-struct Bits8 {
-    std::uint8_t bits = 0;
-
-    friend constexpr bool operator==(Bits8, Bits8) = default;
-};
-
-/// An Element that stands for a number.
-template <class T>
-concept Number = std::same_as<T, float> || std::same_as<T, Half> || std::same_as<T, Bfloat16> ||
-                 std::same_as<T, std::int8_t> || std::same_as<T, std::uint8_t>;
-
-/// What rows may hold.
-template <class T>
-concept Element = Number<T> || std::same_as<T, Bits8>;
-
-/// The name of an element type. Stored on disk: never rename.
-template <Element T>
-inline constexpr std::string_view element_name = std::same_as<T, float>          ? "f32"
-                                                 : std::same_as<T, Half>         ? "f16"
-                                                 : std::same_as<T, Bfloat16>     ? "bf16"
-                                                 : std::same_as<T, std::int8_t>  ? "i8"
-                                                 : std::same_as<T, std::uint8_t> ? "u8"
-                                                                                 : "bits";
-
-/// Dimensions in one element.
-template <Element T>
-inline constexpr std::size_t dimensions_an_element = std::same_as<T, Bits8> ? 8 : 1;
-
-/// Elements that hold `dim` dimensions.
-template <Element T>
-[[nodiscard, gnu::always_inline]] constexpr std::size_t elements_for(std::size_t dim) noexcept {
-    return (dim + dimensions_an_element<T> - 1) / dimensions_an_element<T>;
-}
-
-/// What the query is made of that kernels compare with rows of T. Against floats of two bytes it keeps its four: the
-/// query is not rounded, and not converted again for each row.
-template <Element T>
-using QueryElement = std::conditional_t<std::same_as<T, Half> || std::same_as<T, Bfloat16>, float, T>;
-
-/// The length of the longest vector: squared distances between such stay finite in floats.
-inline constexpr double longest_vector = 1e18;
-
-namespace detail {
-
-/// The nearest whole number, ties to even. Requires: |value| is below 2^22.
-[[gnu::always_inline]] constexpr std::int32_t nearest_integer(float value) noexcept {
-    constexpr float rounder = 0x1.8p23F;  // the last bit of its neighbours is worth 1
-    return std::bit_cast<std::int32_t>(value + rounder) - std::bit_cast<std::int32_t>(rounder);
-}
-
-/// The element nearest to `value`, within the range of T. Not a number becomes 0 or stays none.
-template <Number T>
-[[gnu::always_inline]] constexpr T nearest_element(float value) noexcept {
-    constexpr float largest_half = 65504;
-    constexpr float largest_bfloat = 0x1.fep127F;
-    if constexpr (std::same_as<T, float>) {
-        return value;
-    } else if constexpr (std::same_as<T, Half>) {
-        return Half(std::clamp(value, -largest_half, largest_half));
-    } else if constexpr (std::same_as<T, Bfloat16>) {
-        return Bfloat16(std::clamp(value, -largest_bfloat, largest_bfloat));
-    } else if constexpr (std::same_as<T, std::int8_t>) {
-        return value == value ? static_cast<T>(nearest_integer(std::clamp(value, -128.0F, 127.0F))) : T{0};
-    } else {
-        return value == value ? static_cast<T>(nearest_integer(std::clamp(value, 0.0F, 255.0F))) : T{0};
-    }
-}
-
-}  // namespace detail
-
-/// Writes `dim` floats as elements: numbers rounded and kept in range, bits set where the float is above 0.
-/// Shape: `out` has room for elements_for<T>(dim).
-template <Element T>
-constexpr void encode_elements(const float* vector, std::size_t dim, T* out) noexcept {
-    if constexpr (std::same_as<T, Bits8>) {
-        for (std::size_t at = 0; at < elements_for<T>(dim); ++at) {
-            unsigned bits = 0;
-            for (std::size_t i = 8 * at; i < dim && i < 8 * at + 8; ++i) bits |= (vector[i] > 0 ? 1U : 0U) << (i % 8);
-            out[at].bits = static_cast<std::uint8_t>(bits);
-        }
-    } else {
-        for (std::size_t i = 0; i < dim; ++i) out[i] = detail::nearest_element<T>(vector[i]);
-    }
-}
-
-/// Writes elements as `dim` floats, exactly; bits as 0 and 1.
-/// Shape: `elements` holds elements_for<T>(dim), `out` has room for dim.
-template <Element T>
-constexpr void decode_elements(const T* elements, std::size_t dim, float* out) noexcept {
-    if constexpr (std::same_as<T, Bits8>) {
-        for (std::size_t i = 0; i < dim; ++i) out[i] = static_cast<float>((elements[i / 8].bits >> (i % 8)) & 1);
-    } else {
-        for (std::size_t i = 0; i < dim; ++i) out[i] = static_cast<float>(elements[i]);
-    }
-}
-
-}  // namespace kith::inline v0_single
-
 namespace kith::inline v0_single::detail {
 
 [[noreturn]] inline void raise_bad_row(RecordId id) {
@@ -5762,8 +5824,7 @@ void put_record(const typename S::Record& record, BatchWriter& batch) {
     std::string row;
     S::encode_row(record, row);
     batch.put(S::key_bytes(S::key_of(record)), row);
-    std::vector<float> buffer;
-    S::for_each_vector(record, [&](std::size_t, auto elements) { batch.vector(floats_of(elements, buffer)); });
+    S::for_each_vector(record, [&]<class T>(std::size_t, std::span<const T> elements) { batch.vector(elements); });
 }
 
 /// Fills the fields of `record` that live in its row: all but the vector fields.
@@ -13504,9 +13565,9 @@ EngineSchema engine_schema() {
         using Element = typename Attribute::Element;
         using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>,
                                          AutoIndex<Attribute::dim, Element>, typename Attribute::Index>;
-        schema.vectors.push_back({Attribute::name, Index::name, Attribute::dim,
-                                  &make_vector_index<Metric, Index, Element>, &map_vector_index<Metric, Index, Element>,
-                                  &map_vector_index<Metric, Flat, Element>,
+        schema.vectors.push_back({Attribute::name, Index::name, Attribute::dim, vector_bytes<Element>(Attribute::dim),
+                                  &read_vector<Element>, &make_vector_index<Metric, Index, Element>,
+                                  &map_vector_index<Metric, Index, Element>, &map_vector_index<Metric, Flat, Element>,
                                   &vector_index_space<Metric, Index, Element>});
     };
     [&]<std::size_t... I>(std::index_sequence<I...>) {
