@@ -190,11 +190,12 @@ RecoveryReport DirectoryStore::replay(const std::function<void(std::string_view 
     report.removed_files.insert(report.removed_files.end(), result.removed_files.begin(), result.removed_files.end());
     log_.emplace(path_ / log_folder, identity_.id, result.last_sequence + 1);
     log_bytes_.store(log_->bytes());
+    last_sequence_.store(result.last_sequence);
     return report;
 }
 
 void DirectoryStore::append(std::string_view batch) {
-    log_->append(batch_kind, batch);
+    last_sequence_.store(log_->append(batch_kind, batch));
     log_bytes_.store(log_->bytes() - passed_log_bytes_);
 }
 

@@ -142,6 +142,7 @@ TEST_CASE("compact() leaves one segment without a dead record, and the next open
         CHECK(before.segments.size() == 7);
         CHECK(before.deleted == 7 * 60 - versions.size());
         CHECK(before.reclaimable_bytes > 0);
+        CHECK(before.last_sequence == 7 + 30);
         collection.compact();
         const CollectionStats after = collection.stats();
         REQUIRE(after.segments.size() == 1);
