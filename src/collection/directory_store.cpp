@@ -64,8 +64,9 @@ DirectoryStore::DirectoryStore(const std::filesystem::path& path, const Options&
       mode_(options.mode),
       schema_(schema),
       identity_(checked_identity(path, schema)),
-      lock_(lock_for(path, environment_mode(path, writable()))),
-      environment_(path / forward_folder, environment_mode(path, writable())) {
+      environment_mode_(environment_mode(path, writable())),
+      lock_(lock_for(path, environment_mode_)),
+      environment_(path / forward_folder, environment_mode_) {
     if (options.cache_bytes != 0) cache_ = std::make_shared<BlockCache>(options.cache_bytes);
     if (!writable()) {
         load_base();

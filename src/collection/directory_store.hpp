@@ -93,6 +93,7 @@ private:
     OpenMode mode_;
     EngineSchema schema_;
     Identity identity_;
+    EnvironmentMode environment_mode_;  // of environment_; lock_ keeps out whom it does not tell
     DirectoryLock lock_;
     Environment environment_;
     std::shared_ptr<BlockCache> cache_;  // of sealed vectors and graphs; null where they are mapped whole
