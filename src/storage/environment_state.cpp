@@ -232,7 +232,7 @@ MDB_txn* EnvironmentState::take_reader() {
         }
         const int code = poisoned ? MDB_PANIC : begin_reading(reader);
         if (code == 0) return reader;
-        give_back(nullptr);
+        give_back(reader);  // one of the pool where nothing was begun, else null
         if (code == MDB_PANIC) poisoned = true;
         if (code != MDB_MAP_RESIZED || tries == most_remaps) raise_lmdb(code, "begin to read", file);
         follow_growth();
