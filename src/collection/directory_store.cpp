@@ -128,15 +128,14 @@ std::vector<std::string> DirectoryStore::remove_leftovers() {
     }
     std::vector<std::uint32_t> numbers = segments_with_rows();
     // A segment that a reader process holds waits, files and rows. So does what cannot be removed now.
-    const auto held = [&](const std::string& leftover) {
+    const auto waits = [&](const std::string& leftover) {
         const std::optional<FolderRetirement> retirement = try_retire(leftover);
-        if (retirement.has_value()) static_cast<void>(attempt([&] { remove_tree(leftover); }));
+        if (retirement.has_value() && attempt([&] { remove_tree(leftover); }) == nullptr) return false;
         const std::optional<std::uint32_t> number = segment_number(leftover);
-        if (retirement.has_value() || !number.has_value()) return false;
-        numbers.push_back(*number);
+        if (number.has_value()) numbers.push_back(*number);
         return true;
     };
-    removed.erase(std::remove_if(removed.begin(), removed.end(), held), removed.end());
+    removed.erase(std::remove_if(removed.begin(), removed.end(), waits), removed.end());
     for (const std::uint32_t id : numbers) {
         const auto is = [&](const auto& one) { return one.id == id; };
         if (std::any_of(state_.segments.begin(), state_.segments.end(), is)) continue;
