@@ -68,6 +68,7 @@ BackupReport Backup::run(const Environment& environment) {
     copy_log(state.applied_sequence);
     write_identity(aside_.path(), identity_);
     count_copy(encode_identity(identity_).size());
+    static_cast<void>(File::create(aside_.path() / lock_name));  // WriterBarrier keeps nobody out without it
     call_.check(1.0);
     aside_.publish();
     return report_;

@@ -53,13 +53,16 @@ std::optional<StoreBase> DirectoryStore::newer_base() {
 
 void DirectoryStore::rewind() {
     follower_.emplace(path_ / log_folder, identity_.id, state_.applied_sequence);
+    last_sequence_.store(state_.applied_sequence);
 }
 
 bool DirectoryStore::follow(const std::function<void(std::string_view batch)>& apply) {
-    const Followed followed = follower_->follow([&](std::uint64_t, std::uint8_t kind, std::string_view payload) {
+    const auto show = [&](std::uint64_t sequence, std::uint8_t kind, std::string_view payload) {
         check_kind(kind);
         apply(payload);
-    });
+        last_sequence_.store(sequence);
+    };
+    const Followed followed = follower_->follow(show);
     return followed == Followed::up_to_date;
 }
 

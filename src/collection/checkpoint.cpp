@@ -95,7 +95,7 @@ void DirectoryStore::commit(const Checkpoint& checkpoint) {
         const auto written = std::find_if(checkpoint.written.begin(), checkpoint.written.end(), is);
         if (written != checkpoint.written.end()) view.segment = *written;
     }
-    environment_.write([&](WriteTransaction& transaction) {
+    const auto fill = [&](WriteTransaction& transaction) {
         for (const SegmentView& view : checkpoint.snapshot->segments) {
             if (view.segment->sealed()) continue;
             const BitsetView allowed = view.allowed();
@@ -112,7 +112,15 @@ void DirectoryStore::commit(const Checkpoint& checkpoint) {
             }
         }
         write_state(transaction, checkpoint.sequence, checkpoint.next_segment, *next);
-    });
+    };
+    const std::exception_ptr failed = attempt([&] { environment_.write(fill); });
+    if (failed != nullptr) {
+        // The log holds it all, and needs the room. Where the commit may be on the disk nothing is touched.
+        for (const std::shared_ptr<Segment>& segment : checkpoint.written) {
+            if (!environment_.poisoned()) static_cast<void>(attempt([&] { remove_tree(segment_path(segment->id())); }));
+        }
+        std::rethrow_exception(failed);
+    }
     state_.applied_sequence = checkpoint.sequence;
     state_.next_segment = checkpoint.next_segment;
     committed_ = std::move(next);
@@ -198,14 +206,21 @@ void DirectoryStore::purge() {
             if (retired.segment.expired()) dead.push_back(retired.id);
         }
     }
+    // After a merge whose commit failed halfway the state record may name its segment. The environment then takes no
+    // transaction, and nothing is touched.
+    if (!dead.empty()) static_cast<void>(environment_.read());
+    std::vector<std::uint32_t> gone;  // first all files, for a full disk has no room to let go of rows
     for (const std::uint32_t id : dead) {
         // Nobody finds it in the state record any more; a reader that did may go on with it as long as it likes.
         const std::optional<FolderRetirement> retirement = try_retire(segment_path(id));
         if (!retirement.has_value()) continue;
+        remove_tree(segment_path(id));
+        gone.push_back(id);
+    }
+    for (const std::uint32_t id : gone) {
         environment_.write([&](WriteTransaction& transaction) {
             transaction.erase_rows(RecordId{id, 0}.packed(), RecordId{id, no_slot}.packed());
         });
-        remove_tree(segment_path(id));
         const std::lock_guard lock(retired_mutex_);
         const auto is = [&](const Retired& retired) { return retired.id == id; };
         retired_.erase(std::remove_if(retired_.begin(), retired_.end(), is), retired_.end());

@@ -64,8 +64,9 @@ DirectoryStore::DirectoryStore(const std::filesystem::path& path, const Options&
       mode_(options.mode),
       schema_(schema),
       identity_(checked_identity(path, schema)),
-      lock_(lock_for(path, environment_mode(path, writable()))),
-      environment_(path / forward_folder, environment_mode(path, writable())) {
+      environment_mode_(environment_mode(path, writable())),
+      lock_(lock_for(path, environment_mode_)),
+      environment_(path / forward_folder, environment_mode_) {
     if (options.cache_bytes != 0) cache_ = std::make_shared<BlockCache>(options.cache_bytes);
     if (!writable()) {
         load_base();
@@ -127,15 +128,14 @@ std::vector<std::string> DirectoryStore::remove_leftovers() {
     }
     std::vector<std::uint32_t> numbers = segments_with_rows();
     // A segment that a reader process holds waits, files and rows. So does what cannot be removed now.
-    const auto held = [&](const std::string& leftover) {
+    const auto waits = [&](const std::string& leftover) {
         const std::optional<FolderRetirement> retirement = try_retire(leftover);
-        if (retirement.has_value()) static_cast<void>(attempt([&] { remove_tree(leftover); }));
+        if (retirement.has_value() && attempt([&] { remove_tree(leftover); }) == nullptr) return false;
         const std::optional<std::uint32_t> number = segment_number(leftover);
-        if (retirement.has_value() || !number.has_value()) return false;
-        numbers.push_back(*number);
+        if (number.has_value()) numbers.push_back(*number);
         return true;
     };
-    removed.erase(std::remove_if(removed.begin(), removed.end(), held), removed.end());
+    removed.erase(std::remove_if(removed.begin(), removed.end(), waits), removed.end());
     for (const std::uint32_t id : numbers) {
         const auto is = [&](const auto& one) { return one.id == id; };
         if (std::any_of(state_.segments.begin(), state_.segments.end(), is)) continue;
@@ -190,11 +190,12 @@ RecoveryReport DirectoryStore::replay(const std::function<void(std::string_view 
     report.removed_files.insert(report.removed_files.end(), result.removed_files.begin(), result.removed_files.end());
     log_.emplace(path_ / log_folder, identity_.id, result.last_sequence + 1);
     log_bytes_.store(log_->bytes());
+    last_sequence_.store(result.last_sequence);
     return report;
 }
 
 void DirectoryStore::append(std::string_view batch) {
-    log_->append(batch_kind, batch);
+    last_sequence_.store(log_->append(batch_kind, batch));
     log_bytes_.store(log_->bytes() - passed_log_bytes_);
 }
 

@@ -48,6 +48,7 @@ public:
     [[nodiscard]] bool poisoned() const noexcept override {
         return environment_.poisoned() || (log_.has_value() && log_->poisoned());
     }
+    [[nodiscard]] std::uint64_t last_sequence() const noexcept override { return last_sequence_.load(); }
     [[nodiscard]] std::uint64_t log_bytes() const override;
     [[nodiscard]] std::optional<RecordId> find(std::string_view key) const override;
     [[nodiscard]] std::string row(RecordId id) const override;
@@ -92,6 +93,7 @@ private:
     OpenMode mode_;
     EngineSchema schema_;
     Identity identity_;
+    EnvironmentMode environment_mode_;  // of environment_; lock_ keeps out whom it does not tell
     DirectoryLock lock_;
     Environment environment_;
     std::shared_ptr<BlockCache> cache_;  // of sealed vectors and graphs; null where they are mapped whole
@@ -100,10 +102,11 @@ private:
     std::shared_ptr<const Snapshot> committed_ = std::make_shared<const Snapshot>();
     std::vector<std::string> removed_;  // leftovers that opening removed
 
-    std::optional<LogWriter> log_;              // from replay() on, when writable
-    std::uint64_t passed_log_bytes_ = 0;        // of log_->bytes(), what the last checkpoint of this run holds
-    std::uint64_t ended_log_bytes_ = 0;         // log_->bytes() when end_log_file was called
-    std::atomic<std::uint64_t> log_bytes_ = 0;  // the log since the last checkpoint, for any thread
+    std::optional<LogWriter> log_;                  // from replay() on, when writable
+    std::uint64_t passed_log_bytes_ = 0;            // of log_->bytes(), what the last checkpoint of this run holds
+    std::uint64_t ended_log_bytes_ = 0;             // log_->bytes() when end_log_file was called
+    std::atomic<std::uint64_t> log_bytes_ = 0;      // the log since the last checkpoint, for any thread
+    std::atomic<std::uint64_t> last_sequence_ = 0;  // of the newest batch, for any thread
 
     std::vector<SharedLease> leases_;      // a reader's: of the segments in committed_
     std::string base_;                     // a reader's: the state record of committed_, as it is stored

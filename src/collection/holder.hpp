@@ -21,7 +21,7 @@ public:
     explicit WriterBarrier(const std::filesystem::path& collection);
 
 private:
-    File file_;  // holds the lock; not open where there is no LOCK, which every writer makes
+    File file_;  // holds the lock; not open where somebody removed LOCK, which every collection is made with
 };
 
 }  // namespace kith::inline v0::detail

@@ -84,6 +84,7 @@ void Repair::run() {
     environment_.reset();
     write_log();
     write_identity(aside_->path(), identity_);
+    static_cast<void>(File::create(aside_->path() / lock_name));  // WriterBarrier keeps nobody out without it
     call_.check(0.9);
     if (options_.in_place) {
         report_.kept = name_to_keep(path_);

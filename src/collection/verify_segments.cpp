@@ -122,7 +122,8 @@ void examine_part(Examination& all, const SegmentState& segment, std::size_t fie
         if (is_rows) {
             all.damage(DamageKind::missing_file, Loss::records, file, 0, "the file is missing", records_of(segment));
         } else {
-            all.remark(DamageKind::missing_file, file, "the file is missing", "opening builds it from the vectors");
+            all.remark(DamageKind::missing_file, file, "the file is missing",
+                       "the vectors are compared one by one until a merge builds it again");
         }
         return;
     }

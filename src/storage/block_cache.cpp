@@ -3,6 +3,8 @@
 
 #include "kith/core/assert.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 namespace kith::inline v0::detail {
@@ -21,7 +23,7 @@ std::size_t first_reader() noexcept {
 BlockCache::Member::Member(BlockCache& cache, std::size_t blocks)
     : cache_(cache),
       number_([&] {
-          const std::lock_guard lock(cache.mutex_);
+          const std::lock_guard lock(cache.waiting_->mutex);
           // Room for every frame there may ever be, so that nothing is allocated while blocks come and go: one a block,
           // and no more than are in memory, held or on their way.
           constexpr std::size_t most_coming = 4096;  // threads
@@ -33,8 +35,9 @@ BlockCache::Member::Member(BlockCache& cache, std::size_t blocks)
       states_(blocks) {}
 
 void BlockCache::Member::leave() noexcept {
-    std::unique_lock lock(cache_.mutex_);
-    cache_.settled_.wait(lock, [&] { return unsettled_ == 0; });
+    if (cache_.process_ != ::getpid()) return;  // a thread of the parent, which is not here, may have the lock for good
+    std::unique_lock lock(cache_.waiting_->mutex);
+    cache_.waiting_->settled.wait(lock, [&] { return unsettled_ == 0; });
     std::erase_if(cache_.frames_, [&](const Frame& frame) { return frame.member == this; });
     cache_.hand_ = 0;
     cache_.member_blocks_ -= states_.size();
@@ -42,10 +45,17 @@ void BlockCache::Member::leave() noexcept {
 }
 
 BlockCache::BlockCache(std::uint64_t limit)
-    : capacity_(static_cast<std::size_t>(std::max<std::uint64_t>(limit / block_bytes, 1))) {}
+    : capacity_(static_cast<std::size_t>(std::max<std::uint64_t>(limit / block_bytes, 1))),
+      process_(::getpid()),
+      waiting_(std::make_unique<Waiting>()) {}
+
+BlockCache::~BlockCache() {
+    // In a child made by fork: to destroy what threads of the parent wait on would wait for them.
+    if (process_ != ::getpid()) static_cast<void>(waiting_.release());
+}
 
 BlockCache::Stats BlockCache::stats() const {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(waiting_->mutex);
     std::uint64_t in_memory = 0;
     for (const Frame& frame : frames_) in_memory += state_of(frame).load() != damaged ? 1U : 0U;
     return {std::uint64_t{capacity_} * block_bytes, in_memory * block_bytes, reads_, evictions_, damaged_};
@@ -114,8 +124,8 @@ void BlockCache::release(void* held) noexcept {
 
 void BlockCache::bring_in(Member& member, std::uint32_t block) noexcept {
     std::atomic<std::uint8_t>& state = member.states_[block];
-    std::unique_lock lock(mutex_);
-    settled_.wait(lock, [&] { return state.load() != coming && state.load() != leaving; });
+    std::unique_lock lock(waiting_->mutex);
+    waiting_->settled.wait(lock, [&] { return state.load() != coming && state.load() != leaving; });
     if (state.load() != absent) return;
     state.store(coming);
     ++member.unsettled_;
@@ -130,11 +140,11 @@ void BlockCache::bring_in(Member& member, std::uint32_t block) noexcept {
     state.store(right ? resident : damaged);
     damaged_ += right ? 0U : 1U;
     --member.unsettled_;
-    settled_.notify_all();  // with the mutex held: a member whose last block settled may end once it is free
+    waiting_->settled.notify_all();  // with the mutex held: a member whose last block settled may end once it is free
 }
 
 void BlockCache::trim() noexcept {
-    std::unique_lock lock(mutex_);
+    std::unique_lock lock(waiting_->mutex);
     while (frames_.size() > capacity_) {
         Victims victims;
         const std::size_t at = sweep(victims);
@@ -144,7 +154,7 @@ void BlockCache::trim() noexcept {
         for (std::size_t i = 0; i < victims.count; ++i) victims.frames[i].member->drop(victims.frames[i].block);
         lock.lock();
         settle(victims);
-        settled_.notify_all();
+        waiting_->settled.notify_all();
     }
 }
 

@@ -53,8 +53,13 @@ struct Shared {
     Shared(const Shared&) = delete;
     Shared& operator=(const Shared&) = delete;
     ~Shared() {
-        // Of a parent's file nothing is this process's, and its name is not in these.
-        if (state == nullptr || !state->is_ours()) return;
+        if (state == nullptr) return;
+        if (!state->is_ours()) {
+            // The parent's: its name is not in these, and it stays as it is. Its threads may wait on it, and to close any
+            // descriptor of LMDB's lock file drops the locks of this process, which may have opened the file for itself.
+            static_cast<void>(state.release());
+            return;
+        }
         const std::lock_guard lock(among->mutex);
         const FileId id = state->file_id;
         state.reset();
@@ -102,14 +107,12 @@ std::shared_ptr<EnvironmentState> share_environment(const std::filesystem::path&
 /// LMDB keeps a lock on the first byte of its lock file, shared once it is open. So who gets it exclusive is the only
 /// process that has the file open.
 bool EnvironmentState::lock_processes(short kind) {
-    if (lock_file_ == nullptr) {
-        lock_file_ = std::make_unique<File>(File::open_to_write(file.parent_path() / "lock.mdb"));
-    }
+    if (!lock_file_.is_open()) lock_file_ = File::open_to_write(file.parent_path() / "lock.mdb");
     struct flock lock = {};
     lock.l_type = kind;
     lock.l_whence = SEEK_SET;
     lock.l_len = 1;
-    return ::fcntl(lock_file_->descriptor(), F_SETLK, &lock) == 0;
+    return ::fcntl(lock_file_.descriptor(), F_SETLK, &lock) == 0;
 }
 
 bool EnvironmentState::is_only_process() {

@@ -72,9 +72,6 @@ EnvironmentState::EnvironmentState(const std::filesystem::path& directory, Envir
 
 EnvironmentState::~EnvironmentState() {
     close();
-    // To close any descriptor of LMDB's lock file drops all locks that the process has on it. A child made by fork may
-    // have opened the file for itself by now.
-    if (!is_ours()) static_cast<void>(lock_file_.release());
 }
 
 void EnvironmentState::open(EnvironmentMode mode) {
@@ -146,7 +143,7 @@ void EnvironmentState::close() noexcept {
     if (!broken) {
         for (MDB_txn* const reader : pool_) ::mdb_txn_abort(reader);
         ::mdb_env_close(environment);
-        lock_file_.reset();
+        lock_file_ = File();
     }
     environment = nullptr;
     pool_.clear();
@@ -235,7 +232,7 @@ MDB_txn* EnvironmentState::take_reader() {
         }
         const int code = poisoned ? MDB_PANIC : begin_reading(reader);
         if (code == 0) return reader;
-        give_back(nullptr);
+        give_back(reader);  // one of the pool where nothing was begun, else null
         if (code == MDB_PANIC) poisoned = true;
         if (code != MDB_MAP_RESIZED || tries == most_remaps) raise_lmdb(code, "begin to read", file);
         follow_growth();

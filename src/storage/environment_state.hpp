@@ -140,7 +140,7 @@ private:
     bool writes_ = false;  // opened to write
     bool alone_ = false;   // opened without LMDB's lock file: no writer learns what is read
     // LMDB's, once lock_processes() asked. To close it drops LMDB's locks, so it stays open as long as the environment.
-    std::unique_ptr<File> lock_file_;
+    File lock_file_;
 
     std::mutex mutex_;              // guards what follows
     std::condition_variable idle_;  // active_ became 0, or closed_ false

@@ -8,6 +8,8 @@
 #include "support/file_faults.hpp"
 #include "support/raised.hpp"
 
+#include "collection/holder.hpp"
+
 #include <sys/stat.h>
 #include <atomic>
 #include <cerrno>
@@ -103,6 +105,18 @@ TEST_CASE("A second backup takes no space for what the first one has") {
     CHECK(Collection<Articles>(directory / "monday").size() == 320);
     CHECK(Collection<Articles>(directory / "tuesday").size() == 370);
     CHECK(kith::verify(directory / "tuesday").clean());
+}
+
+TEST_CASE("Writers are kept out of a backup that nobody has opened yet while it is read") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    make_fixture(directory / "articles.kith");
+    kith::backup(directory / "articles.kith", directory / "copy");
+    {
+        const kith::detail::WriterBarrier reading(directory / "copy");
+        CHECK(raised([&] { const Collection<Articles> writer(directory / "copy"); }).code == Errc::locked);
+    }
+    expect_fixture(directory / "copy");
 }
 
 TEST_CASE("Where the collection cannot be linked, a backup links what the one before has") {

@@ -142,6 +142,7 @@ TEST_CASE("compact() leaves one segment without a dead record, and the next open
         CHECK(before.segments.size() == 7);
         CHECK(before.deleted == 7 * 60 - versions.size());
         CHECK(before.reclaimable_bytes > 0);
+        CHECK(before.last_sequence == 7 + 30);
         collection.compact();
         const CollectionStats after = collection.stats();
         REQUIRE(after.segments.size() == 1);
@@ -289,4 +290,36 @@ TEST_CASE("Puts are refused when files would pass the limit, erasing and compact
     collection.compact();
     collection.insert(article(20'000));
     CHECK(collection.size() == 51);
+}
+
+TEST_CASE("A merge whose files would pass the limit is not begun in the background") {
+    const TemporaryDirectory directory;
+    const auto path = directory / "articles.kith";
+    Options options = on_call();
+    std::uint64_t bytes = 0;
+    {
+        Collection<Articles> collection(path, options);
+        for (int first = 0; first < 200; first += 50) {
+            collection.insert(articles(first, 50));
+            collection.checkpoint();
+        }
+        bytes = collection.stats().disk_bytes();
+    }
+    options.maintenance = Maintenance::automatic;
+    options.log_bytes = 1;  // each erasure is sealed
+    options.max_disk_bytes = bytes;
+    {
+        Collection<Articles> collection(path, options);
+        // What comes after one seal in the background has ended when the next one has.
+        for (const char* erased : {"article-0", "article-60"}) {
+            collection.erase(erased);
+            await([&] { return collection.stats().log_bytes == 0; });
+        }
+        CHECK(collection.stats().segments.size() == 4);
+        CHECK(collection.stats().trouble.empty());
+    }
+    options.max_disk_bytes = 0;
+    Collection<Articles> collection(path, options);
+    await([&] { return collection.stats().segments.size() == 1; });
+    CHECK(collection.size() == 198);
 }

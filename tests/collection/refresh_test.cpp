@@ -115,6 +115,30 @@ TEST_CASE("A reader shows what was acknowledged when it refreshes, and nothing l
     expect(reader, oracle);
 }
 
+TEST_CASE("Writer and reader say how far they are") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    const fs::path path = directory / "articles.kith";
+    {
+        Collection<Articles> writer(path, by_hand());
+        CHECK(writer.stats().last_sequence == 0);
+        for (int number = 0; number < 3; ++number) writer.insert(article(number));
+        Collection<Articles> reader(path, to_read());
+        CHECK(reader.stats().last_sequence == 3);
+        writer.insert(article(3));
+        CHECK(writer.stats().last_sequence == 4);
+        CHECK(reader.stats().last_sequence == 3);
+        writer.checkpoint();
+        reader.refresh();
+        CHECK(reader.stats().last_sequence == 4);
+        writer.insert(article(4));
+        reader.refresh();
+        CHECK(reader.stats().last_sequence == 5);
+    }
+    CHECK(Collection<Articles>(path).stats().last_sequence == 5);
+    CHECK(Collection<Articles>(kith::in_memory).stats().last_sequence == 0);
+}
+
 TEST_CASE("A checkpoint and a merge change nothing that a reader shows, before and after it follows") {
     const TemporaryDirectory directory;
     const auto path = directory / "articles.kith";

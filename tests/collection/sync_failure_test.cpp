@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 using kith::Collection;
@@ -25,6 +26,13 @@ namespace {
 /// Makes every sync fail while it lives.
 FileFaults failing_syncs() {
     return {FileCall::sync, 1, EIO, FileFaults::every_later_one};
+}
+
+/// How many folders of segments there are.
+int segments_in(const std::filesystem::path& collection) {
+    int count = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(collection / "segments")) ++count;
+    return count;
 }
 
 }  // namespace
@@ -91,6 +99,54 @@ TEST_CASE("A checkpoint whose syncs fail leaves the collection as it was") {
     }
     const Collection<Articles> collection(path);
     CHECK(collection.size() == 10);
+}
+
+TEST_CASE("A checkpoint that fails on a full disk leaves no files there") {
+    if (!FileFaults::work()) return;
+    int failures = 0;
+    for (int nth = 1; nth <= 12; ++nth) {
+        const TemporaryDirectory directory;
+        Collection<Articles> collection(directory / "articles.kith");
+        collection.insert(articles(0, 10));
+        const FileFaults full(FileCall::sync, nth, ENOSPC);
+        const bool failed = raised([&] { collection.checkpoint(); }).code.has_value();
+        failures += failed ? 1 : 0;
+        INFO("sync " << nth);
+        CHECK(segments_in(directory / "articles.kith") == (failed ? 0 : 1));
+        CHECK(collection.size() == 10);
+    }
+    CHECK(failures >= 4);
+}
+
+TEST_CASE("Files of merged segments go even where the disk is too full to let go of their rows") {
+    if (!FileFaults::work()) return;
+    const TemporaryDirectory directory;
+    const auto path = directory / "articles.kith";
+    kith::Options options;
+    options.maintenance = kith::Maintenance::on_call;
+    Collection<Articles> collection(path, options);
+    for (const int first : {0, 100}) {
+        collection.insert(articles(first, 100));
+        collection.checkpoint();
+    }
+    {
+        const auto held = collection.snapshot();
+        collection.compact();
+    }
+    CHECK(segments_in(path) == 3);
+    kith_test::Raised refused;
+    {
+        const FileFaults full(FileCall::sync, 1, ENOSPC, FileFaults::every_later_one);
+        // The thread that links records may hold them a moment longer.
+        for (int wait = 0; wait < 10'000 && segments_in(path) > 1; ++wait) {
+            refused = raised([&] { collection.compact(); });
+        }
+    }
+    CHECK(refused.code == Errc::disk_full);
+    CHECK(segments_in(path) == 1);
+    collection.compact();
+    CHECK(collection.size() == 200);
+    CHECK(collection.get("article-150") == article(150));
 }
 
 TEST_CASE("Whichever sync of a checkpoint fails, the next ones lose nothing either") {

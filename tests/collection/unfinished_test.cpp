@@ -76,3 +76,18 @@ TEST_CASE("Nothing is left beside a collection that was made") {
     for ([[maybe_unused]] const auto& entry : fs::directory_iterator(directory.path())) ++names;
     CHECK(names == 1);
 }
+
+TEST_CASE("What is left of a segment and cannot be removed yet is not said to be gone") {
+    const TemporaryDirectory directory;
+    const fs::path path = directory / "articles.kith";
+    Collection<Articles>(path).insert(articles(0, 3));
+    const fs::path left = path / "segments" / "0000000007.tmp";
+    fs::create_directories(left);
+    File held = File::open_to_read(left);
+    REQUIRE(kith::detail::lock_now(held, LOCK_SH));
+    CHECK(Collection<Articles>(path).recovery().removed_files.empty());
+    CHECK(fs::exists(left));
+    held = File();
+    CHECK(Collection<Articles>(path).recovery().removed_files.size() == 1);
+    CHECK_FALSE(fs::exists(left));
+}

@@ -9,6 +9,9 @@
 #include "support/raised.hpp"
 #include "support/temporary_directory.hpp"
 
+#include <sys/wait.h>
+#include <unistd.h>
+#include <array>
 #include <atomic>
 #include <memory>
 #include <thread>
@@ -67,6 +70,25 @@ void overwrite(const std::filesystem::path& path, std::size_t offset, std::byte 
     file.write_at(offset, std::string(1, static_cast<char>(byte)));
     file.sync();
 }
+
+/// A file of one block that is read for as long as the test says.
+class SlowFile final : public BlockCache::Member {
+public:
+    explicit SlowFile(BlockCache& cache) : Member(cache, 1) {}
+    ~SlowFile() { leave(); }
+
+    std::atomic<bool> is_being_read = false;
+    std::atomic<bool> may_end = false;
+
+private:
+    void ask_for(std::size_t) noexcept override {}
+    bool read(std::size_t) noexcept override {
+        is_being_read = true;
+        while (!may_end) std::this_thread::yield();
+        return true;
+    }
+    void drop(std::size_t) noexcept override {}
+};
 
 }  // namespace
 
@@ -282,4 +304,26 @@ TEST_CASE("A file that is cut or damaged where it begins is refused when it is o
     CHECK(raised([&] { CachedFile(cache, directory / "s", tag); }).code == Errc::corrupt);
     CHECK(raised([&] { CachedFile(cache, directory / "none", tag); }).code == Errc::io);
     CHECK(cache->stats().resident_bytes == 0);
+}
+
+TEST_CASE("A child made by fork drops what it inherited of a cache at which a thread of its parent is at work") {
+    auto cache = std::make_unique<BlockCache>(block_bytes);
+    auto file = std::make_unique<SlowFile>(*cache);
+    std::thread reader([&] {
+        const std::array<std::uint32_t, 1> blocks{0};
+        cache->release(cache->hold(*file, blocks, at_random));
+    });
+    while (!file->is_being_read) std::this_thread::yield();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::alarm(20);  // should it wait for a thread that is not there
+        file.reset();
+        cache.reset();
+        ::_exit(0);
+    }
+    file->may_end = true;
+    reader.join();
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
 }

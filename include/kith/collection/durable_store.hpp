@@ -108,6 +108,9 @@ public:
     /// Whether a commit, or an append to the log, failed in a way that leaves unknown what the disk holds.
     [[nodiscard]] virtual bool poisoned() const noexcept = 0;
 
+    /// The number of the newest batch that was appended, or that a reader has read.
+    [[nodiscard]] virtual std::uint64_t last_sequence() const noexcept = 0;
+
     /// Bytes of the log since the last checkpoint.
     [[nodiscard]] virtual std::uint64_t log_bytes() const = 0;
 

@@ -165,6 +165,7 @@ private:
     using ChooseSegments = std::vector<std::size_t> (*)(std::span<const SegmentSize>, Slot capacity);
     bool merge(ChooseSegments choose, const LongCall& call);
     [[nodiscard]] std::vector<SegmentView> parts_to_merge(ChooseSegments choose);
+    [[nodiscard]] bool has_space_for(const std::vector<SegmentView>& parts) const;
     [[nodiscard]] static SegmentSize size_of(const SegmentView& view);
     [[nodiscard]] static std::vector<SegmentSize> sizes_of(const Snapshot& snapshot);
     [[nodiscard]] std::vector<SegmentView> chosen_of(const Snapshot& base, ChooseSegments choose) const;

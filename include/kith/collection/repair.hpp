@@ -3,7 +3,7 @@
 // The damaged collection is read and left as it is, to the byte. What is sound is linked or copied into a new one; what
 // was derived from it is made again: keys, delete bitmaps and the state record from rows and keys, pages of the
 // environment from its values. What no longer exists is named: records by key, batches by number. A graph that is
-// damaged is left out, and opening builds it again from the vectors.
+// damaged is left out: vectors are compared one by one until a merge builds it again from them.
 //
 // Thread safety: any number of threads, each for a collection of its own.
 #pragma once

@@ -29,7 +29,7 @@ struct CollectionStats {
     std::uint64_t segment_bytes = 0;      ///< vectors, graphs and keys of sealed segments
     std::uint64_t reclaimable_bytes = 0;  ///< of segment_bytes, the share of deleted records; compact() gives it back
     std::uint64_t retired_bytes = 0;      ///< of merged segments, which go when no snapshot or reader holds them
-    std::uint64_t last_sequence = 0;      ///< number of the newest batch
+    std::uint64_t last_sequence = 0;      ///< number of the newest batch; 0 for a collection in memory
     std::string trouble;                  ///< why the last work in the background failed; empty when it did not
 
     [[nodiscard]] std::uint64_t disk_bytes() const noexcept {

@@ -67,7 +67,7 @@ struct VerifyOptions {
 
 struct VerifyReport {
     std::vector<Damage> damages;        ///< none when the collection is sound
-    std::vector<Damage> remarks;        ///< what does no harm: leftovers, a graph that opening will build
+    std::vector<Damage> remarks;        ///< what does no harm: leftovers, a graph that a merge will build again
     std::uint64_t not_listed = 0;       ///< damages past VerifyOptions::most_damages
     std::optional<TornTail> torn_tail;  ///< the log ends in a write that was in flight; opening cuts it off
     std::string writer;                 ///< who writes to it, "process 1234 on host since …"; empty when nobody does

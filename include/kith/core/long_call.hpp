@@ -18,7 +18,9 @@ namespace kith::inline v0 {
 struct LongCall {
     std::stop_token stop = {};                                      ///< stopped from any thread: Errc::cancelled
     std::optional<std::chrono::steady_clock::time_point> deadline;  ///< passed: Errc::timed_out
-    /// Called now and then with the share that is done, 0 to 1. What it throws ends the call, and leaves it.
+    /// Called now and then with the share that is done, 0 to 1. What it throws ends the call, and leaves it. The call
+    /// keeps others waiting meanwhile: it may read the collection, but neither write to it, nor close it, nor begin
+    /// another long call.
     std::function<void(double done)> progress = {};
 
     /// Throws: Errc::cancelled, Errc::timed_out, and what `progress` throws.

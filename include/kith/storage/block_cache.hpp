@@ -8,18 +8,22 @@
 // to go says so in its state, then looks at what readers wrote down. So one of the two sees the other, no reader waits
 // for another, and what is in memory is within the limit or being read at this moment.
 //
-// Thread safety: all of it, but for a Member: it is made, and ends, when nobody reads it.
+// Thread safety: all of it, but for a Member: it is made, and ends, when nobody reads it. A child made by fork may only
+// destroy what it inherited.
 // Source: Corbató, "A paging experiment with the Multics system", 1969 (CLOCK); Michael, IEEE TPDS 15(6), 2004 (hazard
 // pointers).
 #pragma once
 
 #include "kith/core/residency.hpp"
 
+#include <sys/types.h>
+
 #include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <vector>
@@ -68,6 +72,7 @@ public:
     /// At most `limit` bytes are in memory, or one block where that is less; and what is being read, where that is
     /// more: up to most_held blocks for each Held.
     explicit BlockCache(std::uint64_t limit);
+    ~BlockCache();
     BlockCache(const BlockCache&) = delete;
     BlockCache& operator=(const BlockCache&) = delete;
 
@@ -144,12 +149,16 @@ private:
     std::array<Reader, reader_count> readers_;  // each taken by one Held at a time
     std::atomic<bool> overfull_ = false;        // there are more frames than capacity_
 
-    mutable std::mutex mutex_;
-    std::condition_variable settled_;  // a block came or went
-    std::vector<Frame> frames_;        // the ring: every block that is in memory, comes or is damaged; guarded
-    std::size_t hand_ = 0;             // in frames_; guarded
-    std::size_t member_blocks_ = 0;    // of all members; guarded
-    std::uint32_t members_ = 0;        // that ever were; guarded
+    struct Waiting {
+        std::mutex mutex;
+        std::condition_variable settled;  // a block came or went
+    };
+    const pid_t process_;               // the one that made it; a child made by fork may only destroy it
+    std::unique_ptr<Waiting> waiting_;  // its mutex guards what follows
+    std::vector<Frame> frames_;         // the ring: every block that is in memory, comes or is damaged; guarded
+    std::size_t hand_ = 0;              // in frames_; guarded
+    std::size_t member_blocks_ = 0;     // of all members; guarded
+    std::uint32_t members_ = 0;         // that ever were; guarded
     std::uint64_t reads_ = 0, evictions_ = 0, damaged_ = 0;  // guarded
     std::atomic<int> descriptors_ = most_descriptors;        // that are not taken
 };

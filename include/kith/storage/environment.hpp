@@ -160,7 +160,7 @@ public:
     /// Gives free pages back to the file system, where they are at least a megabyte and a fifth of all: writes a copy
     /// without them and goes on with it. False, and nothing has changed, when they are fewer, or another process has the
     /// file open, which would go on with the old one. Readers of this process wait while the file is opened.
-    /// Requires: no other writes to this collection; the calling thread holds no ReadTransaction.
+    /// Other writes wait meanwhile. Requires: the calling thread holds no ReadTransaction.
     /// Throws: Errc::read_only, as read; Errc::corrupt, Errc::disk_full, Errc::io; Errc::cancelled, Errc::timed_out.
     /// What it holds is the same in any case; where it is unknown which file a power cut would leave, it is poisoned.
     bool compact(const LongCall& call = {});

@@ -60,12 +60,28 @@ inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
     return true;
 }
 
-/// The segments to merge as the checkpoint has them, the largest first. Takes the keeper role.
+/// The segments to merge as the checkpoint has them, the largest first; none where no space for it is left. Takes the
+/// keeper role.
 inline std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
     const std::lock_guard keeper(keeper_);
     publish_written();
     publish_merged();
-    return chosen_of(store_->committed(), choose);
+    std::vector<SegmentView> parts = chosen_of(store_->committed(), choose);
+    if (choose == &next_merge && !has_space_for(parts)) parts.clear();
+    return parts;
+}
+
+/// Whether Options::max_disk_bytes allows what a merge of `parts` makes beside them: about the share of files and rows
+/// that their live records have now. In the keeper role.
+inline bool Engine::has_space_for(const std::vector<SegmentView>& parts) const {
+    if (options_.max_disk_bytes == 0 || parts.empty()) return true;
+    double slots = 0;
+    double merged = 0;
+    for (const SegmentView& view : store_->committed().segments) slots += view.count;
+    for (const SegmentView& part : parts) merged += part.live();
+    const StoreBytes bytes = store_->bytes();
+    const double more = static_cast<double>(bytes.segments + bytes.forward) * merged / slots;
+    return static_cast<double>(bytes.log + bytes.without_log()) + more <= static_cast<double>(options_.max_disk_bytes);
 }
 
 inline SegmentSize Engine::size_of(const SegmentView& view) {

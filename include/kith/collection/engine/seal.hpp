@@ -148,6 +148,7 @@ inline CollectionStats Engine::stats() const {
     stats.memory_bytes = memory_bytes_.load();
     if (store_ != nullptr) {
         const StoreBytes bytes = store_->bytes();
+        stats.last_sequence = store_->last_sequence();
         stats.log_bytes = bytes.log;
         stats.forward_bytes = bytes.forward;
         stats.segment_bytes = bytes.segments;
