@@ -106,13 +106,14 @@ void EnvironmentState::open_gated(EnvironmentMode mode) {
 }
 
 int EnvironmentState::try_open(unsigned flags) {
+    const std::filesystem::path directory = file.parent_path();  // what raises after the next line would leak
     if (const int code = ::mdb_env_create(&environment); code != 0) return code;
     ::mdb_env_set_maxdbs(environment, table_count);
     ::mdb_env_set_maxreaders(environment, max_readers);
     ::mdb_env_set_mapsize(environment, static_cast<std::size_t>(map_bytes_));
     ::mdb_env_set_userctx(environment, this);
     ::mdb_env_set_assert(environment, on_lmdb_assertion);
-    return ::mdb_env_open(environment, file.parent_path().c_str(), flags, file_mode);
+    return ::mdb_env_open(environment, directory.c_str(), flags, file_mode);
 }
 
 void EnvironmentState::open_tables(bool is_new) {
