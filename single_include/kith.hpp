@@ -889,7 +889,9 @@ namespace kith::inline v0_single {
 struct LongCall {
     std::stop_token stop = {};                                      ///< stopped from any thread: Errc::cancelled
     std::optional<std::chrono::steady_clock::time_point> deadline;  ///< passed: Errc::timed_out
-    /// Called now and then with the share that is done, 0 to 1. What it throws ends the call, and leaves it.
+    /// Called now and then with the share that is done, 0 to 1. What it throws ends the call, and leaves it. The call
+    /// keeps others waiting meanwhile: it may read the collection, but neither write to it, nor close it, nor begin
+    /// another long call.
     std::function<void(double done)> progress = {};
 
     /// Throws: Errc::cancelled, Errc::timed_out, and what `progress` throws.
@@ -3068,6 +3070,9 @@ public:
     /// Whether a commit, or an append to the log, failed in a way that leaves unknown what the disk holds.
     [[nodiscard]] virtual bool poisoned() const noexcept = 0;
 
+    /// The number of the newest batch that was appended, or that a reader has read.
+    [[nodiscard]] virtual std::uint64_t last_sequence() const noexcept = 0;
+
     /// Bytes of the log since the last checkpoint.
     [[nodiscard]] virtual std::uint64_t log_bytes() const = 0;
 
@@ -4218,7 +4223,7 @@ struct CollectionStats {
     std::uint64_t segment_bytes = 0;      ///< vectors, graphs and keys of sealed segments
     std::uint64_t reclaimable_bytes = 0;  ///< of segment_bytes, the share of deleted records; compact() gives it back
     std::uint64_t retired_bytes = 0;      ///< of merged segments, which go when no snapshot or reader holds them
-    std::uint64_t last_sequence = 0;      ///< number of the newest batch
+    std::uint64_t last_sequence = 0;      ///< number of the newest batch; 0 for a collection in memory
     std::string trouble;                  ///< why the last work in the background failed; empty when it did not
 
     [[nodiscard]] std::uint64_t disk_bytes() const noexcept {
@@ -4350,6 +4355,7 @@ private:
     using ChooseSegments = std::vector<std::size_t> (*)(std::span<const SegmentSize>, Slot capacity);
     bool merge(ChooseSegments choose, const LongCall& call);
     [[nodiscard]] std::vector<SegmentView> parts_to_merge(ChooseSegments choose);
+    [[nodiscard]] bool has_space_for(const std::vector<SegmentView>& parts) const;
     [[nodiscard]] static SegmentSize size_of(const SegmentView& view);
     [[nodiscard]] static std::vector<SegmentSize> sizes_of(const Snapshot& snapshot);
     [[nodiscard]] std::vector<SegmentView> chosen_of(const Snapshot& base, ChooseSegments choose) const;
@@ -4782,12 +4788,28 @@ inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
     return true;
 }
 
-/// The segments to merge as the checkpoint has them, the largest first. Takes the keeper role.
+/// The segments to merge as the checkpoint has them, the largest first; none where no space for it is left. Takes the
+/// keeper role.
 inline std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
     const std::lock_guard keeper(keeper_);
     publish_written();
     publish_merged();
-    return chosen_of(store_->committed(), choose);
+    std::vector<SegmentView> parts = chosen_of(store_->committed(), choose);
+    if (choose == &next_merge && !has_space_for(parts)) parts.clear();
+    return parts;
+}
+
+/// Whether Options::max_disk_bytes allows what a merge of `parts` makes beside them: about the share of files and rows
+/// that their live records have now. In the keeper role.
+inline bool Engine::has_space_for(const std::vector<SegmentView>& parts) const {
+    if (options_.max_disk_bytes == 0 || parts.empty()) return true;
+    double slots = 0;
+    double merged = 0;
+    for (const SegmentView& view : store_->committed().segments) slots += view.count;
+    for (const SegmentView& part : parts) merged += part.live();
+    const StoreBytes bytes = store_->bytes();
+    const double more = static_cast<double>(bytes.segments + bytes.forward) * merged / slots;
+    return static_cast<double>(bytes.log + bytes.without_log()) + more <= static_cast<double>(options_.max_disk_bytes);
 }
 
 inline SegmentSize Engine::size_of(const SegmentView& view) {
@@ -5350,6 +5372,7 @@ inline CollectionStats Engine::stats() const {
     stats.memory_bytes = memory_bytes_.load();
     if (store_ != nullptr) {
         const StoreBytes bytes = store_->bytes();
+        stats.last_sequence = store_->last_sequence();
         stats.log_bytes = bytes.log;
         stats.forward_bytes = bytes.forward;
         stats.segment_bytes = bytes.segments;
@@ -13694,7 +13717,7 @@ public:
 
     /// Makes a checkpoint, then merges segments until no dead record takes up space and no two segments fit into one.
     /// Automatic maintenance does as much of it as pays; this is for the day after a great deletion. Writers and readers
-    /// go on meanwhile. What a snapshot holds is given back when that is gone. A collection in memory gives back memory.
+    /// go on meanwhile. What a snapshot holds is given back by a later write or call, once that is gone. A collection in memory gives back memory.
     /// Pages that rows and keys left free are given back too, where no other process has the collection open.
     /// Throws: as checkpoint(); what was merged by then stays so.
     /// Cost: every merged record is linked anew.
@@ -13806,7 +13829,7 @@ private:
 // The damaged collection is read and left as it is, to the byte. What is sound is linked or copied into a new one; what
 // was derived from it is made again: keys, delete bitmaps and the state record from rows and keys, pages of the
 // environment from its values. What no longer exists is named: records by key, batches by number. A graph that is
-// damaged is left out, and opening builds it again from the vectors.
+// damaged is left out: vectors are compared one by one until a merge builds it again from them.
 //
 // Thread safety: any number of threads, each for a collection of its own.
 
@@ -13867,7 +13890,7 @@ struct VerifyOptions {
 
 struct VerifyReport {
     std::vector<Damage> damages;        ///< none when the collection is sound
-    std::vector<Damage> remarks;        ///< what does no harm: leftovers, a graph that opening will build
+    std::vector<Damage> remarks;        ///< what does no harm: leftovers, a graph that a merge will build again
     std::uint64_t not_listed = 0;       ///< damages past VerifyOptions::most_damages
     std::optional<TornTail> torn_tail;  ///< the log ends in a write that was in flight; opening cuts it off
     std::string writer;                 ///< who writes to it, "process 1234 on host since …"; empty when nobody does

@@ -8,6 +8,8 @@
 #include "kith/storage/system_error.hpp"
 #include "storage/flock.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -21,6 +23,12 @@ namespace {
 bool is_empty_directory(const std::filesystem::path& path) {
     std::error_code ignored;
     return std::filesystem::is_directory(path, ignored) && names_in(path).empty();
+}
+
+/// Who made the collection may have been killed before its name was on the disk; nothing is acknowledged before it is.
+void sync_name(const std::filesystem::path& path) {
+    const std::filesystem::path around = path.parent_path();
+    if (::access(around.c_str(), R_OK) == 0) sync_directory(around);
 }
 
 bool stands_at(const std::filesystem::path& path) {
@@ -140,7 +148,10 @@ OpenedStore open_durable_store(const std::filesystem::path& given, const Options
         const bool is_made = error.has_value() && error->code() == Errc::already_exists;
         if (failed != nullptr && (options.mode == OpenMode::create || !is_made)) std::rethrow_exception(failed);
     }
-    if (options.mode != OpenMode::read_only) remove_unfinished_beside(path);
+    if (options.mode != OpenMode::read_only) {
+        sync_name(path);
+        remove_unfinished_beside(path);
+    }
     auto store = std::make_unique<DirectoryStore>(path, options, schema);
     OpenedStore opened;
     opened.snapshot = std::make_shared<const Snapshot>(store->committed());

@@ -3,7 +3,6 @@
 
 #include "kith/core/error.hpp"
 
-#include <fcntl.h>
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -16,16 +15,6 @@ static_assert(BlockCache::block_bytes == segment_block_bytes && MappedFile::alig
               "a page fault maps no page outside its block");
 
 constexpr unsigned state_shift = 56;  // of damage_: the state of a block stands above its number
-
-/// Tells the system that it need not keep these bytes of a file: all of them where `bytes` is 0.
-void forget(const File& file, std::size_t offset, std::size_t bytes) noexcept {
-#if defined(POSIX_FADV_DONTNEED)
-    static_cast<void>(
-        ::posix_fadvise(file.descriptor(), static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_DONTNEED));
-#else
-    static_cast<void>(file), static_cast<void>(offset), static_cast<void>(bytes);
-#endif
-}
 
 }  // namespace
 
@@ -54,10 +43,10 @@ CachedFile::~CachedFile() {
 /// What cannot be forgotten, because no descriptor is left or the file has no name any more, the system keeps as long as
 /// it likes: memory that nobody's limit counts, unless a control group's does.
 void CachedFile::forget(std::size_t offset, std::size_t bytes) const noexcept {
-    if (descriptor_.is_open()) return detail::forget(descriptor_, offset, bytes);
+    if (descriptor_.is_open()) return descriptor_.forget_cached(offset, bytes);
     static_cast<void>(attempt([&] {
         const File file = File::open_if_there(file_.path());
-        if (file.is_open()) detail::forget(file, offset, bytes);
+        if (file.is_open()) file.forget_cached(offset, bytes);
     }));
 }
 

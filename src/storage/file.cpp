@@ -136,6 +136,15 @@ void File::truncate(std::uint64_t bytes) {
     }
 }
 
+void File::forget_cached(std::uint64_t offset, std::uint64_t bytes) const noexcept {
+#if defined(POSIX_FADV_DONTNEED)
+    static_cast<void>(
+        ::posix_fadvise(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_DONTNEED));
+#else
+    static_cast<void>(offset), static_cast<void>(bytes);
+#endif
+}
+
 std::uint64_t File::size() const {
     struct stat status = {};
     if (::fstat(descriptor_, &status) != 0) raise_system(errno, "look at", path_);

@@ -11,10 +11,18 @@ namespace kith::inline v0::detail {
 
 namespace {
 
-// Makes the last file end with its last right record, on the disk.
-void mend(const LogFile& file, const std::optional<LogTail>& torn_tail) {
+// After a sync that failed, the system may take what the disk lacks for written, and show it until it needs the memory:
+// to acknowledge more behind it would be to acknowledge it behind a hole. What is read from here on is on the disk.
+void make_certain(const LogFile& file) {
     File last = File::open_to_write(file.path);
-    if (torn_tail.has_value()) last.truncate(torn_tail->offset);
+    last.sync();
+    last.forget_cached();
+}
+
+// Makes the file end with its last right record, on the disk.
+void cut(const LogFile& file, const LogTail& torn_tail) {
+    File last = File::open_to_write(file.path);
+    last.truncate(torn_tail.offset);
     last.sync();
 }
 
@@ -27,6 +35,7 @@ ReplayResult replay_log(const std::filesystem::path& directory, const Collection
     const std::vector<LogFile> files = list_log_files(directory);
     const std::size_t first = first_needed_log_file(files, after, directory);
     std::uint64_t expected = files[first].first_sequence;
+    if (mode == ReplayMode::recover) make_certain(files.back());
     for (std::size_t index = first; index < files.size(); ++index) {
         const bool is_last = index + 1 == files.size();
         LogFileReader reader(File::open_to_read(files[index].path), files[index], id);
@@ -50,7 +59,7 @@ ReplayResult replay_log(const std::filesystem::path& directory, const Collection
         result.torn_tail = reader.tear(expected);
     }
     if (mode == ReplayMode::recover) {
-        mend(files.back(), result.torn_tail);
+        if (result.torn_tail.has_value()) cut(files.back(), *result.torn_tail);
         result.removed_files = remove_temporary_files(directory);
     }
     return result;

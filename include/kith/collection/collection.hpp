@@ -173,7 +173,7 @@ public:
 
     /// Makes a checkpoint, then merges segments until no dead record takes up space and no two segments fit into one.
     /// Automatic maintenance does as much of it as pays; this is for the day after a great deletion. Writers and readers
-    /// go on meanwhile. What a snapshot holds is given back when that is gone. A collection in memory gives back memory.
+    /// go on meanwhile. What a snapshot holds is given back by a later write or call, once that is gone. A collection in memory gives back memory.
     /// Pages that rows and keys left free are given back too, where no other process has the collection open.
     /// Throws: as checkpoint(); what was merged by then stays so.
     /// Cost: every merged record is linked anew.

@@ -52,6 +52,10 @@ public:
     /// Throws: Errc::disk_full, Errc::io; what was not on the disk may be lost, and a later sync proves nothing.
     void sync();
 
+    /// Tells the system that it need not keep these bytes in memory, all of them where `bytes` is 0: those that are on the
+    /// disk are read from there when they are next wanted.
+    void forget_cached(std::uint64_t offset = 0, std::uint64_t bytes = 0) const noexcept;
+
     /// Cuts or extends the file to `bytes`. Throws: Errc::io, Errc::disk_full.
     void truncate(std::uint64_t bytes);
 
