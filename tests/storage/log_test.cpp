@@ -484,23 +484,6 @@ TEST_CASE("Recovery removes the file that was never finished and names it; readi
     CHECK_FALSE(std::filesystem::exists(leftover));
 }
 
-TEST_CASE("Recovery shows nothing of the last file before a sync of it succeeded; who only reads syncs nothing") {
-    if (!FileFaults::work()) return;
-    const TemporaryDirectory log;
-    five_in_a_file(log);
-    {
-        const FileFaults broken(FileCall::sync, 1, EIO);
-        const Replayed refused = replay(log.path());
-        CHECK(refused.trouble.code == Errc::io);
-        CHECK(refused.payloads.empty());
-    }
-    {
-        const FileFaults broken(FileCall::sync, 1, EIO, FileFaults::every_later_one);
-        CHECK(replay(log.path(), ReplayMode::read_only).payloads.size() == 5);
-    }
-    CHECK(replay(log.path()).payloads.size() == 5);
-}
-
 TEST_CASE("What a visitor raises ends the replay and changes nothing") {
     const TemporaryDirectory log;
     const std::string whole = five_in_a_file(log);
