@@ -244,6 +244,37 @@ TEST_CASE("A long call can be stopped, and leaves everything as it was") {
     CHECK(collection.get("article-12") == article(12, 1));
 }
 
+TEST_CASE("A long call that waits for another one can be stopped, too") {
+    const TemporaryDirectory directory;
+    Collection<Articles> collection(directory / "articles.kith", on_call());
+    collection.insert(articles(0, 100));
+    std::atomic<bool> copying = false;
+    std::atomic<bool> enough = false;
+    std::thread other([&] {
+        LongCall slow;
+        slow.progress = [&](double) {
+            copying = true;
+            while (!enough) std::this_thread::yield();
+        };
+        collection.backup(directory / "backup", {}, slow);
+    });
+    await([&] { return copying.load(); });
+    LongCall late;
+    late.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
+    CHECK(raised([&] { collection.checkpoint(late); }).code == Errc::timed_out);
+    CHECK(raised([&] { collection.compact(late); }).code == Errc::timed_out);
+    CHECK(raised([&] { collection.backup(directory / "second", {}, late); }).code == Errc::timed_out);
+    std::stop_source source;
+    source.request_stop();
+    LongCall stopped;
+    stopped.stop = source.get_token();
+    CHECK(raised([&] { collection.checkpoint(stopped); }).code == Errc::cancelled);
+    enough = true;
+    other.join();
+    collection.compact();
+    CHECK(Collection<Articles>(directory / "backup").size() == 100);
+}
+
 TEST_CASE("A writer waits while records in memory pass the budget, and goes on when they are sealed") {
     const TemporaryDirectory directory;
     Options options;

@@ -157,6 +157,7 @@ private:
     void require_space(std::string_view batch) const;
     void measure_memory() noexcept;
 
+    [[nodiscard]] static std::unique_lock<std::mutex> take(std::mutex& role, const LongCall& call);
     void seal(const LongCall& call);
     std::shared_ptr<const Snapshot> freeze(Checkpoint& checkpoint);
     void publish_written();

@@ -25,11 +25,16 @@ struct LongCall {
 
     /// Throws: Errc::cancelled, Errc::timed_out, and what `progress` throws.
     void check(double done) const {
+        check_stopped();
+        if (progress) progress(done);
+    }
+
+    /// The same without telling progress, for a call that waits and gets nothing done.
+    void check_stopped() const {
         if (stop.stop_requested()) raise(Errc::cancelled, "the call was stopped; what it was to change is as before");
         if (deadline.has_value() && std::chrono::steady_clock::now() >= *deadline) {
             raise(Errc::timed_out, "the deadline of the call has passed; what it was to change is as before");
         }
-        if (progress) progress(done);
     }
 };
 

@@ -16,8 +16,8 @@ inline BackupReport Engine::backup(const std::filesystem::path& destination, con
     const auto open = enter();
     if (store_ == nullptr) raise(Errc::invalid_argument, "a collection in memory has no files to back up");
     require_writable();
-    const std::lock_guard merging(merging_);  // so that no merge removes files, or begins to
-    const std::lock_guard keeper(keeper_);
+    const auto merging = take(merging_, call);  // so that no merge removes files, or begins to
+    const auto keeper = take(keeper_, call);
     queue_.exclusive([this] { sync_log(); });  // what was acknowledged is whole in the log
     return store_->backup(destination, options, call);
 }
@@ -29,14 +29,14 @@ inline void Engine::compact(const LongCall& call) {
     while (merge(&next_compaction, call)) {
     }
     drop_unheld();
-    const std::lock_guard keeper(keeper_);
+    const auto keeper = take(keeper_, call);
     committing([&] { store_->give_back(call); });
     disk_bytes_.store(store_->bytes().without_log());
 }
 
 /// Merges the segments that `choose` says; false when it says none.
 inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
-    const std::lock_guard merging(merging_);
+    const auto merging = take(merging_, call);
     require_writable();
     const std::vector<SegmentView> parts = parts_to_merge(choose);
     if (parts.empty()) return false;

@@ -15,7 +15,7 @@
 namespace kith::inline v0::detail {
 
 inline void Engine::compact_memory(const LongCall& call) {
-    const std::lock_guard merging(merging_);
+    const auto merging = take(merging_, call);
     Snapshot base = ended_in_memory(&next_compaction);
     while (merge_in_memory(&next_compaction, base, call)) {
     }

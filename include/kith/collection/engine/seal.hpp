@@ -5,7 +5,22 @@
 
 #include "kith/collection/engine.hpp"
 
+#include <chrono>
+
 namespace kith::inline v0::detail {
+
+/// Takes a role that another call may hold for long.
+/// Throws: as call.check_stopped().
+inline std::unique_lock<std::mutex> Engine::take(std::mutex& role, const LongCall& call) {
+    constexpr std::chrono::milliseconds between_looks{1};
+    std::unique_lock lock(role, std::try_to_lock);
+    while (!lock.owns_lock()) {
+        call.check_stopped();
+        std::this_thread::sleep_for(between_looks);
+        static_cast<void>(lock.try_lock());
+    }
+    return lock;
+}
 
 inline void Engine::checkpoint(const LongCall& call) {
     const auto open = enter();
@@ -13,7 +28,7 @@ inline void Engine::checkpoint(const LongCall& call) {
     link_all(*snapshot(), call);
     calibrate(*snapshot(), call, true);
     if (store_ == nullptr) return;
-    const std::lock_guard keeper(keeper_);
+    const auto keeper = take(keeper_, call);
     seal(call);
 }
 
