@@ -896,11 +896,16 @@ struct LongCall {
 
     /// Throws: Errc::cancelled, Errc::timed_out, and what `progress` throws.
     void check(double done) const {
+        check_stopped();
+        if (progress) progress(done);
+    }
+
+    /// The same without telling progress, for a call that waits and gets nothing done.
+    void check_stopped() const {
         if (stop.stop_requested()) raise(Errc::cancelled, "the call was stopped; what it was to change is as before");
         if (deadline.has_value() && std::chrono::steady_clock::now() >= *deadline) {
             raise(Errc::timed_out, "the deadline of the call has passed; what it was to change is as before");
         }
-        if (progress) progress(done);
     }
 };
 
@@ -4347,6 +4352,7 @@ private:
     void require_space(std::string_view batch) const;
     void measure_memory() noexcept;
 
+    [[nodiscard]] static std::unique_lock<std::mutex> take(std::mutex& role, const LongCall& call);
     void seal(const LongCall& call);
     std::shared_ptr<const Snapshot> freeze(Checkpoint& checkpoint);
     void publish_written();
@@ -4744,8 +4750,8 @@ inline BackupReport Engine::backup(const std::filesystem::path& destination, con
     const auto open = enter();
     if (store_ == nullptr) raise(Errc::invalid_argument, "a collection in memory has no files to back up");
     require_writable();
-    const std::lock_guard merging(merging_);  // so that no merge removes files, or begins to
-    const std::lock_guard keeper(keeper_);
+    const auto merging = take(merging_, call);  // so that no merge removes files, or begins to
+    const auto keeper = take(keeper_, call);
     queue_.exclusive([this] { sync_log(); });  // what was acknowledged is whole in the log
     return store_->backup(destination, options, call);
 }
@@ -4757,14 +4763,14 @@ inline void Engine::compact(const LongCall& call) {
     while (merge(&next_compaction, call)) {
     }
     drop_unheld();
-    const std::lock_guard keeper(keeper_);
+    const auto keeper = take(keeper_, call);
     committing([&] { store_->give_back(call); });
     disk_bytes_.store(store_->bytes().without_log());
 }
 
 /// Merges the segments that `choose` says; false when it says none.
 inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
-    const std::lock_guard merging(merging_);
+    const auto merging = take(merging_, call);
     require_writable();
     const std::vector<SegmentView> parts = parts_to_merge(choose);
     if (parts.empty()) return false;
@@ -4886,7 +4892,7 @@ inline void Engine::drop_unheld() {
 namespace kith::inline v0_single::detail {
 
 inline void Engine::compact_memory(const LongCall& call) {
-    const std::lock_guard merging(merging_);
+    const auto merging = take(merging_, call);
     Snapshot base = ended_in_memory(&next_compaction);
     while (merge_in_memory(&next_compaction, base, call)) {
     }
@@ -5231,13 +5237,26 @@ inline void Engine::follow_in_background() {
 
 namespace kith::inline v0_single::detail {
 
+/// Takes a role that another call may hold for long.
+/// Throws: as call.check_stopped().
+inline std::unique_lock<std::mutex> Engine::take(std::mutex& role, const LongCall& call) {
+    constexpr std::chrono::milliseconds between_looks{1};
+    std::unique_lock lock(role, std::try_to_lock);
+    while (!lock.owns_lock()) {
+        call.check_stopped();
+        std::this_thread::sleep_for(between_looks);
+        static_cast<void>(lock.try_lock());
+    }
+    return lock;
+}
+
 inline void Engine::checkpoint(const LongCall& call) {
     const auto open = enter();
     require_writable();
     link_all(*snapshot(), call);
     calibrate(*snapshot(), call, true);
     if (store_ == nullptr) return;
-    const std::lock_guard keeper(keeper_);
+    const auto keeper = take(keeper_, call);
     seal(call);
 }
 

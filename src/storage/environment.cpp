@@ -99,9 +99,8 @@ bool Environment::can_register_readers(const std::filesystem::path& directory) {
 }
 
 EnvironmentStats Environment::stats() const {
-    state_->check_usable();
     Readers readers;
-    state_->check(::mdb_reader_list(state_->environment, note_reader, &readers), "measure");
+    state_->list_readers(note_reader, &readers);
     EnvironmentStats stats;
     MDB_txn* const transaction = state_->take_reader();
     const std::exception_ptr failed = attempt([&] {

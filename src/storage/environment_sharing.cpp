@@ -119,6 +119,20 @@ bool EnvironmentState::is_only_process() {
     return lock_processes(F_WRLCK) && lock_processes(F_RDLCK);
 }
 
+void EnvironmentState::open_anew(EnvironmentMode mode, EnvironmentMode otherwise) {
+    Sharing& here = sharing();
+    // While it is closed another process may put a compacted file in its place, and no one here may open that one twice.
+    const std::lock_guard lock(here.mutex);
+    auto name = here.open.extract(file_id);
+    close();
+    const std::exception_ptr failed = attempt([&] { open(mode); });
+    poisoned = failed != nullptr && attempt([&] { open(otherwise); }) != nullptr;
+    static_cast<void>(attempt([&] { file_id = id_of(file); }));
+    if (!name.empty()) name.key() = file_id;
+    here.open.insert(std::move(name));
+    if (failed != nullptr) std::rethrow_exception(failed);
+}
+
 bool EnvironmentState::exchange_file(const std::filesystem::path& newer) {
     const Alone alone(*this);
     Sharing& here = sharing();

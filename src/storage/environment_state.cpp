@@ -192,13 +192,16 @@ void EnvironmentState::admit(EnvironmentMode mode) {
         const EnvironmentMode before = writes_  ? EnvironmentMode::read_write
                                        : alone_ ? EnvironmentMode::read_alone
                                                 : EnvironmentMode::read_only;
-        close();
-        const std::exception_ptr failed =
-            attempt([&] { open(to_write || writers_ > 0 ? EnvironmentMode::read_write : mode); });
-        poisoned = failed != nullptr && attempt([&] { open(before); }) != nullptr;
-        if (failed != nullptr) std::rethrow_exception(failed);
+        open_anew(to_write || writers_ > 0 ? EnvironmentMode::read_write : mode, before);
     }
     writers_ += to_write ? 1 : 0;
+}
+
+void EnvironmentState::list_readers(MDB_msg_func* note, void* context) {
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [this] { return !closed_; });
+    check_usable();
+    check(::mdb_reader_list(environment, note, context), "measure");
 }
 
 void EnvironmentState::writer_left() noexcept {

@@ -85,6 +85,9 @@ struct EnvironmentState {
     /// Throws: Errc::io, Errc::disk_full; it goes on with either file, or is poisoned.
     bool exchange_file(const std::filesystem::path& newer);
 
+    /// Calls `note` with each line of LMDB's list of readers. Throws: Errc::io.
+    void list_readers(MDB_msg_func* note, void* context);
+
     /// Frees the places of readers whose process is dead: they would keep pages from being used again.
     void clear_dead_readers() noexcept;
 
@@ -132,6 +135,8 @@ private:
     int try_open(unsigned flags);
     void open_tables(bool is_new);
     void close() noexcept;
+    /// Closes the file and opens what stands under its name now, which may be another one. Requires: alone.
+    void open_anew(EnvironmentMode mode, EnvironmentMode otherwise);
     int begin_reading(MDB_txn*& reader);
     bool remap(std::uint64_t bytes);
     [[nodiscard]] bool lock_processes(short kind);
