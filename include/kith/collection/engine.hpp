@@ -189,9 +189,10 @@ private:
     void run_sync_timer();
     void note_trouble(const std::exception_ptr& failed) noexcept;
     [[nodiscard]] LongCall background_call();
-    bool link_some(const Snapshot& present);
-    void calibrate(const Snapshot& present, const LongCall& call, bool to_seal) const;
-    void link_all(const Snapshot& present, const LongCall& call);
+    [[nodiscard]] static std::vector<SegmentView> in_memory(const Snapshot& present);
+    bool link_some(const std::vector<SegmentView>& views);
+    void calibrate(const std::vector<SegmentView>& views, const LongCall& call, bool to_seal) const;
+    void link_all(const std::vector<SegmentView>& views, const LongCall& call);
 
     const EngineSchema schema_;
     const Options options_;
