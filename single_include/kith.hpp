@@ -4385,6 +4385,7 @@ private:
     void note_trouble(const std::exception_ptr& failed) noexcept;
     [[nodiscard]] LongCall background_call();
     [[nodiscard]] static std::vector<SegmentView> in_memory(const Snapshot& present);
+    [[nodiscard]] std::vector<SegmentView> in_memory() const;
     bool link_some(const std::vector<SegmentView>& views);
     void calibrate(const std::vector<SegmentView>& views, const LongCall& call, bool to_seal) const;
     void link_all(const std::vector<SegmentView>& views, const LongCall& call);
@@ -4519,8 +4520,8 @@ inline void Engine::link_in_background() {
     run_when_woken([this] {
         bool more = false;
         static_cast<void>(attempt([&] {
-            more = link_some(in_memory(*snapshot()));
-            if (!more) calibrate(in_memory(*snapshot()), background_call(), false);
+            more = link_some(in_memory());
+            if (!more) calibrate(in_memory(), background_call(), false);
         }));
         return more;
     });
@@ -4586,6 +4587,11 @@ inline std::vector<SegmentView> Engine::in_memory(const Snapshot& present) {
     return views;
 }
 
+inline std::vector<SegmentView> Engine::in_memory() const {
+    const std::shared_ptr<const Snapshot> present = snapshot();  // let go of before anybody works on what is returned
+    return in_memory(*present);
+}
+
 /// Links a chunk of the records of `views`; false when none is left.
 inline bool Engine::link_some(const std::vector<SegmentView>& views) {
     constexpr Slot chunk = 256;
@@ -4624,7 +4630,7 @@ inline void Engine::link_all(const std::vector<SegmentView>& views, const LongCa
 
 inline void Engine::link(const LongCall& call) {
     const auto open = enter();
-    link_all(in_memory(*snapshot()), call);
+    link_all(in_memory(), call);
 }
 
 inline void Engine::close() {
@@ -5258,8 +5264,8 @@ inline std::unique_lock<std::mutex> Engine::take(std::mutex& role, const LongCal
 inline void Engine::checkpoint(const LongCall& call) {
     const auto open = enter();
     require_writable();
-    link_all(in_memory(*snapshot()), call);
-    calibrate(in_memory(*snapshot()), call, true);
+    link_all(in_memory(), call);
+    calibrate(in_memory(), call, true);
     if (store_ == nullptr) return;
     const auto keeper = take(keeper_, call);
     seal(call);

@@ -190,6 +190,7 @@ private:
     void note_trouble(const std::exception_ptr& failed) noexcept;
     [[nodiscard]] LongCall background_call();
     [[nodiscard]] static std::vector<SegmentView> in_memory(const Snapshot& present);
+    [[nodiscard]] std::vector<SegmentView> in_memory() const;
     bool link_some(const std::vector<SegmentView>& views);
     void calibrate(const std::vector<SegmentView>& views, const LongCall& call, bool to_seal) const;
     void link_all(const std::vector<SegmentView>& views, const LongCall& call);

@@ -60,8 +60,8 @@ inline void Engine::link_in_background() {
     run_when_woken([this] {
         bool more = false;
         static_cast<void>(attempt([&] {
-            more = link_some(in_memory(*snapshot()));
-            if (!more) calibrate(in_memory(*snapshot()), background_call(), false);
+            more = link_some(in_memory());
+            if (!more) calibrate(in_memory(), background_call(), false);
         }));
         return more;
     });
@@ -127,6 +127,11 @@ inline std::vector<SegmentView> Engine::in_memory(const Snapshot& present) {
     return views;
 }
 
+inline std::vector<SegmentView> Engine::in_memory() const {
+    const std::shared_ptr<const Snapshot> present = snapshot();  // let go of before anybody works on what is returned
+    return in_memory(*present);
+}
+
 /// Links a chunk of the records of `views`; false when none is left.
 inline bool Engine::link_some(const std::vector<SegmentView>& views) {
     constexpr Slot chunk = 256;
@@ -165,7 +170,7 @@ inline void Engine::link_all(const std::vector<SegmentView>& views, const LongCa
 
 inline void Engine::link(const LongCall& call) {
     const auto open = enter();
-    link_all(in_memory(*snapshot()), call);
+    link_all(in_memory(), call);
 }
 
 inline void Engine::close() {

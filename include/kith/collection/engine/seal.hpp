@@ -25,8 +25,8 @@ inline std::unique_lock<std::mutex> Engine::take(std::mutex& role, const LongCal
 inline void Engine::checkpoint(const LongCall& call) {
     const auto open = enter();
     require_writable();
-    link_all(in_memory(*snapshot()), call);
-    calibrate(in_memory(*snapshot()), call, true);
+    link_all(in_memory(), call);
+    calibrate(in_memory(), call, true);
     if (store_ == nullptr) return;
     const auto keeper = take(keeper_, call);
     seal(call);
