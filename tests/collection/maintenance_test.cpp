@@ -66,7 +66,7 @@ TEST_CASE("A segment that is full is sealed in the background, and the log shrin
     CHECK(collection.size() == 1000);
 }
 
-TEST_CASE("Small segments are merged in the background, beside readers and writers") {
+TEST_CASE("Small segments are merged in the background, beside readers and writers", "[threads]") {
     const TemporaryDirectory directory;
     const auto path = directory / "articles.kith";
     Options options;
@@ -244,7 +244,7 @@ TEST_CASE("A long call can be stopped, and leaves everything as it was") {
     CHECK(collection.get("article-12") == article(12, 1));
 }
 
-TEST_CASE("A long call that waits for another one can be stopped, too") {
+TEST_CASE("A long call that waits for another one can be stopped, too", "[threads]") {
     const TemporaryDirectory directory;
     Collection<Articles> collection(directory / "articles.kith", on_call());
     collection.insert(articles(0, 100));

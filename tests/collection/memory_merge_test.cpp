@@ -166,7 +166,8 @@ TEST_CASE("Records that die during a merge in memory are dead after it, and a me
     expect(collection, versions);
 }
 
-TEST_CASE("Readers beside the merges of a collection in memory see each record once, in its newest version") {
+TEST_CASE("Readers beside the merges of a collection in memory see each record once, in its newest version",
+          "[threads]") {
     constexpr int count = 1500;
     Collection<Articles> collection(kith::in_memory);
     collection.insert(articles(0, count));

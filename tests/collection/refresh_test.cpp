@@ -265,7 +265,7 @@ TEST_CASE("Readers agree with a map over random writes, checkpoints and merges, 
     }
 }
 
-TEST_CASE("A reader that follows by itself comes to what was written") {
+TEST_CASE("A reader that follows by itself comes to what was written", "[threads]") {
     const TemporaryDirectory directory;
     const auto path = directory / "articles.kith";
     Collection<Articles> writer(path);
