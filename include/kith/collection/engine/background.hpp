@@ -117,8 +117,8 @@ inline void Engine::run_sync_timer() {
     }
 }
 
-/// The segments of `present` that are not sealed. Who works on them for long holds them alone: what holds a sealed one, too,
-/// keeps it on the disk when a merge has replaced it.
+/// The segments of `present` that are not sealed. Who works on them for long holds them alone: who holds a sealed one as
+/// well keeps it on the disk when a merge has replaced it.
 inline std::vector<SegmentView> Engine::in_memory(const Snapshot& present) {
     std::vector<SegmentView> views;
     for (const SegmentView& view : present.segments) {
