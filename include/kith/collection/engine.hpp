@@ -23,6 +23,7 @@
 #include "kith/collection/search.hpp"
 #include "kith/collection/stage.hpp"
 #include "kith/collection/stats.hpp"
+#include "kith/core/config.hpp"
 #include "kith/core/long_call.hpp"
 
 #include <unistd.h>
