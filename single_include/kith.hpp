@@ -3051,6 +3051,9 @@ class DurableStore {
 public:
     virtual ~DurableStore() = default;
 
+    /// Where the collection is, as it was opened.
+    [[nodiscard]] virtual const std::filesystem::path& path() const noexcept = 0;
+
     /// For a reader, in the writer role, as the four that follow: the state that a checkpoint or a merge has left since
     /// it was asked for last; nothing when there was none. follow() then begins after it.
     /// Throws: Errc::corrupt, Errc::locked when the writer changes it faster than it can be read; Errc::io.
@@ -4421,6 +4424,7 @@ private:
     const EngineSchema schema_;
     const Options options_;
     std::unique_ptr<DurableStore> store_;  // null in memory
+    const std::string name_;               // where it is, for errors
     const pid_t owner_ = ::getpid();       // the process whose threads and locks these are
     RecoveryReport recovery_;
 
@@ -4511,7 +4515,7 @@ KITH_INLINE void Engine::start_background() {
     });
     if (failed == nullptr) return;
     stop_background();
-    raise(Errc::out_of_memory, "the collection's background threads cannot be started");
+    raise(Errc::out_of_memory, name_ + ": its background threads cannot be started: " + text_of(failed));
 }
 
 KITH_INLINE void Engine::stop_background() {
@@ -4664,7 +4668,7 @@ KITH_INLINE void Engine::link(const LongCall& call) {
 }
 
 KITH_INLINE void Engine::close() {
-    if (forked()) raise(Errc::forked, "the collection was opened by another process");
+    if (forked()) raise(Errc::forked, name_ + ": was opened by another process");
     closing_.store(true);
     {
         const std::lock_guard lock(background_->mutex);  // so that nobody misses it between asking and waiting
@@ -5054,6 +5058,7 @@ KITH_INLINE Engine::Engine(EngineSchema schema, const Options& options, OpenedSt
     : schema_(std::move(schema)),
       options_(options),
       store_(std::move(opened.store)),
+      name_(store_ != nullptr ? store_->path().string() : "the collection in memory"),
       stage_(schema_, options.segment_capacity),
       snapshot_(opened.snapshot != nullptr ? std::move(opened.snapshot) : std::make_shared<const Snapshot>()) {
     stage_.reset(snapshot_->all_segments(), opened.next_segment);
@@ -5088,13 +5093,13 @@ KITH_INLINE Engine::~Engine() {
 
 KITH_INLINE std::shared_lock<std::shared_mutex> Engine::enter() const {
     if (forked()) {
-        raise(Errc::forked, "the collection was opened by process " + std::to_string(owner_) +
-                                "; open it again in the forked process");
+        raise(Errc::forked,
+              name_ + ": was opened by process " + std::to_string(owner_) + "; open it again in the forked process");
     }
     // Asked before the lock, which readers who keep coming would keep from close() for good.
-    if (closing_.load()) raise(Errc::closed, "the collection is closed");
+    if (closing_.load()) raise(Errc::closed, name_ + ": is closed");
     std::shared_lock lock(lifetime_);
-    if (closed_) raise(Errc::closed, "the collection is closed");
+    if (closed_) raise(Errc::closed, name_ + ": is closed");
     return lock;
 }
 
@@ -5473,11 +5478,12 @@ KITH_INLINE CollectionStats Engine::stats() const {
 namespace kith::inline v0_single::detail {
 
 KITH_INLINE void Engine::require_writable() const {
-    if (options_.mode == OpenMode::read_only) raise(Errc::read_only, "the collection was opened read-only");
+    if (options_.mode == OpenMode::read_only) raise(Errc::read_only, name_ + ": was opened read-only");
     if (poisoned_.load() || (store_ != nullptr && store_->poisoned())) {
         raise(Errc::poisoned,
-              "an earlier sync failed, so it is unknown what the disk holds; reopen the collection to "
-              "recover every acknowledged record");
+              name_ +
+                  ": an earlier write or sync failed, so it is unknown what the disk holds; open the collection again "
+                  "to recover every acknowledged record");
     }
 }
 
@@ -14030,7 +14036,8 @@ struct RepairReport {
 /// Throws: Errc::locked (somebody writes to it); Errc::invalid_argument (neither destination nor in_place, or both);
 /// Errc::already_exists (the destination); Errc::corrupt when nothing can be saved: IDENTITY is lost and no backup was
 /// named; Errc::not_found, Errc::not_a_collection, Errc::unsupported_version; Errc::disk_full, Errc::io;
-/// Errc::cancelled, Errc::timed_out, and what the progress callback throws. Nothing has changed then.
+/// Errc::cancelled, Errc::timed_out, and what the progress callback throws. Nothing has changed then, unless
+/// the repaired collection could not be read again: it stands at its place by then.
 RepairReport repair(const std::filesystem::path& path, const RepairOptions& options, const LongCall& call = {});
 
 }  // namespace kith::inline v0_single

@@ -200,6 +200,7 @@ private:
     const EngineSchema schema_;
     const Options options_;
     std::unique_ptr<DurableStore> store_;  // null in memory
+    const std::string name_;               // where it is, for errors
     const pid_t owner_ = ::getpid();       // the process whose threads and locks these are
     RecoveryReport recovery_;
 

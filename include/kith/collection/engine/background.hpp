@@ -23,7 +23,7 @@ KITH_INLINE void Engine::start_background() {
     });
     if (failed == nullptr) return;
     stop_background();
-    raise(Errc::out_of_memory, "the collection's background threads cannot be started");
+    raise(Errc::out_of_memory, name_ + ": its background threads cannot be started: " + text_of(failed));
 }
 
 KITH_INLINE void Engine::stop_background() {
@@ -176,7 +176,7 @@ KITH_INLINE void Engine::link(const LongCall& call) {
 }
 
 KITH_INLINE void Engine::close() {
-    if (forked()) raise(Errc::forked, "the collection was opened by another process");
+    if (forked()) raise(Errc::forked, name_ + ": was opened by another process");
     closing_.store(true);
     {
         const std::lock_guard lock(background_->mutex);  // so that nobody misses it between asking and waiting

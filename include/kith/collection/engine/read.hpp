@@ -13,6 +13,7 @@ KITH_INLINE Engine::Engine(EngineSchema schema, const Options& options, OpenedSt
     : schema_(std::move(schema)),
       options_(options),
       store_(std::move(opened.store)),
+      name_(store_ != nullptr ? store_->path().string() : "the collection in memory"),
       stage_(schema_, options.segment_capacity),
       snapshot_(opened.snapshot != nullptr ? std::move(opened.snapshot) : std::make_shared<const Snapshot>()) {
     stage_.reset(snapshot_->all_segments(), opened.next_segment);
@@ -47,13 +48,13 @@ KITH_INLINE Engine::~Engine() {
 
 KITH_INLINE std::shared_lock<std::shared_mutex> Engine::enter() const {
     if (forked()) {
-        raise(Errc::forked, "the collection was opened by process " + std::to_string(owner_) +
-                                "; open it again in the forked process");
+        raise(Errc::forked,
+              name_ + ": was opened by process " + std::to_string(owner_) + "; open it again in the forked process");
     }
     // Asked before the lock, which readers who keep coming would keep from close() for good.
-    if (closing_.load()) raise(Errc::closed, "the collection is closed");
+    if (closing_.load()) raise(Errc::closed, name_ + ": is closed");
     std::shared_lock lock(lifetime_);
-    if (closed_) raise(Errc::closed, "the collection is closed");
+    if (closed_) raise(Errc::closed, name_ + ": is closed");
     return lock;
 }
 

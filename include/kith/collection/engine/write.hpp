@@ -12,11 +12,12 @@
 namespace kith::inline v0::detail {
 
 KITH_INLINE void Engine::require_writable() const {
-    if (options_.mode == OpenMode::read_only) raise(Errc::read_only, "the collection was opened read-only");
+    if (options_.mode == OpenMode::read_only) raise(Errc::read_only, name_ + ": was opened read-only");
     if (poisoned_.load() || (store_ != nullptr && store_->poisoned())) {
         raise(Errc::poisoned,
-              "an earlier sync failed, so it is unknown what the disk holds; reopen the collection to "
-              "recover every acknowledged record");
+              name_ +
+                  ": an earlier write or sync failed, so it is unknown what the disk holds; open the collection again "
+                  "to recover every acknowledged record");
     }
 }
 
