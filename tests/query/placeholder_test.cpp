@@ -3,6 +3,9 @@
 #include "support/catch.hpp"
 
 #include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace {
 

@@ -2,6 +2,9 @@
 #include "query/shelf.hpp"
 #include "support/catch.hpp"
 
+#include <optional>
+#include <string>
+
 namespace {
 
 using kith_test::refusal;

@@ -2,6 +2,9 @@
 #include "query/shelf.hpp"
 #include "support/catch.hpp"
 
+#include <array>
+#include <limits>
+
 namespace {
 
 using kith::Condition;
