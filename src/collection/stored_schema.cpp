@@ -25,8 +25,8 @@ std::vector<std::string_view> words_of(std::string_view text) {
 }
 
 std::optional<FieldKind> kind_of(std::string_view word) {
-    constexpr std::array kinds{FieldKind::boolean, FieldKind::int32,   FieldKind::int64,   FieldKind::uint32,
-                               FieldKind::uint64,  FieldKind::float32, FieldKind::float64, FieldKind::text,
+    constexpr std::array kinds{FieldKind::boolean, FieldKind::int32,    FieldKind::int64,   FieldKind::uint32,
+                               FieldKind::uint64,  FieldKind::float32,  FieldKind::float64, FieldKind::text,
                                FieldKind::vector,  FieldKind::timestamp};
     const auto found = std::find_if(kinds.begin(), kinds.end(), [&](FieldKind kind) { return name(kind) == word; });
     return found == kinds.end() ? std::nullopt : std::optional(*found);

@@ -17,7 +17,8 @@ using kith::SplitMix64;
 using kith::detail::to_double;
 
 bool agrees(const std::string& text) {
-    return std::bit_cast<std::uint64_t>(to_double(text)) == std::bit_cast<std::uint64_t>(std::strtod(text.c_str(), nullptr));
+    return std::bit_cast<std::uint64_t>(to_double(text)) ==
+           std::bit_cast<std::uint64_t>(std::strtod(text.c_str(), nullptr));
 }
 
 TEST_CASE("Any double printed with 17 digits comes back as it was") {
@@ -49,11 +50,26 @@ TEST_CASE("Random digits are rounded as strtod rounds them") {
 }
 
 TEST_CASE("Numbers half way between two doubles, the smallest and the largest are rounded as they must be") {
-    for (const char* text :
-         {"9007199254740993", "9007199254740993.0000000000000000000000000000001", "9007199254740995", "4.9e-324",
-          "2.4703282292062327e-324", "2.4703282292062328e-324", "2.2250738585072011e-308", "2.2250738585072014e-308",
-          "1.7976931348623157e308", "1.7976931348623158e308", "1.7976931348623159e308", "1e309", "1e-400", "0e999", "0.0",
-          "1e23", "8.5e-1", "123456789012345678901234567890123456789012345678901234567890e-70", ".5", "5."}) {
+    for (const char* text : {"9007199254740993",
+                             "9007199254740993.0000000000000000000000000000001",
+                             "9007199254740995",
+                             "4.9e-324",
+                             "2.4703282292062327e-324",
+                             "2.4703282292062328e-324",
+                             "2.2250738585072011e-308",
+                             "2.2250738585072014e-308",
+                             "1.7976931348623157e308",
+                             "1.7976931348623158e308",
+                             "1.7976931348623159e308",
+                             "1e309",
+                             "1e-400",
+                             "0e999",
+                             "0.0",
+                             "1e23",
+                             "8.5e-1",
+                             "123456789012345678901234567890123456789012345678901234567890e-70",
+                             ".5",
+                             "5."}) {
         INFO(text);
         CHECK(agrees(text));
     }

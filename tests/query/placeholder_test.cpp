@@ -71,14 +71,14 @@ TEST_CASE("A bound value that its column cannot hold is refused at its place") {
     CHECK(sentence("weight = ?", 1e40) == "condition: field 'weight': 1e+40 does not fit float");
     CHECK(sentence("year in ?", std::vector<std::int64_t>{1, 1L << 40}) ==
           "condition: field 'year': 1099511627776 does not fit int32, expected -2147483648 to 2147483647");
-    CHECK(sentence("year in ?", std::vector<std::string>()) == "condition: field 'year': got text, expected an integer");
+    CHECK(sentence("year in ?", std::vector<std::string>()) ==
+          "condition: field 'year': got text, expected an integer");
     CHECK(parse_condition<Book>("price < ?", std::numeric_limits<double>::infinity()) ==
           (field<&Book::price> < std::numeric_limits<double>::infinity()));
 }
 
 TEST_CASE("As many values are bound as there are placeholders") {
-    CHECK(sentence("year = ? or year = ?", 1) ==
-          "condition: no value is given for this placeholder; there are 1");
+    CHECK(sentence("year = ? or year = ?", 1) == "condition: no value is given for this placeholder; there are 1");
     CHECK(sentence("year = ?", 1, 2) == "condition: the condition has 1 placeholder, and 2 values are given");
     CHECK(sentence("lent", 1) == "condition: the condition has 0 placeholders, and 1 value is given");
     CHECK(sentence("year = ?", std::vector<int>{1}) == "condition: a list is given, expected one value");

@@ -28,7 +28,8 @@ TEST_CASE("A caret counts characters, and a long text is shown around the place"
     const std::string padding(100, ' ');
     CHECK(refusal("lent and" + padding + "yaer = 1" + padding) ==
           "condition: there is no column 'yaer'; did you mean 'year'?\n"
-          "  …" + std::string(40, ' ') + "yaer = 1" + std::string(28, ' ') + "…\n" + std::string(43, ' ') + "^~~~");
+          "  …" +
+              std::string(40, ' ') + "yaer = 1" + std::string(28, ' ') + "…\n" + std::string(43, ' ') + "^~~~");
 }
 
 TEST_CASE("A value that its column cannot hold is refused, with what it can") {
@@ -36,7 +37,8 @@ TEST_CASE("A value that its column cannot hold is refused, with what it can") {
           "condition: field 'year': 3000000000 does not fit int32, expected -2147483648 to 2147483647\n"
           "  year >= 3000000000\n"
           "          ^~~~~~~~~~");
-    CHECK(sentence("size > -1") == "condition: field 'size': -1 does not fit uint64, expected 0 to 18446744073709551615");
+    CHECK(sentence("size > -1") ==
+          "condition: field 'size': -1 does not fit uint64, expected 0 to 18446744073709551615");
     CHECK(sentence("array_length(tags) > -1") ==
           "condition: array_length(tags): -1 does not fit a length, expected 0 to 18446744073709551615");
     CHECK(sentence("language = 256") == "condition: field 'language': 256 does not fit the enum, expected 0 to 255");
@@ -47,8 +49,7 @@ TEST_CASE("A value that its column cannot hold is refused, with what it can") {
     CHECK(sentence("size = 99999999999999999999") ==
           "condition: 99999999999999999999 is beyond 64 bits; a number that is meant to be rounded has a dot or an "
           "exponent");
-    CHECK(sentence("year = 1 / 0") ==
-          "condition: this has no result: a number leaves its range or is divided by zero");
+    CHECK(sentence("year = 1 / 0") == "condition: this has no result: a number leaves its range or is divided by zero");
 }
 
 TEST_CASE("A value of another type is refused, with the type that is meant") {

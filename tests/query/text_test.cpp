@@ -94,7 +94,8 @@ TEST_CASE("IS NULL and IS NOT NULL ask for optional fields without a value and w
 
 TEST_CASE("An enum is compared with its names and its numbers") {
     CHECK(read("language = 'german'") == (field<&Book::language> == Language::german));
-    CHECK(read("language in ('english', 200)") == kith::in(field<&Book::language>, {Language::english, Language::french}));
+    CHECK(read("language in ('english', 200)") ==
+          kith::in(field<&Book::language>, {Language::english, Language::french}));
     CHECK(read("language = original") == (field<&Book::language> == field<&Book::original>));
 }
 

@@ -92,7 +92,7 @@ public:
         Thing made;
         made.key = letters();
         made.small = pick(4) == 0 ? std::numeric_limits<std::int32_t>::max() : number();
-        if (pick(3) > 0) made.large = pick(4) == 0 ? std::numeric_limits<std::int64_t>::min() + pick(2) : number();
+        if (pick(3) > 0) made.large = pick(4) == 0 ? std::numeric_limits<std::int64_t>::min() : number();
         made.size = pick(3) == 0 ? ~pick(3) : pick(5);
         made.weight = static_cast<float>(number()) * 0.5f;
         if (pick(3) > 0) made.price = pick(6) == 0 ? std::nan("") : static_cast<double>(number()) * 0.25;
@@ -331,11 +331,10 @@ private:
                         },
                         typed_comparison(kith::field<&Thing::price>, way, std::stod(shown + ".25"))};
             case 2:
-                return {"weight" + std::string(symbol(way)) + shown,
-                        [=](const Thing& thing) -> Answer {
-                            return stands(way, thing.weight, static_cast<float>(value));
-                        },
-                        typed_comparison(kith::field<&Thing::weight>, way, value)};
+                return {
+                    "weight" + std::string(symbol(way)) + shown,
+                    [=](const Thing& thing) -> Answer { return stands(way, thing.weight, static_cast<float>(value)); },
+                    typed_comparison(kith::field<&Thing::weight>, way, value)};
             case 3: {
                 const std::int32_t other = number();
                 return {"large " + word("BETWEEN ") + shown + word(" AND ") + std::to_string(other),
@@ -380,14 +379,12 @@ private:
     static bool matches(const std::string& text, std::size_t at, const std::vector<std::string>& pattern,
                         std::size_t next) {
         if (next == pattern.size()) return at == text.size();
+        const std::size_t size = at < text.size() && static_cast<unsigned char>(text[at]) < 0x80 ? 1 : 2;
         if (pattern[next] == "%") {
-            for (std::size_t from = at; from <= text.size(); ++from) {
-                if (matches(text, from, pattern, next + 1)) return true;
-            }
-            return false;
+            return matches(text, at, pattern, next + 1) ||
+                   (at < text.size() && matches(text, at + size, pattern, next));
         }
         if (at == text.size()) return false;
-        const std::size_t size = static_cast<unsigned char>(text[at]) < 0x80 ? 1 : 2;
         if (pattern[next] == "_") return matches(text, at + size, pattern, next + 1);
         return text.compare(at, pattern[next].size(), pattern[next]) == 0 &&
                matches(text, at + pattern[next].size(), pattern, next + 1);
@@ -430,10 +427,10 @@ private:
             return all ? has(first) && has(second) : has(first) || has(second);
         };
         const std::vector<std::string> wanted{first, second};
-        return {"tags " + word(all ? "CONTAIN_ALL" : "CONTAIN_ANY") + "(" + quoted(first) + "," + quoted(second) + ")",
-                meaning,
-                all ? contains_all(kith::field<&Thing::tags>, wanted)
-                    : contains_any(kith::field<&Thing::tags>, wanted)};
+        return {
+            "tags " + word(all ? "CONTAIN_ALL" : "CONTAIN_ANY") + "(" + quoted(first) + "," + quoted(second) + ")",
+            meaning,
+            all ? contains_all(kith::field<&Thing::tags>, wanted) : contains_any(kith::field<&Thing::tags>, wanted)};
     }
 
     Drawn null_test() {
@@ -469,7 +466,8 @@ private:
         const std::uint64_t way = pick(6);
         const std::size_t which = static_cast<std::size_t>(pick(3));
         const Shade shade = std::array{Shade::dark, Shade::grey, Shade::light}[which];
-        const char* shown = std::array<const char*, 6>{"'dark'", "'grey'", "'light'", "-3", "0", "100"}[which + 3 * pick(2)];
+        const char* shown =
+            std::array<const char*, 6>{"'dark'", "'grey'", "'light'", "-3", "0", "100"}[which + 3 * pick(2)];
         return {"shade" + std::string(symbol(way)) + shown,
                 [=](const Thing& thing) -> Answer { return stands(way, thing.shade, shade); },
                 typed_comparison(kith::field<&Thing::shade>, way, shade)};

@@ -34,8 +34,8 @@ struct Column {
     bool nullable = false;
     bool list = false;
     bool enumeration = false;
-    std::int64_t least = 0;              // of an integer; an enumeration may be narrower than its kind
-    std::uint64_t most = 0;              // of an integer
+    std::int64_t least = 0;             // of an integer; an enumeration may be narrower than its kind
+    std::uint64_t most = 0;             // of an integer
     std::span<const EnumName> names{};  // those of an enumeration that are known
 };
 
@@ -92,7 +92,7 @@ inline constexpr auto all_enum_names = []<int... I>(std::integer_sequence<int, I
 template <StoredEnum E>
 consteval std::size_t count_enum_names() {
     std::size_t count = 0;
-    for (const std::string_view name : all_enum_names<E>) count += name.empty() ? 0 : 1;
+    for (const std::string_view name : all_enum_names<E>) count += name.empty() ? 0u : 1u;
     return count;
 }
 
@@ -111,12 +111,13 @@ consteval auto make_enum_names() {
 template <StoredEnum E>
 inline constexpr auto enum_names = make_enum_names<E>();
 
-template <class T>
-consteval Column member_column(std::string_view name) {
+template <class Record, std::size_t I>
+consteval Column member_column() {
+    using T = MemberType<Record, I>;
     if constexpr (!Storable<T>) {
-        return {.name = name, .kind = FieldKind::vector};  // its Schema has more to say of it
+        return {.name = member_name<Record, I>, .kind = FieldKind::vector};  // its Schema has more to say of it
     } else {
-        Column column = column_of(describe_member<T>(name));
+        Column column = column_of(describe_member<T>(member_name<Record, I>));
         using Scalar = ScalarOf<T>;
         if constexpr (StoredEnum<Scalar>) {
             using Limits = std::numeric_limits<std::underlying_type_t<Scalar>>;
@@ -131,7 +132,7 @@ consteval Column member_column(std::string_view name) {
 
 template <class Record>
 inline constexpr auto columns_of = []<std::size_t... I>(std::index_sequence<I...>) {
-    return std::array<Column, sizeof...(I)>{member_column<MemberType<Record, I>>(member_name<Record, I>)...};
+    return std::array<Column, sizeof...(I)>{member_column<Record, I>()...};
 }(std::make_index_sequence<member_count<Record>>());
 
 }  // namespace detail

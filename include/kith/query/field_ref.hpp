@@ -169,8 +169,8 @@ template <auto Member, class L>
         return Condition<detail::RecordOf<Member>>(
             detail::leaf_of_one<Member, detail::Form::equality>(Op::has_substring, value));
     } else {
-    return Condition<detail::RecordOf<Member>>(
-        detail::leaf_of_one<Member, detail::Form::content>(Op::contains_any, value));
+        return Condition<detail::RecordOf<Member>>(
+            detail::leaf_of_one<Member, detail::Form::content>(Op::contains_any, value));
     }
 }
 

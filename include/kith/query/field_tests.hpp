@@ -79,15 +79,14 @@ template <auto Member>
 
 /// Stands for the number of elements of a list in a condition; see `array_length`.
 template <auto Member>
-struct LengthRef {
-    static_assert(detail::is_list<detail::Present<detail::TypeOf<Member>>>,
-                  "kith: array_length counts the elements of a list; the field must be a std::vector of scalars");
-};
+struct LengthRef {};
 
 /// The number of elements of a list: `array_length(field<&Article::tags>) > 2`.
 /// Throws: each comparison, Error with invalid_argument for a number below 0.
 template <auto Member>
 [[nodiscard]] constexpr LengthRef<Member> array_length(FieldRef<Member>) noexcept {
+    static_assert(detail::is_list<detail::Present<detail::TypeOf<Member>>>,
+                  "kith: array_length counts the elements of a list; the field must be a std::vector of scalars");
     return {};
 }
 

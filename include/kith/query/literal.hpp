@@ -61,8 +61,9 @@ struct LiteralCheck {
     static_assert(ok || null || !std::floating_point<T>,
                   "kith: this is a number field; compare it with a number, such as 0.5");
     static_assert(ok || null || !std::same_as<T, bool>, "kith: this is a bool field; compare it with true or false");
-    static_assert(ok || null || !std::same_as<T, Timestamp>,
-                  "kith: this is a timestamp field; compare it with a std::chrono::sys_time of microseconds or coarser");
+    static_assert(
+        ok || null || !std::same_as<T, Timestamp>,
+        "kith: this is a timestamp field; compare it with a std::chrono::sys_time of microseconds or coarser");
     static_assert(ok || null || !StoredEnum<T>,
                   "kith: this is an enum field; compare it with a value of the same enum");
 };

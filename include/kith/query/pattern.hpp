@@ -80,8 +80,9 @@ public:
                 }
                 add_letter(pattern[at]);
             } else if (letter == '%') {
-                percents_ += percent_last() ? 0 : 1;
-                if (!percent_last()) add_wildcard('%');
+                if (percent_last()) continue;
+                add_wildcard('%');
+                ++percents_;
             } else if (letter == '_') {
                 add_wildcard('_');
             } else {

@@ -95,12 +95,21 @@ struct Side<Calculated<R, Whole>> {
     static Term term(const Calculated<R, Whole>& calculated) { return calculated.term; }
 };
 
+// Values, not concepts, so that a compiler which orders the overloads meets each as one; it would otherwise weigh all
+// their parts against each other, which takes one clang more memory than there is.
 template <class L, class R>
-concept Calculation = (is_term_side<L> && (is_term_side<R> || NumberLiteral<R>)) || (NumberLiteral<L> && is_term_side<R>);
+inline constexpr bool is_calculation =
+    is_term_side<L> ? is_term_side<R> || NumberLiteral<R> : NumberLiteral<L> && is_term_side<R>;
 
 template <class L, class R>
-concept TermComparison = (is_calculated<L> && (is_term_side<R> || NumberLiteral<R>)) ||
-                         (NumberLiteral<L> && is_calculated<R>) || (is_term_side<L> && is_term_side<R>);
+inline constexpr bool is_term_comparison =
+    is_calculation<L, R> && ((is_term_side<L> && is_term_side<R>) || is_calculated<L> || is_calculated<R>);
+
+template <class L, class R>
+concept Calculation = is_calculation<L, R>;
+
+template <class L, class R>
+concept TermComparison = is_term_comparison<L, R>;
 
 template <class T>
 inline constexpr bool is_number = StoredInteger<T> || std::floating_point<T> || NumberLiteral<T>;
@@ -135,8 +144,8 @@ template <class L, class R>
 struct ComparisonCheck {
     using Left = typename Side<L>::Type;
     using Right = typename Side<R>::Type;
-    static constexpr bool ok = Side<L>::plain && Side<R>::plain &&
-                               ((is_number<Left> && is_number<Right>) || std::same_as<Left, Right>);
+    static constexpr bool ok =
+        Side<L>::plain && Side<R>::plain && ((is_number<Left> && is_number<Right>) || std::same_as<Left, Right>);
     static_assert(Side<L>::plain && Side<R>::plain,
                   "kith: lists and vectors are not compared with each other; compare array_length(field)");
     static_assert(ok || !Side<L>::plain || !Side<R>::plain,

@@ -73,10 +73,10 @@ struct FieldInfo {
     bool list = false;
     bool key = false;
     bool indexed = false;
-    std::uint32_t dim = 0;     // dimensions of a vector; 0 for every other kind
-    std::string_view metric;   // empty unless a VectorField names the member
-    std::string_view index;    // empty unless a VectorField names the member
-    std::string_view element;  // the element_name of a vector that is not of floats; empty for everything else
+    std::uint32_t dim = 0;       // dimensions of a vector; 0 for every other kind
+    std::string_view metric{};   // empty unless a VectorField names the member
+    std::string_view index{};    // empty unless a VectorField names the member
+    std::string_view element{};  // the element_name of a vector that is not of floats; empty for everything else
 };
 
 /// The most dimensions a vector field may have.

@@ -43,9 +43,10 @@ struct ArgumentCheck {
     static constexpr bool ok = BindableArgument<L>;
     static constexpr bool null = std::same_as<L, std::nullopt_t> || std::same_as<L, std::nullptr_t>;
     static_assert(!null, "kith: nothing equals null; write IS NULL in the condition instead of a placeholder");
-    static_assert(ok || null,
-                  "kith: a placeholder takes a bool, a number, text, a value of an enum, a std::chrono::sys_time of microseconds "
-                  "or coarser, or a std::vector of those");
+    static_assert(
+        ok || null,
+        "kith: a placeholder takes a bool, a number, text, a value of an enum, a std::chrono::sys_time of microseconds "
+        "or coarser, or a std::vector of those");
 };
 
 template <OneArgument L>
@@ -55,9 +56,9 @@ constexpr Scalar scalar_of(const L& literal) {
     } else if constexpr (std::floating_point<L>) {
         return Scalar::of_real(static_cast<double>(literal));
     } else if constexpr (StoredEnum<L>) {
-        return scalar_of(static_cast<
-                         std::conditional_t<std::is_signed_v<std::underlying_type_t<L>>, std::int64_t, std::uint64_t>>(
-            literal));
+        return scalar_of(
+            static_cast<std::conditional_t<std::is_signed_v<std::underlying_type_t<L>>, std::int64_t, std::uint64_t>>(
+                literal));
     } else if constexpr (IntegerLiteral<L>) {
         if constexpr (std::is_signed_v<L>) return Scalar::of_signed(literal);
         return Scalar::of_unsigned(static_cast<std::uint64_t>(literal));

@@ -32,7 +32,7 @@ struct Constant {
 
 /// What is bound to a placeholder: one value, or all of a list.
 struct Argument {
-    Constant one{};                    // of a list: any element, not known
+    Constant one{};  // of a list: any element, not known
     bool is_list = false;
     std::span<const Constant> many{};  // the values of a list that are known
 };

@@ -20,7 +20,7 @@ constexpr bool continues_character(char byte) noexcept {
 /// How many characters a text has.
 constexpr std::size_t count_characters(std::string_view text) noexcept {
     std::size_t count = 0;
-    for (const char byte : text) count += continues_character(byte) ? 0 : 1;
+    for (const char byte : text) count += continues_character(byte) ? 0u : 1u;
     return count;
 }
 

@@ -31,13 +31,13 @@ enum class Shape : std::uint8_t { constant, column, length, computed, condition 
 template <class Maker>
 struct Node {
     Shape shape = Shape::constant;
-    std::size_t field = 0;                   // of a column or a length
-    Constant constant{};                     // of a constant
-    ScalarKind kind = ScalarKind::null;      // what its values are
-    std::size_t depth = 0;                   // of a computed term
-    typename Maker::Tree tree{};             // of a condition
-    typename Maker::TermTree term{};         // of a computed term
-    std::size_t begin = 0;                   // in the text
+    std::size_t field = 0;               // of a column or a length
+    Constant constant{};                 // of a constant
+    ScalarKind kind = ScalarKind::null;  // what its values are
+    std::size_t depth = 0;               // of a computed term
+    typename Maker::Tree tree{};         // of a condition
+    typename Maker::TermTree term{};     // of a computed term
+    std::size_t begin = 0;               // in the text
     std::size_t end = 0;
 };
 
@@ -83,7 +83,7 @@ constexpr std::string_view words_for(ScalarKind kind) noexcept {
 
 /// The words that a column can be called only in double quotes.
 inline constexpr std::array<std::string_view, 18> reserved_words{
-    "and",        "or",         "not",      "in",           "is",           "null", "like",  "ilike",  "between",
+    "and",        "or",         "not",      "in",          "is",          "null", "like",  "ilike",  "between",
     "has_prefix", "has_suffix", "contains", "contain_any", "contain_all", "true", "false", "escape", "array_length"};
 
 constexpr bool is_reserved(std::string_view word) noexcept {

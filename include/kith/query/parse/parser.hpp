@@ -24,10 +24,10 @@ namespace kith::inline v0::detail {
 template <class Maker>
 class Parser : public ValueTestParser<Maker, Parser<Maker>> {
     using Base = ValueTestParser<Maker, Parser<Maker>>;
-    using typename Base::NodeType;
     using Base::arguments_;
     using Base::columns_;
     using Base::reader_;
+    using typename Base::NodeType;
     friend class TermParser<Maker, Parser<Maker>>;
 
 public:
@@ -264,7 +264,6 @@ private:
     [[nodiscard]] constexpr bool same_names(const NodeType& left, const NodeType& right) const noexcept {
         return columns_[left.field].names.data() == columns_[right.field].names.data();
     }
-
 };
 
 }  // namespace kith::inline v0::detail

@@ -73,8 +73,7 @@ constexpr std::size_t edit_distance(std::string_view left, std::string_view righ
         std::size_t diagonal = row[0];
         row[0] = j;
         for (std::size_t i = 1; i <= left.size(); ++i) {
-            const std::size_t exchanged =
-                diagonal + (lower_case(left[i - 1]) == lower_case(right[j - 1]) ? 0 : 1);
+            const std::size_t exchanged = diagonal + (lower_case(left[i - 1]) == lower_case(right[j - 1]) ? 0 : 1);
             diagonal = row[i];
             row[i] = std::min({exchanged, row[i] + 1, row[i - 1] + 1});
         }
@@ -86,7 +85,7 @@ constexpr std::size_t edit_distance(std::string_view left, std::string_view righ
 class NearestName {
 public:
     explicit constexpr NearestName(std::string_view wanted) noexcept
-        : wanted_(wanted), distance_(1 + std::max<std::size_t>(1, wanted.size() / 3)) {}
+        : wanted_(wanted), distance_(1 + (wanted.size() + 2) / 3) {}
 
     constexpr void meet(std::string_view name) noexcept {
         const std::size_t distance = edit_distance(wanted_, name);

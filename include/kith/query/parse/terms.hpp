@@ -59,7 +59,8 @@ protected:
         if (column.kind == FieldKind::vector) {
             misuse(node).add("a vector is searched, not compared; only IS NULL and nearest() take it");
         } else if (column.list) {
-            misuse(node).add("this is a list; write CONTAIN_ANY ('x', 'y'), CONTAINS 'x' or ARRAY_LENGTH(")
+            misuse(node)
+                .add("this is a list; write CONTAIN_ANY ('x', 'y'), CONTAINS 'x' or ARRAY_LENGTH(")
                 .add(column.name)
                 .add(") > 0");
         }
@@ -160,7 +161,8 @@ private:
                 return constant({.value = Scalar::of_text(inside(at))});
             case TokenKind::placeholder: {
                 const Argument argument = take_argument();
-                NodeType node{.constant = argument.one, .kind = argument.one.value.kind, .begin = at.begin, .end = at.end};
+                NodeType node{
+                    .constant = argument.one, .kind = argument.one.value.kind, .begin = at.begin, .end = at.end};
                 if (argument.is_list) {
                     reader_.fail(FaultKind::wrong_type, at.begin, at.end).add("a list is given, expected one value");
                 }
@@ -198,7 +200,8 @@ private:
         if (reader_.is_keyword("true")) return constant({.value = Scalar::of_bool(true)});
         if (reader_.is_keyword("false")) return constant({.value = Scalar::of_bool(false)});
         if (reader_.is_keyword("null")) {
-            reader_.fail(FaultKind::wrong_type, at.begin, at.end).add("nothing equals NULL; write IS NULL or IS NOT NULL");
+            reader_.fail(FaultKind::wrong_type, at.begin, at.end)
+                .add("nothing equals NULL; write IS NULL or IS NOT NULL");
             return {};
         }
         if (reader_.is_keyword("array_length")) return length();
@@ -308,7 +311,8 @@ private:
         const bool named = node.shape == Shape::column;
         if (number && !(named && columns_[node.field].enumeration)) return;
         if (named) {
-            misuse(node).add("only numbers are calculated with, and this is ")
+            misuse(node)
+                .add("only numbers are calculated with, and this is ")
                 .add(number ? "an enum" : words_for(node.kind));
         } else {
             reader_.fail(FaultKind::wrong_type, node.begin, node.end)

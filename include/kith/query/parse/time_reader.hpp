@@ -34,7 +34,8 @@ private:
         const int month = number(2, 12);
         want('-');
         const int day = number(2, 31);
-        const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+        const std::chrono::year_month_day date{std::chrono::year(year),
+                                               std::chrono::month(static_cast<unsigned>(month)),
                                                std::chrono::day(static_cast<unsigned>(day))};
         ok_ = ok_ && date.ok();
         if (!ok_) return;

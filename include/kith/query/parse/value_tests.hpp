@@ -81,7 +81,8 @@ protected:
     constexpr Tree among(Op op, const NodeType& subject) {
         count_comparison(subject);
         if (!reader_.failed() && subject.shape != Shape::column && subject.shape != Shape::length) {
-            reader_.fail(FaultKind::wrong_comparison, subject.begin, subject.end).add("expected a column or its length");
+            reader_.fail(FaultKind::wrong_comparison, subject.begin, subject.end)
+                .add("expected a column or its length");
         }
         typename Maker::Values values{};
         std::size_t count = 0;
@@ -139,7 +140,8 @@ protected:
 
     /// CONTAINS: one value of a list, or a part of a text.
     constexpr Tree contains(const NodeType& subject) {
-        if (subject.shape != Shape::column || !columns_[subject.field].list) return text_test(Op::has_substring, subject);
+        if (subject.shape != Shape::column || !columns_[subject.field].list)
+            return text_test(Op::has_substring, subject);
         count_comparison(subject);
         std::size_t count = 0;
         typename Maker::Values values{};
