@@ -34,7 +34,7 @@ void attack_text(std::string_view text) {
         static_cast<void>(evaluate(condition, Thing()));
     } catch (const kith::Error& error) {
         claim(error.code() == kith::Errc::invalid_argument || error.code() == kith::Errc::limit_exceeded, error.what());
-        claim(std::string_view(error.what()).find("\n  ") != std::string_view::npos, "the place is shown");
+        claim(std::string_view(error.what()).find("\n  ") != std::string_view::npos, error.what());
     }
 }
 

@@ -96,6 +96,8 @@ TEST_CASE("A text that is not well formed is refused where it ceases to be") {
     CHECK(sentence("title = 'abc") == "condition: this quote is never closed");
     CHECK(sentence("price is nothing") == "condition: expected NULL or NOT NULL, got 'nothing'");
     CHECK(sentence("year not 3") == "condition: expected BETWEEN, IN, LIKE or another test behind NOT, got '3'");
+    CHECK(sentence(std::string("year = \x1b\0", 9)) == "condition: expected a column or a value, got '?'");
+    CHECK(refusal("title = '\xff'") == "condition: the bytes from here on are no UTF-8\n  title = '\n           ^");
     CHECK(sentence("year in (1, )") == "condition: expected a value, got ')'");
     CHECK(sentence("year in (1 2)") == "condition: expected ',' or ')', got '2'");
     CHECK(sentence("year = 12ab") == "condition: expected a column or a value, got '12ab'");

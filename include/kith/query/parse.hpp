@@ -13,6 +13,7 @@
 #include "kith/query/parse/fault_text.hpp"
 #include "kith/query/parse/parser.hpp"
 #include "kith/query/parse/tree_maker.hpp"
+#include "kith/schema/utf8.hpp"
 
 #include <array>
 #include <cstddef>
@@ -26,6 +27,12 @@ namespace detail {
 
 inline Expression parse_expression(std::string_view text, std::span<const Column> columns,
                                    std::span<const Argument> arguments) {
+    const std::size_t valid = utf8_valid_prefix(text);
+    if (valid < text.size()) {
+        Fault fault{.kind = FaultKind::not_well_formed, .begin = valid, .end = valid};
+        fault.sentence.add("the bytes from here on are no UTF-8");
+        raise_fault(text.substr(0, valid), fault);
+    }
     Parser<TreeMaker> parser(text, columns, arguments);
     Expression tree = parser.parse();
     if (parser.fault().kind != FaultKind::none) raise_fault(text, parser.fault());

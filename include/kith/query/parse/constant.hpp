@@ -37,12 +37,10 @@ struct Argument {
     std::span<const Constant> many{};  // the values of a list that are known
 };
 
-/// A value for a message, at most 60 letters of it.
+/// A value for a message.
 constexpr void show(Sentence& out, std::string_view text, const Constant& constant) {
-    constexpr std::size_t enough = 60;
     if (constant.written) {
-        const std::string_view source = text.substr(constant.begin, constant.end - constant.begin);
-        out.add(source.substr(0, enough)).add(source.size() > enough ? "…" : "");
+        out.add_quoted(text.substr(constant.begin, constant.end - constant.begin));
         return;
     }
     const Scalar& value = constant.value;
@@ -61,7 +59,7 @@ constexpr void show(Sentence& out, std::string_view text, const Constant& consta
     } else if (value.kind == ScalarKind::time) {
         out.add("a timestamp");
     } else {
-        out.add("'").add(value.text.substr(0, enough)).add(value.text.size() > enough ? "…'" : "'");
+        out.add("'").add_quoted(value.text).add("'");
     }
 }
 

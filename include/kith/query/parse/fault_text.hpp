@@ -13,10 +13,6 @@
 
 namespace kith::inline v0::detail {
 
-constexpr bool continues_character(char byte) noexcept {
-    return (static_cast<unsigned char>(byte) & 0xc0) == 0x80;
-}
-
 /// How many characters a text has.
 constexpr std::size_t count_characters(std::string_view text) noexcept {
     std::size_t count = 0;
@@ -35,7 +31,7 @@ inline std::string fault_text(std::string_view text, const Fault& fault) {
 
     std::string line(text.substr(first, last - first));
     for (char& letter : line) {
-        if (static_cast<unsigned char>(letter) < 0x20) letter = ' ';
+        if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f) letter = ' ';
     }
     const std::string_view left = first > 0 ? "  …" : "  ";
     const std::size_t end = std::clamp(fault.end, fault.begin, last);

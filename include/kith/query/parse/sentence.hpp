@@ -13,6 +13,10 @@
 
 namespace kith::inline v0::detail {
 
+constexpr bool continues_character(char byte) noexcept {
+    return (static_cast<unsigned char>(byte) & 0xc0) == 0x80;
+}
+
 /// A text of limited size that can be put together in a constant expression; what does not fit is left out.
 class Sentence {
 public:
@@ -23,6 +27,17 @@ public:
             if (size_ < letters_.size()) letters_[size_++] = letter;
         }
         return *this;
+    }
+
+    /// Words of the condition's author: not all of them when they are many, and none that a terminal obeys.
+    constexpr Sentence& add_quoted(std::string_view words) noexcept {
+        std::size_t enough = std::min<std::size_t>(words.size(), 60);
+        while (enough < words.size() && continues_character(words[enough])) --enough;
+        for (const char letter : words.substr(0, enough)) {
+            const bool control = static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f;
+            add({control ? "?" : &letter, 1});
+        }
+        return add(enough < words.size() ? "…" : "");
     }
 
     constexpr Sentence& add_number(std::uint64_t value, bool negative = false) noexcept {

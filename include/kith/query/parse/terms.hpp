@@ -244,9 +244,8 @@ private:
             return node;
         }
         for (const Column& one : columns_) nearest.meet(one.name);
-        constexpr std::size_t enough = 60;
         Sentence& sentence = reader_.fail(FaultKind::unknown_column, at.begin, at.end);
-        sentence.add("there is no column '").add(name.substr(0, enough)).add("'");
+        sentence.add("there is no column '").add_quoted(name).add("'");
         if (!nearest.found().empty()) {
             sentence.add("; did you mean '").add(nearest.found()).add("'?");
         } else if (at.kind == TokenKind::quoted_name) {

@@ -78,8 +78,7 @@ public:
             sentence.add("the end");
             return;
         }
-        constexpr std::size_t enough = 60;
-        sentence.add("'").add(found.substr(0, enough)).add("'");
+        sentence.add("'").add_quoted(found).add("'");
         if (found == "&") sentence.add("; write AND");
         if (found == "|") sentence.add("; write OR");
         if (found == "!") sentence.add("; write NOT");
