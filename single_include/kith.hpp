@@ -2594,6 +2594,14 @@ struct Snapshot {
         return live;
     }
 
+    /// The segments alone, in the same order.
+    [[nodiscard]] std::vector<std::shared_ptr<Segment>> all_segments() const {
+        std::vector<std::shared_ptr<Segment>> all;
+        all.reserve(segments.size());
+        for (const SegmentView& view : segments) all.push_back(view.segment);
+        return all;
+    }
+
     /// The view that holds `id`; null when this snapshot does not see it.
     [[nodiscard]] const SegmentView* find(RecordId id) const noexcept {
         const auto by_id = [](const SegmentView& view, std::uint32_t segment) { return view.segment->id() < segment; };
@@ -2968,6 +2976,10 @@ struct Options {
     /// is the same for any number. 1: the caller's alone.
     unsigned search_threads = Executor::hardware_threads();
 };
+
+namespace detail {
+inline constexpr Slot largest_segment = Slot{1} << 28;  // of Options::segment_capacity
+}
 
 /// Tag of the constructor that makes a collection without a directory.
 struct InMemory {};
@@ -4291,8 +4303,8 @@ public:
 
     /// Moves a reader to the newest state: everything that the writer had acknowledged when it was called, and perhaps
     /// more. False when nothing changed, as always where there is no other writer.
-    /// Throws: Errc::closed, Errc::forked; Errc::corrupt, Errc::io, Errc::locked: the reader stays
-    /// at a state that was whole.
+    /// Throws: Errc::closed, Errc::forked; Errc::corrupt, Errc::io, Errc::locked: the reader stays at a state that was
+    /// whole.
     bool refresh();
 
     /// Links the records that are published when it is called into their graphs.
@@ -4360,6 +4372,7 @@ private:
 
     using ChooseSegments = std::vector<std::size_t> (*)(std::span<const SegmentSize>, Slot capacity);
     bool merge(ChooseSegments choose, const LongCall& call);
+    [[nodiscard]] std::uint32_t new_segment_number();
     [[nodiscard]] std::vector<SegmentView> parts_to_merge(ChooseSegments choose);
     [[nodiscard]] bool has_space_for(const std::vector<SegmentView>& parts) const;
     [[nodiscard]] static SegmentSize size_of(const SegmentView& view);
@@ -4384,9 +4397,11 @@ private:
     void run_sync_timer();
     void note_trouble(const std::exception_ptr& failed) noexcept;
     [[nodiscard]] LongCall background_call();
-    bool link_some(const Snapshot& present);
-    void calibrate(const Snapshot& present, const LongCall& call, bool to_seal) const;
-    void link_all(const Snapshot& present, const LongCall& call);
+    [[nodiscard]] static std::vector<SegmentView> in_memory(const Snapshot& present);
+    [[nodiscard]] std::vector<SegmentView> in_memory() const;
+    bool link_some(const std::vector<SegmentView>& views);
+    void calibrate(const std::vector<SegmentView>& views, const LongCall& call, bool to_seal) const;
+    void link_all(const std::vector<SegmentView>& views, const LongCall& call);
 
     const EngineSchema schema_;
     const Options options_;
@@ -4518,8 +4533,8 @@ inline void Engine::link_in_background() {
     run_when_woken([this] {
         bool more = false;
         static_cast<void>(attempt([&] {
-            more = link_some(*snapshot());
-            if (!more) calibrate(*snapshot(), background_call(), false);
+            more = link_some(in_memory());
+            if (!more) calibrate(in_memory(), background_call(), false);
         }));
         return more;
     });
@@ -4575,10 +4590,25 @@ inline void Engine::run_sync_timer() {
     }
 }
 
-/// Links a chunk of the records of `present`; false when none is left.
-inline bool Engine::link_some(const Snapshot& present) {
-    constexpr Slot chunk = 256;
+/// The segments of `present` that are not sealed. Who works on them for long holds them alone: who holds a sealed one as
+/// well keeps it on the disk when a merge has replaced it.
+inline std::vector<SegmentView> Engine::in_memory(const Snapshot& present) {
+    std::vector<SegmentView> views;
     for (const SegmentView& view : present.segments) {
+        if (!view.segment->sealed()) views.push_back(view);
+    }
+    return views;
+}
+
+inline std::vector<SegmentView> Engine::in_memory() const {
+    const std::shared_ptr<const Snapshot> present = snapshot();  // let go of before anybody works on what is returned
+    return in_memory(*present);
+}
+
+/// Links a chunk of the records of `views`; false when none is left.
+inline bool Engine::link_some(const std::vector<SegmentView>& views) {
+    constexpr Slot chunk = 256;
+    for (const SegmentView& view : views) {
         const Slot linked = view.segment->linked();
         if (linked < view.count) {
             view.segment->link_up_to(std::min(view.count, linked + chunk), options_.index_threads);
@@ -4588,38 +4618,32 @@ inline bool Engine::link_some(const Snapshot& present) {
     return false;
 }
 
-/// Measures recall where it is due; segments that are sealed had it measured before.
-inline void Engine::calibrate(const Snapshot& present, const LongCall& call, bool to_seal) const {
+/// Measures recall where it is due.
+inline void Engine::calibrate(const std::vector<SegmentView>& views, const LongCall& call, bool to_seal) const {
     Training training;
     training.threads = options_.index_threads;
     training.progress = [&](double) {
         call.check(0.9);
         return true;
     };
-    for (const SegmentView& view : present.segments) {
-        if (!view.segment->sealed()) view.segment->calibrate(training, to_seal);
-    }
+    for (const SegmentView& view : views) view.segment->calibrate(training, to_seal);
 }
 
-/// Links the records of `present` and none that come later, so that writers cannot keep it busy for good.
-inline void Engine::link_all(const Snapshot& present, const LongCall& call) {
+/// Links the records of `views` and none that come later, so that writers cannot keep it busy for good.
+inline void Engine::link_all(const std::vector<SegmentView>& views, const LongCall& call) {
     double slots = 0;
     double linked = 0;
-    for (const SegmentView& view : present.segments) {
-        if (!view.segment->sealed()) slots += view.count;
-    }
+    for (const SegmentView& view : views) slots += view.count;
     do {
         linked = 0;
-        for (const SegmentView& view : present.segments) {
-            if (!view.segment->sealed()) linked += std::min(view.segment->linked(), view.count);
-        }
+        for (const SegmentView& view : views) linked += std::min(view.segment->linked(), view.count);
         call.check(slots == 0 ? 0 : 0.9 * linked / slots);
-    } while (link_some(present));
+    } while (link_some(views));
 }
 
 inline void Engine::link(const LongCall& call) {
     const auto open = enter();
-    link_all(*snapshot(), call);
+    link_all(in_memory(), call);
 }
 
 inline void Engine::close() {
@@ -4774,13 +4798,9 @@ inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
     require_writable();
     const std::vector<SegmentView> parts = parts_to_merge(choose);
     if (parts.empty()) return false;
+    const std::uint32_t id = new_segment_number();
     MergedSegments merged;
-    const std::uint32_t id = queue_.exclusive([&] {
-        const std::uint32_t taken = stage_.take_segment_number();
-        stage_.save_point();
-        merged.next_segment = stage_.next_segment();
-        return taken;
-    });
+    merged.next_segment = id + 1;
     constexpr double dead_kept_for_speed = 0.1;
     MergeBuilder builder(schema_, id, parts, choose == &next_merge ? dead_kept_for_speed : 0);
     index_merged(builder, call);
@@ -4792,6 +4812,15 @@ inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
     merged_ = std::move(merged);
     publish_merged();
     return true;
+}
+
+/// Takes the writer role.
+inline std::uint32_t Engine::new_segment_number() {
+    return queue_.exclusive([&] {
+        const std::uint32_t taken = stage_.take_segment_number();
+        stage_.save_point();
+        return taken;
+    });
 }
 
 /// The segments to merge as the checkpoint has them, the largest first; none where no space for it is left. Takes the
@@ -4862,10 +4891,7 @@ inline void Engine::publish_merged() {
     if (!merged_.has_value()) return;
     queue_.exclusive([&] {
         auto next = std::make_shared<Snapshot>(merged_->applied_to(*snapshot_));
-        std::vector<std::shared_ptr<Segment>> segments;
-        segments.reserve(next->segments.size());
-        for (const SegmentView& view : next->segments) segments.push_back(view.segment);
-        stage_.replace(std::move(segments));
+        stage_.replace(next->all_segments());
         const std::unique_lock lock(published_mutex_);
         snapshot_ = std::move(next);
     });
@@ -4900,6 +4926,7 @@ inline void Engine::compact_memory(const LongCall& call) {
 
 /// Trouble here loses nothing, and is shown by stats(): the dead stay, and the next write has it tried again.
 inline void Engine::merge_in_background() {
+    give_way_to_others();
     run_when_woken([this] {
         note_trouble(attempt([&] {
             const std::lock_guard merging(merging_);
@@ -4935,11 +4962,7 @@ inline Snapshot Engine::ended_in_memory(ChooseSegments choose) {
 inline bool Engine::merge_in_memory(ChooseSegments choose, Snapshot& base, const LongCall& call) {
     const std::vector<SegmentView> parts = chosen_of(base, choose);
     if (parts.empty()) return false;
-    const std::uint32_t id = queue_.exclusive([&] {
-        const std::uint32_t taken = stage_.take_segment_number();
-        stage_.save_point();
-        return taken;
-    });
+    const std::uint32_t id = new_segment_number();
     constexpr double no_graph_is_kept = -1;  // a segment in memory may be linked, or measured, while it is copied
     MergeBuilder builder(schema_, id, parts, no_graph_is_kept);
     index_merged(builder, call);
@@ -4963,9 +4986,7 @@ inline bool Engine::merge_in_memory(ChooseSegments choose, Snapshot& base, const
 inline void Engine::publish_merged_in_memory(MergedSegments& merged) {
     queue_.exclusive([&] {
         auto next = std::make_shared<Snapshot>(merged.applied_to(*snapshot_));
-        std::vector<std::shared_ptr<Segment>> segments;
-        segments.reserve(next->segments.size());
-        for (const SegmentView& view : next->segments) segments.push_back(view.segment);
+        std::vector<std::shared_ptr<Segment>> segments = next->all_segments();
         Relocation relocation(merged);
         stage_.replace(std::move(segments));
         {
@@ -5006,9 +5027,7 @@ inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore o
       store_(std::move(opened.store)),
       stage_(schema_, options.segment_capacity),
       snapshot_(opened.snapshot != nullptr ? std::move(opened.snapshot) : std::make_shared<const Snapshot>()) {
-    std::vector<std::shared_ptr<Segment>> segments;
-    for (const SegmentView& view : snapshot_->segments) segments.push_back(view.segment);
-    stage_.reset(std::move(segments), opened.next_segment);
+    stage_.reset(snapshot_->all_segments(), opened.next_segment);
     if (follows()) {
         newer_base_ = StoreBase{snapshot_, opened.next_segment};
         catch_up();
@@ -5179,10 +5198,8 @@ inline bool Engine::apply_log() {
 
 /// Shows `base` and what came after it. False, and nothing is changed, when some of that is missing.
 inline bool Engine::begin_anew(const StoreBase& base) {
-    std::vector<std::shared_ptr<Segment>> segments;
-    for (const SegmentView& view : base.snapshot->segments) segments.push_back(view.segment);
     Stage fresh(schema_, options_.segment_capacity);
-    fresh.reset(std::move(segments), base.next_segment);
+    fresh.reset(base.snapshot->all_segments(), base.next_segment);
     RecoveryReport applied = applied_;
     store_->rewind();
     std::swap(stage_, fresh);
@@ -5253,8 +5270,8 @@ inline std::unique_lock<std::mutex> Engine::take(std::mutex& role, const LongCal
 inline void Engine::checkpoint(const LongCall& call) {
     const auto open = enter();
     require_writable();
-    link_all(*snapshot(), call);
-    calibrate(*snapshot(), call, true);
+    link_all(in_memory(), call);
+    calibrate(in_memory(), call, true);
     if (store_ == nullptr) return;
     const auto keeper = take(keeper_, call);
     seal(call);
@@ -5267,8 +5284,8 @@ inline void Engine::seal(const LongCall& call) {
     Checkpoint checkpoint;
     const std::shared_ptr<const Snapshot> frozen = freeze(checkpoint);
     if (checkpoint.sequence == store_->committed_sequence()) return;
-    link_all(*frozen, call);
-    calibrate(*frozen, call, true);
+    link_all(in_memory(*frozen), call);
+    calibrate(in_memory(*frozen), call, true);
     for (const SegmentView& view : frozen->segments) {
         if (view.segment->sealed()) continue;
         SegmentImage image{view.segment->id(), view.count, {}, view.segment->keys(view.allowed())};
@@ -13716,8 +13733,7 @@ public:
     /// whichever process, had acknowledged when this was called. Each batch is shown whole or not at all; queries and
     /// snapshots that are under way stay at their moment. A batch may be shown a moment before its writer is told that
     /// it is on the disk. Returns whether anything changed; never anything for the writer itself.
-    /// Throws: closed, forked, corrupt, io; locked when the writer makes checkpoints faster than they can be
-    /// read. The collection is then at the state before or at a later one, which was whole.
+    /// Throws: closed, forked, corrupt, io; locked when the writer makes checkpoints faster than they can be read. The collection is then at the state before or at a later one, which was whole.
     /// Cost: nothing to read when nothing changed; the new batches; after a checkpoint or merge its new segments are
     /// mapped, and the batches after it are applied again.
     bool refresh() { return engine_->refresh(); }
@@ -13736,8 +13752,8 @@ public:
 
     /// Makes a checkpoint, then merges segments until no dead record takes up space and no two segments fit into one.
     /// Automatic maintenance does as much of it as pays; this is for the day after a great deletion. Writers and readers
-    /// go on meanwhile. What a snapshot holds is given back by a later write or call, once that is gone. A collection in memory gives back memory.
-    /// Pages that rows and keys left free are given back too, where no other process has the collection open.
+    /// go on meanwhile. What a snapshot holds is given back by a later write or call, once that is gone; pages that rows
+    /// and keys left free are, where no other process has the collection open. In memory it gives back memory.
     /// Throws: as checkpoint(); what was merged by then stays so.
     /// Cost: every merged record is linked anew.
     void compact(const LongCall& call = {}) { engine_->compact(call); }
@@ -13776,9 +13792,9 @@ private:
         : engine_(std::make_unique<detail::Engine>(detail::engine_schema<S>(), options, std::move(opened))) {}
 
     static const Options& checked(const Options& options) {
-        if (options.segment_capacity == 0 || options.segment_capacity > largest_segment) {
+        if (options.segment_capacity == 0 || options.segment_capacity > detail::largest_segment) {
             raise(Errc::invalid_argument, "segment_capacity is " + std::to_string(options.segment_capacity) +
-                                              "; it must be between 1 and " + std::to_string(largest_segment));
+                                              "; it must be between 1 and " + std::to_string(detail::largest_segment));
         }
         constexpr unsigned most_threads = 1024;
         if (options.index_threads == 0 || options.index_threads > most_threads) {
@@ -13835,8 +13851,6 @@ private:
         });
         return record;
     }
-
-    static constexpr Slot largest_segment = Slot{1} << 28;
 
     std::unique_ptr<detail::Engine> engine_;  // never null but in a moved-from object
 };
@@ -14265,7 +14279,7 @@ public:
                 const Held held_slots = other.hold_slots(run), held_records = other.hold_records(run);
                 const Slot* const slots = other.slots(run.first);
                 if (std::any_of(slots, slots + run.count, [&](Slot slot) { return slot >= count; })) return false;
-                std::memcpy(writable_record(to), other.record(run.first), record_bytes_);
+                if (record_bytes_ > 0) std::memcpy(writable_record(to), other.record(run.first), record_bytes_);
                 std::copy_n(slots, run.count, writable_slots(to));
                 left -= run.count;
             }

@@ -5,10 +5,11 @@
 // One index of 128-dimensional vectors, codes of 4 bits and a graph, is mapped whole, read through a cache that holds
 // all of it, and through one that holds a quarter. The three take turns, each thread alone; the answers are compared
 // before the times.
+#include "common.hpp"
+
 #include <kith/index.hpp>
 #include <kith/storage.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -55,11 +56,6 @@ double ask(const kith::VectorIndex& index, const std::vector<float>& queries, st
     return query_count / std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
-}
-
 int run(const std::filesystem::path& folder, kith::Slot count) {
     const std::filesystem::path rows_path = folder / "buffer_mode.rows", graph_path = folder / "buffer_mode.graph";
     {
@@ -104,7 +100,7 @@ int run(const std::filesystem::path& folder, kith::Slot count) {
             std::printf("%s: other answers than mapped whole\n", each.name);
             return 1;
         }
-        std::printf("%-20s %8.0f queries/s\n", each.name, median(each.rates));
+        std::printf("%-20s %8.0f queries/s\n", each.name, store::median(each.rates));
     }
     std::printf("through the cache of a quarter a query reads %.1f blocks of 64 KiB\n", reads);
     std::filesystem::remove(rows_path);

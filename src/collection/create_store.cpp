@@ -28,7 +28,9 @@ bool is_empty_directory(const std::filesystem::path& path) {
 /// Who made the collection may have been killed before its name was on the disk; nothing is acknowledged before it is.
 void sync_name(const std::filesystem::path& path) {
     const std::filesystem::path around = path.parent_path();
-    if (::access(around.c_str(), R_OK) == 0) sync_directory(around);
+    naming(path.string(), [&] {
+        if (::access(around.c_str(), R_OK) == 0) sync_directory(around);
+    });
 }
 
 bool stands_at(const std::filesystem::path& path) {

@@ -1,6 +1,7 @@
 // src/collection/state_record.cpp — the state record's bytes.
 #include "kith/collection/state_record.hpp"
 
+#include "kith/collection/options.hpp"
 #include "kith/core/bytes.hpp"
 #include "kith/core/error.hpp"
 #include "kith/storage/delete_bitmap.hpp"
@@ -12,14 +13,13 @@ namespace kith::inline v0::detail {
 namespace {
 
 constexpr std::uint32_t state_version = 2;  // on disk
-constexpr Slot most_slots = Slot{1} << 28;  // of a segment; bounds what a wrong number can make a reader allocate
+// Bounds what a wrong number can make a reader allocate. A merge may keep dead slots beside a segment's records.
+constexpr Slot most_slots = 2 * largest_segment;
 
 bool read_segment(ByteReader& reader, SegmentState& segment) {
     std::string_view bitmap;
     if (!reader.u32(segment.id) || !reader.u32(segment.count) || !reader.u32(segment.deleted)) return false;
-    if (!reader.sized(bitmap) || segment.deleted > segment.count || segment.count > most_slots) {
-        return false;
-    }
+    if (!reader.sized(bitmap) || segment.deleted > segment.count || segment.count > most_slots) return false;
     if (bitmap.empty()) return segment.deleted == 0;
     segment.delete_words.resize((std::size_t{segment.count} + 63) / 64);
     decode_bitmap(bitmap, segment.delete_words.data(), segment.count);

@@ -46,6 +46,11 @@ std::vector<std::uint32_t> set_bits(const std::uint64_t* words, std::size_t bits
     return found;
 }
 
+bool is_set(std::string_view flags, std::size_t bit) noexcept {
+    const unsigned byte = static_cast<unsigned char>(flags[bit / 8]);
+    return ((byte >> (bit % 8)) & 1U) != 0;
+}
+
 /// Reads the portable format, and believes nothing: whatever the bytes, only words of the bitmap are written.
 class RoaringReader {
 public:
@@ -64,7 +69,7 @@ public:
         for (std::size_t at = 0; at < containers.size(); ++at) {
             const Container& one = containers[at];
             if (at > 0 && one.key <= containers[at - 1].key) return false;
-            const bool is_runs = !flags.empty() && ((static_cast<unsigned char>(flags[at / 8]) >> (at % 8)) & 1U) != 0;
+            const bool is_runs = !flags.empty() && is_set(flags, at);
             const bool whole = is_runs                      ? read_runs(one)
                                : one.count <= most_in_array ? read_array(one)
                                                             : read_words(one);

@@ -1,6 +1,7 @@
 // tests/collection/forward_space_test.cpp — rows that are no more leave the file of rows: their pages are used again, and
 // compact() gives them back.
 #include "article.hpp"
+#include "settings.hpp"
 
 #include "kith/collection/verify.hpp"
 
@@ -11,21 +12,15 @@
 #include <string>
 
 using kith::Collection;
-using kith::Maintenance;
 using kith::Options;
 using kith_test::article;
 using kith_test::Article;
 using kith_test::Articles;
 using kith_test::FileFaults;
+using kith_test::on_call;
 using kith_test::TemporaryDirectory;
 
 namespace {
-
-Options on_call() {
-    Options options;
-    options.maintenance = Maintenance::on_call;
-    return options;
-}
 
 std::vector<Article> long_articles(int first, int count, int version) {
     std::vector<Article> made = kith_test::articles(first, count, version);

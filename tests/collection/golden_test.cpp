@@ -1,6 +1,8 @@
 // tests/collection/golden_test.cpp — collections that were written once, and open in every later version.
 //
 //   KITH_MAKE_GOLDEN=1 test_collection "[golden]"    makes tests/golden again; the README there says when that is right
+#include "settings.hpp"
+
 #include "kith/collection.hpp"
 #include "kith/core/random.hpp"
 #include "kith/distance.hpp"
@@ -26,6 +28,7 @@
 using kith::Bits8;
 using kith::Collection;
 using kith::Half;
+using kith_test::on_call;
 using kith_test::raised;
 using kith_test::TemporaryDirectory;
 
@@ -174,12 +177,6 @@ void strip(const fs::path& collection) {
     fs::remove(collection / "forward" / "lock.mdb");
 }
 
-kith::Options by_hand() {
-    kith::Options options;
-    options.maintenance = kith::Maintenance::on_call;
-    return options;
-}
-
 }  // namespace
 
 TEST_CASE("The golden poems open, with every kind of field, a merged segment, erased records and a log") {
@@ -242,7 +239,7 @@ TEST_CASE("The golden collections are made when that is asked for", "[golden]") 
     fs::remove_all(golden / "poems");
     fs::remove_all(golden / "dots");
     {
-        Collection<Poems> collection(golden / "poems", by_hand());
+        Collection<Poems> collection(golden / "poems", on_call());
         Poem older = poem(replaced);
         older.title = "poem";
         std::vector<Poem> first = poems(0, 40);
@@ -260,7 +257,7 @@ TEST_CASE("The golden collections are made when that is asked for", "[golden]") 
         collection.erase(12);
     }
     {
-        Collection<Dots> collection(golden / "dots", by_hand());
+        Collection<Dots> collection(golden / "dots", on_call());
         collection.insert(dots());
         collection.checkpoint();
     }

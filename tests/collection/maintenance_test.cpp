@@ -1,6 +1,8 @@
 // tests/collection/maintenance_test.cpp — segments are sealed and merged beside readers and writers, and space comes back.
 #include "article.hpp"
+#include "settings.hpp"
 
+#include "support/await.hpp"
 #include "support/catch.hpp"
 #include "support/raised.hpp"
 
@@ -21,23 +23,12 @@ using kith_test::article;
 using kith_test::Article;
 using kith_test::Articles;
 using kith_test::articles;
+using kith_test::await;
+using kith_test::on_call;
 using kith_test::raised;
 using kith_test::TemporaryDirectory;
 
 namespace {
-
-Options on_call() {
-    Options options;
-    options.maintenance = Maintenance::on_call;
-    return options;
-}
-
-/// Waits until `done`, which the background brings about.
-template <class Done>
-void await(const Done& done) {
-    for (int turn = 0; turn < 20'000 && !done(); ++turn) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    REQUIRE(done());
-}
 
 void expect(const Collection<Articles>& collection, const std::map<int, int>& versions) {
     REQUIRE(collection.size() == versions.size());
@@ -66,7 +57,7 @@ TEST_CASE("A segment that is full is sealed in the background, and the log shrin
     CHECK(collection.size() == 1000);
 }
 
-TEST_CASE("Small segments are merged in the background, beside readers and writers") {
+TEST_CASE("Small segments are merged in the background, beside readers and writers", "[threads]") {
     const TemporaryDirectory directory;
     const auto path = directory / "articles.kith";
     Options options;
@@ -244,7 +235,7 @@ TEST_CASE("A long call can be stopped, and leaves everything as it was") {
     CHECK(collection.get("article-12") == article(12, 1));
 }
 
-TEST_CASE("A long call that waits for another one can be stopped, too") {
+TEST_CASE("A long call that waits for another one can be stopped, too", "[threads]") {
     const TemporaryDirectory directory;
     Collection<Articles> collection(directory / "articles.kith", on_call());
     collection.insert(articles(0, 100));

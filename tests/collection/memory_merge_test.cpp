@@ -1,6 +1,8 @@
 // tests/collection/memory_merge_test.cpp — a collection in memory gives back what replaced and erased records took up.
 #include "article.hpp"
+#include "settings.hpp"
 
+#include "support/await.hpp"
 #include "support/catch.hpp"
 #include "support/raised.hpp"
 
@@ -14,28 +16,16 @@ using kith::Collection;
 using kith::CollectionStats;
 using kith::Errc;
 using kith::LongCall;
-using kith::Maintenance;
 using kith::Options;
 using kith_test::article;
 using kith_test::Article;
 using kith_test::Articles;
 using kith_test::articles;
+using kith_test::await;
+using kith_test::on_call;
 using kith_test::raised;
 
 namespace {
-
-Options on_call() {
-    Options options;
-    options.maintenance = Maintenance::on_call;
-    return options;
-}
-
-/// Waits until `done`, which the background brings about.
-template <class Done>
-void await(const Done& done) {
-    for (int turn = 0; turn < 20'000 && !done(); ++turn) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    REQUIRE(done());
-}
 
 void expect(const Collection<Articles>& collection, const std::map<int, int>& versions) {
     REQUIRE(collection.size() == versions.size());
@@ -166,7 +156,8 @@ TEST_CASE("Records that die during a merge in memory are dead after it, and a me
     expect(collection, versions);
 }
 
-TEST_CASE("Readers beside the merges of a collection in memory see each record once, in its newest version") {
+TEST_CASE("Readers beside the merges of a collection in memory see each record once, in its newest version",
+          "[threads]") {
     constexpr int count = 1500;
     Collection<Articles> collection(kith::in_memory);
     collection.insert(articles(0, count));

@@ -145,7 +145,7 @@ void changes() {
 
 }  // namespace
 
-TEST_CASE("A collection opens with another kind of index, answers exactly, and is made anew") {
+TEST_CASE("A collection opens with another kind of index, answers exactly, and is made anew", "[threads]") {
     changes<FewLinks, kith::Flat>();
     changes<FewLinks, OverCodes>();
     changes<kith::Ivf<>, FewLinks>();

@@ -4,9 +4,11 @@
 // batch; every fifth erases a group instead. So what a reader shows must be what the operations up to some number
 // leave, and that number is none before the last that was acknowledged when it refreshed.
 #include "article.hpp"
+#include "settings.hpp"
 
 #include "kith/storage/environment.hpp"
 
+#include "support/await.hpp"
 #include "support/catch.hpp"
 #include "support/file_faults.hpp"
 #include "support/other_process.hpp"
@@ -32,10 +34,12 @@ using kith_test::Article;
 using kith_test::article;
 using kith_test::Articles;
 using kith_test::articles;
+using kith_test::await;
 using kith_test::FileFaults;
 using kith_test::OtherProcess;
 using kith_test::raised;
 using kith_test::TemporaryDirectory;
+using kith_test::to_read;
 
 namespace {
 
@@ -136,12 +140,6 @@ Options to_write() {
     return options;
 }
 
-Options to_read() {
-    Options options;
-    options.mode = kith::OpenMode::read_only;
-    return options;
-}
-
 /// Goes on after the last operation that the collection holds, until it is told to stop or is killed.
 int write_until_stopped(const fs::path& path, Shared& shared, OtherProcess::Line& line) {
     const FileFaults quick = FileFaults::no_syncs();
@@ -182,12 +180,6 @@ int read_until_stopped(const fs::path& path, Shared& shared, int number, OtherPr
     return 0;
 }
 
-template <class Done>
-void wait_until(const Done& done) {
-    for (int wait = 0; wait < 60'000 && !done(); ++wait) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    REQUIRE(done());
-}
-
 }  // namespace
 
 TEST_CASE("Two processes follow a third that writes, seals and merges, and never show less than was acknowledged") {
@@ -201,7 +193,7 @@ TEST_CASE("Two processes follow a third that writes, seals and merges, and never
     writer.await_report();
     OtherProcess first([&](OtherProcess::Line& line) { return read_until_stopped(path, *shared, 0, line); });
     OtherProcess second([&](OtherProcess::Line& line) { return read_until_stopped(path, *shared, 1, line); });
-    wait_until([&] { return shared->acknowledged >= 400 && shared->checks[0] >= 50 && shared->checks[1] >= 50; });
+    await([&] { return shared->acknowledged >= 400 && shared->checks[0] >= 50 && shared->checks[1] >= 50; });
     CHECK(writer.stop() == 0);
     CHECK(first.stop() == 0);
     CHECK(second.stop() == 0);
@@ -232,10 +224,10 @@ TEST_CASE("A writer is killed and another takes over, time and again, and reader
         const kith_test::Raised refused = raised([&] { const Collection<Articles> other(path); });
         CHECK(refused.code == Errc::locked);
         CHECK(refused.says("open for writing by process " + std::to_string(writer.number()) + " on "));
-        wait_until([&] { return shared->acknowledged >= from + 20 + 7 * round; });
+        await([&] { return shared->acknowledged >= from + 20 + 7 * round; });
         writer.kill();
         const int before[2] = {shared->checks[0], shared->checks[1]};
-        wait_until([&] { return shared->checks[0] > before[0] + 1 && shared->checks[1] > before[1] + 1; });
+        await([&] { return shared->checks[0] > before[0] + 1 && shared->checks[1] > before[1] + 1; });
     }
     CHECK(first.stop() == 0);
     CHECK(second.stop() == 0);

@@ -1,5 +1,6 @@
 // tests/collection/refresh_test.cpp — a reader shows what its writer acknowledged, moment by moment, each one whole.
 #include "article.hpp"
+#include "settings.hpp"
 
 #include "kith/storage/log_format.hpp"
 
@@ -29,25 +30,15 @@ using kith_test::Articles;
 using kith_test::articles;
 using kith_test::FileFaults;
 using kith_test::FileSystemType;
+using kith_test::on_call;
 using kith_test::OtherProcess;
 using kith_test::raised;
 using kith_test::TemporaryDirectory;
+using kith_test::to_read;
 
 namespace {
 
 namespace fs = std::filesystem;
-
-Options to_read() {
-    Options options;
-    options.mode = kith::OpenMode::read_only;
-    return options;
-}
-
-Options by_hand() {
-    Options options;
-    options.maintenance = kith::Maintenance::on_call;
-    return options;
-}
 
 using Oracle = std::map<std::string, Article>;
 
@@ -89,7 +80,7 @@ Oracle oracle_of(const std::vector<Article>& records) {
 TEST_CASE("A reader shows what was acknowledged when it refreshes, and nothing later before it does so again") {
     const TemporaryDirectory directory;
     const auto path = directory / "articles.kith";
-    Collection<Articles> writer(path, by_hand());
+    Collection<Articles> writer(path, on_call());
     writer.insert(articles(0, 10));
     Collection<Articles> reader(path, to_read());
     expect(reader, oracle_of(articles(0, 10)));
@@ -120,7 +111,7 @@ TEST_CASE("Writer and reader say how far they are") {
     const TemporaryDirectory directory;
     const fs::path path = directory / "articles.kith";
     {
-        Collection<Articles> writer(path, by_hand());
+        Collection<Articles> writer(path, on_call());
         CHECK(writer.stats().last_sequence == 0);
         for (int number = 0; number < 3; ++number) writer.insert(article(number));
         Collection<Articles> reader(path, to_read());
@@ -142,7 +133,7 @@ TEST_CASE("Writer and reader say how far they are") {
 TEST_CASE("A checkpoint and a merge change nothing that a reader shows, before and after it follows") {
     const TemporaryDirectory directory;
     const auto path = directory / "articles.kith";
-    Collection<Articles> writer(path, by_hand());
+    Collection<Articles> writer(path, on_call());
     Collection<Articles> reader(path, to_read());
     Oracle oracle;
     for (int round = 0; round < 4; ++round) {
@@ -170,7 +161,7 @@ TEST_CASE("A checkpoint and a merge change nothing that a reader shows, before a
 TEST_CASE("A snapshot of a reader keeps its moment, and its segments from being removed, while the writer merges") {
     const TemporaryDirectory directory;
     const auto path = directory / "articles.kith";
-    Collection<Articles> writer(path, by_hand());
+    Collection<Articles> writer(path, on_call());
     writer.insert(articles(0, 50));
     writer.checkpoint();
     writer.insert(articles(50, 50));
@@ -198,7 +189,7 @@ TEST_CASE("A snapshot of a reader keeps its moment, and its segments from being 
 TEST_CASE("A writer that opens leaves what a reader of the writer before still holds, and removes it later") {
     const TemporaryDirectory directory;
     const auto path = directory / "articles.kith";
-    std::optional<Collection<Articles>> writer(std::in_place, path, by_hand());
+    std::optional<Collection<Articles>> writer(std::in_place, path, on_call());
     writer->insert(articles(0, 50));
     writer->checkpoint();
     writer->insert(articles(50, 50));
@@ -207,7 +198,7 @@ TEST_CASE("A writer that opens leaves what a reader of the writer before still h
     writer->compact();
     writer->close();
     writer.reset();
-    writer.emplace(path, by_hand());
+    writer.emplace(path, on_call());
     CHECK(writer->recovery().removed_files.empty());
     CHECK(writer->stats().retired_bytes > 0);
     expect(reader, oracle_of(articles(0, 100)));
@@ -228,7 +219,7 @@ TEST_CASE("Readers agree with a map over random writes, checkpoints and merges, 
         const TemporaryDirectory directory;
         const auto path = directory / "articles.kith";
         kith::SplitMix64 random(seed);
-        Options options = by_hand();
+        Options options = on_call();
         options.segment_capacity = 40;
         auto writer = std::make_unique<Collection<Articles>>(path, options);
         Collection<Articles> often(path, to_read());
@@ -265,7 +256,7 @@ TEST_CASE("Readers agree with a map over random writes, checkpoints and merges, 
     }
 }
 
-TEST_CASE("A reader that follows by itself comes to what was written") {
+TEST_CASE("A reader that follows by itself comes to what was written", "[threads]") {
     const TemporaryDirectory directory;
     const auto path = directory / "articles.kith";
     Collection<Articles> writer(path);
@@ -336,7 +327,7 @@ TEST_CASE("One directory opened many times in a process is one collection, by wh
 TEST_CASE("A reader that its process took along in a fork says so, and one opened after it works") {
     const TemporaryDirectory directory;
     const auto path = directory / "articles.kith";
-    Collection<Articles> writer(path, by_hand());
+    Collection<Articles> writer(path, on_call());
     writer.insert(articles(0, 20));
     writer.checkpoint();
     Collection<Articles> reader(path, to_read());
@@ -404,7 +395,7 @@ TEST_CASE("A reader that may write nothing reads alone: never beside a writer, w
 TEST_CASE("Damage under a reader is an error, and it stays at what it showed") {
     const TemporaryDirectory directory;
     const auto path = directory / "articles.kith";
-    Collection<Articles> writer(path, by_hand());
+    Collection<Articles> writer(path, on_call());
     writer.insert(articles(0, 10));
     Collection<Articles> reader(path, to_read());
     writer.insert(articles(10, 10));

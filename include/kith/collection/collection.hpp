@@ -153,8 +153,7 @@ public:
     /// whichever process, had acknowledged when this was called. Each batch is shown whole or not at all; queries and
     /// snapshots that are under way stay at their moment. A batch may be shown a moment before its writer is told that
     /// it is on the disk. Returns whether anything changed; never anything for the writer itself.
-    /// Throws: closed, forked, corrupt, io; locked when the writer makes checkpoints faster than they can be
-    /// read. The collection is then at the state before or at a later one, which was whole.
+    /// Throws: closed, forked, corrupt, io; locked when the writer makes checkpoints faster than they can be read. The collection is then at the state before or at a later one, which was whole.
     /// Cost: nothing to read when nothing changed; the new batches; after a checkpoint or merge its new segments are
     /// mapped, and the batches after it are applied again.
     bool refresh() { return engine_->refresh(); }
@@ -173,8 +172,8 @@ public:
 
     /// Makes a checkpoint, then merges segments until no dead record takes up space and no two segments fit into one.
     /// Automatic maintenance does as much of it as pays; this is for the day after a great deletion. Writers and readers
-    /// go on meanwhile. What a snapshot holds is given back by a later write or call, once that is gone. A collection in memory gives back memory.
-    /// Pages that rows and keys left free are given back too, where no other process has the collection open.
+    /// go on meanwhile. What a snapshot holds is given back by a later write or call, once that is gone; pages that rows
+    /// and keys left free are, where no other process has the collection open. In memory it gives back memory.
     /// Throws: as checkpoint(); what was merged by then stays so.
     /// Cost: every merged record is linked anew.
     void compact(const LongCall& call = {}) { engine_->compact(call); }
@@ -213,9 +212,9 @@ private:
         : engine_(std::make_unique<detail::Engine>(detail::engine_schema<S>(), options, std::move(opened))) {}
 
     static const Options& checked(const Options& options) {
-        if (options.segment_capacity == 0 || options.segment_capacity > largest_segment) {
+        if (options.segment_capacity == 0 || options.segment_capacity > detail::largest_segment) {
             raise(Errc::invalid_argument, "segment_capacity is " + std::to_string(options.segment_capacity) +
-                                              "; it must be between 1 and " + std::to_string(largest_segment));
+                                              "; it must be between 1 and " + std::to_string(detail::largest_segment));
         }
         constexpr unsigned most_threads = 1024;
         if (options.index_threads == 0 || options.index_threads > most_threads) {
@@ -272,8 +271,6 @@ private:
         });
         return record;
     }
-
-    static constexpr Slot largest_segment = Slot{1} << 28;
 
     std::unique_ptr<detail::Engine> engine_;  // never null but in a moved-from object
 };

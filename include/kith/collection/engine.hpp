@@ -96,8 +96,8 @@ public:
 
     /// Moves a reader to the newest state: everything that the writer had acknowledged when it was called, and perhaps
     /// more. False when nothing changed, as always where there is no other writer.
-    /// Throws: Errc::closed, Errc::forked; Errc::corrupt, Errc::io, Errc::locked: the reader stays
-    /// at a state that was whole.
+    /// Throws: Errc::closed, Errc::forked; Errc::corrupt, Errc::io, Errc::locked: the reader stays at a state that was
+    /// whole.
     bool refresh();
 
     /// Links the records that are published when it is called into their graphs.
@@ -165,6 +165,7 @@ private:
 
     using ChooseSegments = std::vector<std::size_t> (*)(std::span<const SegmentSize>, Slot capacity);
     bool merge(ChooseSegments choose, const LongCall& call);
+    [[nodiscard]] std::uint32_t new_segment_number();
     [[nodiscard]] std::vector<SegmentView> parts_to_merge(ChooseSegments choose);
     [[nodiscard]] bool has_space_for(const std::vector<SegmentView>& parts) const;
     [[nodiscard]] static SegmentSize size_of(const SegmentView& view);
@@ -189,9 +190,11 @@ private:
     void run_sync_timer();
     void note_trouble(const std::exception_ptr& failed) noexcept;
     [[nodiscard]] LongCall background_call();
-    bool link_some(const Snapshot& present);
-    void calibrate(const Snapshot& present, const LongCall& call, bool to_seal) const;
-    void link_all(const Snapshot& present, const LongCall& call);
+    [[nodiscard]] static std::vector<SegmentView> in_memory(const Snapshot& present);
+    [[nodiscard]] std::vector<SegmentView> in_memory() const;
+    bool link_some(const std::vector<SegmentView>& views);
+    void calibrate(const std::vector<SegmentView>& views, const LongCall& call, bool to_seal) const;
+    void link_all(const std::vector<SegmentView>& views, const LongCall& call);
 
     const EngineSchema schema_;
     const Options options_;

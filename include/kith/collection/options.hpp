@@ -79,6 +79,10 @@ struct Options {
     unsigned search_threads = Executor::hardware_threads();
 };
 
+namespace detail {
+inline constexpr Slot largest_segment = Slot{1} << 28;  // of Options::segment_capacity
+}
+
 /// Tag of the constructor that makes a collection without a directory.
 struct InMemory {};
 inline constexpr InMemory in_memory{};

@@ -43,6 +43,14 @@ struct Snapshot {
         return live;
     }
 
+    /// The segments alone, in the same order.
+    [[nodiscard]] std::vector<std::shared_ptr<Segment>> all_segments() const {
+        std::vector<std::shared_ptr<Segment>> all;
+        all.reserve(segments.size());
+        for (const SegmentView& view : segments) all.push_back(view.segment);
+        return all;
+    }
+
     /// The view that holds `id`; null when this snapshot does not see it.
     [[nodiscard]] const SegmentView* find(RecordId id) const noexcept {
         const auto by_id = [](const SegmentView& view, std::uint32_t segment) { return view.segment->id() < segment; };

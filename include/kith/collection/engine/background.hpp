@@ -60,8 +60,8 @@ inline void Engine::link_in_background() {
     run_when_woken([this] {
         bool more = false;
         static_cast<void>(attempt([&] {
-            more = link_some(*snapshot());
-            if (!more) calibrate(*snapshot(), background_call(), false);
+            more = link_some(in_memory());
+            if (!more) calibrate(in_memory(), background_call(), false);
         }));
         return more;
     });
@@ -117,10 +117,25 @@ inline void Engine::run_sync_timer() {
     }
 }
 
-/// Links a chunk of the records of `present`; false when none is left.
-inline bool Engine::link_some(const Snapshot& present) {
-    constexpr Slot chunk = 256;
+/// The segments of `present` that are not sealed. Who works on them for long holds them alone: who holds a sealed one as
+/// well keeps it on the disk when a merge has replaced it.
+inline std::vector<SegmentView> Engine::in_memory(const Snapshot& present) {
+    std::vector<SegmentView> views;
     for (const SegmentView& view : present.segments) {
+        if (!view.segment->sealed()) views.push_back(view);
+    }
+    return views;
+}
+
+inline std::vector<SegmentView> Engine::in_memory() const {
+    const std::shared_ptr<const Snapshot> present = snapshot();  // let go of before anybody works on what is returned
+    return in_memory(*present);
+}
+
+/// Links a chunk of the records of `views`; false when none is left.
+inline bool Engine::link_some(const std::vector<SegmentView>& views) {
+    constexpr Slot chunk = 256;
+    for (const SegmentView& view : views) {
         const Slot linked = view.segment->linked();
         if (linked < view.count) {
             view.segment->link_up_to(std::min(view.count, linked + chunk), options_.index_threads);
@@ -130,38 +145,32 @@ inline bool Engine::link_some(const Snapshot& present) {
     return false;
 }
 
-/// Measures recall where it is due; segments that are sealed had it measured before.
-inline void Engine::calibrate(const Snapshot& present, const LongCall& call, bool to_seal) const {
+/// Measures recall where it is due.
+inline void Engine::calibrate(const std::vector<SegmentView>& views, const LongCall& call, bool to_seal) const {
     Training training;
     training.threads = options_.index_threads;
     training.progress = [&](double) {
         call.check(0.9);
         return true;
     };
-    for (const SegmentView& view : present.segments) {
-        if (!view.segment->sealed()) view.segment->calibrate(training, to_seal);
-    }
+    for (const SegmentView& view : views) view.segment->calibrate(training, to_seal);
 }
 
-/// Links the records of `present` and none that come later, so that writers cannot keep it busy for good.
-inline void Engine::link_all(const Snapshot& present, const LongCall& call) {
+/// Links the records of `views` and none that come later, so that writers cannot keep it busy for good.
+inline void Engine::link_all(const std::vector<SegmentView>& views, const LongCall& call) {
     double slots = 0;
     double linked = 0;
-    for (const SegmentView& view : present.segments) {
-        if (!view.segment->sealed()) slots += view.count;
-    }
+    for (const SegmentView& view : views) slots += view.count;
     do {
         linked = 0;
-        for (const SegmentView& view : present.segments) {
-            if (!view.segment->sealed()) linked += std::min(view.segment->linked(), view.count);
-        }
+        for (const SegmentView& view : views) linked += std::min(view.segment->linked(), view.count);
         call.check(slots == 0 ? 0 : 0.9 * linked / slots);
-    } while (link_some(present));
+    } while (link_some(views));
 }
 
 inline void Engine::link(const LongCall& call) {
     const auto open = enter();
-    link_all(*snapshot(), call);
+    link_all(in_memory(), call);
 }
 
 inline void Engine::close() {

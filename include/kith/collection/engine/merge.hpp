@@ -40,13 +40,9 @@ inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
     require_writable();
     const std::vector<SegmentView> parts = parts_to_merge(choose);
     if (parts.empty()) return false;
+    const std::uint32_t id = new_segment_number();
     MergedSegments merged;
-    const std::uint32_t id = queue_.exclusive([&] {
-        const std::uint32_t taken = stage_.take_segment_number();
-        stage_.save_point();
-        merged.next_segment = stage_.next_segment();
-        return taken;
-    });
+    merged.next_segment = id + 1;
     constexpr double dead_kept_for_speed = 0.1;
     MergeBuilder builder(schema_, id, parts, choose == &next_merge ? dead_kept_for_speed : 0);
     index_merged(builder, call);
@@ -58,6 +54,15 @@ inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
     merged_ = std::move(merged);
     publish_merged();
     return true;
+}
+
+/// Takes the writer role.
+inline std::uint32_t Engine::new_segment_number() {
+    return queue_.exclusive([&] {
+        const std::uint32_t taken = stage_.take_segment_number();
+        stage_.save_point();
+        return taken;
+    });
 }
 
 /// The segments to merge as the checkpoint has them, the largest first; none where no space for it is left. Takes the
@@ -128,10 +133,7 @@ inline void Engine::publish_merged() {
     if (!merged_.has_value()) return;
     queue_.exclusive([&] {
         auto next = std::make_shared<Snapshot>(merged_->applied_to(*snapshot_));
-        std::vector<std::shared_ptr<Segment>> segments;
-        segments.reserve(next->segments.size());
-        for (const SegmentView& view : next->segments) segments.push_back(view.segment);
-        stage_.replace(std::move(segments));
+        stage_.replace(next->all_segments());
         const std::unique_lock lock(published_mutex_);
         snapshot_ = std::move(next);
     });

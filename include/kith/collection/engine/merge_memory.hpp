@@ -9,6 +9,7 @@
 
 #include "kith/collection/engine.hpp"
 #include "kith/collection/engine/merge_builder.hpp"
+#include "kith/core/thread_priority.hpp"
 
 #include <algorithm>
 
@@ -23,6 +24,7 @@ inline void Engine::compact_memory(const LongCall& call) {
 
 /// Trouble here loses nothing, and is shown by stats(): the dead stay, and the next write has it tried again.
 inline void Engine::merge_in_background() {
+    give_way_to_others();
     run_when_woken([this] {
         note_trouble(attempt([&] {
             const std::lock_guard merging(merging_);
@@ -58,11 +60,7 @@ inline Snapshot Engine::ended_in_memory(ChooseSegments choose) {
 inline bool Engine::merge_in_memory(ChooseSegments choose, Snapshot& base, const LongCall& call) {
     const std::vector<SegmentView> parts = chosen_of(base, choose);
     if (parts.empty()) return false;
-    const std::uint32_t id = queue_.exclusive([&] {
-        const std::uint32_t taken = stage_.take_segment_number();
-        stage_.save_point();
-        return taken;
-    });
+    const std::uint32_t id = new_segment_number();
     constexpr double no_graph_is_kept = -1;  // a segment in memory may be linked, or measured, while it is copied
     MergeBuilder builder(schema_, id, parts, no_graph_is_kept);
     index_merged(builder, call);
@@ -86,9 +84,7 @@ inline bool Engine::merge_in_memory(ChooseSegments choose, Snapshot& base, const
 inline void Engine::publish_merged_in_memory(MergedSegments& merged) {
     queue_.exclusive([&] {
         auto next = std::make_shared<Snapshot>(merged.applied_to(*snapshot_));
-        std::vector<std::shared_ptr<Segment>> segments;
-        segments.reserve(next->segments.size());
-        for (const SegmentView& view : next->segments) segments.push_back(view.segment);
+        std::vector<std::shared_ptr<Segment>> segments = next->all_segments();
         Relocation relocation(merged);
         stage_.replace(std::move(segments));
         {

@@ -13,9 +13,7 @@ inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore o
       store_(std::move(opened.store)),
       stage_(schema_, options.segment_capacity),
       snapshot_(opened.snapshot != nullptr ? std::move(opened.snapshot) : std::make_shared<const Snapshot>()) {
-    std::vector<std::shared_ptr<Segment>> segments;
-    for (const SegmentView& view : snapshot_->segments) segments.push_back(view.segment);
-    stage_.reset(std::move(segments), opened.next_segment);
+    stage_.reset(snapshot_->all_segments(), opened.next_segment);
     if (follows()) {
         newer_base_ = StoreBase{snapshot_, opened.next_segment};
         catch_up();

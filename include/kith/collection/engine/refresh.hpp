@@ -67,10 +67,8 @@ inline bool Engine::apply_log() {
 
 /// Shows `base` and what came after it. False, and nothing is changed, when some of that is missing.
 inline bool Engine::begin_anew(const StoreBase& base) {
-    std::vector<std::shared_ptr<Segment>> segments;
-    for (const SegmentView& view : base.snapshot->segments) segments.push_back(view.segment);
     Stage fresh(schema_, options_.segment_capacity);
-    fresh.reset(std::move(segments), base.next_segment);
+    fresh.reset(base.snapshot->all_segments(), base.next_segment);
     RecoveryReport applied = applied_;
     store_->rewind();
     std::swap(stage_, fresh);

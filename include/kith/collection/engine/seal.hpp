@@ -25,8 +25,8 @@ inline std::unique_lock<std::mutex> Engine::take(std::mutex& role, const LongCal
 inline void Engine::checkpoint(const LongCall& call) {
     const auto open = enter();
     require_writable();
-    link_all(*snapshot(), call);
-    calibrate(*snapshot(), call, true);
+    link_all(in_memory(), call);
+    calibrate(in_memory(), call, true);
     if (store_ == nullptr) return;
     const auto keeper = take(keeper_, call);
     seal(call);
@@ -39,8 +39,8 @@ inline void Engine::seal(const LongCall& call) {
     Checkpoint checkpoint;
     const std::shared_ptr<const Snapshot> frozen = freeze(checkpoint);
     if (checkpoint.sequence == store_->committed_sequence()) return;
-    link_all(*frozen, call);
-    calibrate(*frozen, call, true);
+    link_all(in_memory(*frozen), call);
+    calibrate(in_memory(*frozen), call, true);
     for (const SegmentView& view : frozen->segments) {
         if (view.segment->sealed()) continue;
         SegmentImage image{view.segment->id(), view.count, {}, view.segment->keys(view.allowed())};

@@ -171,7 +171,7 @@ public:
                 const Held held_slots = other.hold_slots(run), held_records = other.hold_records(run);
                 const Slot* const slots = other.slots(run.first);
                 if (std::any_of(slots, slots + run.count, [&](Slot slot) { return slot >= count; })) return false;
-                std::memcpy(writable_record(to), other.record(run.first), record_bytes_);
+                if (record_bytes_ > 0) std::memcpy(writable_record(to), other.record(run.first), record_bytes_);
                 std::copy_n(slots, run.count, writable_slots(to));
                 left -= run.count;
             }
