@@ -80,14 +80,18 @@ void measure(const char* name, const std::vector<T>& members, const std::vector<
     }
     const std::string column_image = columns.finish();
     const double rows = static_cast<double>(members.size());
-    std::printf("\n%s: index %.1f bytes a row, made in %.2f us a row; columns %.1f bytes; growing %.1f bytes, %.2f us\n", name,
-                static_cast<double>(image.size()) / rows, index_time / rows, static_cast<double>(column_image.size()) / rows,
-                static_cast<double>(growing.bytes()) / rows, growing_time / rows);
-    std::printf("  %-22s %10s %12s %12s %12s %12s\n", "question", "slots", "index us", "columns us", "growing us", "estimate us");
+    std::printf(
+        "\n%s: index %.1f bytes a row, made in %.2f us a row; columns %.1f bytes; growing %.1f bytes, %.2f us\n", name,
+        static_cast<double>(image.size()) / rows, index_time / rows, static_cast<double>(column_image.size()) / rows,
+        static_cast<double>(growing.bytes()) / rows, growing_time / rows);
+    std::printf("  %-22s %10s %12s %12s %12s %12s\n", "question", "slots", "index us", "columns us", "growing us",
+                "estimate us");
 
     const ScalarIndex index(image, kind, list, slots);
     const ColumnFile file(column_image, slots);
-    for (const auto& [label, question] : questions) {
+    for (const Question& one : questions) {
+        const char* const label = one.name;
+        const ScalarQuestion& question = one.question;
         Words words(words_of(slots));
         Words other(words.size());
         Words third(words.size());
@@ -101,12 +105,13 @@ void measure(const char* name, const std::vector<T>& members, const std::vector<
         std::uint64_t found = 0;
         for (const std::uint64_t word : words) found += static_cast<std::uint64_t>(std::popcount(word));
         const double by_index = microseconds([&](Words& out) { index.answer(question, out); }, words);
-        const double by_column = microseconds([&](Words& out) { ColumnScan(*file.find(0), question).answer(out); }, words);
+        const double by_column =
+            microseconds([&](Words& out) { ColumnScan(*file.find(0), question).answer(out); }, words);
         const double by_growing = microseconds([&](Words& out) { growing.answer(question, slots, out); }, words);
         Words none;
         const double by_estimate = microseconds([&](Words&) { static_cast<void>(index.estimate(question)); }, none);
-        std::printf("  %-22s %10llu %12.1f %12.1f %12.1f %12.2f\n", label, static_cast<unsigned long long>(found), by_index,
-                    by_column, by_growing, by_estimate);
+        std::printf("  %-22s %10llu %12.1f %12.1f %12.1f %12.2f\n", label, static_cast<unsigned long long>(found),
+                    by_index, by_column, by_growing, by_estimate);
     }
 }
 
@@ -116,7 +121,8 @@ ScalarQuestion numbers_between(std::int64_t low, std::int64_t high) {
 
 std::vector<Question> ranges(std::int64_t values) {
     std::vector<Question> made{{"= one", ScalarQuestion::equal(term_of(values / 3))}};
-    made.push_back({"range 0.01 %", numbers_between(values / 3, values / 3 + std::max<std::int64_t>(values / 10'000, 1))});
+    made.push_back(
+        {"range 0.01 %", numbers_between(values / 3, values / 3 + std::max<std::int64_t>(values / 10'000, 1))});
     made.push_back({"range 1 %", numbers_between(values / 3, values / 3 + values / 100)});
     made.push_back({"range 10 %", numbers_between(values / 3, values / 3 + values / 10)});
     made.push_back({"range 50 %", numbers_between(values / 5, values / 5 + values / 2)});

@@ -54,8 +54,8 @@ Column::Column(std::string_view image, std::string_view descriptor, Slot slots) 
     std::uint8_t code_bytes = 0;
     std::uint32_t zero = 0;
     std::array<std::uint64_t, 5> offsets{};
-    bool whole = reader.u32(field_) && reader.u8(kind) && reader.u8(flags) && reader.u8(form) && reader.u8(code_bytes) &&
-                 reader.u32(distinct_) && reader.u32(zero) && reader.u64(values_);
+    bool whole = reader.u32(field_) && reader.u8(kind) && reader.u8(flags) && reader.u8(form) &&
+                 reader.u8(code_bytes) && reader.u32(distinct_) && reader.u32(zero) && reader.u64(values_);
     for (std::uint64_t& offset : offsets) whole = whole && reader.u64(offset);
     if (!whole) raise_file("it ends within its descriptors");
     if (kind < static_cast<std::uint8_t>(FieldKind::boolean) || kind > static_cast<std::uint8_t>(FieldKind::text)) {
@@ -69,7 +69,8 @@ Column::Column(std::string_view image, std::string_view descriptor, Slot slots) 
     list_ = (flags & column_list_flag) != 0;
     const auto part = [&](std::size_t which, std::uint64_t count, std::uint64_t each) {
         const std::uint64_t offset = offsets[which];
-        if (offset > image.size() || count > (image.size() - offset) / each) raise_damaged("does not lie within the file");
+        if (offset > image.size() || count > (image.size() - offset) / each)
+            raise_damaged("does not lie within the file");
         return image.substr(static_cast<std::size_t>(offset), static_cast<std::size_t>(count * each));
     };
     const bool of_bits = form_ == ColumnForm::bits;
@@ -111,7 +112,8 @@ Column::Values Column::values_of(Slot slot) const {
     if (!list_) return {slot, std::uint64_t{slot} + 1};
     const std::uint64_t first = slot == 0 ? 0 : number_at<std::uint32_t>(ends_, slot - 1);
     const std::uint64_t end = number_at<std::uint32_t>(ends_, slot);
-    if (first > end || end > values_) raise_damaged("has a list that ends elsewhere, that of slot " + std::to_string(slot));
+    if (first > end || end > values_)
+        raise_damaged("has a list that ends elsewhere, that of slot " + std::to_string(slot));
     return {first, end};
 }
 
@@ -136,7 +138,8 @@ std::string_view Column::text(std::uint64_t number) const {
     if (number >= texts) raise_damaged("names a text that does not exist, number " + std::to_string(number));
     const std::uint64_t first = number == 0 ? 0 : number_at<std::uint64_t>(text_ends_, number - 1);
     const std::uint64_t end = number_at<std::uint64_t>(text_ends_, number);
-    if (first > end || end > texts_.size()) raise_damaged("has a text that ends elsewhere, number " + std::to_string(number));
+    if (first > end || end > texts_.size())
+        raise_damaged("has a text that ends elsewhere, number " + std::to_string(number));
     return texts_.substr(static_cast<std::size_t>(first), static_cast<std::size_t>(end - first));
 }
 

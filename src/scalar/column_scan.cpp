@@ -28,7 +28,8 @@ std::uint64_t packed_eight(const std::uint8_t* matches) noexcept {
 void pack(const std::array<std::uint8_t, column_block>& matches, ColumnScan::Block out) noexcept {
     for (std::size_t word = 0; word < column_block_words; ++word) {
         std::uint64_t bits = 0;
-        for (std::size_t eight = 0; eight < 8; ++eight) bits |= packed_eight(&matches[64 * word + 8 * eight]) << (8 * eight);
+        for (std::size_t eight = 0; eight < 8; ++eight)
+            bits |= packed_eight(&matches[64 * word + 8 * eight]) << (8 * eight);
         out[word] = bits;
     }
 }
@@ -104,7 +105,8 @@ void ColumnScan::prepare_codes() {
     } else if (question_.ask == Ask::range) {
         const auto& lower = question_.lower;
         const auto& upper = question_.upper;
-        add(lower ? code_bound(lower->term, !lower->inclusive) : 0, upper ? code_bound(upper->term, upper->inclusive) : all);
+        add(lower ? code_bound(lower->term, !lower->inclusive) : 0,
+            upper ? code_bound(upper->term, upper->inclusive) : all);
     } else if (question_.ask == Ask::prefix) {
         const std::optional<std::string> after = after_prefix(question_.terms.front());
         add(code_bound(question_.terms.front(), false), after ? code_bound(*after, false) : all);
@@ -240,14 +242,17 @@ void ColumnScan::match_numbers(std::uint64_t first, std::size_t count) {
             const T low = static_cast<T>(one.low);
             const T span = static_cast<T>(one.span);
             for (std::size_t at = 0; at < count; ++at) {
-                matches_[at] = static_cast<std::uint8_t>(matches_[at] | (static_cast<T>(numbers[at] - low) <= span ? 1 : 0));
+                matches_[at] =
+                    static_cast<std::uint8_t>(matches_[at] | (static_cast<T>(numbers[at] - low) <= span ? 1 : 0));
             }
         }
     } else {
         for (std::size_t at = 0; at < count; ++at) {
-            const auto above = std::upper_bound(intervals_.begin(), intervals_.end(), std::uint64_t{numbers[at]},
-                                                [](std::uint64_t number, const Interval& one) { return number < one.low; });
-            const bool within = above != intervals_.begin() && numbers[at] - std::prev(above)->low <= std::prev(above)->span;
+            const auto above =
+                std::upper_bound(intervals_.begin(), intervals_.end(), std::uint64_t{numbers[at]},
+                                 [](std::uint64_t number, const Interval& one) { return number < one.low; });
+            const bool within =
+                above != intervals_.begin() && numbers[at] - std::prev(above)->low <= std::prev(above)->span;
             matches_[at] = within ? 1 : 0;
         }
     }

@@ -43,8 +43,8 @@ ScalarIndex::ScalarIndex(std::string_view image, FieldKind kind, bool list, Slot
         raise_damaged("it does not begin with " + std::string(scalar_index_magic));
     }
     if (reader.u32(version) && version != scalar_index_version) {
-        raise(Errc::unsupported_version, "a scalar index has version " + std::to_string(version) + "; this build reads " +
-                                             std::to_string(scalar_index_version));
+        raise(Errc::unsupported_version, "a scalar index has version " + std::to_string(version) +
+                                             "; this build reads " + std::to_string(scalar_index_version));
     }
     bool whole = reader.u8(stored_kind) && reader.u8(flags) && reader.u16(reserved) && reader.u32(slots_) &&
                  reader.u32(present_) && reader.u32(with_term_) && reader.u32(most_terms_);
@@ -87,7 +87,7 @@ std::optional<std::string> ScalarIndex::greatest() const {
 
 ScalarIndex::Range ScalarIndex::range_of(const TermLists& lists, const std::optional<TermBound>& lower,
                                          const std::optional<TermBound>& upper) {
-    const TermPlace first = !lower            ? lists.begin()
+    const TermPlace first = !lower             ? lists.begin()
                             : lower->inclusive ? lists.lower_bound(lower->term)
                                                : lists.upper_bound(lower->term);
     const TermPlace last = !upper             ? lists.end()
@@ -105,7 +105,8 @@ ScalarIndex::Range ScalarIndex::range_of(const ScalarQuestion& question) const {
 
 ScalarIndex::Range ScalarIndex::lengths_of(const ScalarQuestion& question) const {
     KITH_ASSERT(list_);
-    return range_of(lengths_, TermBound{length_term(question.fewest), true}, TermBound{length_term(question.most), true});
+    return range_of(lengths_, TermBound{length_term(question.fewest), true},
+                    TermBound{length_term(question.most), true});
 }
 
 void ScalarIndex::answer(const ScalarQuestion& question, std::span<std::uint64_t> words) const {
@@ -192,7 +193,8 @@ std::pair<std::uint32_t, std::uint32_t> ScalarIndex::with_suffix(std::string_vie
     return {first, std::max(first, bound(true))};
 }
 
-void ScalarIndex::for_each_with_suffix(std::string_view suffix, const std::function<void(const TermScan&)>& take) const {
+void ScalarIndex::for_each_with_suffix(std::string_view suffix,
+                                       const std::function<void(const TermScan&)>& take) const {
     const auto [first, last] = with_suffix(suffix);
     for (std::uint32_t at = first; at < last; ++at) take(terms_.numbered(reversed_at(at)));
 }

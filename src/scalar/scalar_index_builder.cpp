@@ -8,6 +8,7 @@
 #include "scalar/scalar_index_layout.hpp"
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <utility>
 
@@ -36,7 +37,7 @@ void ScalarIndexBuilder::append(const MemberTerms& member) {
         distinct_.erase(std::unique(distinct_.begin(), distinct_.end()), distinct_.end());
     }
     for (const std::string_view term : distinct_) terms_.add(term, slot);
-    with_term_ += distinct_.empty() ? 0 : 1;
+    if (!distinct_.empty()) ++with_term_;
     most_terms_ = std::max(most_terms_, static_cast<std::uint32_t>(distinct_.size()));
 }
 
@@ -59,9 +60,10 @@ std::string ScalarIndexBuilder::finish() {
     writer.u32(slots_ - static_cast<Slot>(nulls_.size()));
     writer.u32(with_term_);
     writer.u32(most_terms_);
-    for (const std::string* part : {&terms, &nulls, &lengths, &reversed, &grams_part}) writer.u64(part->size());
+    const std::array<std::string_view, 5> parts{terms, nulls, lengths, reversed, grams_part};
+    for (const std::string_view part : parts) writer.u64(part.size());
     image.resize(scalar_index_header_bytes, '\0');
-    for (const std::string* part : {&terms, &nulls, &lengths, &reversed, &grams_part}) image += *part;
+    for (const std::string_view part : parts) image += part;
     return image;
 }
 

@@ -10,8 +10,8 @@ namespace kith::inline v0::detail {
 
 namespace {
 
-constexpr std::uint32_t most_counted = 64;      // terms that are looked up one by one
-constexpr std::uint32_t sampled_blocks = 64;    // of terms, where nothing but looking at them helps
+constexpr std::uint32_t most_counted = 64;    // terms that are looked up one by one
+constexpr std::uint32_t sampled_blocks = 64;  // of terms, where nothing but looking at them helps
 
 std::uint64_t between(const TermPlace& first, const TermPlace& last) noexcept {
     return last.postings > first.postings ? last.postings - first.postings : 0;
@@ -90,7 +90,8 @@ SlotEstimate ScalarIndex::estimate_matches(const ScalarQuestion& question) const
     const double each = static_cast<double>(terms_.postings()) / all;
     const auto of_terms = [&](std::uint64_t fewest, double expected, std::uint64_t most) {
         // A term has a slot at least, and of a scalar no other term has it.
-        const std::uint64_t slots = list_ ? (fewest + most_terms_ - 1) / std::max<std::uint32_t>(most_terms_, 1) : fewest;
+        const std::uint64_t slots =
+            list_ ? (fewest + most_terms_ - 1) / std::max<std::uint32_t>(most_terms_, 1) : fewest;
         const std::uint64_t others = all - std::min<std::uint64_t>(most, all);
         const std::uint64_t room = list_ || others > with_term_ ? with_term_ : with_term_ - others;
         return SlotEstimate::between(std::min<std::uint64_t>(slots, with_term_), expected * each, most == 0 ? 0 : room);

@@ -86,7 +86,8 @@ Container container_of(std::uint16_t key, const std::uint64_t* words, std::size_
 }
 
 void write_list(const std::vector<Container>& containers, std::string& out) {
-    const bool runs = std::any_of(containers.begin(), containers.end(), [](const Container& one) { return one.of_runs; });
+    const bool runs =
+        std::any_of(containers.begin(), containers.end(), [](const Container& one) { return one.of_runs; });
     const std::size_t begin = out.size();
     ByteWriter writer(out);
     if (runs) {
@@ -137,7 +138,8 @@ public:
             if ((cookie & 0xffffU) != cookie_with_runs || !reader_.bytes((count + 7) / 8, flags)) return false;
         }
         if (count > container_bits || !reader_.bytes(4 * std::size_t{count}, heads)) return false;
-        if ((flags.empty() || count >= fewest_with_offsets) && !reader_.bytes(4 * std::size_t{count}, skipped)) return false;
+        if ((flags.empty() || count >= fewest_with_offsets) && !reader_.bytes(4 * std::size_t{count}, skipped))
+            return false;
         ByteReader head(heads);
         for (std::uint32_t at = 0, next = 0; at < count; ++at) {
             std::uint16_t key = 0;

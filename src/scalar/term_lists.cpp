@@ -156,7 +156,8 @@ void TermScan::enter(std::uint32_t block) {
     left_ = 0;
     if (block >= lists_->blocks_) return;
     const std::uint32_t end = lists_->start(block + 1).term;
-    if (end <= after_.term) TermLists::raise_damaged("block " + std::to_string(block) + " of its directory has no term");
+    if (end <= after_.term)
+        TermLists::raise_damaged("block " + std::to_string(block) + " of its directory has no term");
     left_ = end - after_.term;
     bytes_ = lists_->block_terms(block);
     term_.clear();
@@ -256,7 +257,8 @@ std::uint32_t TermLists::first_union_from(std::uint32_t block) const {
 void TermLists::add_lists(const TermPlace& first, const TermPlace& last, std::span<std::uint64_t> words) const {
     const std::uint64_t short_count = shorts_.size() / sizeof(Slot);
     const std::uint64_t long_count = longs_.size() / long_entry_bytes;
-    if (first.shorts > last.shorts || last.shorts > short_count || first.longs > last.longs || last.longs > long_count) {
+    if (first.shorts > last.shorts || last.shorts > short_count || first.longs > last.longs ||
+        last.longs > long_count) {
         raise_damaged("the lists of blocks " + std::to_string(first.block) + " to " + std::to_string(last.block) +
                       " are not where its directory says");
     }

@@ -17,10 +17,10 @@ namespace kith::inline v0::detail {
 
 namespace {
 
-constexpr std::uint32_t block_terms = 32;         // the most terms of a block
-constexpr std::uint64_t finest_union = 64;        // a union has at least this part of all postings
-constexpr std::uint64_t union_growth = 4;         // and one of the next level so many times as much
-constexpr std::uint64_t least_union = 512;        // postings; below, plain lists are as quick
+constexpr std::uint32_t block_terms = 32;   // the most terms of a block
+constexpr std::uint64_t finest_union = 64;  // a union has at least this part of all postings
+constexpr std::uint64_t union_growth = 4;   // and one of the next level so many times as much
+constexpr std::uint64_t least_union = 512;  // postings; below, plain lists are as quick
 
 /// A run of blocks and of the postings in them.
 struct Run {
@@ -48,8 +48,8 @@ std::vector<Run> joined(const std::vector<Run>& runs, std::uint64_t target) {
 
 std::size_t shared_bytes(std::string_view a, std::string_view b) noexcept {
     const std::size_t most = std::min(a.size(), b.size());
-    return static_cast<std::size_t>(std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(most), b.begin()).first -
-                                    a.begin());
+    return static_cast<std::size_t>(
+        std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(most), b.begin()).first - a.begin());
 }
 
 /// The parts of an image, while terms come in their order.

@@ -42,7 +42,8 @@ V random_scalar(SplitMix64& random, std::uint64_t distinct) {
     } else if constexpr (std::same_as<V, std::string>) {
         std::string text;
         SplitMix64 letters(number);
-        for (std::uint64_t left = letters.below(9); left > 0; --left) text += std::string("abc\0\xff", 5)[letters.below(5)];
+        for (std::uint64_t left = letters.below(9); left > 0; --left)
+            text += std::string("abc\0\xff", 5)[letters.below(5)];
         return text;
     } else if constexpr (std::floating_point<V>) {
         const V special[] = {V(0.0),

@@ -92,8 +92,8 @@ TEMPLATE_TEST_CASE("A column of optionals answers as a naive evaluator", "", boo
     compare<std::optional<TestType>>(3000, 20'000, 100);
 }
 
-TEMPLATE_TEST_CASE("A column of lists answers as a naive evaluator", "", bool, std::int32_t, std::uint64_t, float, double,
-                   std::string, Grade) {
+TEMPLATE_TEST_CASE("A column of lists answers as a naive evaluator", "", bool, std::int32_t, std::uint64_t, float,
+                   double, std::string, Grade) {
     compare<std::vector<TestType>>(3000, 12, 100);
     compare<std::vector<TestType>>(3000, 20'000, 100);
     compare<std::optional<std::vector<TestType>>>(2000, 200, 100);

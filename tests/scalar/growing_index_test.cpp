@@ -81,8 +81,8 @@ void grow(std::uint64_t distinct) {
 }
 
 TEMPLATE_TEST_CASE("A growing index answers as a naive evaluator", "", bool, std::int32_t, std::uint64_t, float, double,
-                   std::string, Grade, std::optional<std::int64_t>, std::optional<std::string>, std::vector<std::uint32_t>,
-                   std::vector<std::string>, std::optional<std::vector<double>>) {
+                   std::string, Grade, std::optional<std::int64_t>, std::optional<std::string>,
+                   std::vector<std::uint32_t>, std::vector<std::string>, std::optional<std::vector<double>>) {
     grow<TestType>(10);
     grow<TestType>(20'000);
 }

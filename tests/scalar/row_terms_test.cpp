@@ -56,9 +56,9 @@ std::vector<std::string> strings_of(const T& member) {
 }
 
 std::map<std::size_t, std::vector<std::string>> expected(const Everything& one) {
-    return {{0, strings_of(one.key)},   {1, strings_of(one.number)}, {3, strings_of(one.large)},
-            {4, strings_of(one.small)}, {6, strings_of(one.tags)},   {7, strings_of(one.flags)},
-            {8, strings_of(one.count)}, {9, strings_of(one.weight)}, {10, strings_of(one.price)},
+    return {{0, strings_of(one.key)},    {1, strings_of(one.number)}, {3, strings_of(one.large)},
+            {4, strings_of(one.small)},  {6, strings_of(one.tags)},   {7, strings_of(one.flags)},
+            {8, strings_of(one.count)},  {9, strings_of(one.weight)}, {10, strings_of(one.price)},
             {11, strings_of(one.grade)}, {12, strings_of(one.open)}};
 }
 

@@ -80,10 +80,11 @@ TEST_CASE("Lists of slots have the bytes of CRoaring") {
 }
 
 TEST_CASE("Reading a list keeps the bits that were set before") {
+    const Words sample = samples()[2];
     Words words(words_of(universe), 0x5555555555555555U);
-    add_slot_list(list_of(samples()[2]), universe, words);
+    add_slot_list(list_of(sample), universe, words);
     for (std::size_t at = 0; at < words.size(); ++at) {
-        if (words[at] != (0x5555555555555555U | samples()[2][at])) FAIL("word " << at);
+        if (words[at] != (0x5555555555555555U | sample[at])) FAIL("word " << at);
     }
     SUCCEED();
 }

@@ -26,14 +26,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 namespace kith::inline v0::detail {
 
-inline constexpr Slot column_block = 1024;                           // slots that are looked at together
+inline constexpr Slot column_block = 1024;                            // slots that are looked at together
 inline constexpr std::size_t column_block_words = column_block / 64;  // of their bits
 
 /// How the values of a column lie. On disk: never renumber.
@@ -96,8 +96,8 @@ private:
     std::uint32_t distinct_ = 0;
     Slot slots_ = 0;
     std::uint64_t values_ = 0;
-    std::string_view nulls_;       // words, or nothing where no slot is null
-    std::string_view ends_;        // of a list
+    std::string_view nulls_;  // words, or nothing where no slot is null
+    std::string_view ends_;   // of a list
     std::string_view value_bytes_;
     std::string_view text_ends_;
     std::string_view texts_;

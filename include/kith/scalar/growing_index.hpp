@@ -127,13 +127,14 @@ private:
 
     [[nodiscard]] Slot count_sizes(const ScalarQuestion& question, Slot count) const noexcept {
         Slot found = 0;
-        for (Slot slot = 0; slot < count; ++slot) found += size_satisfies(question, sizes()[slot]) ? 1 : 0;
+        for (Slot slot = 0; slot < count; ++slot) {
+            if (size_satisfies(question, sizes()[slot])) ++found;
+        }
         return found;
     }
 
     static void add(const Node& node, Slot count, std::span<std::uint64_t> words) noexcept {
-        node.slots().for_each_below(
-            count, [&](Slot slot) { words[slot / 64] |= std::uint64_t{1} << (slot % 64); });
+        node.slots().for_each_below(count, [&](Slot slot) { words[slot / 64] |= std::uint64_t{1} << (slot % 64); });
     }
 
     void add_all_of(const ScalarQuestion& question, Slot count, std::span<std::uint64_t> words) const {
@@ -144,7 +145,8 @@ private:
             if (node == nullptr) return;
             std::fill(one.begin(), one.end(), std::uint64_t{0});
             add(*node, count, one);
-            for (std::size_t word = 0; word < all.size(); ++word) all[word] = at == 0 ? one[word] : all[word] & one[word];
+            for (std::size_t word = 0; word < all.size(); ++word)
+                all[word] = at == 0 ? one[word] : all[word] & one[word];
         }
         for (std::size_t word = 0; word < all.size(); ++word) words[word] |= all[word];
     }
@@ -160,7 +162,8 @@ private:
             } else if (question.ask == Ask::range && question.lower) {
                 before_ = terms.before(question.lower->term, level);
                 const Node* const next = before_->next(level);
-                if (!question.lower->inclusive && next != nullptr && next->term() == question.lower->term) before_ = next;
+                if (!question.lower->inclusive && next != nullptr && next->term() == question.lower->term)
+                    before_ = next;
             }
         }
 
@@ -214,9 +217,11 @@ private:
             without_any *= 1 - static_cast<double>(found) / slots;
             with_all *= static_cast<double>(found) / slots;
         }
-        const std::uint64_t left_out = (question.terms.size() - std::min<std::size_t>(question.terms.size(), 1)) * count;
+        const std::uint64_t left_out =
+            (question.terms.size() - std::min<std::size_t>(question.terms.size(), 1)) * count;
         if (question.ask == Ask::all_of) {
-            return SlotEstimate::between(sum > left_out ? std::min(sum - left_out, fewest) : 0, slots * with_all, fewest);
+            return SlotEstimate::between(sum > left_out ? std::min(sum - left_out, fewest) : 0, slots * with_all,
+                                         fewest);
         }
         if (!list_) return SlotEstimate::exactly(sum);
         return SlotEstimate::between(most, slots * (1 - without_any), std::min<std::uint64_t>(sum, count));
@@ -241,7 +246,8 @@ private:
             if (level > 0 && seen < least_sample) continue;
             const std::uint64_t fewest = list_ ? most : sum;
             const std::uint64_t upper = level == 0 ? std::min<std::uint64_t>(sum, count) : count;
-            return SlotEstimate::between(std::min<std::uint64_t>(fewest, count), static_cast<double>(sum) * scale, upper);
+            return SlotEstimate::between(std::min<std::uint64_t>(fewest, count), static_cast<double>(sum) * scale,
+                                         upper);
         }
         return {};
     }

@@ -103,8 +103,8 @@ struct SlotEstimate {
     }
     static SlotEstimate between(std::uint64_t fewest, double expected, std::uint64_t most) noexcept {
         most = std::max(fewest, most);
-        return {static_cast<Slot>(fewest),
-                std::clamp(expected, static_cast<double>(fewest), static_cast<double>(most)), static_cast<Slot>(most)};
+        return {static_cast<Slot>(fewest), std::clamp(expected, static_cast<double>(fewest), static_cast<double>(most)),
+                static_cast<Slot>(most)};
     }
 };
 

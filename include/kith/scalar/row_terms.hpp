@@ -77,7 +77,8 @@ private:
     static std::size_t vector_bytes(const FieldInfo& field) noexcept {
         if (field.kind != FieldKind::vector) return 0;
         if (field.element.empty()) return sizeof(float) * std::size_t{field.dim};
-        if (field.element == element_name<Half> || field.element == element_name<Bfloat16>) return 2 * std::size_t{field.dim};
+        if (field.element == element_name<Half> || field.element == element_name<Bfloat16>)
+            return 2 * std::size_t{field.dim};
         return field.element == "bits" ? field.dim / 8 : field.dim;
     }
 

@@ -88,18 +88,18 @@ public:
     template <class Take>
     void for_each_below(Slot end, Take&& take) const {
         std::uint32_t left = count_.load(std::memory_order_acquire);
-        const auto pass = [&](const std::atomic<Slot>* slots, std::uint32_t capacity) {
+        const std::atomic<Slot>* slots = few_;
+        std::uint32_t capacity = few;
+        for (Chunk* const* link = &first_; left > 0; link = &(*link)->next) {
             for (std::uint32_t at = 0; at < capacity && left > 0; ++at, --left) {
                 const Slot slot = slots[at].load(std::memory_order_relaxed);
-                if (slot >= end) {
-                    left = 0;
-                    return;
-                }
+                if (slot >= end) return;
                 take(slot);
             }
-        };
-        pass(few_, few);
-        for (const Chunk* chunk = first_; left > 0; chunk = chunk->next) pass(chunk->slots(), chunk->capacity);
+            if (left == 0) return;  // and the link is not looked at, for it may be written now
+            slots = (*link)->slots();
+            capacity = (*link)->capacity;
+        }
     }
 
     /// How many slots there are below `end`. Cost: a look at each chunk, and a binary search.
@@ -108,11 +108,12 @@ public:
         std::uint32_t below = 0;
         while (below < few && below < count && few_[below].load(std::memory_order_relaxed) < end) ++below;
         if (below < few) return below;
-        for (const Chunk* chunk = first_; below < count; chunk = chunk->next) {
-            const std::uint32_t filled = count - below < chunk->capacity ? count - below : chunk->capacity;
-            const std::uint32_t here = below_in(*chunk, filled, end);
+        for (Chunk* const* link = &first_; below < count; link = &(*link)->next) {
+            const Chunk& chunk = **link;
+            const std::uint32_t filled = count - below < chunk.capacity ? count - below : chunk.capacity;
+            const std::uint32_t here = below_in(chunk, filled, end);
             below += here;
-            if (here < chunk->capacity) break;
+            if (here < chunk.capacity) break;
         }
         return below;
     }

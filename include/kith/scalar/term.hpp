@@ -75,7 +75,8 @@ constexpr std::uint64_t greatest_number(FieldKind kind) noexcept {
 
 /// Appends the term of an ordered number. Requires: the kind is not text.
 inline void append_number_term(FieldKind kind, std::uint64_t number, std::string& out) {
-    for (std::size_t left = term_bytes(kind); left-- > 0;) out.push_back(static_cast<char>((number >> (8 * left)) & 0xff));
+    for (std::size_t left = term_bytes(kind); left-- > 0;)
+        out.push_back(static_cast<char>((number >> (8 * left)) & 0xff));
 }
 
 /// The ordered number that a term of at most 8 bytes stands for.
@@ -129,7 +130,8 @@ template <StoredScalar T>
 }
 [[nodiscard]] inline std::string term_of(FieldKind kind, std::int64_t value) {
     KITH_ASSERT(kind == FieldKind::int32 || kind == FieldKind::int64);
-    return kind == FieldKind::int32 ? term_of(static_cast<std::int32_t>(value)) : term_of(static_cast<long long>(value));
+    return kind == FieldKind::int32 ? term_of(static_cast<std::int32_t>(value))
+                                    : term_of(static_cast<long long>(value));
 }
 [[nodiscard]] inline std::string term_of(FieldKind kind, std::uint64_t value) {
     KITH_ASSERT(kind == FieldKind::uint32 || kind == FieldKind::uint64);

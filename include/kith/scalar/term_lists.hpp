@@ -67,8 +67,8 @@ private:
     void enter(std::uint32_t block);
 
     const TermLists* lists_;
-    std::string_view bytes_;   // of the terms of the block that were not read
-    std::uint32_t left_ = 0;   // terms of the block that were not read
+    std::string_view bytes_;  // of the terms of the block that were not read
+    std::uint32_t left_ = 0;  // terms of the block that were not read
     std::string term_;
     std::uint32_t slots_ = 0;
     TermPlace place_;
