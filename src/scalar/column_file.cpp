@@ -117,6 +117,11 @@ Column::Values Column::values_of(Slot slot) const {
     return {first, end};
 }
 
+void Column::load_ends(Slot first, std::span<std::uint32_t> out) const noexcept {
+    KITH_ASSERT(list_ && first <= slots_ && out.size() <= slots_ - first);
+    widen<std::uint32_t>(ends_, first, out);
+}
+
 void Column::load(std::uint64_t first, std::span<std::uint32_t> out) const noexcept {
     KITH_ASSERT(first <= values_ && out.size() <= values_ - first);
     if (width_ == 1) return widen<std::uint8_t>(value_bytes_, first, out);

@@ -14,70 +14,15 @@
 
 namespace kith::inline v0::detail {
 
-namespace {
-
-constexpr std::size_t most_passes = 8;  // intervals that are compared one after the other; more are searched
-
-/// Eight bytes of 0 or 1 as eight bits, the first the lowest: each byte is moved to its bit of the highest byte.
-std::uint64_t packed_eight(const std::uint8_t* matches) noexcept {
-    std::uint64_t bytes = 0;
-    std::memcpy(&bytes, matches, sizeof(bytes));
-    return (little_endian(bytes) * 0x0102040810204080U) >> 56;
-}
-
-void pack(const std::array<std::uint8_t, column_block>& matches, ColumnScan::Block out) noexcept {
-    for (std::size_t word = 0; word < column_block_words; ++word) {
-        std::uint64_t bits = 0;
-        for (std::size_t eight = 0; eight < 8; ++eight)
-            bits |= packed_eight(&matches[64 * word + 8 * eight]) << (8 * eight);
-        out[word] = bits;
-    }
-}
-
-/// The bits of the first `count` slots of a block.
-std::uint64_t there(std::size_t word, std::size_t count) noexcept {
-    const std::size_t before = 64 * word;
-    if (count >= before + 64) return ~std::uint64_t{0};
-    return count <= before ? 0 : (std::uint64_t{1} << (count - before)) - 1;
-}
-
-}  // namespace
-
 ColumnScan::ColumnScan(const Column& column, const ScalarQuestion& question) : column_(&column), question_(question) {
-    if (question_.ask == Ask::null || question_.ask == Ask::present || question_.ask == Ask::length) return;
+    if (question_.about_size()) return;
     if (question_.ask == Ask::all_of) {
         for (const std::string& term : question_.terms) each_.emplace_back(column, ScalarQuestion::equal(term));
     } else if (column_->form() == ColumnForm::codes) {
         prepare_codes();
     } else if (column_->form() != ColumnForm::texts) {
-        prepare_intervals();
+        intervals_ = NumberIntervals(column_->kind(), question_);
     }
-}
-
-void ColumnScan::add_interval(std::uint64_t low, std::uint64_t high) {
-    if (low <= high) intervals_.push_back({low, high - low});
-}
-
-void ColumnScan::prepare_intervals() {
-    if (question_.ask == Ask::any_of) {
-        for (const std::string& term : question_.terms) {
-            if (!is_nan_term(column_->kind(), term)) add_interval(number_of_term(term), number_of_term(term));
-        }
-        return;
-    }
-    KITH_ASSERT(question_.ask == Ask::range);
-    std::uint64_t low = 0;
-    std::uint64_t high = greatest_number(column_->kind());
-    if (question_.upper) {
-        const std::uint64_t bound = number_of_term(question_.upper->term);
-        if (bound == 0 && !question_.upper->inclusive) return;
-        high = std::min(high, bound - (question_.upper->inclusive ? 0U : 1U));
-    }
-    if (question_.lower) {
-        low = number_of_term(question_.lower->term);
-        if (!question_.lower->inclusive && low++ >= high) return;
-    }
-    add_interval(low, high);
 }
 
 std::uint64_t ColumnScan::code_bound(std::string_view text, bool above) const {
@@ -98,7 +43,7 @@ std::uint64_t ColumnScan::code_bound(std::string_view text, bool above) const {
 void ColumnScan::prepare_codes() {
     const std::uint64_t all = column_->distinct();
     const auto add = [&](std::uint64_t first, std::uint64_t end) {
-        if (first < end) add_interval(first, end - 1);
+        if (first < end) intervals_.add(first, end - 1);
     };
     if (question_.ask == Ask::any_of) {
         for (const std::string& term : question_.terms) add(code_bound(term, false), code_bound(term, true));
@@ -113,25 +58,16 @@ void ColumnScan::prepare_codes() {
     } else {
         allowed_.resize(static_cast<std::size_t>(all) / 64 + 1);
         for (std::uint64_t code = 0; code < all; ++code) {
-            const std::uint64_t bit = text_satisfies(column_->text(code)) ? 1 : 0;
+            const std::uint64_t bit = question_.accepts(column_->text(code)) ? 1 : 0;
             allowed_[static_cast<std::size_t>(code / 64)] |= bit << (code % 64);
         }
     }
 }
 
-bool ColumnScan::text_satisfies(std::string_view text) const noexcept {
-    if (question_.ask == Ask::any_of) return std::binary_search(question_.terms.begin(), question_.terms.end(), text);
-    if (question_.ask != Ask::range) return matches_text(question_.ask, text, question_.terms.front());
-    const auto& lower = question_.lower;
-    const auto& upper = question_.upper;
-    return (!lower || (lower->inclusive ? text >= lower->term : text > lower->term)) &&
-           (!upper || (upper->inclusive ? text <= upper->term : text < upper->term));
-}
-
-void ColumnScan::evaluate(Slot block, Block out) {
+void ColumnScan::evaluate(Slot block, BlockWords out) {
     const Slot first = block * column_block;
     const Slot count = std::min<Slot>(column_block, column_->slots() - first);
-    if (question_.ask == Ask::all_of && !each_.empty()) {
+    if (!each_.empty()) {
         each_.front().evaluate(block, out);
         std::array<std::uint64_t, column_block_words> one{};
         for (std::size_t at = 1; at < each_.size(); ++at) {
@@ -140,8 +76,7 @@ void ColumnScan::evaluate(Slot block, Block out) {
         }
         return;
     }
-    if (question_.ask == Ask::null || question_.ask == Ask::present || question_.ask == Ask::length ||
-        question_.ask == Ask::all_of) {
+    if (question_.about_size()) {
         evaluate_sizes(first, count, out);
     } else if (column_->list()) {
         evaluate_lists(first, count, out);
@@ -151,22 +86,30 @@ void ColumnScan::evaluate(Slot block, Block out) {
     }
 }
 
-void ColumnScan::evaluate_sizes(Slot first, Slot count, Block out) const {
+void ColumnScan::evaluate_sizes(Slot first, Slot count, BlockWords out) {
     std::fill(out.begin(), out.end(), std::uint64_t{0});
     for (std::size_t word = 0; 64 * word < count; ++word) {
         const std::uint64_t nulls = column_->null_word(first / 64 + word);
-        out[word] = (question_.ask == Ask::null ? nulls : ~nulls) & there(word, count);
+        out[word] = (question_.ask == Ask::null ? nulls : ~nulls) & first_bits(word, count);
     }
-    if (question_.ask != Ask::length) return;
+    if (question_.ask != Ask::length || question_.fewest > question_.most) {
+        if (question_.ask == Ask::length) std::fill(out.begin(), out.end(), std::uint64_t{0});
+        return;
+    }
+    std::array<std::uint32_t, column_block> ends;
+    column_->load_ends(first, std::span(ends).first(count));
+    std::uint32_t begin = 0;
+    if (first > 0) column_->load_ends(first - 1, std::span(&begin, 1));
+    const std::uint32_t more = question_.most - question_.fewest;
     for (Slot at = 0; at < count; ++at) {
-        const Column::Values values = column_->values_of(first + at);
-        const std::uint64_t size = values.end - values.first;
-        const bool right = size >= question_.fewest && size <= question_.most;
-        out[at / 64] &= ~(std::uint64_t{right ? 0U : 1U} << (at % 64));
+        matches_[at] = ends[at] - (at == 0 ? begin : ends[at - 1]) - question_.fewest <= more ? 1 : 0;
     }
+    std::array<std::uint64_t, column_block_words> right;
+    pack(matches_, count, right);
+    for (std::size_t word = 0; word < column_block_words; ++word) out[word] &= right[word];
 }
 
-void ColumnScan::evaluate_lists(Slot first, Slot count, Block out) {
+void ColumnScan::evaluate_lists(Slot first, Slot count, BlockWords out) {
     std::fill(out.begin(), out.end(), std::uint64_t{0});
     std::array<std::uint64_t, column_block_words> bits{};
     Slot at = 0;  // of the block, the slot whose values are at hand
@@ -187,7 +130,7 @@ void ColumnScan::evaluate_lists(Slot first, Slot count, Block out) {
     }
 }
 
-void ColumnScan::match(std::uint64_t first, std::size_t count, Block out) {
+void ColumnScan::match(std::uint64_t first, std::size_t count, BlockWords out) {
     switch (column_->form()) {
         case ColumnForm::bits:
             return match_bits(first, count, out);
@@ -200,20 +143,17 @@ void ColumnScan::match(std::uint64_t first, std::size_t count, Block out) {
             }
             break;
         case ColumnForm::texts:
-            for (std::size_t at = 0; at < count; ++at) matches_[at] = text_satisfies(column_->text(first + at)) ? 1 : 0;
+            for (std::size_t at = 0; at < count; ++at) {
+                matches_[at] = question_.accepts(column_->text(first + at)) ? 1 : 0;
+            }
             break;
     }
-    std::fill(matches_.begin() + static_cast<std::ptrdiff_t>(count), matches_.end(), std::uint8_t{0});
-    pack(matches_, out);
+    pack(matches_, count, out);
 }
 
-void ColumnScan::match_bits(std::uint64_t first, std::size_t count, Block out) const {
-    bool no = false;
-    bool yes = false;
-    for (const Interval& one : intervals_) {
-        no = no || one.low == 0;
-        yes = yes || (one.low <= 1 && one.low + one.span >= 1);
-    }
+void ColumnScan::match_bits(std::uint64_t first, std::size_t count, BlockWords out) const {
+    const bool no = intervals_.contains(0);
+    const bool yes = intervals_.contains(1);
     const std::uint64_t shift = first % 64;  // of lists; 0 otherwise
     for (std::size_t word = 0; word < column_block_words; ++word) {
         out[word] = 0;
@@ -221,7 +161,7 @@ void ColumnScan::match_bits(std::uint64_t first, std::size_t count, Block out) c
         const std::uint64_t at = first / 64 + word;
         std::uint64_t bits = column_->bits(at) >> shift;
         if (shift != 0 && 64 * (at + 1) < column_->values()) bits |= column_->bits(at + 1) << (64 - shift);
-        out[word] = ((no ? ~bits : 0) | (yes ? bits : 0)) & there(word, count);
+        out[word] = ((no ? ~bits : 0) | (yes ? bits : 0)) & first_bits(word, count);
     }
 }
 
@@ -236,25 +176,8 @@ void ColumnScan::match_numbers(std::uint64_t first, std::size_t count) {
             const std::uint64_t word = code < all ? allowed_[static_cast<std::size_t>(code / 64)] : 0;
             matches_[at] = static_cast<std::uint8_t>((word >> (code % 64)) & 1U);
         }
-    } else if (intervals_.size() <= most_passes) {
-        std::fill(matches_.begin(), matches_.end(), std::uint8_t{0});
-        for (const Interval& one : intervals_) {
-            const T low = static_cast<T>(one.low);
-            const T span = static_cast<T>(one.span);
-            for (std::size_t at = 0; at < count; ++at) {
-                matches_[at] =
-                    static_cast<std::uint8_t>(matches_[at] | (static_cast<T>(numbers[at] - low) <= span ? 1 : 0));
-            }
-        }
     } else {
-        for (std::size_t at = 0; at < count; ++at) {
-            const auto above =
-                std::upper_bound(intervals_.begin(), intervals_.end(), std::uint64_t{numbers[at]},
-                                 [](std::uint64_t number, const Interval& one) { return number < one.low; });
-            const bool within =
-                above != intervals_.begin() && numbers[at] - std::prev(above)->low <= std::prev(above)->span;
-            matches_[at] = within ? 1 : 0;
-        }
+        intervals_.match(std::span<const T>(numbers).first(count), matches_);
     }
 }
 
@@ -268,6 +191,67 @@ void ColumnScan::answer(std::span<std::uint64_t> words) {
             words[first + word] |= bits[word];
         }
     }
+}
+
+void ColumnScan::keep(bool wanted, std::span<std::uint64_t> words) {
+    KITH_ASSERT(words.size() == words_of(column_->slots()));
+    const bool slow = column_->form() == ColumnForm::texts || column_->list();  // to compare a block of them
+    const std::size_t few = slow ? column_block / 2 : few_bits;
+    std::array<std::uint64_t, column_block_words> bits{};
+    for (Slot block = 0; block < blocks(); ++block) {
+        const std::size_t first = std::size_t{block} * column_block_words;
+        const std::span<std::uint64_t> kept = words.subspan(first, std::min(column_block_words, words.size() - first));
+        const std::size_t left = bits_in(kept);
+        if (left == 0) continue;
+        if (left < few) {
+            keep_bits(kept, block * column_block, [&](Slot slot) { return wanted ? satisfies(slot) : excludes(slot); });
+            continue;
+        }
+        evaluate(block, bits);
+        for (std::size_t word = 0; word < kept.size(); ++word) {
+            kept[word] &= wanted ? bits[word] : ~(bits[word] | column_->null_word(first + word));
+        }
+    }
+}
+
+bool ColumnScan::is_null(Slot slot) const noexcept {
+    return ((column_->null_word(slot / 64) >> (slot % 64)) & 1U) != 0;
+}
+
+bool ColumnScan::satisfies(Slot slot) const {
+    const bool null = is_null(slot);
+    if (null || question_.ask == Ask::null) return null && question_.ask == Ask::null;
+    const Column::Values values = column_->values_of(slot);
+    if (question_.ask == Ask::length) {
+        const std::uint64_t size = values.end - values.first;
+        return size >= question_.fewest && size <= question_.most;
+    }
+    if (!each_.empty()) {
+        return std::all_of(each_.begin(), each_.end(), [&](const ColumnScan& one) { return one.satisfies(slot); });
+    }
+    if (question_.about_size()) return true;
+    for (std::uint64_t value = values.first; value < values.end; ++value) {
+        if (value_satisfies(value)) return true;
+    }
+    return false;
+}
+
+bool ColumnScan::excludes(Slot slot) const {
+    return !is_null(slot) && !satisfies(slot);
+}
+
+bool ColumnScan::value_satisfies(std::uint64_t value) const {
+    if (column_->form() == ColumnForm::texts) return question_.accepts(column_->text(value));
+    if (column_->form() == ColumnForm::bits) return intervals_.contains((column_->bits(value / 64) >> (value % 64)) & 1U);
+    if (column_->width() == sizeof(std::uint64_t)) {
+        std::uint64_t number = 0;
+        column_->load(value, std::span(&number, 1));
+        return intervals_.contains(number);
+    }
+    std::uint32_t number = 0;
+    column_->load(value, std::span(&number, 1));
+    if (allowed_.empty()) return intervals_.contains(number);
+    return number < column_->distinct() && ((allowed_[number / 64] >> (number % 64)) & 1U) != 0;
 }
 
 }  // namespace kith::inline v0::detail

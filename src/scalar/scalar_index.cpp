@@ -126,7 +126,8 @@ void ScalarIndex::answer(const ScalarQuestion& question, std::span<std::uint64_t
         }
         case Ask::suffix:
         case Ask::substring:
-            return for_each_match(question, [&](const TermScan& term) { terms_.add(term, words); });
+        case Ask::matching:
+            return add_matches(question, words);
         case Ask::null:
             if (!nulls_.empty()) add_slot_list(nulls_, slots_, words);
             return;
@@ -137,6 +138,19 @@ void ScalarIndex::answer(const ScalarQuestion& question, std::span<std::uint64_t
             return lengths_.add_range(first, last, words);
         }
     }
+}
+
+void ScalarIndex::add_matches(const ScalarQuestion& question, std::span<std::uint64_t> words) const {
+    // Neighbours go together, for a run of terms costs less than its terms.
+    Range run;
+    for_each_match(question, [&](const TermScan& scan) {
+        if (scan.place().term != run.second.term) {
+            terms_.add_range(run.first, run.second, words);
+            run.first = scan.place();
+        }
+        run.second = scan.after();
+    });
+    terms_.add_range(run.first, run.second, words);
 }
 
 void ScalarIndex::add_present(std::span<std::uint64_t> words) const {
@@ -193,13 +207,18 @@ std::pair<std::uint32_t, std::uint32_t> ScalarIndex::with_suffix(std::string_vie
     return {first, std::max(first, bound(true))};
 }
 
-void ScalarIndex::for_each_with_suffix(std::string_view suffix,
-                                       const std::function<void(const TermScan&)>& take) const {
+std::vector<std::uint64_t> ScalarIndex::terms_with_suffix(std::string_view suffix) const {
+    std::vector<std::uint64_t> terms(words_of(terms_.size()));
     const auto [first, last] = with_suffix(suffix);
-    for (std::uint32_t at = first; at < last; ++at) take(terms_.numbered(reversed_at(at)));
+    for (std::uint32_t at = first; at < last; ++at) {
+        const std::uint32_t number = reversed_at(at);
+        terms[number / 64] |= std::uint64_t{1} << (number % 64);
+    }
+    return terms;
 }
 
-void ScalarIndex::for_each_with_grams(std::string_view text, const std::function<void(const TermScan&)>& take) const {
+std::vector<std::uint64_t> ScalarIndex::terms_with_grams(std::string_view text) const {
+    std::vector<std::uint64_t> candidates(words_of(terms_.size()));
     std::vector<std::string_view> wanted;
     for (std::size_t at = 0; at + gram_bytes <= text.size(); ++at) wanted.push_back(text.substr(at, gram_bytes));
     std::sort(wanted.begin(), wanted.end());
@@ -207,7 +226,7 @@ void ScalarIndex::for_each_with_grams(std::string_view text, const std::function
     std::vector<TermScan> found;
     for (const std::string_view gram : wanted) {
         auto one = grams_.find(gram);
-        if (!one) return;
+        if (!one) return candidates;
         found.push_back(std::move(*one));
     }
     // The rarest first: a few of them leave hardly more candidates than all of them would.
@@ -216,7 +235,6 @@ void ScalarIndex::for_each_with_grams(std::string_view text, const std::function
         return a.slots() != b.slots() ? a.slots() < b.slots() : a.term() < b.term();
     });
     if (found.size() > most_lists) found.erase(found.begin() + most_lists, found.end());
-    std::vector<std::uint64_t> candidates(words_of(terms_.size()));
     std::vector<std::uint64_t> one(candidates.size());
     grams_.add(found.front(), candidates);
     for (std::size_t at = 1; at < found.size(); ++at) {
@@ -224,25 +242,29 @@ void ScalarIndex::for_each_with_grams(std::string_view text, const std::function
         grams_.add(found[at], one);
         for (std::size_t word = 0; word < one.size(); ++word) candidates[word] &= one[word];
     }
-    for (std::size_t word = 0; word < candidates.size(); ++word) {
-        for (std::uint64_t left = candidates[word]; left != 0; left &= left - 1) {
-            const std::size_t number = 64 * word + static_cast<std::size_t>(std::countr_zero(left));
-            const TermScan term = terms_.numbered(static_cast<std::uint32_t>(number));
-            if (matches_text(Ask::substring, term.term(), text)) take(term);
-        }
-    }
+    return candidates;
 }
 
 void ScalarIndex::for_each_match(const ScalarQuestion& question,
                                  const std::function<void(const TermScan&)>& take) const {
     const std::string& text = question.terms.front();
-    if (question.ask == Ask::suffix && !reversed_.empty()) return for_each_with_suffix(text, take);
-    if (question.ask == Ask::substring && grams_.size() > 0 && text.size() >= gram_bytes) {
-        return for_each_with_grams(text, take);
+    const bool by_suffix = question.ask == Ask::suffix && !reversed_.empty();
+    const bool by_grams = question.ask == Ask::substring && grams_.size() > 0 && text.size() >= gram_bytes;
+    if (!by_suffix && !by_grams) {
+        const auto [first, last] = question.ask == Ask::matching ? range_of(question) : Range(terms_.begin(), terms_.end());
+        TermScan scan(terms_, first.block);
+        while (scan.next() && scan.place().term < last.term) {
+            if (scan.place().term >= first.term && question.accepts(scan.term())) take(scan);
+        }
+        return;
     }
     TermScan scan(terms_, 0);
-    while (scan.next()) {
-        if (matches_text(question.ask, scan.term(), text)) take(scan);
+    const std::vector<std::uint64_t> candidates = by_suffix ? terms_with_suffix(text) : terms_with_grams(text);
+    for (std::size_t word = 0; word < candidates.size(); ++word) {
+        for (std::uint64_t left = candidates[word]; left != 0; left &= left - 1) {
+            scan.seek(static_cast<std::uint32_t>(64 * word + static_cast<std::size_t>(std::countr_zero(left))));
+            if (question.accepts(scan.term())) take(scan);
+        }
     }
 }
 

@@ -31,6 +31,7 @@ SlotEstimate ScalarIndex::estimate(const ScalarQuestion& question) const {
         }
         case Ask::suffix:
         case Ask::substring:
+        case Ask::matching:
             return estimate_matches(question);
         case Ask::null:
             return SlotEstimate::exactly(slots_ - present_);
@@ -114,20 +115,21 @@ SlotEstimate ScalarIndex::estimate_matches(const ScalarQuestion& question) const
         }
         return candidates <= most_counted ? counted() : of_terms(0, candidates, candidates);
     }
+    const auto [first, last] = question.ask == Ask::matching ? range_of(question) : Range(terms_.begin(), terms_.end());
+    const std::uint32_t reached = last.term > first.term ? last.term - first.term : 0;
+    const std::uint32_t step = reached == 0 ? 0 : (last.block - first.block) / sampled_blocks;
+    if (step <= 1) return counted();
     std::uint32_t seen = 0;
     std::uint32_t matching = 0;
-    const std::uint32_t blocks = terms_.end().block;
-    const std::uint32_t step = std::max<std::uint32_t>(blocks / sampled_blocks, 1);
-    if (step == 1) return counted();
-    for (std::uint32_t block = 0; block < blocks; block += step) {
+    for (std::uint32_t block = first.block + 1; block < last.block; block += step) {
         TermScan scan(terms_, block);
         while (scan.next() && scan.place().block == block) {
             ++seen;
-            if (matches_text(question.ask, scan.term(), text)) ++matching;
+            if (question.accepts(scan.term())) ++matching;
         }
     }
-    return of_terms(matching, static_cast<double>(matching) / std::max<std::uint32_t>(seen, 1) * all,
-                    all - (seen - matching));
+    return of_terms(matching, static_cast<double>(matching) / std::max<std::uint32_t>(seen, 1) * reached,
+                    reached - (seen - matching));
 }
 
 }  // namespace kith::inline v0::detail

@@ -115,25 +115,23 @@ TermPlace TermLists::bound(std::string_view term, bool above) const {
     return start(block + 1);
 }
 
-TermScan TermLists::at(const TermPlace& place) const {
-    return numbered(place.term);
-}
-
-TermScan TermLists::numbered(std::uint32_t term) const {
-    std::uint32_t block = 0;
+std::uint32_t TermLists::block_of(std::uint32_t term) const {
+    std::uint32_t first = 0;
     for (std::uint32_t left = blocks_; left > 1;) {
         const std::uint32_t half = left / 2;
-        if (start(block + half).term <= term) {
-            block += half;
+        if (start(first + half).term <= term) {
+            first += half;
             left -= half;
         } else {
             left = half;
         }
     }
-    TermScan scan(*this, block);
-    do {
-        if (!scan.next()) raise_damaged("term " + std::to_string(term) + " is not there");
-    } while (scan.place().term < term);
+    return first;
+}
+
+TermScan TermLists::numbered(std::uint32_t term) const {
+    TermScan scan(*this, block_of(term));
+    scan.seek(term);
     return scan;
 }
 
@@ -191,6 +189,14 @@ bool TermScan::next() {
         term_ = std::move(term);
     }
     return true;
+}
+
+void TermScan::seek(std::uint32_t term) {
+    constexpr std::uint32_t near = 32;  // terms, the most of a block
+    if (term - after_.term > near) enter(lists_->block_of(term));
+    do {
+        if (!next()) TermLists::raise_damaged("term " + std::to_string(term) + " is not there");
+    } while (place_.term < term);
 }
 
 void TermLists::add(const TermScan& scan, std::span<std::uint64_t> words) const {

@@ -19,6 +19,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -232,7 +233,7 @@ private:
         std::string text = random_scalar<std::string>(*random_, distinct_);
         const std::size_t begin = random_->below(text.size() + 1);
         text = text.substr(begin, random_->below(5));
-        switch (random_->below(3)) {
+        switch (random_->below(4)) {
             case 0:
                 return {"prefix", ScalarQuestion::prefix(text), [text](const T& member) {
                             return any_element(member, [&](const std::string& one) { return one.starts_with(text); });
@@ -241,12 +242,23 @@ private:
                 return {"suffix", ScalarQuestion::suffix(text), [text](const T& member) {
                             return any_element(member, [&](const std::string& one) { return one.ends_with(text); });
                         }};
+            case 2: {
+                const std::string prefix = text.substr(0, random_->below(3));
+                return {"matching", ScalarQuestion::matching(prefix, text, &begins_alike), [text](const T& member) {
+                            return any_element(member, [&](const std::string& one) { return begins_alike(one, text); });
+                        }};
+            }
             default:
                 return {"substring", ScalarQuestion::substring(text), [text](const T& member) {
                             return any_element(member,
                                                [&](const std::string& one) { return one.find(text) != one.npos; });
                         }};
         }
+    }
+
+    /// Whether a text is as long as the pattern, or longer, and begins with its first two letters.
+    static bool begins_alike(std::string_view text, std::string_view pattern) noexcept {
+        return text.size() >= pattern.size() && text.starts_with(pattern.substr(0, 2));
     }
 
     SplitMix64* random_;
@@ -259,6 +271,26 @@ std::vector<std::uint64_t> naive_answer(const Asked<T>& asked, const std::vector
     std::vector<std::uint64_t> words(kith::detail::words_of(count));
     for (Slot slot = 0; slot < count; ++slot) {
         if (asked.holds(members[slot])) words[slot / 64] |= std::uint64_t{1} << (slot % 64);
+    }
+    return words;
+}
+
+/// Random bits, one in `one_in`; none where it is 0.
+inline std::vector<std::uint64_t> random_bits(SplitMix64& random, Slot count, std::uint64_t one_in) {
+    std::vector<std::uint64_t> words(kith::detail::words_of(count));
+    for (Slot slot = 0; slot < count && one_in > 0; ++slot) {
+        if (random.below(one_in) == 0) words[slot / 64] |= std::uint64_t{1} << (slot % 64);
+    }
+    return words;
+}
+
+/// Of some slots, those for which the answer is certainly `wanted`.
+template <class T>
+std::vector<std::uint64_t> naive_kept(const Asked<T>& asked, const std::vector<T>& members,
+                                      std::vector<std::uint64_t> words, Slot count, bool wanted) {
+    for (Slot slot = 0; slot < count; ++slot) {
+        const bool known = present(members[slot]) || asked.question.ask == kith::detail::Ask::null;
+        if (!known || asked.holds(members[slot]) != wanted) words[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
     }
     return words;
 }

@@ -73,6 +73,13 @@ void compare(std::size_t count, std::uint64_t distinct, int questions) {
         INFO(asked.name << " number " << number << " of " << count << " members, " << distinct << " distinct: found "
                         << kith_test::count_bits(words) << ", there are " << kith_test::count_bits(expected));
         if (words != expected) FAIL("another answer");
+        for (const unsigned one_in : {0U, 1U, 3U, 100U}) {
+            const bool wanted = random.below(2) == 1;
+            auto kept = kith_test::random_bits(random, slots, one_in);
+            const auto naive = kith_test::naive_kept(asked, members, kept, slots, wanted);
+            ColumnScan(*column, asked.question).keep(wanted, kept);
+            if (kept != naive) FAIL("other slots are kept where the answer is to be " << wanted << ", of 1 in " << one_in);
+        }
     }
     SUCCEED();
 }

@@ -33,9 +33,6 @@
 
 namespace kith::inline v0::detail {
 
-inline constexpr Slot column_block = 1024;                            // slots that are looked at together
-inline constexpr std::size_t column_block_words = column_block / 64;  // of their bits
-
 /// How the values of a column lie. On disk: never renumber.
 enum class ColumnForm : std::uint8_t { bits = 1, numbers = 2, codes = 3, texts = 4 };
 
@@ -52,7 +49,7 @@ public:
     /// The member of a slot, as terms. Requires: slot is below slots(). Throws: Errc::corrupt.
     void member(Slot slot, MemberTerms& out) const;
 
-    // For who compares blocks. All of them throw Errc::corrupt where bytes are wrong.
+    // For who compares blocks.
 
     /// Which of the 64 slots of a word are null. Requires: there is such a word.
     [[nodiscard]] std::uint64_t null_word(std::size_t word) const noexcept;
@@ -61,7 +58,11 @@ public:
     struct Values {
         std::uint64_t first = 0, end = 0;
     };
-    [[nodiscard]] Values values_of(Slot slot) const;
+    [[nodiscard]] Values values_of(Slot slot) const;  // Throws: Errc::corrupt.
+
+    /// For each slot from `first` on, as many as `out` has, the values up to its end, whatever the file says of them.
+    /// Requires: it is a list, and there are that many slots.
+    void load_ends(Slot first, std::span<std::uint32_t> out) const noexcept;
 
     /// Ordered numbers, or codes, of values from `first` on, as many as `out` has. Requires: the form is numbers or
     /// codes, of 8 bytes for the second and at most 4 for the first; there are that many values.
@@ -77,7 +78,7 @@ public:
     /// The distinct texts of form codes.
     [[nodiscard]] std::uint32_t distinct() const noexcept { return distinct_; }
 
-    /// A distinct text by its code, or a text by the number of its value.
+    /// A distinct text by its code, or a text by the number of its value. Throws: Errc::corrupt.
     [[nodiscard]] std::string_view text(std::uint64_t number) const;
 
 private:

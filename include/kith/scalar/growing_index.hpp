@@ -64,7 +64,7 @@ public:
     /// for null, present and length.
     void answer(const ScalarQuestion& question, Slot count, std::span<std::uint64_t> words) const {
         KITH_ASSERT(words.size() == words_of(count));
-        if (about_sizes(question)) return add_sizes(question, count, words);
+        if (question.about_size()) return add_sizes(question, count, words);
         if (question.ask == Ask::all_of) return add_all_of(question, count, words);
         for_each_match(question, [&](const Node& node) { add(node, count, words); });
     }
@@ -86,6 +86,7 @@ public:
             case Ask::prefix:
             case Ask::suffix:
             case Ask::substring:
+            case Ask::matching:
                 break;
         }
         return estimate_sample(question, count);
@@ -106,11 +107,6 @@ private:
     };
 
     [[nodiscard]] std::uint32_t* sizes() const noexcept { return reinterpret_cast<std::uint32_t*>(sizes_.data()); }
-
-    static bool about_sizes(const ScalarQuestion& question) noexcept {
-        return question.ask == Ask::null || question.ask == Ask::present || question.ask == Ask::length ||
-               (question.ask == Ask::all_of && question.terms.empty());
-    }
 
     static bool size_satisfies(const ScalarQuestion& question, std::uint32_t size) noexcept {
         if (question.ask == Ask::null) return size == null_size;
@@ -156,7 +152,7 @@ private:
     public:
         Bounds(const GrowingTerms& terms, const ScalarQuestion& question, std::size_t level) : question_(question) {
             before_ = terms.head();
-            if (question.ask == Ask::prefix) {
+            if (question.ask == Ask::prefix || question.ask == Ask::matching) {
                 before_ = terms.before(question.terms.front(), level);
                 after_ = after_prefix(question.terms.front());
             } else if (question.ask == Ask::range && question.lower) {
@@ -170,7 +166,7 @@ private:
         [[nodiscard]] const Node* before() const noexcept { return before_; }
 
         [[nodiscard]] bool reaches(std::string_view term) const noexcept {
-            if (question_.ask == Ask::prefix) return !after_ || term < *after_;
+            if (question_.ask == Ask::prefix || question_.ask == Ask::matching) return !after_ || term < *after_;
             if (question_.ask != Ask::range || !question_.upper) return true;
             return question_.upper->inclusive ? term <= question_.upper->term : term < question_.upper->term;
         }
@@ -181,9 +177,9 @@ private:
         std::optional<std::string> after_;  // of a prefix
     };
 
+    /// Whether a term within the bounds satisfies a question.
     static bool satisfies(const ScalarQuestion& question, std::string_view term) noexcept {
-        return (question.ask != Ask::suffix && question.ask != Ask::substring) ||
-               matches_text(question.ask, term, question.terms.front());
+        return question.ask == Ask::range || question.ask == Ask::prefix || question.accepts(term);
     }
 
     template <class Take>

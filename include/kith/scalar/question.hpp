@@ -10,6 +10,7 @@
 // Thread safety: a question that nobody changes may be asked by many.
 #pragma once
 
+#include "kith/core/assert.hpp"
 #include "kith/core/slot.hpp"
 
 #include <algorithm>
@@ -33,8 +34,12 @@ enum class Ask : std::uint8_t {
     substring,  ///< the text holds terms[0]
     null,       ///< there is no value
     present,    ///< there is a value
+    matching,   ///< `test` of the text and terms[1] is true; every such text begins with terms[0]
     length,     ///< the list has from `fewest` to `most` elements
 };
+
+/// Says whether a text matches a pattern.
+using TextTest = bool (*)(std::string_view text, std::string_view pattern) noexcept;
 
 /// One end of a range.
 struct TermBound {
@@ -49,6 +54,7 @@ struct ScalarQuestion {
     std::optional<TermBound> upper = {};
     std::uint32_t fewest = 0;
     std::uint32_t most = std::numeric_limits<std::uint32_t>::max();
+    TextTest test = nullptr;
 
     static ScalarQuestion equal(std::string term) { return {.ask = Ask::any_of, .terms = {std::move(term)}}; }
     static ScalarQuestion any_of(std::vector<std::string> terms) {
@@ -63,10 +69,44 @@ struct ScalarQuestion {
     static ScalarQuestion prefix(std::string text) { return {.ask = Ask::prefix, .terms = {std::move(text)}}; }
     static ScalarQuestion suffix(std::string text) { return {.ask = Ask::suffix, .terms = {std::move(text)}}; }
     static ScalarQuestion substring(std::string text) { return {.ask = Ask::substring, .terms = {std::move(text)}}; }
+    static ScalarQuestion matching(std::string prefix, std::string pattern, TextTest test) {
+        return {.ask = Ask::matching, .terms = {std::move(prefix), std::move(pattern)}, .test = test};
+    }
     static ScalarQuestion null() { return {.ask = Ask::null}; }
     static ScalarQuestion present() { return {.ask = Ask::present}; }
     static ScalarQuestion length(std::uint32_t fewest, std::uint32_t most) {
         return {.ask = Ask::length, .fewest = fewest, .most = most};
+    }
+
+    /// Whether it is about there being a value, or about how many elements, and not about what they are.
+    [[nodiscard]] bool about_size() const noexcept {
+        return ask == Ask::null || ask == Ask::present || ask == Ask::length || (ask == Ask::all_of && terms.empty());
+    }
+
+    /// Whether a term satisfies it. Requires: it is not about size, and not all_of.
+    [[nodiscard]] bool accepts(std::string_view term) const noexcept {
+        switch (ask) {
+            case Ask::any_of:
+                return terms.size() == 1 ? term == terms.front() : std::binary_search(terms.begin(), terms.end(), term);
+            case Ask::range:
+                return (!lower || (lower->inclusive ? term >= lower->term : term > lower->term)) &&
+                       (!upper || (upper->inclusive ? term <= upper->term : term < upper->term));
+            case Ask::prefix:
+                return term.starts_with(terms.front());
+            case Ask::suffix:
+                return term.ends_with(terms.front());
+            case Ask::substring:
+                return term.find(terms.front()) != std::string_view::npos;
+            case Ask::matching:
+                return test(term, terms[1]);
+            case Ask::all_of:
+            case Ask::null:
+            case Ask::present:
+            case Ask::length:
+                break;
+        }
+        KITH_ASSERT(false);
+        return false;
     }
 
 private:
@@ -83,13 +123,6 @@ private:
     if (prefix.empty()) return std::nullopt;
     prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
     return prefix;
-}
-
-/// Whether a term has what a question for a prefix, suffix or substring wants.
-[[nodiscard]] inline bool matches_text(Ask ask, std::string_view term, std::string_view wanted) noexcept {
-    if (ask == Ask::prefix) return term.starts_with(wanted);
-    if (ask == Ask::suffix) return term.ends_with(wanted);
-    return term.find(wanted) != std::string_view::npos;
 }
 
 /// How many slots an answer has.

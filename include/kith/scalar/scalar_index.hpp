@@ -28,6 +28,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace kith::inline v0::detail {
 
@@ -50,7 +51,7 @@ public:
     [[nodiscard]] std::optional<std::string> greatest() const;
 
     /// Sets the bits of the slots that satisfy a question.
-    /// Requires: terms are of the field's kind; prefix, suffix and substring are asked of text, length of a list.
+    /// Requires: terms are of the field's kind; prefix, suffix, substring and matching are asked of text, length of a list.
     /// Shape: `words` holds words_of(slots()) words.
     /// Throws: Errc::corrupt; some bits may then be set.
     /// Cost: as the answer. A range: at most 1/8 of its slots one by one, and ten compressed lists.
@@ -72,11 +73,14 @@ private:
     /// The part of the reversed order that holds the terms with an end.
     [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> with_suffix(std::string_view suffix) const;
 
-    /// Calls `take` with each term that satisfies a question for a suffix or substring.
-    void for_each_match(const ScalarQuestion& question, const std::function<void(const TermScan&)>& take) const;
-    void for_each_with_suffix(std::string_view suffix, const std::function<void(const TermScan&)>& take) const;
-    void for_each_with_grams(std::string_view text, const std::function<void(const TermScan&)>& take) const;
+    // Terms by their numbers, as bits: all that have a suffix, and all that may hold a text of three bytes or more.
+    [[nodiscard]] std::vector<std::uint64_t> terms_with_suffix(std::string_view suffix) const;
+    [[nodiscard]] std::vector<std::uint64_t> terms_with_grams(std::string_view text) const;
 
+    /// Calls `take` with each term that satisfies a question for a suffix, a substring or a pattern, in order.
+    void for_each_match(const ScalarQuestion& question, const std::function<void(const TermScan&)>& take) const;
+
+    void add_matches(const ScalarQuestion& question, std::span<std::uint64_t> words) const;
     void add_all_of(const ScalarQuestion& question, std::span<std::uint64_t> words) const;
     void add_present(std::span<std::uint64_t> words) const;
 

@@ -142,7 +142,7 @@ template <StoredScalar T>
     KITH_ASSERT(kind == FieldKind::float32 || kind == FieldKind::float64);
     return kind == FieldKind::float32 ? term_of(static_cast<float>(value)) : term_of(value);
 }
-[[nodiscard]] inline std::string term_of(FieldKind kind, const std::string& value) {
+[[nodiscard]] inline std::string term_of([[maybe_unused]] FieldKind kind, const std::string& value) {
     KITH_ASSERT(kind == FieldKind::text);
     return value;
 }

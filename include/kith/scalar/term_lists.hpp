@@ -54,6 +54,10 @@ public:
     /// Reads the next term; false behind the last. Throws: Errc::corrupt.
     bool next();
 
+    /// Reads the term with a number. Requires: it is below size(), and was not passed. Throws: Errc::corrupt.
+    /// Cost: a step from term to term where it is near, else a binary search.
+    void seek(std::uint32_t term);
+
     // Of the term that was read:
 
     [[nodiscard]] const std::string& term() const noexcept { return term_; }
@@ -97,10 +101,7 @@ public:
     /// The place before the first term that is above `term`.
     [[nodiscard]] TermPlace upper_bound(std::string_view term) const { return bound(term, true); }
 
-    /// Reads the term behind a place. Requires: that is not the end.
-    [[nodiscard]] TermScan at(const TermPlace& place) const;
-
-    /// Reads the term with a number. Requires: it is below size().
+    /// Reads the term with a number. Requires: it is below size(). Cost: a binary search, and a block of terms.
     [[nodiscard]] TermScan numbered(std::uint32_t term) const;
 
     /// Reads the term, if it is there.
@@ -131,6 +132,9 @@ private:
 
     /// The last block that begins with a term that is not above `term`, or the first.
     [[nodiscard]] std::uint32_t block_of(std::string_view term) const;
+
+    /// The block that holds the term with a number.
+    [[nodiscard]] std::uint32_t block_of(std::uint32_t term) const;
     [[nodiscard]] Union union_at(std::uint32_t number) const;
     [[nodiscard]] std::uint32_t first_union_from(std::uint32_t block) const;
 
