@@ -78,7 +78,7 @@ Column::Column(std::string_view image, std::string_view descriptor, Slot slots) 
     width_ = form_ == ColumnForm::numbers ? term_bytes(kind_) : form_ == ColumnForm::codes ? code_bytes : 0;
     if ((flags & column_nulls_flag) != 0) nulls_ = part(0, bit_words(slots_), sizeof(std::uint64_t));
     if (list_) ends_ = part(1, slots_, sizeof(std::uint32_t));
-    check();
+    check_form();
     if (of_bits) {
         value_bytes_ = part(2, bit_words(values_), sizeof(std::uint64_t));
     } else if (!of_texts) {
@@ -90,7 +90,7 @@ Column::Column(std::string_view image, std::string_view descriptor, Slot slots) 
     texts_ = part(4, texts == 0 ? 0 : number_at<std::uint64_t>(text_ends_, texts - 1), 1);
 }
 
-void Column::check() const {
+void Column::check_form() const {
     const bool text = kind_ == FieldKind::text;
     const bool right = form_ == ColumnForm::bits      ? kind_ == FieldKind::boolean
                        : form_ == ColumnForm::numbers ? !text && kind_ != FieldKind::boolean

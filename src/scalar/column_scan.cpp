@@ -201,7 +201,7 @@ void ColumnScan::keep(bool wanted, std::span<std::uint64_t> words) {
     for (Slot block = 0; block < blocks(); ++block) {
         const std::size_t first = std::size_t{block} * column_block_words;
         const std::span<std::uint64_t> kept = words.subspan(first, std::min(column_block_words, words.size() - first));
-        const std::size_t left = bits_in(kept);
+        const std::size_t left = count_bits(kept);
         if (left == 0) continue;
         if (left < few) {
             keep_bits(kept, block * column_block, [&](Slot slot) { return wanted ? satisfies(slot) : excludes(slot); });
@@ -242,7 +242,8 @@ bool ColumnScan::excludes(Slot slot) const {
 
 bool ColumnScan::value_satisfies(std::uint64_t value) const {
     if (column_->form() == ColumnForm::texts) return question_.accepts(column_->text(value));
-    if (column_->form() == ColumnForm::bits) return intervals_.contains((column_->bits(value / 64) >> (value % 64)) & 1U);
+    if (column_->form() == ColumnForm::bits)
+        return intervals_.contains((column_->bits(value / 64) >> (value % 64)) & 1U);
     if (column_->width() == sizeof(std::uint64_t)) {
         std::uint64_t number = 0;
         column_->load(value, std::span(&number, 1));

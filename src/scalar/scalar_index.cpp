@@ -30,7 +30,7 @@ bool less_reversed(std::string_view a, std::string_view b) noexcept {
 
 }  // namespace
 
-ScalarIndex::ScalarIndex(std::string_view image, FieldKind kind, bool list, Slot slots) : list_(list) {
+ScalarIndex::ScalarIndex(std::string_view image, FieldKind kind, bool list, Slot slots) : kind_(kind), list_(list) {
     ByteReader reader(image);
     std::string_view magic;
     std::string_view zeros;
@@ -251,7 +251,8 @@ void ScalarIndex::for_each_match(const ScalarQuestion& question,
     const bool by_suffix = question.ask == Ask::suffix && !reversed_.empty();
     const bool by_grams = question.ask == Ask::substring && grams_.size() > 0 && text.size() >= gram_bytes;
     if (!by_suffix && !by_grams) {
-        const auto [first, last] = question.ask == Ask::matching ? range_of(question) : Range(terms_.begin(), terms_.end());
+        const auto [first, last] =
+            question.ask == Ask::matching ? range_of(question) : Range(terms_.begin(), terms_.end());
         TermScan scan(terms_, first.block);
         while (scan.next() && scan.place().term < last.term) {
             if (scan.place().term >= first.term && question.accepts(scan.term())) take(scan);
@@ -260,12 +261,10 @@ void ScalarIndex::for_each_match(const ScalarQuestion& question,
     }
     TermScan scan(terms_, 0);
     const std::vector<std::uint64_t> candidates = by_suffix ? terms_with_suffix(text) : terms_with_grams(text);
-    for (std::size_t word = 0; word < candidates.size(); ++word) {
-        for (std::uint64_t left = candidates[word]; left != 0; left &= left - 1) {
-            scan.seek(static_cast<std::uint32_t>(64 * word + static_cast<std::size_t>(std::countr_zero(left))));
-            if (question.accepts(scan.term())) take(scan);
-        }
-    }
+    for_each_bit(candidates, [&](std::uint32_t number) {
+        scan.seek(number);
+        if (question.accepts(scan.term())) take(scan);
+    });
 }
 
 }  // namespace kith::inline v0::detail

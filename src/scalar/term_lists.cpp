@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 namespace kith::inline v0::detail {
 
@@ -184,9 +185,14 @@ bool TermScan::next() {
         after_.shorts += slots;
     }
     if (--left_ == 0) {
+        const TermPlace reached = after_;
         std::string term = std::move(term_);  // which entering a block forgets
         enter(place_.block + 1);
         term_ = std::move(term);
+        if (after_.postings != reached.postings || after_.shorts != reached.shorts || after_.longs != reached.longs) {
+            TermLists::raise_damaged("block " + std::to_string(place_.block) +
+                                     " has other lists than its directory says");
+        }
     }
     return true;
 }
@@ -197,6 +203,27 @@ void TermScan::seek(std::uint32_t term) {
     do {
         if (!next()) TermLists::raise_damaged("term " + std::to_string(term) + " is not there");
     } while (place_.term < term);
+}
+
+std::vector<Slot> TermLists::slots(const TermScan& scan) const {
+    std::vector<Slot> found;
+    if (scan.slots() < long_list) {
+        if (scan.place().shorts + scan.slots() > shorts_.size() / sizeof(Slot))
+            raise_damaged("a short list is not there");
+        ByteReader reader(shorts_.substr(static_cast<std::size_t>(scan.place().shorts) * sizeof(Slot)));
+        found.resize(scan.slots());
+        for (Slot& slot : found) static_cast<void>(reader.u32(slot));
+    } else {
+        std::vector<std::uint64_t> words(words_of(universe_));
+        add(scan, words);
+        for_each_bit(words, [&](Slot slot) { found.push_back(slot); });
+    }
+    const bool ascending = std::adjacent_find(found.begin(), found.end(), std::greater_equal<>()) == found.end();
+    if (!ascending || found.size() != scan.slots() || found.back() >= universe_) {
+        raise_damaged("the list of term " + std::to_string(scan.place().term) + " is not of " +
+                      std::to_string(scan.slots()) + " slots in order");
+    }
+    return found;
 }
 
 void TermLists::add(const TermScan& scan, std::span<std::uint64_t> words) const {

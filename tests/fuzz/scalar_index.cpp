@@ -57,9 +57,12 @@ void attack_index(std::string_view bytes) {
     if (slots > most_slots || kind < FieldKind::boolean || kind > FieldKind::text) return;
     std::optional<ScalarIndex> index;
     if (refuses([&] { index.emplace(image, kind, list, slots); })) return;
+    const bool whole = !refuses([&] { index->check(); });
     for (const ScalarQuestion& question : questions(kind, list)) {
         std::vector<std::uint64_t> words(words_of(slots));
-        if (refuses([&] { index->answer(question, words); })) continue;
+        const bool refused = refuses([&] { index->answer(question, words); });
+        claim(!whole || !refused, "an index that passes its check answers");
+        if (refused) continue;
         claim_no_bits_behind(words, slots);
         SlotEstimate estimate;
         if (refuses([&] { estimate = index->estimate(question); })) continue;
@@ -74,13 +77,19 @@ void attack_columns(std::string_view bytes) {
     if (slots > most_slots) return;
     std::optional<ColumnFile> file;
     if (refuses([&] { file.emplace(image, slots); })) return;
+    const bool whole = !refuses([&] { file->check(); });
     std::size_t left = 8;
     for (const Column& column : file->columns()) {
         if (left-- == 0) return;
         for (const ScalarQuestion& question : questions(column.kind(), column.list())) {
             std::vector<std::uint64_t> words(words_of(slots));
-            if (refuses([&] { ColumnScan(column, question).answer(words); })) continue;
+            const bool refused = refuses([&] { ColumnScan(column, question).answer(words); });
+            claim(!whole || !refused, "a column that passes its check answers");
+            if (refused) continue;
             claim_no_bits_behind(words, slots);
+            std::vector<std::uint64_t> kept(words_of(slots), 0x8000'0000'0000'0001U);
+            if (slots % 64 != 0) kept.back() &= (std::uint64_t{1} << (slots % 64)) - 1;
+            static_cast<void>(refuses([&] { ColumnScan(column, question).keep(true, kept); }));
         }
         MemberTerms terms;
         for (Slot slot = 0; slot < slots; ++slot) {

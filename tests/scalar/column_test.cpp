@@ -78,7 +78,8 @@ void compare(std::size_t count, std::uint64_t distinct, int questions) {
             auto kept = kith_test::random_bits(random, slots, one_in);
             const auto naive = kith_test::naive_kept(asked, members, kept, slots, wanted);
             ColumnScan(*column, asked.question).keep(wanted, kept);
-            if (kept != naive) FAIL("other slots are kept where the answer is to be " << wanted << ", of 1 in " << one_in);
+            if (kept != naive)
+                FAIL("other slots are kept where the answer is to be " << wanted << ", of 1 in " << one_in);
         }
     }
     SUCCEED();

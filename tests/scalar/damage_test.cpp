@@ -60,11 +60,13 @@ Images images(std::uint64_t distinct) {
     return {index.finish(), columns.finish()};
 }
 
-/// Asks everything; false when it refuses.
+/// Asks everything; false when it refuses. What finds itself whole refuses nothing.
 bool asks_index(std::string_view image) {
     const std::string copy(image);  // of its own size, so that a sanitizer sees a byte read past its end
+    bool whole = false;
     const auto refused = raised([&] {
         const ScalarIndex index(copy, FieldKind::text, true, slots);
+        whole = !raised([&] { index.check(); }).code;
         for (const ScalarQuestion& question : all_questions()) {
             std::vector<std::uint64_t> words(words_of(slots));
             index.answer(question, words);
@@ -74,6 +76,7 @@ bool asks_index(std::string_view image) {
         static_cast<void>(index.greatest());
     });
     if (!refused.code) return true;
+    CHECK_FALSE(whole);
     CHECK((refused.code == kith::Errc::corrupt || refused.code == kith::Errc::unsupported_version));
     CHECK((refused.says("damaged") || refused.says("version")));
     return false;
@@ -81,8 +84,10 @@ bool asks_index(std::string_view image) {
 
 bool asks_columns(std::string_view image) {
     const std::string copy(image);
+    bool whole = false;
     const auto refused = raised([&] {
         const ColumnFile file(copy, slots);
+        whole = !raised([&] { file.check(); }).code;
         for (const auto& column : file.columns()) {
             if (column.kind() != FieldKind::text || !column.list()) continue;
             for (const ScalarQuestion& question : all_questions()) {
@@ -94,6 +99,7 @@ bool asks_columns(std::string_view image) {
         }
     });
     if (!refused.code) return true;
+    CHECK_FALSE(whole);
     CHECK((refused.code == kith::Errc::corrupt || refused.code == kith::Errc::unsupported_version));
     CHECK((refused.says("damaged") || refused.says("version")));
     return false;
@@ -131,6 +137,78 @@ TEST_CASE("Columns in which a bit has flipped answer or say that they are damage
             static_cast<void>(asks_columns(bad));
         }
     }
+}
+
+/// The number of 4 or 8 bytes at a place.
+std::uint64_t number_at(std::string_view bytes, std::size_t at, std::size_t size) {
+    std::uint64_t number = 0;
+    for (std::size_t byte = size; byte-- > 0;) number = (number << 8) | static_cast<unsigned char>(bytes[at + byte]);
+    return number;
+}
+
+TEST_CASE("Whole images pass their check") {
+    for (const std::uint64_t distinct : {std::uint64_t{8}, std::uint64_t{300}, std::uint64_t{5000}}) {
+        const Images made = images(distinct);
+        CHECK_FALSE(raised([&] { ScalarIndex(made.index, FieldKind::text, true, slots).check(); }).code);
+        CHECK_FALSE(raised([&] { ColumnFile(made.columns, slots).check(); }).code);
+    }
+    ScalarIndexBuilder numbers(FieldKind::int32, false);
+    MemberTerms terms;
+    for (std::int32_t slot = 0; slot < 40'000; ++slot) {
+        member_terms(slot % 30'000, terms);
+        numbers.append(terms);
+    }
+    const std::string image = numbers.finish();
+    CHECK_FALSE(raised([&] { ScalarIndex(image, FieldKind::int32, false, 40'000).check(); }).code);
+}
+
+TEST_CASE("The check of an index says what is wrong with it") {
+    ScalarIndexBuilder builder(FieldKind::text, false, {.suffixes = true, .substrings = true});
+    MemberTerms terms;
+    for (Slot slot = 0; slot < slots; ++slot) {
+        member_terms("text " + std::to_string(slot % 90), terms);
+        builder.append(terms);
+    }
+    const std::string image = builder.finish();
+    const auto said = [&](std::size_t at, char byte) {
+        std::string bad = image;
+        bad[at] = byte;
+        return raised([&] { ScalarIndex(bad, FieldKind::text, false, slots).check(); }).text;
+    };
+    REQUIRE(said(0, 'k').empty());
+    constexpr std::size_t terms_at = 128, sizes_at = 32, header = 64, entry = 32;  // see docs/format.md
+    const std::size_t blocks = number_at(image, terms_at + 4, 4);
+    const std::size_t unions = number_at(image, terms_at + 28, 4);
+    const std::size_t shorts_at = terms_at + header + entry * (blocks + 1) + 24 * unions;
+    CHECK(said(shorts_at, 1).find("its terms are of other slots than it counts") != std::string::npos);
+    CHECK(said(shorts_at + 4, 0).find("is not of 8 slots in order") != std::string::npos);
+    const std::size_t reversed_at = terms_at + number_at(image, sizes_at, 8);
+    CHECK(said(reversed_at, image[reversed_at + 4]).find("its reversed terms are not in order at 1") !=
+          std::string::npos);
+    CHECK(said(24, 0).find("its terms are of other slots than it counts") != std::string::npos);
+}
+
+TEST_CASE("The check of columns says what is wrong with them") {
+    ColumnFileBuilder builder({{3, FieldKind::text, false}});
+    MemberTerms terms;
+    for (Slot slot = 0; slot < slots; ++slot) {
+        member_terms("text " + std::to_string(slot % 90), terms);
+        builder.append(0, terms);
+    }
+    const std::string image = builder.finish();
+    const auto said = [&](std::size_t at, char byte) {
+        std::string bad = image;
+        bad[at] = byte;
+        return raised([&] { ColumnFile(bad, slots).check(); }).text;
+    };
+    REQUIRE(said(0, 'k').empty());
+    constexpr std::size_t offsets_at = 64 + 24;  // see docs/format.md
+    const std::size_t codes_at = number_at(image, offsets_at + 16, 8);
+    const std::size_t text_ends_at = number_at(image, offsets_at + 24, 8);
+    const std::size_t texts_at = number_at(image, offsets_at + 32, 8);
+    CHECK(said(codes_at + 5, 90).find("column 3 has a code of no text, at value 5") != std::string::npos);
+    CHECK(said(text_ends_at, 99).find("column 3 has a text that ends elsewhere, number 1") != std::string::npos);
+    CHECK(said(texts_at, 'z').find("column 3 has distinct texts that are not in order, at 1") != std::string::npos);
 }
 
 TEST_CASE("An index of another field, of other slots or of a newer version is refused, and says why") {

@@ -58,8 +58,8 @@ void grow(std::uint64_t distinct) {
     SUCCEED();
 }
 
-TEMPLATE_TEST_CASE("A growing column answers as a naive evaluator", "", bool, std::int32_t, std::uint64_t, float, double,
-                   Grade, std::optional<std::int64_t>, std::optional<bool>, std::optional<double>) {
+TEMPLATE_TEST_CASE("A growing column answers as a naive evaluator", "", bool, std::int32_t, std::uint64_t, float,
+                   double, Grade, std::optional<std::int64_t>, std::optional<bool>, std::optional<double>) {
     grow<TestType>(10);
     grow<TestType>(20'000);
 }

@@ -46,6 +46,9 @@ public:
     [[nodiscard]] Slot slots() const noexcept { return slots_; }
     [[nodiscard]] std::uint64_t values() const noexcept { return values_; }
 
+    /// Reads all of it: returns where everything is as it must be. Throws: Errc::corrupt, with what is wrong.
+    void check() const;
+
     /// The member of a slot, as terms. Requires: slot is below slots(). Throws: Errc::corrupt.
     void member(Slot slot, MemberTerms& out) const;
 
@@ -85,7 +88,9 @@ private:
     friend class ColumnFile;
 
     Column(std::string_view image, std::string_view descriptor, Slot slots);
-    void check() const;
+    void check_form() const;
+    void check_lists() const;
+    void check_texts() const;
     void add_value(std::uint64_t number, MemberTerms& out) const;
     [[noreturn]] void raise_damaged(const std::string& what) const;
 
@@ -115,6 +120,9 @@ public:
 
     /// The column of a field, by its place in the record; null where there is none.
     [[nodiscard]] const Column* find(std::uint32_t field) const noexcept;
+
+    /// Reads all of it: returns where everything is as it must be. Throws: Errc::corrupt, with what is wrong.
+    void check() const;
 
 private:
     Slot slots_ = 0;

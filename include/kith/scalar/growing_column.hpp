@@ -32,11 +32,15 @@ public:
 
     /// Requires: holds(kind, false).
     GrowingColumn(FieldKind kind, Slot capacity)
-        : kind_(kind), blocks_(std::make_unique<std::unique_ptr<Block>[]>((std::size_t{capacity} + column_block - 1) / column_block)) {}
+        : kind_(kind),
+          blocks_(
+              std::make_unique<std::unique_ptr<Block>[]>((std::size_t{capacity} + column_block - 1) / column_block)) {}
 
     [[nodiscard]] FieldKind kind() const noexcept { return kind_; }
     [[nodiscard]] Slot size() const noexcept { return size_; }
-    [[nodiscard]] std::size_t bytes() const noexcept { return (std::size_t{size_} + column_block - 1) / column_block * sizeof(Block); }
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        return (std::size_t{size_} + column_block - 1) / column_block * sizeof(Block);
+    }
 
     /// Adds the next slot. Requires: size() is below the capacity; the member is null or has a term of the kind.
     /// Throws: std::bad_alloc; nothing was added then.
@@ -82,13 +86,14 @@ public:
         for (Slot block = 0; block * column_block < count_; ++block) {
             const std::size_t first = std::size_t{block} * column_block_words;
             const auto kept = words.subspan(first, std::min(column_block_words, words.size() - first));
-            const std::size_t left = bits_in(kept);
+            const std::size_t left = count_bits(kept);
             if (left == 0) continue;
             if (left < few_bits) {
                 keep_bits(kept, block * column_block,
                           [&](Slot slot) { return wanted ? satisfies(slot) : excludes(slot); });
             } else {
-                keep_block(wanted, column_->block(block), std::min<Slot>(column_block, count_ - block * column_block), kept);
+                keep_block(wanted, column_->block(block), std::min<Slot>(column_block, count_ - block * column_block),
+                           kept);
             }
         }
     }
@@ -108,7 +113,8 @@ private:
         return column_->block(slot / column_block).numbers[slot % column_block];
     }
 
-    void keep_block(bool wanted, const GrowingColumn::Block& block, Slot count, std::span<std::uint64_t> kept) noexcept {
+    void keep_block(bool wanted, const GrowingColumn::Block& block, Slot count,
+                    std::span<std::uint64_t> kept) noexcept {
         if (ask_ == Ask::null || ask_ == Ask::present) {
             std::fill_n(matches_.begin(), count, static_cast<std::uint8_t>(ask_ == Ask::present ? 1 : 0));
         } else {

@@ -16,7 +16,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -58,21 +57,12 @@ inline void pack(const BlockMatches& matches, std::size_t count, BlockWords out)
 
 inline constexpr std::size_t few_bits = 64;  // of a block: below, its slots are looked at one by one
 
-inline std::size_t bits_in(std::span<const std::uint64_t> words) noexcept {
-    std::size_t bits = 0;
-    for (const std::uint64_t word : words) bits += word == 0 ? 0 : static_cast<std::size_t>(std::popcount(word));
-    return bits;
-}
-
 /// Clears the bits of slots, the first of which is `first`, that `keep` has no use for.
 template <class Keep>
 void keep_bits(std::span<std::uint64_t> words, Slot first, Keep&& keep) {
-    for (std::size_t word = 0; word < words.size(); ++word) {
-        for (std::uint64_t left = words[word]; left != 0; left &= left - 1) {
-            const auto bit = static_cast<Slot>(std::countr_zero(left));
-            if (!keep(first + static_cast<Slot>(64 * word) + bit)) words[word] &= ~(std::uint64_t{1} << bit);
-        }
-    }
+    for_each_bit(words, [&](Slot at) {
+        if (!keep(first + at)) words[at / 64] &= ~(std::uint64_t{1} << (at % 64));
+    });
 }
 
 class NumberIntervals {

@@ -14,10 +14,12 @@
 #include "kith/core/slot.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -144,6 +146,23 @@ struct SlotEstimate {
 /// The words that `slots` bits take.
 constexpr std::size_t words_of(Slot slots) noexcept {
     return (std::size_t{slots} + 63) / 64;
+}
+
+/// Calls `take` with each slot whose bit is set, in order.
+template <class Take>
+void for_each_bit(std::span<const std::uint64_t> words, Take&& take) {
+    for (std::size_t word = 0; word < words.size(); ++word) {
+        for (std::uint64_t left = words[word]; left != 0; left &= left - 1) {
+            take(static_cast<Slot>(64 * word + static_cast<std::size_t>(std::countr_zero(left))));
+        }
+    }
+}
+
+/// How many bits are set.
+[[nodiscard]] inline std::size_t count_bits(std::span<const std::uint64_t> words) noexcept {
+    std::size_t bits = 0;
+    for (const std::uint64_t word : words) bits += word == 0 ? 0 : static_cast<std::size_t>(std::popcount(word));
+    return bits;
 }
 
 }  // namespace kith::inline v0::detail

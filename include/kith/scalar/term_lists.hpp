@@ -29,6 +29,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kith::inline v0::detail {
 
@@ -112,6 +113,12 @@ public:
 
     /// Sets the bits of the slots of the term that `scan` has read.
     void add(const TermScan& scan, std::span<std::uint64_t> words) const;
+
+    /// The slots of the term that `scan` has read, in order.
+    [[nodiscard]] std::vector<Slot> slots(const TermScan& scan) const;
+
+    /// Reads all of it: returns where everything is as it must be. Cost: a few passes over terms, lists and unions.
+    void check() const;
 
 private:
     friend class TermScan;
