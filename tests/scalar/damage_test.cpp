@@ -180,7 +180,7 @@ TEST_CASE("The check of an index says what is wrong with it") {
     const std::size_t blocks = number_at(image, terms_at + 4, 4);
     const std::size_t unions = number_at(image, terms_at + 28, 4);
     const std::size_t shorts_at = terms_at + header + entry * (blocks + 1) + 24 * unions;
-    CHECK(said(shorts_at, 1).find("its terms are of other slots than it counts") != std::string::npos);
+    CHECK(said(shorts_at, 1).find("union 0 is not that of its lists") != std::string::npos);
     CHECK(said(shorts_at + 4, 0).find("is not of 8 slots in order") != std::string::npos);
     const std::size_t reversed_at = terms_at + number_at(image, sizes_at, 8);
     CHECK(said(reversed_at, image[reversed_at + 4]).find("its reversed terms are not in order at 1") !=
