@@ -25,9 +25,9 @@ std::vector<std::string_view> words_of(std::string_view text) {
 }
 
 std::optional<FieldKind> kind_of(std::string_view word) {
-    constexpr std::array kinds{FieldKind::boolean, FieldKind::int32,  FieldKind::int64,
-                               FieldKind::uint32,  FieldKind::uint64, FieldKind::float32,
-                               FieldKind::float64, FieldKind::text,   FieldKind::vector};
+    constexpr std::array kinds{FieldKind::boolean, FieldKind::int32,    FieldKind::int64,   FieldKind::uint32,
+                               FieldKind::uint64,  FieldKind::float32,  FieldKind::float64, FieldKind::text,
+                               FieldKind::vector,  FieldKind::timestamp};
     const auto found = std::find_if(kinds.begin(), kinds.end(), [&](FieldKind kind) { return name(kind) == word; });
     return found == kinds.end() ? std::nullopt : std::optional(*found);
 }
@@ -53,6 +53,7 @@ std::size_t scalar_bytes(FieldKind kind) {
         case FieldKind::int64:
         case FieldKind::uint64:
         case FieldKind::float64:
+        case FieldKind::timestamp:
             return 8;
         case FieldKind::text:
         case FieldKind::vector:

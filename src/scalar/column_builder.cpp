@@ -108,7 +108,7 @@ Texts texts_of(std::string_view bytes, const std::vector<std::uint64_t>& ends) {
 
 ColumnFileBuilder::ColumnFileBuilder(const std::vector<ColumnInfo>& columns) {
     for (const ColumnInfo& info : columns) {
-        KITH_ASSERT(info.kind != FieldKind::vector);
+        KITH_ASSERT(has_terms(info.kind));
         columns_.emplace_back().info = info;
     }
 }

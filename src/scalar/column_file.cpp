@@ -58,7 +58,7 @@ Column::Column(std::string_view image, std::string_view descriptor, Slot slots) 
                  reader.u8(code_bytes) && reader.u32(distinct_) && reader.u32(zero) && reader.u64(values_);
     for (std::uint64_t& offset : offsets) whole = whole && reader.u64(offset);
     if (!whole) raise_file("it ends within its descriptors");
-    if (kind < static_cast<std::uint8_t>(FieldKind::boolean) || kind > static_cast<std::uint8_t>(FieldKind::text)) {
+    if (!has_terms(static_cast<FieldKind>(kind))) {
         raise_damaged("is of no kind that exists");
     }
     if (form < static_cast<std::uint8_t>(ColumnForm::bits) || form > static_cast<std::uint8_t>(ColumnForm::texts)) {

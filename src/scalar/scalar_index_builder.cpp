@@ -16,7 +16,7 @@ namespace kith::inline v0::detail {
 
 ScalarIndexBuilder::ScalarIndexBuilder(FieldKind kind, bool list, ScalarIndexParams params)
     : kind_(kind), list_(list), params_(params) {
-    KITH_ASSERT(kind != FieldKind::vector);
+    KITH_ASSERT(has_terms(kind));
     KITH_ASSERT(kind == FieldKind::text || (!params.suffixes && !params.substrings));
 }
 

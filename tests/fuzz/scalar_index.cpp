@@ -54,7 +54,7 @@ void attack_index(std::string_view bytes) {
     const auto kind = static_cast<FieldKind>(head & 0xff);
     const bool list = ((head >> 8) & 1U) != 0;
     const Slot slots = number_at(image, index_slots_at);
-    if (slots > most_slots || kind < FieldKind::boolean || kind > FieldKind::text) return;
+    if (slots > most_slots || !has_terms(kind)) return;
     std::optional<ScalarIndex> index;
     if (refuses([&] { index.emplace(image, kind, list, slots); })) return;
     const bool whole = !refuses([&] { index->check(); });

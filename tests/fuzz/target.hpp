@@ -24,6 +24,7 @@ struct Target {
 
 extern const Target batch_target;
 extern const Target columns_target;
+extern const Target condition_target;
 extern const Target identity_target;
 extern const Target images_target;
 extern const Target keys_target;

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -26,6 +27,7 @@
 
 namespace kith_test {
 
+using kith::mix64;
 using kith::Slot;
 using kith::SplitMix64;
 using kith::detail::ScalarQuestion;
@@ -40,6 +42,8 @@ V random_scalar(SplitMix64& random, std::uint64_t distinct) {
         return number % 2 == 1;
     } else if constexpr (std::same_as<V, Grade>) {
         return number % 3 == 0 ? Grade::low : number % 3 == 1 ? Grade::middle : Grade::high;
+    } else if constexpr (std::same_as<V, kith::Timestamp>) {
+        return V(std::chrono::microseconds(static_cast<std::int64_t>(mix64(number))));
     } else if constexpr (std::same_as<V, std::string>) {
         std::string text;
         SplitMix64 letters(number);

@@ -86,7 +86,7 @@ void compare(std::size_t count, std::uint64_t distinct, int questions) {
 }
 
 TEMPLATE_TEST_CASE("A column of scalars answers as a naive evaluator", "", bool, std::int32_t, std::int64_t,
-                   std::uint32_t, std::uint64_t, float, double, std::string, Grade) {
+                   std::uint32_t, std::uint64_t, float, double, std::string, Grade, kith::Timestamp) {
     compare<TestType>(0, 5, 10);
     compare<TestType>(1, 5, 20);
     compare<TestType>(1024, 4, 50);

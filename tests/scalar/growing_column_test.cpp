@@ -59,7 +59,8 @@ void grow(std::uint64_t distinct) {
 }
 
 TEMPLATE_TEST_CASE("A growing column answers as a naive evaluator", "", bool, std::int32_t, std::uint64_t, float,
-                   double, Grade, std::optional<std::int64_t>, std::optional<bool>, std::optional<double>) {
+                   double, Grade, kith::Timestamp, std::optional<std::int64_t>, std::optional<bool>,
+                   std::optional<double>) {
     grow<TestType>(10);
     grow<TestType>(20'000);
 }

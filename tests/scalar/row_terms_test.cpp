@@ -5,6 +5,7 @@
 #include "kith/schema.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -37,6 +38,7 @@ struct Everything {
     std::optional<double> price;
     Grade grade = Grade::low;
     bool open = false;
+    std::optional<kith::Timestamp> seen;
 };
 
 using Schema = kith::Schema<Everything, kith::Key<&Everything::key>, kith::VectorField<&Everything::vector, Metric>>;
@@ -59,7 +61,7 @@ std::map<std::size_t, std::vector<std::string>> expected(const Everything& one) 
     return {{0, strings_of(one.key)},    {1, strings_of(one.number)}, {3, strings_of(one.large)},
             {4, strings_of(one.small)},  {6, strings_of(one.tags)},   {7, strings_of(one.flags)},
             {8, strings_of(one.count)},  {9, strings_of(one.weight)}, {10, strings_of(one.price)},
-            {11, strings_of(one.grade)}, {12, strings_of(one.open)}};
+            {11, strings_of(one.grade)}, {12, strings_of(one.open)},  {13, strings_of(one.seen)}};
 }
 
 const std::vector<Everything>& samples() {
@@ -78,6 +80,7 @@ const std::vector<Everything>& samples() {
         three[2].weight = -1;
         three[2].grade = Grade::high;
         three[2].open = true;
+        three[2].seen = kith::Timestamp(std::chrono::microseconds(-5));
         return three;
     }();
     return made;

@@ -15,6 +15,7 @@
 #include <iterator>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -86,6 +87,17 @@ public:
     }
     NearestManyQuery& where(Condition<Record> condition) {
         one_.where(std::move(condition));
+        return *this;
+    }
+
+    template <class... L>
+    NearestManyQuery& where(std::string_view text, const L&... values) {
+        one_.where(text, values...);
+        return *this;
+    }
+    template <FixedText Text, class... L>
+    NearestManyQuery& where(const L&... values) {
+        one_.template where<Text>(values...);
         return *this;
     }
 

@@ -11,11 +11,13 @@
 #include "kith/query/condition.hpp"
 #include "kith/query/evaluate.hpp"
 #include "kith/query/field_ref.hpp"
+#include "kith/query/parse.hpp"
 
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -63,6 +65,20 @@ public:
     NearestQuery& where(Condition<Record> condition) {
         condition_ = condition_.has_value() ? std::move(*condition_) && std::move(condition) : std::move(condition);
         return *this;
+    }
+
+    /// The same, as text; see kith/query/parse.hpp.
+    /// Throws: as parse_condition.
+    template <class... L>
+    NearestQuery& where(std::string_view text, const L&... values) {
+        return where(parse_condition<Record>(text, values...));
+    }
+
+    /// The same, as text that the compiler reads: `where<"year >= 2020">()`.
+    /// Throws: as condition.
+    template <FixedText Text, class... L>
+    NearestQuery& where(const L&... values) {
+        return where(condition<Record, Text>(values...));
     }
 
     /// The nearest records of one moment, nearest first; equal distances order by age, oldest first.

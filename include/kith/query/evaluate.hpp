@@ -4,7 +4,8 @@
 // compiling, and the work behind those functions is shared by all members of one type.
 //
 // Three answers, as in SQL: a comparison with null is unknown, the negation of unknown is unknown, and only what is
-// certainly true is found. NaN, which a float field may hold, compares as in C++: it differs from everything.
+// certainly true is found. NaN, which a float field may hold, compares as in C++: it differs from everything. A term
+// that has no value, see kith/query/expression.hpp, is as null.
 //
 // Thread safety: functions without state.
 #pragma once
@@ -12,6 +13,9 @@
 #include "kith/core/assert.hpp"
 #include "kith/query/condition.hpp"
 #include "kith/query/expression.hpp"
+#include "kith/query/pattern.hpp"
+#include "kith/query/scalar.hpp"
+#include "kith/query/term_value.hpp"
 #include "kith/schema/field.hpp"
 #include "kith/schema/reflect.hpp"
 
@@ -21,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -40,17 +45,19 @@ constexpr Truth truth(bool known) noexcept {
 
 /// The alternative of Value in which scalars of type T are compared.
 template <StoredScalar T>
-using ComparedAs =
-    std::conditional_t<std::same_as<T, std::string> || std::same_as<T, bool>, T,
-                       std::conditional_t<std::floating_point<T>, double,
-                                          std::conditional_t<std::is_signed_v<typename Underlying<T>::Type>,
-                                                             std::int64_t, std::uint64_t>>>;
+using ComparedAs = std::conditional_t<
+    std::same_as<T, std::string> || std::same_as<T, bool>, T,
+    std::conditional_t<std::floating_point<T>, double,
+                       std::conditional_t<std::is_signed_v<typename Underlying<T>::Type> || std::same_as<T, Timestamp>,
+                                          std::int64_t, std::uint64_t>>>;
 
 /// What is compared: a text in place, everything else widened.
 template <StoredScalar T>
 decltype(auto) compared(const T& scalar) noexcept {
     if constexpr (std::same_as<T, std::string>) {
         return (scalar);
+    } else if constexpr (std::same_as<T, Timestamp>) {
+        return std::int64_t{scalar.time_since_epoch().count()};
     } else {
         return static_cast<ComparedAs<T>>(scalar);
     }
@@ -78,6 +85,15 @@ bool is_among(const V& scalar, const Expression& leaf) noexcept {
     return first < leaf.values.size() && value_at<V>(leaf, first) == scalar;
 }
 
+/// Answers a test that only texts take.
+inline bool text_satisfies(std::string_view text, const Expression& leaf) noexcept {
+    const std::string_view wanted = value_at<std::string>(leaf, 0);
+    if (leaf.op == Op::has_prefix) return text.starts_with(wanted);
+    if (leaf.op == Op::has_suffix) return text.ends_with(wanted);
+    if (leaf.op == Op::has_substring) return text.find(wanted) != std::string_view::npos;
+    return leaf.op == Op::ilike ? matches<true>(text, wanted) : matches<false>(text, wanted);
+}
+
 template <StoredScalar T>
 bool scalar_satisfies(const T& scalar, const Expression& leaf) noexcept {
     using V = ComparedAs<T>;
@@ -97,6 +113,13 @@ bool scalar_satisfies(const T& scalar, const Expression& leaf) noexcept {
             return left >= value_at<V>(leaf, 0);
         case Op::in:
             return is_among<V>(left, leaf);
+        case Op::has_prefix:
+        case Op::has_suffix:
+        case Op::has_substring:
+        case Op::like:
+        case Op::ilike:
+            if constexpr (std::same_as<T, std::string>) return text_satisfies(scalar, leaf);
+            break;
         case Op::contains_any:
         case Op::contains_all:
         case Op::is_null:
@@ -105,13 +128,14 @@ bool scalar_satisfies(const T& scalar, const Expression& leaf) noexcept {
         case Op::negation:
             break;
     }
-    KITH_ASSERT(false);  // a condition on a list, or on no field at all, reached a scalar
+    KITH_ASSERT(false);  // a condition on a list, on text, or on no field at all, reached such a scalar
     return false;
 }
 
 template <StoredScalar T>
 bool list_satisfies(const std::vector<T>& list, const Expression& leaf) noexcept {
     using V = ComparedAs<T>;
+    if (leaf.aspect == Aspect::length) return scalar_satisfies(static_cast<std::uint64_t>(list.size()), leaf);
     if (leaf.op == Op::contains_any) {
         for (const auto& element : list) {
             if (is_among<V>(compared<T>(element), leaf)) return true;
@@ -157,6 +181,16 @@ constexpr auto leaf_table(std::index_sequence<I...>) noexcept {
 template <class R>
 inline constexpr auto leaves = leaf_table<R>(std::make_index_sequence<member_count<R>>());
 
+/// Answers a comparison of two terms.
+template <class R>
+Truth terms_satisfy(const R& record, const Expression& leaf) noexcept {
+    KITH_ASSERT(leaf.terms.size() == 2);
+    const Scalar left = term_value(record, leaf.terms[0]);
+    if (left.kind == ScalarKind::null) return Truth::unknown;
+    const Scalar right = term_value(record, leaf.terms[1]);
+    return right.kind == ScalarKind::null ? Truth::unknown : truth(holds(leaf.op, compare(left, right)));
+}
+
 template <class R>
 Truth satisfies(const R& record, const Expression& node) noexcept {
     Truth answer = Truth::yes;
@@ -186,9 +220,15 @@ Truth satisfies(const R& record, const Expression& node) noexcept {
         case Op::in:
         case Op::contains_any:
         case Op::contains_all:
+        case Op::has_prefix:
+        case Op::has_suffix:
+        case Op::has_substring:
+        case Op::like:
+        case Op::ilike:
         case Op::is_null:
             break;
     }
+    if (!node.terms.empty()) return terms_satisfy(record, node);
     KITH_ASSERT(node.field < leaves<R>.size());
     return leaves<R>[node.field](record, node);
 }

@@ -5,7 +5,7 @@
 //
 //   ==  !=  <  <=  >  >=        a field that is no list, with a value of its type; bool takes == and != only
 //   in(field, {a, b})           the same, one of several
-//   contains(field, a)          a list that holds a; contains_any and contains_all take several
+//   contains(field, a)          a list that holds a, or a text with a in it; contains_any and contains_all take several
 //   field.is_null()             an optional field without a value
 //   &&  ||  !                   conditions
 //
@@ -85,6 +85,17 @@ Expression leaf_of_many(Op op, const Literals& literals) {
     return leaf;
 }
 
+/// A text that has another in it is asked for with contains, as a list is for its element.
+template <auto Member>
+inline constexpr bool is_text = std::is_same_v<Present<TypeOf<Member>>, std::string>;
+
+/// True for what a comparison may have on its right side besides a literal: another field or a calculation.
+template <class>
+inline constexpr bool is_term_side = false;
+
+template <class L>
+concept LiteralSide = !is_term_side<L>;
+
 }  // namespace detail
 
 /// Stands for a field in a condition; see `field`.
@@ -107,34 +118,34 @@ struct FieldRef {
 template <auto Member>
 inline constexpr FieldRef<Member> field{};
 
-template <auto Member, class L>
+template <auto Member, detail::LiteralSide L>
 [[nodiscard]] auto operator==(FieldRef<Member>, const L& literal) {
     return Condition<detail::RecordOf<Member>>(detail::leaf_of_one<Member, detail::Form::equality>(Op::equal, literal));
 }
 
-template <auto Member, class L>
+template <auto Member, detail::LiteralSide L>
 [[nodiscard]] auto operator!=(FieldRef<Member>, const L& literal) {
     return Condition<detail::RecordOf<Member>>(
         detail::leaf_of_one<Member, detail::Form::equality>(Op::not_equal, literal));
 }
 
-template <auto Member, class L>
+template <auto Member, detail::LiteralSide L>
 [[nodiscard]] auto operator<(FieldRef<Member>, const L& literal) {
     return Condition<detail::RecordOf<Member>>(detail::leaf_of_one<Member, detail::Form::order>(Op::less, literal));
 }
 
-template <auto Member, class L>
+template <auto Member, detail::LiteralSide L>
 [[nodiscard]] auto operator<=(FieldRef<Member>, const L& literal) {
     return Condition<detail::RecordOf<Member>>(
         detail::leaf_of_one<Member, detail::Form::order>(Op::less_equal, literal));
 }
 
-template <auto Member, class L>
+template <auto Member, detail::LiteralSide L>
 [[nodiscard]] auto operator>(FieldRef<Member>, const L& literal) {
     return Condition<detail::RecordOf<Member>>(detail::leaf_of_one<Member, detail::Form::order>(Op::greater, literal));
 }
 
-template <auto Member, class L>
+template <auto Member, detail::LiteralSide L>
 [[nodiscard]] auto operator>=(FieldRef<Member>, const L& literal) {
     return Condition<detail::RecordOf<Member>>(
         detail::leaf_of_one<Member, detail::Form::order>(Op::greater_equal, literal));
@@ -151,11 +162,16 @@ template <auto Member, class L>
     return in<Member, std::initializer_list<L>>(field, values);
 }
 
-/// The list holds the value.
+/// The list holds the value, or the text has it in it.
 template <auto Member, class L>
 [[nodiscard]] auto contains(FieldRef<Member>, const L& value) {
-    return Condition<detail::RecordOf<Member>>(
-        detail::leaf_of_one<Member, detail::Form::content>(Op::contains_any, value));
+    if constexpr (detail::is_text<Member>) {
+        return Condition<detail::RecordOf<Member>>(
+            detail::leaf_of_one<Member, detail::Form::equality>(Op::has_substring, value));
+    } else {
+        return Condition<detail::RecordOf<Member>>(
+            detail::leaf_of_one<Member, detail::Form::content>(Op::contains_any, value));
+    }
 }
 
 /// The list holds at least one of the values; false of none.

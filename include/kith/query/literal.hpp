@@ -38,6 +38,8 @@ consteval bool literal_fits() {
         return std::is_convertible_v<const L&, std::string_view>;
     } else if constexpr (StoredInteger<T>) {
         return IntegerLiteral<L>;
+    } else if constexpr (std::same_as<T, Timestamp>) {
+        return std::is_convertible_v<const L&, Timestamp>;
     } else if constexpr (std::floating_point<T>) {
         return NumberLiteral<L>;
     } else {
@@ -59,6 +61,9 @@ struct LiteralCheck {
     static_assert(ok || null || !std::floating_point<T>,
                   "kith: this is a number field; compare it with a number, such as 0.5");
     static_assert(ok || null || !std::same_as<T, bool>, "kith: this is a bool field; compare it with true or false");
+    static_assert(
+        ok || null || !std::same_as<T, Timestamp>,
+        "kith: this is a timestamp field; compare it with a std::chrono::sys_time of microseconds or coarser");
     static_assert(ok || null || !StoredEnum<T>,
                   "kith: this is an enum field; compare it with a value of the same enum");
 };
@@ -119,6 +124,8 @@ Value literal_value(std::string_view field, const L& literal) {
         return std::string(std::string_view(literal));
     } else if constexpr (std::same_as<T, bool>) {
         return literal;
+    } else if constexpr (std::same_as<T, Timestamp>) {
+        return std::int64_t{Timestamp(literal).time_since_epoch().count()};
     } else if constexpr (StoredEnum<T>) {
         using Number = std::conditional_t<std::is_signed_v<std::underlying_type_t<T>>, std::int64_t, std::uint64_t>;
         return static_cast<Number>(literal);

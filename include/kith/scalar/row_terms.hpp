@@ -116,6 +116,8 @@ private:
                 return read_as<float>(reader);
             case FieldKind::float64:
                 return read_as<double>(reader);
+            case FieldKind::timestamp:
+                return read_as<Timestamp>(reader);
             case FieldKind::text: {
                 std::string_view text;
                 if (!reader.sized(text)) return false;

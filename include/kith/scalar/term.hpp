@@ -1,6 +1,6 @@
 // kith/scalar/term.hpp — every scalar as bytes that stand in the order of the values.
 //
-//   term := bool: u8 0 or 1 | integer: its 4 or 8 bytes, highest first, a signed one with its sign bit flipped
+//   term := bool: u8 0 or 1 | integer, timestamp: its 4 or 8 bytes, highest first, a signed one with its sign bit flipped
 //         | float, double: its bits, all flipped when it is negative, else the sign bit alone, highest first
 //         | text: its bytes                                                                                  (on disk)
 //
@@ -38,12 +38,18 @@ constexpr std::size_t term_bytes(FieldKind kind) noexcept {
         case FieldKind::int64:
         case FieldKind::uint64:
         case FieldKind::float64:
+        case FieldKind::timestamp:
             return 8;
         case FieldKind::text:
         case FieldKind::vector:
             return 0;
     }
     return 0;
+}
+
+/// Whether fields of a kind have terms.
+constexpr bool has_terms(FieldKind kind) noexcept {
+    return term_bytes(kind) != 0 || kind == FieldKind::text;
 }
 
 /// A number as an unsigned one of as many bits in the same order; bool counts as a number.
@@ -100,6 +106,8 @@ void append_term(const T& value, std::string& out) {
         constexpr FieldKind kind = scalar_kind<T>();
         if constexpr (kind == FieldKind::boolean || kind == FieldKind::float32 || kind == FieldKind::float64) {
             append_number_term(kind, ordered_number(value), out);
+        } else if constexpr (kind == FieldKind::timestamp) {
+            append_number_term(kind, ordered_number(std::int64_t{value.time_since_epoch().count()}), out);
         } else if constexpr (kind == FieldKind::int32) {
             append_number_term(kind, ordered_number(static_cast<std::int32_t>(value)), out);
         } else if constexpr (kind == FieldKind::uint32) {
@@ -129,7 +137,7 @@ template <StoredScalar T>
     return term;
 }
 [[nodiscard]] inline std::string term_of(FieldKind kind, std::int64_t value) {
-    KITH_ASSERT(kind == FieldKind::int32 || kind == FieldKind::int64);
+    KITH_ASSERT(kind == FieldKind::int32 || kind == FieldKind::int64 || kind == FieldKind::timestamp);
     return kind == FieldKind::int32 ? term_of(static_cast<std::int32_t>(value))
                                     : term_of(static_cast<long long>(value));
 }

@@ -39,7 +39,8 @@ struct MemberCheck {
     static_assert(
         Facts::ok || Facts::small_integer || Facts::loose_enum || Facts::bad_array,
         "kith: this member's type cannot be stored; use bool, a 32- or 64-bit integer, float, double, "
-        "std::string, an enum, std::optional or std::vector of one of those, or std::array<float, N>, where float "
+        "std::string, an enum, kith::Timestamp, std::optional or std::vector of one of those, or std::array<float, N>, "
+        "where float "
         "may also be kith::Half, kith::Bfloat16, std::int8_t, std::uint8_t or kith::Bits8");
 };
 

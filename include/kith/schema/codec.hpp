@@ -4,7 +4,7 @@
 //   nulls  := one bit a nullable field, in order, lowest bit first, set when null; unused bits are 0
 //   value  := scalar | list | vector
 //   scalar := bool: u8 0 or 1 | int32, uint32: u32 | int64, uint64: u64 | float: f32 | double: f64
-//           | text: varint-sized bytes
+//           | timestamp: u64, microseconds since 1970 in two's complement | text: varint-sized bytes
 //   list   := varint count, then that many scalars
 //   vector := each element: f32; f16 and bf16: u16; i8, u8 and bits: u8                 (on disk, little-endian)
 //
@@ -19,6 +19,7 @@
 #include "kith/schema/field.hpp"
 
 #include <bit>
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -44,6 +45,8 @@ void encode_scalar(ByteWriter& writer, const T& value) {
         writer.f64(value);
     } else if constexpr (kind == FieldKind::boolean) {
         writer.u8(value ? 1 : 0);
+    } else if constexpr (kind == FieldKind::timestamp) {
+        writer.u64(static_cast<std::uint64_t>(value.time_since_epoch().count()));
     } else if constexpr (kind == FieldKind::int32 || kind == FieldKind::uint32) {
         writer.u32(static_cast<std::uint32_t>(value));
     } else {
@@ -76,6 +79,11 @@ template <StoredScalar T>
         std::uint8_t byte = 0;
         if (!reader.u8(byte) || byte > 1) return false;
         value = byte == 1;
+        return true;
+    } else if constexpr (kind == FieldKind::timestamp) {
+        std::uint64_t count = 0;
+        if (!reader.u64(count)) return false;
+        value = Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(count)));
         return true;
     } else if constexpr (kind == FieldKind::int32 || kind == FieldKind::uint32) {
         using Number = std::conditional_t<kind == FieldKind::int32, std::int32_t, std::uint32_t>;

@@ -9,6 +9,7 @@
 #include "kith/core/element.hpp"
 
 #include <array>
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +20,9 @@
 #include <vector>
 
 namespace kith::inline v0 {
+
+/// A point in time in UTC, to the microsecond, as a member of a record.
+using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 
 /// How a value is stored. On disk: never renumber.
 enum class FieldKind : std::uint8_t {
@@ -31,6 +35,7 @@ enum class FieldKind : std::uint8_t {
     float64 = 7,
     text = 8,
     vector = 9,
+    timestamp = 10,
 };
 
 /// The word for a kind in descriptors and messages, as a C++ programmer would say it. On disk: never rename.
@@ -54,6 +59,8 @@ constexpr std::string_view name(FieldKind kind) noexcept {
             return "text";
         case FieldKind::vector:
             return "vector";
+        case FieldKind::timestamp:
+            return "timestamp";
     }
     return "unknown";
 }
@@ -66,12 +73,12 @@ struct FieldInfo {
     bool list = false;
     bool key = false;
     bool indexed = false;
-    bool suffixes = false;     // of an index of texts: by their end, too
-    bool substrings = false;   // and by what is in them
-    std::uint32_t dim = 0;     // dimensions of a vector; 0 for every other kind
-    std::string_view metric;   // empty unless a VectorField names the member
-    std::string_view index;    // empty unless a VectorField names the member
-    std::string_view element;  // the element_name of a vector that is not of floats; empty for everything else
+    bool suffixes = false;       // of an index of texts: by their end, too
+    bool substrings = false;     // and by what is in them
+    std::uint32_t dim = 0;       // dimensions of a vector; 0 for every other kind
+    std::string_view metric{};   // empty unless a VectorField names the member
+    std::string_view index{};    // empty unless a VectorField names the member
+    std::string_view element{};  // the element_name of a vector that is not of floats; empty for everything else
 };
 
 /// The most dimensions a vector field may have.
@@ -91,7 +98,7 @@ concept StoredEnum = std::is_enum_v<T> && requires { T{0}; };
 
 template <class T>
 concept StoredScalar = std::same_as<T, bool> || StoredInteger<T> || StoredEnum<T> || std::same_as<T, float> ||
-                       std::same_as<T, double> || std::same_as<T, std::string>;
+                       std::same_as<T, double> || std::same_as<T, std::string> || std::same_as<T, Timestamp>;
 
 template <class T>
 inline constexpr std::size_t array_dim = 0;
@@ -169,6 +176,8 @@ consteval FieldKind scalar_kind() {
         return FieldKind::boolean;
     } else if constexpr (std::same_as<T, std::string>) {
         return FieldKind::text;
+    } else if constexpr (std::same_as<T, Timestamp>) {
+        return FieldKind::timestamp;
     } else if constexpr (std::floating_point<T>) {
         return sizeof(T) == 4 ? FieldKind::float32 : FieldKind::float64;
     } else if constexpr (std::is_signed_v<Number>) {

@@ -1,0 +1,199 @@
+// kith/query/parse/value_tests.hpp — reads the comparisons of a field with constants: lists, parts of texts, patterns.
+//
+//   test   := IN values | CONTAIN_ANY values | CONTAIN_ALL values | CONTAINS sum | HAS_PREFIX sum | HAS_SUFFIX sum
+//           | (LIKE | ILIKE) sum [ESCAPE text]
+//   values := "(" [sum {"," sum}] ")" | "?"
+//
+// The sums must be constants. Every such test becomes one leaf, which an index can answer.
+//
+// Thread safety: none; a parser reads one text.
+#pragma once
+
+#include "kith/query/parse/terms.hpp"
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace kith::inline v0::detail {
+
+template <class Maker, class Derived>
+class ValueTestParser : public TermParser<Maker, Derived> {
+    using Base = TermParser<Maker, Derived>;
+
+public:
+    using typename Base::NodeType;
+    using Tree = typename Maker::Tree;
+
+    using Base::Base;
+
+protected:
+    using Base::columns_;
+    using Base::reader_;
+
+    constexpr void count_comparison(const NodeType& node) {
+        if (++comparisons_ <= max_comparisons) return;
+        reader_.fail(FaultKind::limit, node.begin, node.end)
+            .add("the condition has more than ")
+            .add_number(max_comparisons)
+            .add(" comparisons");
+    }
+
+    [[nodiscard]] static constexpr Aspect aspect_of(const NodeType& node) noexcept {
+        return node.shape == Shape::length ? Aspect::length : Aspect::value;
+    }
+
+    constexpr void fit(const NodeType& subject, Constant& constant) {
+        if (reader_.failed()) return;
+        Fault fault;
+        Fitting(reader_.text(), columns_[subject.field], aspect_of(subject), fault).fit(constant);
+        if (fault.kind != FaultKind::none) reader_.fail(fault.kind, fault.begin, fault.end) = fault.sentence;
+    }
+
+    constexpr Tree leaf(Op op, const NodeType& subject, Constant constant) {
+        fit(subject, constant);
+        if (reader_.failed()) return {};
+        return Maker::leaf(op, columns_[subject.field], subject.field, aspect_of(subject), constant);
+    }
+
+    constexpr void want_list(const NodeType& node) {
+        if (node.shape == Shape::column && columns_[node.field].list) return;
+        if (node.shape == Shape::column) {
+            this->misuse(node).add("CONTAIN_ANY and CONTAIN_ALL look into a list and this field is none; write IN");
+        } else {
+            reader_.fail(FaultKind::wrong_comparison, node.begin, node.end).add("expected a column that is a list");
+        }
+    }
+
+    constexpr void want_text(const NodeType& node) {
+        this->want_scalar(node);
+        if (reader_.failed()) return;
+        if (node.shape == Shape::column && columns_[node.field].kind == FieldKind::text) return;
+        if (node.shape == Shape::column) {
+            this->misuse(node).add("this test is for text, and the field is ").add(name(columns_[node.field].kind));
+        } else {
+            reader_.fail(FaultKind::wrong_comparison, node.begin, node.end).add("expected a column of text");
+        }
+    }
+
+    /// IN, CONTAIN_ANY and CONTAIN_ALL with their values.
+    constexpr Tree among(Op op, const NodeType& subject) {
+        count_comparison(subject);
+        if (!reader_.failed() && subject.shape != Shape::column && subject.shape != Shape::length) {
+            reader_.fail(FaultKind::wrong_comparison, subject.begin, subject.end)
+                .add("expected a column or its length");
+        }
+        typename Maker::Values values{};
+        std::size_t count = 0;
+        if (reader_.token().kind == TokenKind::placeholder) {
+            const Argument argument = this->take_argument();
+            if (!argument.is_list && !reader_.failed()) {
+                reader_.fail(FaultKind::wrong_type, argument.one.begin, argument.one.end)
+                    .add("one value is given, expected a list; write (?) for a list of one");
+            }
+            if (argument.many.empty()) {  // while compiling, or truly
+                Constant any = argument.one;
+                any.known = false;
+                fit(subject, any);
+            }
+            for (Constant one : argument.many) {
+                one.begin = argument.one.begin;
+                one.end = argument.one.end;
+                add(values, subject, one, count);
+            }
+        } else {
+            reader_.expect_symbol("(", "'(' and values");
+            while (!reader_.failed() && !reader_.is_symbol(")")) {
+                add(values, subject, listed(), count);
+                if (!reader_.take_symbol(",")) break;
+                if (reader_.is_symbol(")")) reader_.unexpected("a value");
+            }
+            reader_.expect_symbol(")", "',' or ')'");
+        }
+        if (reader_.failed()) return {};
+        return Maker::among(op, subject.field, aspect_of(subject), std::move(values));
+    }
+
+    /// A constant in a list.
+    constexpr Constant listed() {
+        const NodeType node = this->sum();
+        this->want_value(node);
+        if (!reader_.failed() && node.shape != Shape::constant) {
+            reader_.fail(FaultKind::wrong_comparison, node.begin, node.end).add("a list holds constants, not columns");
+        }
+        return node.constant;
+    }
+
+    constexpr void add(typename Maker::Values& values, const NodeType& subject, Constant constant, std::size_t& count) {
+        fit(subject, constant);
+        if (reader_.failed()) return;
+        if (++count > max_list_values) {
+            reader_.fail(FaultKind::limit, constant.begin, constant.end)
+                .add("a list has at most ")
+                .add_number(max_list_values)
+                .add(" values");
+            return;
+        }
+        Maker::add(values, columns_[subject.field], aspect_of(subject), constant);
+    }
+
+    /// CONTAINS: one value of a list, or a part of a text.
+    constexpr Tree contains(const NodeType& subject) {
+        if (subject.shape != Shape::column || !columns_[subject.field].list)
+            return text_test(Op::has_substring, subject);
+        count_comparison(subject);
+        std::size_t count = 0;
+        typename Maker::Values values{};
+        add(values, subject, listed(), count);
+        if (reader_.failed()) return {};
+        return Maker::among(Op::contains_any, subject.field, Aspect::value, std::move(values));
+    }
+
+    constexpr Tree text_test(Op op, const NodeType& subject) {
+        want_text(subject);
+        count_comparison(subject);
+        if (reader_.failed()) return {};
+        return leaf(op, subject, listed());
+    }
+
+    constexpr Tree pattern(Op op, const NodeType& subject) {
+        want_text(subject);
+        count_comparison(subject);
+        Constant pattern = reader_.failed() ? Constant() : listed();
+        fit(subject, pattern);
+        char escape = '\\';
+        if (reader_.take_keyword("escape")) {
+            const Token at = reader_.token();
+            const std::string_view quoted = reader_.word();
+            const bool good = at.kind == TokenKind::text && quoted.size() == 3 && quoted[1] != '%' &&
+                              quoted[1] != '_' && static_cast<unsigned char>(quoted[1]) < 0x80;
+            if (!good) reader_.unexpected("one ASCII character in single quotes, not %, _ or the quote");
+            if (good) escape = quoted[1];
+            reader_.advance();
+        }
+        check_escapes(subject, pattern, escape);
+        if (reader_.failed()) return {};
+        return Maker::pattern(op, columns_[subject.field], subject.field, pattern, escape);
+    }
+
+    constexpr void check_escapes(const NodeType& subject, const Constant& pattern, char escape) {
+        if (reader_.failed() || !pattern.known) return;
+        const std::string_view text = pattern.value.text;
+        for (std::size_t at = 0; at < text.size(); ++at) {
+            if (text[at] != escape) continue;
+            ++at;
+            if (at < text.size() && (text[at] == '%' || text[at] == '_' || text[at] == escape)) continue;
+            reader_.fail(FaultKind::wrong_type, pattern.begin, pattern.end)
+                .add("field '")
+                .add(columns_[subject.field].name)
+                .add("': the pattern has an escape, expected %, _ or the escape itself behind it");
+            return;
+        }
+    }
+
+private:
+    std::size_t comparisons_ = 0;
+};
+
+}  // namespace kith::inline v0::detail
