@@ -26,6 +26,7 @@ LAYERS = {
     "index": ["core", "distance", "quantize"],
     "schema": ["core"],
     "query": ["core", "schema"],
+    "scalar": ["core", "schema"],
     "storage": ["core"],
     "collection": ["core", "distance", "quantize", "index", "schema", "query", "storage"],
 }

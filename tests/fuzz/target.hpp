@@ -23,6 +23,7 @@ struct Target {
 };
 
 extern const Target batch_target;
+extern const Target columns_target;
 extern const Target condition_target;
 extern const Target identity_target;
 extern const Target images_target;
@@ -30,6 +31,7 @@ extern const Target keys_target;
 extern const Target lmdb_file_target;
 extern const Target log_target;
 extern const Target row_target;
+extern const Target scalar_index_target;
 extern const Target schema_target;
 extern const Target segment_file_target;
 extern const Target state_record_target;

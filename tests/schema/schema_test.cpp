@@ -163,6 +163,22 @@ TEST_CASE("The order in which attributes are listed changes nothing") {
     CHECK(Listed::vector_index<&Book::cover> == Books::vector_index<&Book::cover>);
 }
 
+TEST_CASE("What an index of texts is to find is part of the schema") {
+    struct Note {
+        std::string id;
+        std::string title;
+        std::vector<std::string> tags;
+    };
+    using Notes = kith::Schema<Note, kith::Key<&Note::id>, kith::Field<&Note::title, kith::Indexed{.suffixes = true}>,
+                               kith::Field<&Note::tags, kith::Indexed{.suffixes = true, .substrings = true}>>;
+    CHECK(Notes::descriptor() ==
+          "kith schema 1\nid text key\ntitle text indexed suffixes\n"
+          "tags list of text indexed suffixes substrings\n");
+    CHECK((Notes::fields[1].indexed && Notes::fields[1].suffixes && !Notes::fields[1].substrings));
+    CHECK((Notes::fields[2].suffixes && Notes::fields[2].substrings));
+    CHECK((!Books::fields[1].suffixes && !Books::fields[1].substrings));
+}
+
 TEST_CASE("The difference of two schemas names each field that changed") {
     const std::string stored =
         "kith schema 1\nid text key\nyear int32 indexed\nprice double nullable\nplace vector 3 metric=l2 index=hnsw\n";

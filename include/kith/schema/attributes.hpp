@@ -18,8 +18,12 @@ concept Named = requires {
     { T::name } -> std::convertible_to<std::string_view>;
 };
 
-/// The type of `indexed`.
+/// How a field is to be found without reading every record: `Field<&Record::member, Indexed{.suffixes = true}>`.
+/// A text is found by its value and by its beginning in any case.
 struct Indexed {
+    bool suffixes = false;    ///< a text by its end, too, for four bytes a distinct text
+    bool substrings = false;  ///< a text by three letters or more within it, for some two bytes a byte of distinct text
+
     friend constexpr bool operator==(Indexed, Indexed) noexcept = default;
 };
 
@@ -50,6 +54,20 @@ namespace detail {
 /// What an attribute says of the member it names.
 enum class Role : unsigned char { none, key, field, vector };
 
+/// All that some settings ask for; what is no setting asks for nothing.
+template <class... Settings>
+constexpr Indexed joined_parts(const Settings&... settings) noexcept {
+    Indexed all;
+    [[maybe_unused]] const auto add = [&all]<class Setting>(const Setting& setting) {
+        if constexpr (std::is_same_v<Setting, Indexed>) {
+            all.suffixes = all.suffixes || setting.suffixes;
+            all.substrings = all.substrings || setting.substrings;
+        }
+    };
+    (add(settings), ...);
+    return all;
+}
+
 /// An attribute taken apart; anything else is no attribute.
 template <class>
 struct Attribute {
@@ -70,6 +88,7 @@ struct Attribute<Field<Member, Settings...>> {
     static constexpr auto member = Member;
     static constexpr bool settings_known = (std::is_same_v<std::remove_const_t<decltype(Settings)>, Indexed> && ...);
     static constexpr bool is_indexed = sizeof...(Settings) > 0;
+    static constexpr Indexed parts = joined_parts(Settings...);
 };
 
 template <auto Member, class MetricType, class IndexTag>

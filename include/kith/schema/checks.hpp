@@ -129,7 +129,14 @@ struct AttributeFacts {
         return true;
     }();
 
-    static constexpr bool ok = fits && set_well && index_fits;
+    static constexpr bool parts_fit = [] {
+        if constexpr (own && fits && set_well && A::role == Role::field) {
+            return A::parts == indexed || std::is_same_v<ScalarOf<TypeOf<A::member>>, std::string>;
+        }
+        return true;
+    }();
+
+    static constexpr bool ok = fits && set_well && index_fits && parts_fit;
 };
 
 template <class Record, class A, class Facts = AttributeFacts<Record, A>>
@@ -152,6 +159,8 @@ struct AttributeCheck {
     static_assert(Facts::set_well || A::role != Role::vector,
                   "kith: a VectorField takes a metric and then an index, each a type with a static name; write "
                   "kith::VectorField<&Record::member, kith::Cosine>");
+    static_assert(Facts::parts_fit,
+                  "kith: only texts have suffixes and substrings; write kith::Field<&Record::member, kith::indexed>");
     static_assert(Facts::index_fits,
                   "kith: the sub-vectors that this VectorField's index cuts its vectors into must divide their "
                   "dimension (behind a rotation: their dimension rounded up to a multiple of 16)");

@@ -73,6 +73,8 @@ struct FieldInfo {
     bool list = false;
     bool key = false;
     bool indexed = false;
+    bool suffixes = false;       // of an index of texts: by their end, too
+    bool substrings = false;     // and by what is in them
     std::uint32_t dim = 0;       // dimensions of a vector; 0 for every other kind
     std::string_view metric{};   // empty unless a VectorField names the member
     std::string_view index{};    // empty unless a VectorField names the member

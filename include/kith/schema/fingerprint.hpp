@@ -1,8 +1,8 @@
 // kith/schema/fingerprint.hpp — a schema as a text that is stored, its hash, and what differs between two of them.
 //
 //   descriptor := "kith schema 1\n", then one line a field, in the order of the struct            (on disk)
-//   line       := name " " ["list of "] kind [" " dim [" of " element]] [" nullable"] [" key"] [" indexed"]
-//                 [" metric=" name " index=" name ["(" parameters ")"]] "\n"
+//   line       := name " " ["list of "] kind [" " dim [" of " element]] [" nullable"] [" key"]
+//                 [" indexed" [" suffixes"] [" substrings"]] [" metric=" name " index=" name ["(" parameters ")"]] "\n"
 //
 // A collection is opened only by a program whose descriptor is the stored one, letter for letter but for the indexes of
 // vectors, which can be made again from them: rows are read by position, so even the order of the fields counts. The text
@@ -35,6 +35,8 @@ inline void append_descriptor(std::string& out, const FieldInfo& field, std::str
     if (field.nullable) out.append(" nullable");
     if (field.key) out.append(" key");
     if (field.indexed) out.append(" indexed");
+    if (field.suffixes) out.append(" suffixes");
+    if (field.substrings) out.append(" substrings");
     if (!field.metric.empty()) {
         out.append(" metric=").append(field.metric).append(" index=").append(field.index);
         if (!parameters.empty()) out.append("(").append(parameters).append(")");

@@ -25,6 +25,10 @@ template <class A>
 constexpr void describe_attribute(FieldInfo& field) noexcept {
     field.key = A::role == Role::key;
     field.indexed = A::is_indexed;
+    if constexpr (A::role == Role::field) {
+        field.suffixes = A::parts.suffixes;
+        field.substrings = A::parts.substrings;
+    }
     if constexpr (A::role == Role::vector) {
         field.metric = A::Metric::name;
         field.index = A::Index::name;

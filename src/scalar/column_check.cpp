@@ -1,0 +1,56 @@
+// src/scalar/column_check.cpp — reads columns whole, and says what of them is not as their writer leaves it.
+#include "kith/core/bytes.hpp"
+#include "kith/scalar/column_file.hpp"
+
+#include <array>
+#include <cstddef>
+#include <string>
+
+namespace kith::inline v0::detail {
+
+void ColumnFile::check() const {
+    for (std::size_t at = 0; at < columns_.size(); ++at) {
+        if (find(columns_[at].field()) != &columns_[at]) columns_[at].raise_damaged("is there twice");
+        columns_[at].check();
+    }
+}
+
+void Column::check() const {
+    if (slots_ % 64 != 0 && (null_word(slots_ / 64) >> (slots_ % 64)) != 0) {
+        raise_damaged("has a null in a slot that does not exist");
+    }
+    if (form_ == ColumnForm::bits && values_ % 64 != 0 && (bits(values_ / 64) >> (values_ % 64)) != 0) {
+        raise_damaged("has bits behind its last value");
+    }
+    if (list_) check_lists();
+    if (kind_ == FieldKind::text) check_texts();
+}
+
+void Column::check_lists() const {
+    for (Slot slot = 0; slot < slots_; ++slot) {
+        const Values values = values_of(slot);
+        const bool null = ((null_word(slot / 64) >> (slot % 64)) & 1U) != 0;
+        if (null && values.first != values.end)
+            raise_damaged("has elements in slot " + std::to_string(slot) + ", which is null");
+    }
+}
+
+void Column::check_texts() const {
+    const std::uint64_t texts = form_ == ColumnForm::texts ? values_ : distinct_;
+    std::string_view before;
+    for (std::uint64_t number = 0; number < texts; ++number) {
+        const std::string_view one = text(number);
+        if (form_ == ColumnForm::codes && number > 0 && one <= before) {
+            raise_damaged("has distinct texts that are not in order, at " + std::to_string(number));
+        }
+        before = one;
+    }
+    if (form_ != ColumnForm::codes) return;
+    for (std::uint64_t value = 0; value < values_; ++value) {
+        std::array<std::uint32_t, 1> code{};
+        load(value, code);
+        if (code[0] >= distinct_) raise_damaged("has a code of no text, at value " + std::to_string(value));
+    }
+}
+
+}  // namespace kith::inline v0::detail
