@@ -115,12 +115,7 @@ public:
         const std::string bytes = S::key_bytes(key);
         const auto prepare = [&] {
             Record record = newest(bytes);
-            (changes(record), ...);
-            if (S::key_bytes(S::key_of(record)) != bytes) {
-                raise(Errc::invalid_argument, "update of " + S::show_key(bytes) + " changed its key to " +
-                                                  S::show_key(S::key_bytes(S::key_of(record))) +
-                                                  "; nothing was written");
-            }
+            change(record, bytes, changes...);
             return encode(std::span<const Record>(&record, 1));
         };
         engine_->write(prepare, detail::OnExisting::replace);
@@ -145,6 +140,43 @@ public:
         return removed;
     }
     bool erase(const Key& key) { return erase(std::span(&key, 1)) == 1; }
+
+    /// Removes the records that satisfy a condition, all at once: those that do now, and still do when the write comes to
+    /// them. Returns how many were removed.
+    /// Throws: Errc::invalid_argument for a condition that holds for every record: see erase_all(); as erase; for a text, as
+    /// parse_condition.
+    std::size_t erase_where(const Condition<Record>& condition) {
+        require_condition("erase_where", condition);
+        return erase_those(condition);
+    }
+    template <class... L>
+    std::size_t erase_where(std::string_view text, const L&... values) {
+        return erase_where(parse_condition<Record>(text, values...));
+    }
+
+    /// Removes every record. Returns how many were removed.  Throws: as erase.
+    std::size_t erase_all() { return erase_those({}); }
+
+    /// Changes the records that satisfy a condition as update() does, all or none: those that do now, and still do when the
+    /// write comes to them. Returns how many were changed.
+    /// Throws: as update; Errc::invalid_argument for a condition that holds for every record: see update_all().
+    template <class... Changes>
+    std::size_t update_where(const Condition<Record>& condition, Changes&&... changes) {
+        static_assert(
+            sizeof...(Changes) > 0 && (std::is_invocable_v<Changes&, Record&> && ...),
+            "kith: update_where(condition, changes...) takes kith::set<&Record::member>(value) or callables on "
+            "Record&");
+        require_condition("update_where", condition);
+        return update_those(condition, changes...);
+    }
+
+    /// Changes every record. Returns how many were changed.  Throws: as update.
+    template <class... Changes>
+    std::size_t update_all(Changes&&... changes) {
+        static_assert(sizeof...(Changes) > 0 && (std::is_invocable_v<Changes&, Record&> && ...),
+                      "kith: update_all(changes...) takes kith::set<&Record::member>(value) or callables on Record&");
+        return update_those({}, changes...);
+    }
 
     /// The records of this moment, unchanged for as long as the snapshot is held.
     /// Throws: closed, forked.  Cost: none; see Snapshot for what holding it keeps.
@@ -259,6 +291,64 @@ private:
             detail::put_record<S>(records[i], batch);
         }
         return batch.take();
+    }
+
+    template <class... Changes>
+    static void change(Record& record, const std::string& key, Changes&... changes) {
+        (changes(record), ...);
+        const std::string changed = S::key_bytes(S::key_of(record));
+        if (changed == key) return;
+        raise(Errc::invalid_argument, "update of " + S::show_key(key) + " changed its key to " + S::show_key(changed) +
+                                          "; nothing was written");
+    }
+
+    template <class... Changes>
+    std::size_t update_those(const Condition<Record>& condition, Changes&... changes) {
+        const std::vector<Key> keys = this->where(condition).keys();
+        std::size_t changed = 0;
+        const auto prepare = [&] {
+            std::vector<Record> records;
+            for (const Key& key : keys) {
+                const std::string bytes = S::key_bytes(key);
+                if (!engine_->newest(bytes).has_value()) continue;
+                records.push_back(newest(bytes));
+                if (evaluate(condition, records.back())) {
+                    change(records.back(), bytes, changes...);
+                } else {
+                    records.pop_back();
+                }
+            }
+            changed = records.size();
+            return records.empty() ? std::string() : encode(records);
+        };
+        engine_->write(prepare, detail::OnExisting::replace);
+        return changed;
+    }
+
+    static void require_condition(std::string_view verb, const Condition<Record>& condition) {
+        if (condition != Condition<Record>()) return;
+        raise(Errc::invalid_argument, std::string(verb) + ": the condition is empty and would hold for every record; " +
+                                          "call " + std::string(verb.substr(0, verb.find('_'))) +
+                                          "_all() for that. Nothing was written");
+    }
+
+    std::size_t erase_those(const Condition<Record>& condition) {
+        const std::vector<Key> keys = this->where(condition).keys();
+        std::size_t removed = 0;
+        const auto prepare = [&] {
+            detail::BatchWriter batch;
+            removed = 0;
+            for (const Key& key : keys) {
+                const std::string bytes = S::key_bytes(key);
+                const std::optional<detail::RecordId> id = engine_->newest(bytes);
+                if (!id.has_value() || !evaluate(condition, newest(bytes))) continue;
+                batch.erase(bytes);
+                ++removed;
+            }
+            return batch.empty() ? std::string() : batch.take();
+        };
+        engine_->write(prepare, detail::OnExisting::replace);
+        return removed;
     }
 
     /// In the writer role: the record an update starts from.

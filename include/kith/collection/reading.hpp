@@ -5,6 +5,7 @@
 #include "kith/collection/nearest_many_query.hpp"
 #include "kith/collection/nearest_query.hpp"
 #include "kith/collection/record_codec.hpp"
+#include "kith/collection/record_query.hpp"
 #include "kith/collection/record_range.hpp"
 #include "kith/core/element.hpp"
 
@@ -13,6 +14,8 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace kith::inline v0 {
@@ -69,6 +72,23 @@ public:
     template <auto Member, class Queries>
     [[nodiscard]] auto nearest_many(const Queries& queries) const {
         return NearestManyQuery<S, S::template vector_index<Member>>(self().moment(), queries);
+    }
+
+    /// Asks for the records that satisfy a condition, in an order, page by page, or how many there are; see RecordQuery.
+    [[nodiscard]] RecordQuery<S> where(Condition<Record> condition) const {
+        return RecordQuery<S>(self().moment(), std::move(condition));
+    }
+    template <class... L>
+    [[nodiscard]] RecordQuery<S> where(std::string_view text, const L&... values) const {
+        return where(parse_condition<Record>(text, values...));
+    }
+
+    /// How many records satisfy a condition.
+    /// Throws: closed, forked, corrupt; for a text, as parse_condition.
+    [[nodiscard]] std::size_t count(Condition<Record> condition) const { return where(std::move(condition)).count(); }
+    template <class... L>
+    [[nodiscard]] std::size_t count(std::string_view text, const L&... values) const {
+        return where(text, values...).count();
     }
 
     /// Every record of this moment, for a range-based for loop.

@@ -1,0 +1,227 @@
+// kith/collection/record_query.hpp — the question "which records satisfy this", in an order and page by page.
+//
+// Records come in the order of their keys, or of a field; records with equal values come in the order of their keys. A
+// Cursor marks a place in that order, not a number of records: what is written between two pages moves none of the others
+// from one page to the next.
+//
+// Thread safety: none for a query; each thread asks its own. A query refers to its collection, which must outlive it.
+#pragma once
+
+#include "kith/collection/cursor.hpp"
+#include "kith/collection/facets.hpp"
+#include "kith/collection/moment.hpp"
+#include "kith/collection/record_codec.hpp"
+#include "kith/collection/selection.hpp"
+#include "kith/query/condition.hpp"
+#include "kith/query/evaluate.hpp"
+#include "kith/query/parse.hpp"
+#include "kith/scalar/term.hpp"
+#include "kith/schema/field.hpp"
+#include "kith/schema/reflect.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace kith::inline v0 {
+
+enum class Order : std::uint8_t { ascending, descending };
+
+/// A part of the records that a query finds.
+template <class Record>
+struct Page {
+    std::vector<Record> records;
+    std::optional<Cursor> next;  ///< where the next page begins; nothing when this is the last
+};
+
+/// What Collection::where and Snapshot::where return; nothing is read before run(), page() or count().
+template <class S>
+class RecordQuery {
+public:
+    using Record = typename S::Record;
+
+    RecordQuery(detail::Moment moment, Condition<Record> condition)
+        : moment_(std::move(moment)), condition_(std::move(condition)) {}
+
+    /// Narrows the condition.
+    RecordQuery& where(Condition<Record> condition) {
+        condition_ = std::move(condition_) && std::move(condition);
+        return *this;
+    }
+    template <class... L>
+    RecordQuery& where(std::string_view text, const L&... values) {
+        return where(parse_condition<Record>(text, values...));
+    }
+
+    /// In the order of a field that is neither a list nor a vector: numbers by size, NaN behind infinity; texts by their
+    /// bytes; false before true. Records without a value come last, whichever the order.
+    template <auto Member>
+    RecordQuery& order_by(Order order = Order::ascending) {
+        using T = detail::TypeOf<Member>;
+        static_assert(detail::StoredScalar<detail::Present<T>>,
+                      "kith: order_by takes a field with one value; lists and vectors have no order");
+        order_ = {detail::member_index<Member> + 1, order == Order::descending};
+        terms_of_ = [](const Record& record, detail::MemberTerms& terms) { member_terms(record.*Member, terms); };
+        return *this;
+    }
+
+    /// At most `count` records. Default: all.
+    RecordQuery& limit(std::size_t count) noexcept {
+        limit_ = count;
+        return *this;
+    }
+
+    /// Passes over the first `count` records. Cost: as if they were returned; a cursor costs nothing.
+    RecordQuery& offset(std::size_t count) noexcept {
+        offset_ = count;
+        return *this;
+    }
+
+    /// Begins behind the last record of the page that gave this cursor.
+    RecordQuery& after(Cursor cursor) {
+        after_ = std::move(cursor);
+        return *this;
+    }
+
+    /// Throws: Errc::invalid_argument for a limit of 0, or a cursor of a query in another order; closed, forked, corrupt.
+    /// Cost: every record that may satisfy the condition is looked at; those of the answer are read.
+    [[nodiscard]] std::vector<Record> run() const { return find(limit_).records; }
+
+    /// The same, with the place where it ends.
+    [[nodiscard]] Page<Record> page() const { return find(limit_); }
+
+    /// How many records satisfy the condition, whatever the limit.
+    /// Throws: closed, forked, corrupt.
+    [[nodiscard]] std::size_t count() const {
+        std::size_t count = 0;
+        for_each_segment([&](const detail::SegmentView&, const detail::SlotSet& slots) { count += slots.size(); });
+        return count;
+    }
+
+    /// The keys of the records that satisfy the condition, in no particular order, whatever the limit.
+    /// Throws: closed, forked, corrupt.
+    [[nodiscard]] std::vector<typename S::KeyType> keys() const {
+        std::vector<typename S::KeyType> keys;
+        for_each_record([&](const Record& record) { keys.push_back(S::key_of(record)); });
+        return keys;
+    }
+
+    /// The different values of a field among the records that satisfy the condition, in order, each with the number of
+    /// records that have it. A list counts for each of its elements, a field without a value for none.
+    /// Throws: closed, forked, corrupt.
+    template <auto Member>
+    [[nodiscard]] auto distinct() const {
+        detail::FacetCounter<Member> counter;
+        for_each_record([&](const Record& record) { counter.add(record); });
+        return counter.take();
+    }
+
+    /// The same, the most frequent `limit` values first.
+    template <auto Member>
+    [[nodiscard]] auto facets(std::size_t limit = 10) const {
+        auto facets = distinct<Member>();
+        detail::keep_most_frequent(facets, limit);
+        return facets;
+    }
+
+private:
+    /// A record by its place in the order.
+    struct Found {
+        detail::OrderPlace place;
+        const detail::SegmentView* view;
+        Slot slot;
+    };
+
+    template <class Take>
+    void for_each_segment(Take&& take) const {
+        const auto open = moment_.engine().enter();
+        const auto snapshot = moment_.snapshot();
+        for (const detail::SegmentView& view : snapshot->segments) take(view, select(view));
+    }
+
+    /// Calls `take` with all but the vectors of each record that satisfies the condition.
+    template <class Take>
+    void for_each_record(Take&& take) const {
+        Record record{};
+        for_each_segment([&](const detail::SegmentView& view, const detail::SlotSet& slots) {
+            slots.for_each([&](Slot slot) {
+                detail::decode_row<S>(moment_.engine(), view, slot, record);
+                take(static_cast<const Record&>(record));
+            });
+        });
+    }
+
+    [[nodiscard]] detail::SlotSet select(const detail::SegmentView& view) const {
+        detail::SlotSet slots(view);
+        if (condition_ == Condition<Record>()) return slots;
+        Record record{};
+        slots.keep_if([&](Slot slot) {
+            detail::decode_row<S>(moment_.engine(), view, slot, record);
+            return evaluate(condition_, record);
+        });
+        return slots;
+    }
+
+    [[nodiscard]] Page<Record> find(std::size_t limit) const {
+        if (limit == 0) raise(Errc::invalid_argument, "limit is 0; ask for at least 1 record");
+        std::optional<detail::OrderPlace> begin;
+        if (after_.has_value()) begin = detail::place_of(*after_, order_);
+        const auto open = moment_.engine().enter();
+        const auto snapshot = moment_.snapshot();
+        constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
+        const std::size_t wanted =
+            limit < all - 1 - offset_ ? offset_ + limit + 1 : all;  // one more tells of a next page
+        const auto before = [&](const Found& a, const Found& b) { return order_.before(a.place, b.place); };
+        std::vector<Found> found;
+        Record record{};
+        detail::MemberTerms terms;
+        for (const detail::SegmentView& view : snapshot->segments) {
+            select(view).for_each([&](Slot slot) {
+                detail::decode_row<S>(moment_.engine(), view, slot, record);
+                Found one{place_in_order(record, terms), &view, slot};
+                if (begin.has_value() && !order_.before(*begin, one.place)) return;
+                found.push_back(std::move(one));
+                if (found.size() / 2 < wanted) return;
+                std::nth_element(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(wanted), found.end(),
+                                 before);
+                found.resize(wanted);
+            });
+        }
+        std::sort(found.begin(), found.end(), before);
+        Page<Record> page;
+        const std::size_t end = std::min(found.size(), wanted == all ? all : wanted - 1);
+        for (std::size_t at = offset_; at < end; ++at) {
+            page.records.push_back(detail::decode_record<S>(moment_.engine(), *found[at].view, found[at].slot));
+        }
+        if (found.size() > end && end > 0) page.next = detail::cursor_of(found[end - 1].place, order_);
+        return page;
+    }
+
+    [[nodiscard]] detail::OrderPlace place_in_order(const Record& record, detail::MemberTerms& terms) const {
+        detail::OrderPlace place;
+        if (terms_of_ != nullptr) {
+            terms_of_(record, terms);
+            place.null = terms.null();
+            if (!place.null) place.term = terms[0];
+        }
+        member_terms(S::key_of(record), terms);
+        place.key = terms[0];
+        return place;
+    }
+
+    detail::Moment moment_;
+    Condition<Record> condition_;
+    detail::RecordOrder order_;
+    void (*terms_of_)(const Record&, detail::MemberTerms&) = nullptr;  // of the field of the order
+    std::size_t limit_ = std::numeric_limits<std::size_t>::max();
+    std::size_t offset_ = 0;
+    std::optional<Cursor> after_;
+};
+
+}  // namespace kith::inline v0
