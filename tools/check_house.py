@@ -28,7 +28,7 @@ LAYERS = {
     "query": ["core", "schema"],
     "scalar": ["core", "schema"],
     "storage": ["core"],
-    "collection": ["core", "distance", "quantize", "index", "schema", "query", "storage"],
+    "collection": ["core", "distance", "quantize", "index", "schema", "query", "scalar", "storage"],
 }
 # Folders of src/ that are no layer, and the layer whose rules they follow.
 COMPILED_FOLDERS = {"kernels": "distance"}
