@@ -4,6 +4,7 @@
 #include "kith/scalar/column_builder.hpp"
 #include "kith/scalar/column_file.hpp"
 #include "kith/scalar/column_scan.hpp"
+#include "kith/scalar/growing_blocks.hpp"
 #include "kith/scalar/growing_column.hpp"
 #include "kith/scalar/growing_index.hpp"
 #include "kith/scalar/growing_terms.hpp"

@@ -15,7 +15,7 @@ void ColumnFile::check() const {
     }
 }
 
-void Column::check() const {
+void StoredColumn::check() const {
     if (slots_ % 64 != 0 && (null_word(slots_ / 64) >> (slots_ % 64)) != 0) {
         raise_damaged("has a null in a slot that does not exist");
     }
@@ -26,7 +26,7 @@ void Column::check() const {
     if (kind_ == FieldKind::text) check_texts();
 }
 
-void Column::check_lists() const {
+void StoredColumn::check_lists() const {
     for (Slot slot = 0; slot < slots_; ++slot) {
         const Values values = values_of(slot);
         const bool null = ((null_word(slot / 64) >> (slot % 64)) & 1U) != 0;
@@ -35,7 +35,7 @@ void Column::check_lists() const {
     }
 }
 
-void Column::check_texts() const {
+void StoredColumn::check_texts() const {
     const std::uint64_t texts = form_ == ColumnForm::texts ? values_ : distinct_;
     std::string_view before;
     for (std::uint64_t number = 0; number < texts; ++number) {

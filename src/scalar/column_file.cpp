@@ -42,11 +42,11 @@ constexpr std::uint64_t bit_words(std::uint64_t bits) noexcept {
 
 }  // namespace
 
-void Column::raise_damaged(const std::string& what) const {
+void StoredColumn::raise_damaged(const std::string& what) const {
     raise_file("column " + std::to_string(field_) + " " + what);
 }
 
-Column::Column(std::string_view image, std::string_view descriptor, Slot slots) : slots_(slots) {
+StoredColumn::StoredColumn(std::string_view image, std::string_view descriptor, Slot slots) : slots_(slots) {
     ByteReader reader(descriptor);
     std::uint8_t kind = 0;
     std::uint8_t flags = 0;
@@ -90,7 +90,7 @@ Column::Column(std::string_view image, std::string_view descriptor, Slot slots) 
     texts_ = part(4, texts == 0 ? 0 : number_at<std::uint64_t>(text_ends_, texts - 1), 1);
 }
 
-void Column::check_form() const {
+void StoredColumn::check_form() const {
     const bool text = kind_ == FieldKind::text;
     const bool right = form_ == ColumnForm::bits      ? kind_ == FieldKind::boolean
                        : form_ == ColumnForm::numbers ? !text && kind_ != FieldKind::boolean
@@ -104,11 +104,11 @@ void Column::check_form() const {
     if (list_ && slots_ == 0 && values_ != 0) raise_damaged("has values and no slots");
 }
 
-std::uint64_t Column::null_word(std::size_t word) const noexcept {
+std::uint64_t StoredColumn::null_word(std::size_t word) const noexcept {
     return nulls_.empty() ? 0 : number_at<std::uint64_t>(nulls_, word);
 }
 
-Column::Values Column::values_of(Slot slot) const {
+StoredColumn::Values StoredColumn::values_of(Slot slot) const {
     if (!list_) return {slot, std::uint64_t{slot} + 1};
     const std::uint64_t first = slot == 0 ? 0 : number_at<std::uint32_t>(ends_, slot - 1);
     const std::uint64_t end = number_at<std::uint32_t>(ends_, slot);
@@ -117,28 +117,28 @@ Column::Values Column::values_of(Slot slot) const {
     return {first, end};
 }
 
-void Column::load_ends(Slot first, std::span<std::uint32_t> out) const noexcept {
+void StoredColumn::load_ends(Slot first, std::span<std::uint32_t> out) const noexcept {
     KITH_ASSERT(list_ && first <= slots_ && out.size() <= slots_ - first);
     widen<std::uint32_t>(ends_, first, out);
 }
 
-void Column::load(std::uint64_t first, std::span<std::uint32_t> out) const noexcept {
+void StoredColumn::load(std::uint64_t first, std::span<std::uint32_t> out) const noexcept {
     KITH_ASSERT(first <= values_ && out.size() <= values_ - first);
     if (width_ == 1) return widen<std::uint8_t>(value_bytes_, first, out);
     if (width_ == 2) return widen<std::uint16_t>(value_bytes_, first, out);
     widen<std::uint32_t>(value_bytes_, first, out);
 }
 
-void Column::load(std::uint64_t first, std::span<std::uint64_t> out) const noexcept {
+void StoredColumn::load(std::uint64_t first, std::span<std::uint64_t> out) const noexcept {
     KITH_ASSERT(width_ == sizeof(std::uint64_t) && first <= values_ && out.size() <= values_ - first);
     widen<std::uint64_t>(value_bytes_, first, out);
 }
 
-std::uint64_t Column::bits(std::uint64_t word) const noexcept {
+std::uint64_t StoredColumn::bits(std::uint64_t word) const noexcept {
     return number_at<std::uint64_t>(value_bytes_, word);
 }
 
-std::string_view Column::text(std::uint64_t number) const {
+std::string_view StoredColumn::text(std::uint64_t number) const {
     const std::uint64_t texts = text_ends_.size() / sizeof(std::uint64_t);
     if (number >= texts) raise_damaged("names a text that does not exist, number " + std::to_string(number));
     const std::uint64_t first = number == 0 ? 0 : number_at<std::uint64_t>(text_ends_, number - 1);
@@ -148,7 +148,7 @@ std::string_view Column::text(std::uint64_t number) const {
     return texts_.substr(static_cast<std::size_t>(first), static_cast<std::size_t>(end - first));
 }
 
-void Column::add_value(std::uint64_t number, MemberTerms& out) const {
+void StoredColumn::add_value(std::uint64_t number, MemberTerms& out) const {
     if (form_ == ColumnForm::bits) {
         out.add(((bits(number / 64) >> (number % 64)) & 1U) != 0);
     } else if (form_ == ColumnForm::texts) {
@@ -167,7 +167,7 @@ void Column::add_value(std::uint64_t number, MemberTerms& out) const {
     }
 }
 
-void Column::member(Slot slot, MemberTerms& out) const {
+void StoredColumn::member(Slot slot, MemberTerms& out) const {
     KITH_ASSERT(slot < slots_);
     out.clear();
     if (((null_word(slot / 64) >> (slot % 64)) & 1U) != 0) return out.set_null();
@@ -196,12 +196,12 @@ ColumnFile::ColumnFile(std::string_view image, Slot slots) {
     for (; count > 0; --count) {
         std::string_view descriptor;
         static_cast<void>(reader.bytes(column_descriptor_bytes, descriptor));
-        columns_.push_back(Column(image, descriptor, slots_));
+        columns_.push_back(StoredColumn(image, descriptor, slots_));
     }
 }
 
-const Column* ColumnFile::find(std::uint32_t field) const noexcept {
-    for (const Column& column : columns_) {
+const StoredColumn* ColumnFile::find(std::uint32_t field) const noexcept {
+    for (const StoredColumn& column : columns_) {
         if (column.field() == field) return &column;
     }
     return nullptr;

@@ -79,7 +79,7 @@ void attack_columns(std::string_view bytes) {
     if (refuses([&] { file.emplace(image, slots); })) return;
     const bool whole = !refuses([&] { file->check(); });
     std::size_t left = 8;
-    for (const Column& column : file->columns()) {
+    for (const StoredColumn& column : file->columns()) {
         if (left-- == 0) return;
         for (const ScalarQuestion& question : questions(column.kind(), column.list())) {
             std::vector<std::uint64_t> words(words_of(slots));

@@ -17,13 +17,13 @@ namespace {
 using kith::FieldKind;
 using kith::Slot;
 using kith::SplitMix64;
-using kith::detail::Column;
 using kith::detail::ColumnFile;
 using kith::detail::ColumnFileBuilder;
 using kith::detail::ColumnForm;
 using kith::detail::ColumnScan;
 using kith::detail::MemberTerms;
 using kith::detail::ScalarQuestion;
+using kith::detail::StoredColumn;
 using kith::detail::term_of;
 using kith::detail::words_of;
 using kith_test::Grade;
@@ -53,7 +53,7 @@ void compare(std::size_t count, std::uint64_t distinct, int questions) {
     const std::string image = image_of(members);
     const auto slots = static_cast<Slot>(count);
     const ColumnFile file(image, slots);
-    const Column* const column = file.find(7);
+    const StoredColumn* const column = file.find(7);
     REQUIRE(column != nullptr);
     MemberTerms stored;
     MemberTerms given;

@@ -37,7 +37,7 @@ namespace kith::inline v0::detail {
 enum class ColumnForm : std::uint8_t { bits = 1, numbers = 2, codes = 3, texts = 4 };
 
 /// One column, checked as far as its parts lie within the image.
-class Column {
+class StoredColumn {
 public:
     [[nodiscard]] std::uint32_t field() const noexcept { return field_; }
     [[nodiscard]] FieldKind kind() const noexcept { return kind_; }
@@ -87,7 +87,7 @@ public:
 private:
     friend class ColumnFile;
 
-    Column(std::string_view image, std::string_view descriptor, Slot slots);
+    StoredColumn(std::string_view image, std::string_view descriptor, Slot slots);
     void check_form() const;
     void check_lists() const;
     void check_texts() const;
@@ -116,17 +116,17 @@ public:
     ColumnFile(std::string_view image, Slot slots);
 
     [[nodiscard]] Slot slots() const noexcept { return slots_; }
-    [[nodiscard]] const std::vector<Column>& columns() const noexcept { return columns_; }
+    [[nodiscard]] const std::vector<StoredColumn>& columns() const noexcept { return columns_; }
 
     /// The column of a field, by its place in the record; null where there is none.
-    [[nodiscard]] const Column* find(std::uint32_t field) const noexcept;
+    [[nodiscard]] const StoredColumn* find(std::uint32_t field) const noexcept;
 
     /// Reads all of it: returns where everything is as it must be. Throws: Errc::corrupt, with what is wrong.
     void check() const;
 
 private:
     Slot slots_ = 0;
-    std::vector<Column> columns_;  // in the order of the image
+    std::vector<StoredColumn> columns_;  // in the order of the image
 };
 
 }  // namespace kith::inline v0::detail

@@ -73,6 +73,7 @@ public:
             node->links()[level].store(link(before[level], level), std::memory_order_relaxed);
             before[level]->links()[level].store(node, std::memory_order_release);
         }
+        size_.fetch_add(1, std::memory_order_relaxed);
     }
 
     /// Takes back the slots from `end` on; terms that have none left stay. Requires: none of them was published.
@@ -100,6 +101,9 @@ public:
         const Node* const node = before(term)->next();
         return node != nullptr && node->term() == term ? node : nullptr;
     }
+
+    /// How many terms there are, about: some may have no slots.
+    [[nodiscard]] std::uint32_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
     /// All memory that is held.
     [[nodiscard]] std::size_t bytes() const noexcept { return memory_.bytes(); }
@@ -130,6 +134,7 @@ private:
     PieceMemory memory_;
     SplitMix64 random_{1};
     Node* head_;
+    std::atomic<std::uint32_t> size_ = 0;
 };
 
 }  // namespace kith::inline v0::detail

@@ -61,6 +61,9 @@ public:
     /// Throws: Errc::corrupt. Cost: a few binary searches.
     [[nodiscard]] SlotEstimate estimate(const ScalarQuestion& question) const;
 
+    /// About how long an answer takes, whose estimate is given: what a planner weighs. Throws: Errc::corrupt.
+    [[nodiscard]] double nanoseconds(const ScalarQuestion& question, const SlotEstimate& estimate) const;
+
     /// Reads all of it: returns where everything is as it must be. Throws: Errc::corrupt, with what is wrong.
     /// Cost: a few passes over terms, lists and unions; four bytes of memory a slot.
     void check() const;
