@@ -3,6 +3,7 @@
 #include "collection/layout.hpp"
 
 #include "kith/collection/backup.hpp"
+#include "kith/collection/sealed_scalars.hpp"
 #include "kith/core/error.hpp"
 #include "kith/storage/file.hpp"
 #include "kith/storage/segment_file.hpp"
@@ -69,6 +70,7 @@ std::shared_ptr<Segment> DirectoryStore::write_segment(const SegmentImage& image
         }
         write_segment_file(aside / keys_name, keys_tag(identity_, image.id),
                            [&](const ByteSink& sink) { write_key_table(image.keys, sink); });
+        write_scalars(image, aside, call);
         sync_directory(aside);
         rename_durably(aside, folder);
         segment = map_segment(image.id, image.count);
@@ -79,6 +81,26 @@ std::shared_ptr<Segment> DirectoryStore::write_segment(const SegmentImage& image
         std::rethrow_exception(failed);
     }
     return segment;
+}
+
+void DirectoryStore::write_scalars(const SegmentImage& image, const std::filesystem::path& folder,
+                                   const LongCall& call) const {
+    constexpr Slot between_looks = 4096;
+    SealedScalarsBuilder builder(schema_.fields);
+    for (Slot slot = 0; slot < image.count; ++slot) {
+        if (slot % between_looks == 0) call.check(1);
+        const std::string row = image.row(slot);
+        row.empty() ? builder.append_nothing() : builder.append(row);
+    }
+    const ScalarImages<std::string> images = builder.finish();
+    const auto write = [&](const std::string& name, const SegmentFileTag& tag, const std::string& bytes) {
+        write_segment_file(folder / name, tag, [&](const ByteSink& sink) { sink(bytes.data(), bytes.size()); });
+    };
+    write(std::string(columns_name), columns_tag(identity_, image.id), images.columns);
+    for (std::size_t field = 0; field < images.indexes.size(); ++field) {
+        if (images.indexes[field].empty()) continue;
+        write(index_name(schema_.fields[field].name), index_tag(identity_, image.id, field), images.indexes[field]);
+    }
 }
 
 void DirectoryStore::write_state(WriteTransaction& transaction, std::uint64_t sequence, std::uint32_t next_segment,

@@ -81,6 +81,7 @@ private:
     [[nodiscard]] std::vector<std::uint32_t> segments_with_rows() const;
     [[nodiscard]] std::shared_ptr<Segment> map_segment(std::uint32_t id, Slot count,
                                                        const SharedLease& lease = nullptr) const;
+    void write_scalars(const SegmentImage& image, const std::filesystem::path& folder, const LongCall& call) const;
     void write_state(WriteTransaction& transaction, std::uint64_t sequence, std::uint32_t next_segment,
                      const Snapshot& snapshot) const;
 

@@ -3,10 +3,11 @@
 //   <collection>/IDENTITY, LOCK
 //   <collection>/log/…                       storage/log_format.hpp names its files
 //   <collection>/forward/data.mdb            storage/environment.hpp; the state record is its state "checkpoint"
-//   <collection>/segments/<id, ten digits>/<vector field>.rows and .graph; keys                            (on disk)
+//   <collection>/segments/<id, ten digits>/<vector field>.rows and .graph; keys; columns; <field>.index    (on disk)
 //
 // A file of a vector field carries the number 2 × vector field + part, vector fields counted in the order of the
-// struct; the file of the keys carries keys_kind.
+// struct; the file of the keys carries keys_kind, that of the columns columns_kind, and that of the index of a scalar
+// field index_kind + its place in the struct.
 //
 // Thread safety: functions without state.
 #pragma once
@@ -44,6 +45,22 @@ inline constexpr std::uint32_t keys_kind = std::uint32_t{1} << 31;  // on disk
 
 inline SegmentFileTag keys_tag(const Identity& identity, std::uint32_t segment) {
     return {identity.id, segment, keys_kind};
+}
+
+inline constexpr std::string_view columns_name = "columns";            // on disk
+inline constexpr std::uint32_t columns_kind = std::uint32_t{1} << 30;  // on disk
+inline constexpr std::uint32_t index_kind = keys_kind + 1;             // on disk: of the first field
+
+inline SegmentFileTag columns_tag(const Identity& identity, std::uint32_t segment) {
+    return {identity.id, segment, columns_kind};
+}
+
+inline SegmentFileTag index_tag(const Identity& identity, std::uint32_t segment, std::size_t field) {
+    return {identity.id, segment, index_kind + static_cast<std::uint32_t>(field)};
+}
+
+inline std::string index_name(std::string_view field) {
+    return std::string(field) + ".index";
 }
 
 inline std::string part_name(std::string_view vector_field, Part part) {

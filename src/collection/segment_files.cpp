@@ -4,6 +4,7 @@
 #include "collection/layout.hpp"
 #include "collection/stored_vectors.hpp"
 
+#include "kith/collection/sealed_scalars.hpp"
 #include "kith/core/error.hpp"
 
 #include <utility>
@@ -36,6 +37,17 @@ SegmentFiles::SegmentFiles(const std::filesystem::path& folder, const Identity& 
         }
     }
     keys_.emplace(folder / keys_name, keys_tag(identity, segment));
+    const auto is_there = [&](const std::string& name) {
+        std::error_code error;
+        return std::filesystem::exists(folder / name, error) || error;
+    };
+    if (is_there(std::string(columns_name))) columns_.emplace(folder / columns_name, columns_tag(identity, segment));
+    for (std::size_t field = 0; field < schema.fields.size(); ++field) {
+        const std::string name = index_name(schema.fields[field].name);
+        const bool wanted = schema.fields[field].indexed && is_there(name);
+        scalar_indexes_.push_back(
+            wanted ? std::make_unique<SegmentFile>(folder / name, index_tag(identity, segment, field)) : nullptr);
+    }
 }
 
 bool SegmentFiles::has_graph(std::size_t field) const noexcept {
@@ -48,6 +60,13 @@ ImageBytes SegmentFiles::image(std::size_t file) const {
 
 void SegmentFiles::check(std::size_t part) const {
     if (part == Segment::keys_part) return keys_->verify();
+    if (part == Segment::scalars_part) {
+        if (columns_.has_value()) columns_->verify();
+        for (const auto& index : scalar_indexes_) {
+            if (index != nullptr) index->verify();
+        }
+        return;
+    }
     for (const std::size_t file : {2 * part, 2 * part + 1}) {
         if (cached_.empty()) {
             if (mapped_[file] != nullptr) mapped_[file]->verify();
@@ -65,10 +84,24 @@ void SegmentFiles::check_vector(std::size_t field, Slot slot, Slot count) const 
     rows.verify(StoredVectors::header_bytes + slot * row_bytes, row_bytes);
 }
 
+std::unique_ptr<const ScalarFields> SegmentFiles::scalars(const EngineSchema& schema, Slot count) const {
+    if (!columns_.has_value()) return nullptr;
+    const auto text_of = [](const SegmentFile& file) {
+        return std::string_view(reinterpret_cast<const char*>(file.payload().data()), file.payload().size());
+    };
+    ScalarImages<std::string_view> images;
+    for (const auto& index : scalar_indexes_) {
+        images.indexes.push_back(index == nullptr ? std::string_view() : text_of(*index));
+    }
+    images.columns = text_of(*columns_);
+    return std::make_unique<const SealedScalars>(schema.fields, images, count);
+}
+
 std::shared_ptr<Segment> SegmentFiles::map(std::shared_ptr<SegmentFiles> files, std::uint32_t segment, Slot count,
                                            const EngineSchema& schema) {
     std::vector<std::unique_ptr<VectorIndex>> indexes;
     KeyTable keys;
+    std::unique_ptr<const ScalarFields> scalars;
     bool outdated = false;
     const std::exception_ptr failed = attempt([&] {
         for (std::size_t field = 0; field < schema.vectors.size(); ++field) {
@@ -81,18 +114,26 @@ std::shared_ptr<Segment> SegmentFiles::map(std::shared_ptr<SegmentFiles> files, 
             });
         }
         naming((files->folder_ / keys_name).string(), [&] { keys = KeyTable(files->keys_->payload()); });
+        naming((files->folder_ / columns_name).string() + " and .index",
+               [&] { scalars = files->scalars(schema, count); });
     });
     if (failed != nullptr) {
         // What is damaged says so by file and offset; what is right, and cannot be read, is of another version.
         for (std::size_t field = 0; field < schema.vectors.size(); ++field) files->check(field);
         files->check(Segment::keys_part);
+        files->check(Segment::scalars_part);
         std::rethrow_exception(failed);
+    }
+    bool incomplete = outdated || scalars == nullptr;
+    for (std::size_t field = 0; field < schema.fields.size(); ++field) {
+        incomplete = incomplete || (schema.fields[field].indexed && files->scalar_indexes_[field] == nullptr);
     }
     // Opening reads what says how the files are made up; the rest is checked when it is first needed.
     Segment::Check check = [files, count](std::size_t part, Slot slot) {
         slot == no_slot ? files->check(part) : files->check_vector(part, slot, count);
     };
-    return std::make_shared<Segment>(segment, count, std::move(indexes), keys, std::move(check), outdated);
+    return std::make_shared<Segment>(segment, count, std::move(indexes), keys, std::move(scalars), std::move(check),
+                                     outdated, incomplete);
 }
 
 }  // namespace kith::inline v0::detail

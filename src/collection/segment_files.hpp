@@ -28,7 +28,8 @@ public:
                  const EngineSchema& schema, const std::shared_ptr<BlockCache>& cache);
 
     /// The segment of `count` slots over these files, which it keeps. Where a graph is missing, or another index made it,
-    /// vectors are compared one by one, and the segment is outdated().
+    /// vectors are compared one by one, and the segment is outdated(); where columns or an index of a scalar field are,
+    /// conditions read rows, and the segment is incomplete().
     /// Throws: Errc::corrupt, Errc::unsupported_version; the text names the file.
     static std::shared_ptr<Segment> map(std::shared_ptr<SegmentFiles> files, std::uint32_t segment, Slot count,
                                         const EngineSchema& schema);
@@ -36,7 +37,8 @@ public:
     /// Keeps `lease` for as long as the segment lives.
     void hold(SharedLease lease) noexcept { lease_ = std::move(lease); }
 
-    /// Raises Errc::corrupt or Errc::io for what is damaged in a vector field, or in the keys (Segment::keys_part):
+    /// Raises Errc::corrupt or Errc::io for what is damaged in a vector field, in the keys (Segment::keys_part) or in the
+    /// scalar fields (Segment::scalars_part):
     /// through a cache what was read so far, else anything. Cheap when asked again.
     void check(std::size_t part) const;
 
@@ -46,12 +48,15 @@ public:
 private:
     [[nodiscard]] ImageBytes image(std::size_t file) const;
     [[nodiscard]] bool has_graph(std::size_t field) const noexcept;
+    [[nodiscard]] std::unique_ptr<const ScalarFields> scalars(const EngineSchema& schema, Slot count) const;
 
     std::filesystem::path folder_;
     // Rows and graph of each field, null for a graph that is missing or that another index made; in one of the two.
     std::vector<std::unique_ptr<SegmentFile>> mapped_;
     std::vector<std::unique_ptr<CachedFile>> cached_;
     std::optional<SegmentFile> keys_;
+    std::optional<SegmentFile> columns_;                        // where there are any
+    std::vector<std::unique_ptr<SegmentFile>> scalar_indexes_;  // by the place of the field, null for one without
     SharedLease lease_;  // a reader's, of the folder; null for the writer, who alone removes it
 };
 

@@ -40,6 +40,7 @@ struct SegmentImage {
     Slot count = 0;
     std::vector<const VectorIndex*> indexes;  // one a vector field; every slot is indexed
     std::vector<KeySlot> keys;                // in order
+    std::function<std::string(Slot)> row;     // empty for a slot that nobody sees
 };
 
 /// What commit() makes the new checkpoint.

@@ -8,10 +8,12 @@
 #include "kith/core/slot.hpp"
 #include "kith/index/index_space.hpp"
 #include "kith/index/vector_index.hpp"
+#include "kith/schema/field.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +43,7 @@ struct EngineSchema {
     std::string descriptor;
     std::uint64_t fingerprint = 0;
     std::vector<VectorFieldType> vectors;
+    std::span<const FieldInfo> fields = {};  // all of a record, in order; none where rows are only bytes
     /// A key as a person writes it, for messages.
     std::string (*show_key)(std::string_view key) = nullptr;
     /// Readable lines on what differs between two descriptors in how records are stored; none when nothing does.

@@ -84,7 +84,7 @@ private:
     std::optional<GrowingColumn> column_;
 };
 
-class GrowingScalars {
+class GrowingScalars final : public ScalarFields {
 public:
     /// Of these fields, which are those of a schema in their order.
     GrowingScalars(std::span<const FieldInfo> fields, Slot capacity) : rows_(fields) {
@@ -127,8 +127,7 @@ public:
         size_ = size;
     }
 
-    /// The fields by their places in the record; null for one of which nothing is kept.
-    [[nodiscard]] std::span<const ScalarField* const> fields() const noexcept { return readable_; }
+    [[nodiscard]] std::span<const ScalarField* const> fields() const noexcept override { return readable_; }
 
 private:
     void truncate_fields(Slot size) noexcept {

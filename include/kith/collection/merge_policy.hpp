@@ -22,7 +22,7 @@ namespace kith::inline v0::detail {
 struct SegmentSize {
     Slot live = 0;
     Slot deleted = 0;
-    bool outdated = false;  // its graph is missing, or was made by another index
+    bool outdated = false;  // a graph, column or index is missing, or was made by another index
 };
 
 inline constexpr std::size_t segments_a_merge = 4;

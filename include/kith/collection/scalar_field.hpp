@@ -58,4 +58,13 @@ public:
     [[nodiscard]] virtual double test_nanoseconds(double bits, Slot count) const noexcept = 0;
 };
 
+/// What a segment can say of all its fields.
+class ScalarFields {
+public:
+    virtual ~ScalarFields() = default;
+
+    /// By their places in the record; null for a field of which nothing is kept.
+    [[nodiscard]] virtual std::span<const ScalarField* const> fields() const noexcept = 0;
+};
+
 }  // namespace kith::inline v0::detail

@@ -59,6 +59,16 @@ public:
         if (!rows_.read(row, take)) raise(Errc::corrupt, "a row does not hold the fields of its schema");
     }
 
+    /// Adds a slot that nobody sees, of which no row is left.
+    void append_nothing() {
+        MemberTerms nothing;
+        nothing.set_null();
+        for (std::size_t field = 0; field < indexes_.size(); ++field) {
+            if (indexes_[field]) indexes_[field]->append(nothing);
+        }
+        for (std::size_t column = 0; column < next_column_; ++column) columns_.append(column, nothing);
+    }
+
     /// What SealedScalars maps. The builder is used up.
     [[nodiscard]] ScalarImages<std::string> finish() {
         ScalarImages<std::string> images;
@@ -143,7 +153,7 @@ private:
     const StoredColumn* column_;
 };
 
-class SealedScalars {
+class SealedScalars final : public ScalarFields {
 public:
     /// Of these fields, which are those of a schema in their order; a field whose image is empty has no index.
     /// Throws: Errc::corrupt when an image is not whole, or of other fields or another number of slots.
@@ -167,8 +177,7 @@ public:
         }
     }
 
-    /// The fields by their places in the record; null for one of which nothing is kept.
-    [[nodiscard]] std::span<const ScalarField* const> fields() const noexcept { return readable_; }
+    [[nodiscard]] std::span<const ScalarField* const> fields() const noexcept override { return readable_; }
 
     /// Reads everything. Throws: Errc::corrupt, with what is wrong.
     void check() const {

@@ -9,8 +9,10 @@
 #pragma once
 
 #include "kith/collection/engine_schema.hpp"
+#include "kith/collection/growing_scalars.hpp"
 #include "kith/collection/key_table.hpp"
 #include "kith/collection/row_store.hpp"
+#include "kith/collection/scalar_field.hpp"
 #include "kith/core/bitset_view.hpp"
 #include "kith/core/bytes.hpp"
 #include "kith/core/slot.hpp"
@@ -22,6 +24,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -32,7 +35,11 @@ class Segment {
 public:
     /// An empty segment in memory.
     Segment(std::uint32_t id, Slot capacity, const EngineSchema& schema)
-        : id_(id), capacity_(capacity), schema_(&schema), rows_(std::make_unique<RowStore>(capacity)) {
+        : id_(id),
+          capacity_(capacity),
+          schema_(&schema),
+          rows_(std::make_unique<RowStore>(capacity)),
+          growing_(schema.fields.empty() ? nullptr : std::make_unique<GrowingScalars>(schema.fields, capacity)) {
         for (const VectorFieldType& field : schema.vectors) {
             indexes_.push_back(field.make(field.dim, capacity));
             scratch_.resize(std::max(scratch_.size(), field.dim));
@@ -47,29 +54,37 @@ public:
           ended_(true),
           schema_(&schema),
           rows_(std::move(rows)),
-          indexes_(std::move(indexes)) {}
+          growing_(schema.fields.empty() ? nullptr : std::make_unique<GrowingScalars>(schema.fields, capacity_)),
+          indexes_(std::move(indexes)) {
+        for (Slot slot = 0; growing_ != nullptr && slot < rows_->size(); ++slot) growing_->append((*rows_)[slot]);
+    }
 
-    /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, or of the keys (keys_part), are not as they
-    /// were written; of the vector of a slot alone, unless that is no_slot. It keeps alive the bytes that indexes and
+    /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, of the keys (keys_part) or of the scalar fields
+    /// (scalars_part), are not as they were written; of the vector of a slot alone, unless that is no_slot. It keeps alive the bytes that indexes and
     /// keys are mapped over, and is cheap when asked again.
     using Check = std::function<void(std::size_t part, Slot slot)>;
     static constexpr std::size_t keys_part = ~std::size_t{0};
+    static constexpr std::size_t scalars_part = keys_part - 1;
 
-    /// A sealed segment.
+    /// A sealed segment. `scalars` is null where their files are missing.
     Segment(std::uint32_t id, Slot count, std::vector<std::unique_ptr<VectorIndex>> indexes, const KeyTable& keys,
-            Check check, bool outdated)
+            std::unique_ptr<const ScalarFields> scalars, Check check, bool outdated, bool incomplete)
         : id_(id),
           capacity_(count),
           sealed_count_(count),
           outdated_(outdated),
+          incomplete_(incomplete),
           check_(std::move(check)),
           keys_(keys),
+          scalars_(std::move(scalars)),
           indexes_(std::move(indexes)) {}
 
     [[nodiscard]] std::uint32_t id() const noexcept { return id_; }
     [[nodiscard]] bool sealed() const noexcept { return rows_ == nullptr; }
     /// Whether it has a graph that is missing, or that another index made: vectors are then compared one by one.
     [[nodiscard]] bool outdated() const noexcept { return outdated_; }
+    /// Whether it is outdated, or lacks columns or an index of a scalar field that the schema asks for: a merge makes them.
+    [[nodiscard]] bool incomplete() const noexcept { return incomplete_; }
     /// For the writer, as size() is: no record can be added.
     [[nodiscard]] bool full() const noexcept { return ended_ || size() == capacity_; }
 
@@ -82,7 +97,8 @@ public:
     /// Bytes of the records in memory, as far as they are known without asking an index. For the writer.
     [[nodiscard]] std::uint64_t bytes() const noexcept {
         if (sealed()) return 0;
-        return rows_->bytes() + std::uint64_t{rows_->size()} * schema_->vector_bytes();
+        const std::uint64_t beside = growing_ == nullptr ? 0 : growing_->bytes();
+        return rows_->bytes() + beside + std::uint64_t{rows_->size()} * schema_->vector_bytes();
     }
 
     /// Adds a record in the next slot, which it returns.
@@ -97,6 +113,7 @@ public:
             indexes_[field]->append(scratch_.data());
         }
         KITH_ASSERT(next == vectors.data() + vectors.size());
+        if (growing_ != nullptr) growing_->append(row);
         rows_->append(key, row);
         return slot;
     }
@@ -104,6 +121,7 @@ public:
     /// Forgets the slots from `size` on, none of which was ever published.
     void truncate(Slot size) noexcept {
         for (const auto& index : indexes_) index->truncate(size);
+        if (growing_ != nullptr) growing_->truncate(size);
         rows_->truncate(size);
     }
 
@@ -136,6 +154,16 @@ public:
     [[nodiscard]] const KeyTable& key_table() const {
         if (check_) check_(keys_part, no_slot);
         return keys_;
+    }
+
+    /// What is known of the scalar fields without rows, by their places in the record; nothing at all where the files of a
+    /// sealed segment are missing.
+    /// Throws: Errc::corrupt, Errc::io.
+    [[nodiscard]] std::span<const ScalarField* const> scalars() const {
+        if (growing_ != nullptr) return growing_->fields();
+        if (scalars_ == nullptr) return {};
+        if (check_) check_(scalars_part, no_slot);
+        return scalars_->fields();
     }
 
     /// Throws: Errc::corrupt, Errc::io, for a sealed segment whose files are damaged.
@@ -194,10 +222,13 @@ private:
     Slot sealed_count_ = 0;                              // slots of a sealed segment
     bool ended_ = false;                                 // full, whatever the capacity
     bool outdated_ = false;                              // a graph of a sealed segment is missing or not usable
+    bool incomplete_ = false;                            // so, or files of scalar fields are missing
     Check check_;                                        // of a sealed segment; outlives keys_ and indexes_
     KeyTable keys_;                                      // of a sealed segment
     const EngineSchema* schema_ = nullptr;               // the engine's; of a segment in memory
     std::unique_ptr<RowStore> rows_;                     // null once sealed: rows are in the environment
+    std::unique_ptr<GrowingScalars> growing_;            // beside rows_, where the schema names fields
+    std::unique_ptr<const ScalarFields> scalars_;        // of a sealed segment, or null
     std::vector<std::unique_ptr<VectorIndex>> indexes_;  // one a vector field, in the order of the schema
     std::vector<float> scratch_;                         // the writer's: one vector, aligned
     std::mutex link_mutex_;                              // one thread links at a time

@@ -26,7 +26,8 @@ namespace kith::inline v0::detail {
 
 class SlotFilter {
 public:
-    /// For the first `count` slots of a segment; `fields` by their places in the record, null where nothing is kept.
+    /// For the first `count` slots of a segment; `fields` by their places in the record, null where nothing is kept, or
+    /// none at all.
     /// Throws: Errc::corrupt. Cost: an estimate of each leaf; some microseconds each.
     SlotFilter(const SlotCondition& condition, std::span<const ScalarField* const> fields, Slot count)
         : fields_(fields), count_(count), root_(plan(condition)) {}
@@ -121,7 +122,7 @@ private:
 
     [[nodiscard]] Node plan_leaf(const SlotCondition& condition) const {
         Node node{.condition = &condition};
-        const ScalarField* const field = fields_[condition.field];
+        const ScalarField* const field = condition.field < fields_.size() ? fields_[condition.field] : nullptr;
         if (!condition.question || field == nullptr || !(field->indexed() || field->has_column())) {
             node.exact = false;
             node.narrows = false;

@@ -41,6 +41,7 @@ constexpr std::size_t term_bytes(FieldKind kind) noexcept {
         case FieldKind::timestamp:
             return 8;
         case FieldKind::text:
+        case FieldKind::json:
         case FieldKind::vector:
             return 0;
     }

@@ -89,7 +89,7 @@ inline std::string without_indexes(std::string_view descriptor) {
     std::string text;
     while (!descriptor.empty()) {
         const std::string_view line = descriptor.substr(0, descriptor.find('\n'));
-        text.append(line.substr(0, line.find(" index="))).append("\n");
+        text.append(line.substr(0, line.find(" index"))).append("\n");
         descriptor.remove_prefix(std::min(descriptor.size(), line.size() + 1));
     }
     return text;

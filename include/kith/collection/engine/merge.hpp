@@ -48,7 +48,7 @@ KITH_INLINE bool Engine::merge(ChooseSegments choose, const LongCall& call) {
     constexpr double dead_kept_for_speed = 0.1;
     MergeBuilder builder(schema_, id, parts, choose == &next_merge ? dead_kept_for_speed : 0);
     index_merged(builder, call);
-    if (builder.count() > 0) merged.segment = store_->write_segment(builder.image(), call);
+    if (builder.count() > 0) merged.segment = store_->write_segment(builder.image(*store_), call);
     merged.parts = builder.take_moves();
     if (merged.segment != nullptr) committing([&] { store_->copy_rows(merged, call); });
     const std::lock_guard keeper(keeper_);
@@ -92,7 +92,7 @@ KITH_INLINE bool Engine::has_space_for(const std::vector<SegmentView>& parts) co
 }
 
 KITH_INLINE SegmentSize Engine::size_of(const SegmentView& view) {
-    return {view.live(), view.count - view.live(), view.segment->outdated()};
+    return {view.live(), view.count - view.live(), view.segment->incomplete()};
 }
 
 KITH_INLINE std::vector<SegmentSize> Engine::sizes_of(const Snapshot& snapshot) {

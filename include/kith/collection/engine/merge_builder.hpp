@@ -11,7 +11,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -43,9 +45,17 @@ public:
     [[nodiscard]] std::vector<MovedSegment> take_moves() noexcept { return std::move(moves_); }
     [[nodiscard]] std::vector<std::unique_ptr<VectorIndex>> take_indexes() noexcept { return std::move(indexes_); }
 
-    /// What the files are written from; it refers to this, and to the parts.
-    [[nodiscard]] SegmentImage image() const {
-        SegmentImage image{id_, count_, {}, {}};
+    /// What the files are written from; it refers to this, to the parts, and to `store`, which has their rows.
+    [[nodiscard]] SegmentImage image(const DurableStore& store) const {
+        std::vector<std::optional<RecordId>> origins(count_);
+        for (const MovedSegment& part : moves_) {
+            for (Slot slot = 0; slot < part.to.size(); ++slot) {
+                if (part.to[slot] != no_slot) origins[part.to[slot]] = RecordId{part.from->id(), slot};
+            }
+        }
+        SegmentImage image{id_, count_, {}, {}, [&store, origins = std::move(origins)](Slot slot) {
+                               return origins[slot].has_value() ? store.row(*origins[slot]) : std::string();
+                           }};
         for (const auto& index : indexes_) image.indexes.push_back(index.get());
         for (const MovedSegment& part : moves_) {
             const KeyTable& keys = part.from->key_table();

@@ -45,7 +45,9 @@ KITH_INLINE void Engine::seal(const LongCall& call) {
     calibrate(in_memory(*frozen), call, true);
     for (const SegmentView& view : frozen->segments) {
         if (view.segment->sealed()) continue;
-        SegmentImage image{view.segment->id(), view.count, {}, view.segment->keys(view.allowed())};
+        SegmentImage image{view.segment->id(), view.count, {}, view.segment->keys(view.allowed()), [&](Slot slot) {
+                               return std::string(view.segment->row(slot));
+                           }};
         for (std::size_t field = 0; field < view.segment->index_count(); ++field) {
             image.indexes.push_back(&view.segment->index(field));
         }
