@@ -16,6 +16,7 @@
 #include "kith/collection/reading.hpp"
 #include "kith/collection/record_query.hpp"
 #include "kith/collection/record_range.hpp"
+#include "kith/collection/record_selection.hpp"
 #include "kith/collection/recovery.hpp"
 #include "kith/collection/repair.hpp"
 #include "kith/collection/scalar_field.hpp"

@@ -17,6 +17,7 @@
 #include "kith/index/compiled_indexes.hpp"
 #include "kith/index/tags.hpp"
 #include "kith/index/typed_vector_index.hpp"
+#include "kith/query/evaluate.hpp"
 #include "kith/schema/schema.hpp"
 
 #include <chrono>

@@ -89,7 +89,7 @@ public:
     [[nodiscard]] std::string row(const SegmentView& view, Slot slot) const;
     [[nodiscard]] std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request) const;
     [[nodiscard]] std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, const SearchRequest& request,
-                                                              MatrixView queries, std::span<const Accept> accepts,
+                                                              MatrixView queries, std::span<const Selection> selections,
                                                               unsigned threads) const;
 
     /// The record with `key` as `present` has it, which may be older than the engine's snapshot.

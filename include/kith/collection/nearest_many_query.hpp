@@ -114,18 +114,12 @@ public:
         const detail::Engine& engine = one_.moment_.engine();
         const auto open = engine.enter();
         const auto snapshot = one_.moment_.snapshot();
-        std::vector<Record> candidates(threads_);
-        std::vector<detail::Accept> accepts;
-        if (one_.condition_.has_value()) {
-            for (Record& candidate : candidates) {
-                accepts.emplace_back([&, decoded = &candidate](const detail::SegmentView& view, Slot slot) {
-                    detail::decode_row<S>(engine, view, slot, *decoded);
-                    return evaluate(*one_.condition_, *decoded);
-                });
-            }
+        std::vector<detail::Selection> selections;
+        for (unsigned thread = 0; one_.condition_.has_value() && thread < threads_; ++thread) {
+            selections.push_back(detail::select_records<S>(engine, *one_.condition_));
         }
         const MatrixView queries{queries_.data(), count(), Attribute::dim, Attribute::dim};
-        const auto found = engine.search_many(*snapshot, one_.unconditional(), queries, accepts, threads_);
+        const auto found = engine.search_many(*snapshot, one_.unconditional(), queries, selections, threads_);
         std::vector<std::vector<Hit<Record>>> hits(found.size());
         share_work(threads_, found.size(),
                    [&](std::size_t at, unsigned) { hits[at] = one_.hits_of(*snapshot, found[at]); });

@@ -8,8 +8,8 @@
 #include "kith/collection/hit.hpp"
 #include "kith/collection/moment.hpp"
 #include "kith/collection/record_codec.hpp"
+#include "kith/collection/record_selection.hpp"
 #include "kith/query/condition.hpp"
-#include "kith/query/evaluate.hpp"
 #include "kith/query/field_ref.hpp"
 #include "kith/query/parse.hpp"
 
@@ -89,13 +89,10 @@ public:
         const detail::Engine& engine = moment_.engine();
         const auto open = engine.enter();
         const auto snapshot = moment_.snapshot();
-        Record candidate{};
-        const detail::Accept accept = [&](const detail::SegmentView& view, Slot slot) {
-            detail::decode_row<S>(engine, view, slot, candidate);
-            return evaluate(*condition_, candidate);
-        };
         detail::SearchRequest request = unconditional();
-        request.accept = condition_.has_value() ? &accept : nullptr;
+        std::optional<detail::Selection> selection;
+        if (condition_.has_value())
+            request.selection = &selection.emplace(detail::select_records<S>(engine, *condition_));
         return hits_of(*snapshot, engine.search(*snapshot, request));
     }
 

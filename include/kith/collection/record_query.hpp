@@ -11,9 +11,8 @@
 #include "kith/collection/facets.hpp"
 #include "kith/collection/moment.hpp"
 #include "kith/collection/record_codec.hpp"
-#include "kith/collection/selection.hpp"
+#include "kith/collection/record_selection.hpp"
 #include "kith/query/condition.hpp"
-#include "kith/query/evaluate.hpp"
 #include "kith/query/parse.hpp"
 #include "kith/scalar/term.hpp"
 #include "kith/schema/field.hpp"
@@ -142,7 +141,8 @@ private:
     void for_each_segment(Take&& take) const {
         const auto open = moment_.engine().enter();
         const auto snapshot = moment_.snapshot();
-        for (const detail::SegmentView& view : snapshot->segments) take(view, select(view));
+        const detail::Selection selection = detail::select_records<S>(moment_.engine(), condition_);
+        for (const detail::SegmentView& view : snapshot->segments) take(view, detail::select(view, selection));
     }
 
     /// Calls `take` with all but the vectors of each record that satisfies the condition.
@@ -155,17 +155,6 @@ private:
                 take(static_cast<const Record&>(record));
             });
         });
-    }
-
-    [[nodiscard]] detail::SlotSet select(const detail::SegmentView& view) const {
-        detail::SlotSet slots(view);
-        if (condition_ == Condition<Record>()) return slots;
-        Record record{};
-        slots.keep_if([&](Slot slot) {
-            detail::decode_row<S>(moment_.engine(), view, slot, record);
-            return evaluate(condition_, record);
-        });
-        return slots;
     }
 
     [[nodiscard]] Page<Record> find(std::size_t limit) const {
@@ -181,8 +170,9 @@ private:
         std::vector<Found> found;
         Record record{};
         detail::MemberTerms terms;
+        const detail::Selection selection = detail::select_records<S>(moment_.engine(), condition_);
         for (const detail::SegmentView& view : snapshot->segments) {
-            select(view).for_each([&](Slot slot) {
+            detail::select(view, selection).for_each([&](Slot slot) {
                 detail::decode_row<S>(moment_.engine(), view, slot, record);
                 Found one{place_in_order(record, terms), &view, slot};
                 if (begin.has_value() && !order_.before(*begin, one.place)) return;

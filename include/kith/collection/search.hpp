@@ -1,13 +1,14 @@
 // kith/collection/search.hpp — one question put to every segment of a snapshot, and the answers merged.
 //
-// Each segment answers from its graph; a condition is checked on the candidates, nearest first. When too few of them
-// pass, more candidates are asked for, and when that no longer pays every record is checked and the matches are
-// scanned exactly: a search never returns fewer records than exist.
+// Each segment finds by indexes and columns which slots may be returned, and its vector index looks among those. What
+// only rows know of a condition is checked on the nearest of them, and on more, until enough pass; when that no longer
+// pays on all of them: a search never returns fewer records than exist.
 //
 // Thread safety: any number of searches at once; each borrows its own scratch from the pool.
 #pragma once
 
 #include "kith/collection/record_id.hpp"
+#include "kith/collection/selection.hpp"
 #include "kith/collection/snapshot.hpp"
 #include "kith/core/matrix_view.hpp"
 #include "kith/core/neighbor.hpp"
@@ -27,9 +28,6 @@
 
 namespace kith::inline v0::detail {
 
-/// Says whether a record may be returned; null stands for every record.
-using Accept = std::function<bool(const SegmentView& view, Slot slot)>;
-
 struct SearchRequest {
     std::size_t vector_field = 0;
     const float* query = nullptr;
@@ -37,7 +35,7 @@ struct SearchRequest {
     std::optional<std::size_t> ef_search;  ///< where it is given, it is tried instead of `recall`
     double recall = 0.95;
     bool exact = false;
-    const Accept* accept = nullptr;
+    const Selection* selection = nullptr;  ///< null: every record
 };
 
 struct Found {
@@ -100,22 +98,34 @@ public:
 
     /// Adds the nearest records of the segment to `out`, at most `limit` of them, nearest first.
     void run(std::vector<Found>& out) {
-        if (request_.accept == nullptr) {
-            nearest(request_.limit, view_.allowed());
+        if (request_.selection == nullptr) {
+            nearest(request_.limit, view_.live(), view_.allowed());
             keep_first(neighbors_.size(), out);
-        } else if (!try_candidates(out)) {
-            scan_matches(out);
+            view_.segment->confirm(request_.vector_field);
+        } else {
+            run_among(Candidates(view_, request_.selection->condition), out);
+        }
+    }
+
+    /// The same, of candidates that were found before.
+    void run_among(Candidates candidates, std::vector<Found>& out) {
+        const bool sure = request_.exact || candidates.rest() == nullptr || !try_candidates(candidates, out);
+        if (sure) {
+            candidates.check_rows(view_, request_.selection->holds);
+            look_among(request_.limit, candidates.slots());
+            keep_first(neighbors_.size(), out);
         }
         view_.segment->confirm(request_.vector_field);
     }
 
-    /// For each query, adds to out[i] what run() adds for it.
-    /// Requires: the request is exact, or accepts every record.
-    void run_many(MatrixView queries, std::span<SearchScratch* const> scratches, std::vector<std::vector<Found>>& out) {
+    /// For each query, adds to out[i] what run() adds for it: of `among`, or of all live slots where it is null.
+    void run_many(MatrixView queries, std::span<SearchScratch* const> scratches, const SlotSet* among,
+                  std::vector<std::vector<Found>>& out) {
         BitsetView allowed = view_.allowed();
         std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
-        if (request_.accept != nullptr) {
-            limit = std::min(limit, find_matches());
+        if (among != nullptr) {
+            limit = std::min(limit, among->size());
+            excluded_ = among->excluded();
             allowed = BitsetView(excluded_.data(), view_.count);
         }
         neighbors_.resize(queries.rows * limit);
@@ -151,16 +161,23 @@ public:
     }
 
 private:
-    /// Fills neighbors_ with the nearest `limit` allowed slots: all of them where fewer exist.
-    void nearest(std::size_t limit, BitsetView allowed) {
-        const std::size_t expected = std::min<std::size_t>(limit, view_.live());
+    /// Fills neighbors_ with the nearest `limit` of the `count` allowed slots: all of them where that is more.
+    void nearest(std::size_t limit, std::size_t count, BitsetView allowed) {
+        const std::size_t expected = std::min(limit, count);
         neighbors_.resize(expected);
+        if (expected == 0) return;
         const std::optional<SearchParams> params = params_for(expected, allowed);
         const std::size_t found =
             params.has_value()
                 ? index_.search(request_.query, *params, scratch_, neighbors_.data())
                 : index_.search_exact(request_.query, {expected, 1, allowed}, scratch_, neighbors_.data());
         neighbors_.resize(found);
+    }
+
+    /// The same for slots of a set.
+    void look_among(std::size_t limit, const SlotSet& slots) {
+        excluded_ = slots.excluded();
+        nearest(limit, slots.size(), BitsetView(excluded_.data(), view_.count));
     }
 
     /// How the index is asked; nothing where only comparing every vector is good enough.
@@ -171,43 +188,21 @@ private:
         return request_.ef_search.has_value() ? params : index_.tuned(request_.recall, params);
     }
 
-    /// Checks the condition on ever more candidates; false when checking every record is the better plan.
-    bool try_candidates(std::vector<Found>& out) {
-        if (request_.exact) return false;
-        const std::size_t live = view_.live();
-        const std::size_t limit = std::min(request_.limit, live);
+    /// Checks rows of ever more candidates, nearest first; false when checking the rows of all is the better plan.
+    bool try_candidates(const Candidates& candidates, std::vector<Found>& out) {
+        const std::size_t count = candidates.slots().size();
+        const std::size_t limit = std::min(request_.limit, count);
         for (std::size_t wanted = 4 * limit;; wanted *= 4) {
-            nearest(wanted, view_.allowed());
-            const auto rejected = [&](const Neighbor& neighbor) { return !(*request_.accept)(view_, neighbor.slot); };
+            if (wanted >= count / 16 && wanted > 4 * limit) return false;
+            look_among(wanted, candidates.slots());
+            const auto rejected = [&](const Neighbor& neighbor) {
+                return !request_.selection->holds(view_, neighbor.slot, *candidates.rest());
+            };
             neighbors_.erase(std::remove_if(neighbors_.begin(), neighbors_.end(), rejected), neighbors_.end());
-            if (neighbors_.size() >= limit || wanted >= live) break;
-            if (wanted >= live / 16) return false;
+            if (neighbors_.size() >= limit || wanted >= count) break;
         }
         keep_first(limit, out);
         return true;
-    }
-
-    /// Checks the condition on every record and scans those that match.
-    void scan_matches(std::vector<Found>& out) {
-        neighbors_.resize(std::min(request_.limit, find_matches()));
-        const SearchParams params{neighbors_.size(), 1, BitsetView(excluded_.data(), view_.count)};
-        neighbors_.resize(index_.search_exact(request_.query, params, scratch_, neighbors_.data()));
-        keep_first(neighbors_.size(), out);
-    }
-
-    /// Checks the condition on every record and excludes those that do not match; returns how many do.
-    std::size_t find_matches() {
-        excluded_.assign((std::size_t{view_.count} + 63) / 64, 0);
-        const BitsetView allowed = view_.allowed();
-        std::size_t matches = 0;
-        for (Slot slot = 0; slot < view_.count; ++slot) {
-            if (allowed.allows(slot) && (*request_.accept)(view_, slot)) {
-                ++matches;
-            } else {
-                excluded_[slot / 64] |= std::uint64_t{1} << (slot % 64);
-            }
-        }
-        return matches;
     }
 
     void keep_first(std::size_t count, std::vector<Found>& out) {
@@ -225,7 +220,7 @@ private:
     const VectorIndex& index_;
     SearchScratch& scratch_;
     std::vector<Neighbor> neighbors_;
-    std::vector<std::uint64_t> excluded_;  // by the condition, once find_matches() ran
+    std::vector<std::uint64_t> excluded_;  // of the slots that are looked among
 };
 
 /// Puts what the segments found in order, and keeps the first `limit`.
@@ -246,13 +241,13 @@ inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& 
 /// Less is done before a thread is awake, and to wake it costs the caller some microseconds.
 inline constexpr std::size_t worth_a_thread = 1'000'000;
 
-/// As search(), the segments shared by at most `threads` threads where that pays. A condition is checked by the
-/// caller's thread alone.
+/// As search(), the segments shared by at most `threads` threads where that pays. Rows are checked by the caller's
+/// thread alone.
 inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request, ScratchPool& scratches,
                                  unsigned threads) {
     const std::vector<SegmentView>& views = snapshot.segments;
     const ScratchPool::Lease scratch(scratches);
-    if (threads <= 1 || views.size() <= 1 || request.accept != nullptr) return search(snapshot, request, *scratch);
+    if (threads <= 1 || views.size() <= 1 || request.selection != nullptr) return search(snapshot, request, *scratch);
     std::vector<std::pair<std::size_t, std::size_t>> order;  // elements and segment, most elements first
     std::size_t elements = 0;
     for (std::size_t at = 0; at < views.size(); ++at) {
@@ -278,26 +273,32 @@ inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& 
 }
 
 /// For each query what search() finds, by as many threads as there are scratches.
-/// Requires: the rows of `queries` follow one another. `accepts` is empty or holds the condition once a thread.
+/// Requires: the rows of `queries` follow one another. `selections` is empty or holds the condition once a thread.
 inline std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, SearchRequest request, MatrixView queries,
-                                                   std::span<const Accept> accepts,
+                                                   std::span<const Selection> selections,
                                                    std::span<SearchScratch* const> scratches) {
     std::vector<std::vector<Found>> found(queries.rows);
-    if (accepts.empty() || request.exact) {
-        request.accept = accepts.empty() ? nullptr : &accepts[0];
-        for (const SegmentView& view : snapshot.segments) {
-            SegmentSearch(request, view, *scratches[0]).run_many(queries, scratches, found);
+    request.selection = selections.empty() ? nullptr : &selections[0];
+    for (const SegmentView& view : snapshot.segments) {
+        if (request.selection == nullptr) {
+            SegmentSearch(request, view, *scratches[0]).run_many(queries, scratches, nullptr, found);
+            continue;
         }
-        for (std::vector<Found>& one : found) merge(one, request.limit);
-    } else {
-        // How many candidates pass differs from query to query.
+        Candidates candidates(view, request.selection->condition);
+        if (request.exact) candidates.check_rows(view, request.selection->holds);
+        if (candidates.rest() == nullptr) {
+            SegmentSearch(request, view, *scratches[0]).run_many(queries, scratches, &candidates.slots(), found);
+            continue;
+        }
+        // How many rows must be checked differs from query to query.
         share_work(static_cast<unsigned>(scratches.size()), queries.rows, [&](std::size_t at, unsigned thread) {
             SearchRequest one = request;
             one.query = queries.row(at);
-            one.accept = &accepts[thread];
-            found[at] = search(snapshot, one, *scratches[thread]);
+            one.selection = &selections[thread];
+            SegmentSearch(one, view, *scratches[thread]).run_among(candidates, found[at]);
         });
     }
+    for (std::vector<Found>& one : found) merge(one, request.limit);
     return found;
 }
 

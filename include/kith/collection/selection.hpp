@@ -1,22 +1,34 @@
 // kith/collection/selection.hpp — which records of a segment satisfy a condition.
 //
+// Indexes and columns say which slots may; what they do not know is asked of rows.
+//
 // Thread safety: as the segments that are asked; a Selection belongs to one thread, for it decodes rows into one record.
 #pragma once
 
+#include "kith/collection/slot_condition.hpp"
+#include "kith/collection/slot_filter.hpp"
 #include "kith/collection/snapshot.hpp"
-#include "kith/core/bitset_view.hpp"
 #include "kith/core/slot.hpp"
+#include "kith/query/expression.hpp"
 
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <span>
 #include <vector>
 
 namespace kith::inline v0::detail {
 
-/// Says whether a record may be returned; null stands for every record.
-using Accept = std::function<bool(const SegmentView& view, Slot slot)>;
+/// Says whether a record certainly satisfies a tree, by its row.
+using RowTest = std::function<bool(const SegmentView& view, Slot slot, const Expression& tree)>;
+
+/// Which records are wanted.
+struct Selection {
+    SlotCondition condition;
+    RowTest holds;
+};
 
 /// Slots of one segment, as bits that are set.
 class SlotSet {
@@ -54,19 +66,55 @@ public:
         return size;
     }
 
-    [[nodiscard]] bool contains(Slot slot) const noexcept { return ((words_[slot / 64] >> (slot % 64)) & 1U) != 0; }
+    /// Keeps those that are also in `words`.
+    void keep_common(std::span<const std::uint64_t> words) noexcept {
+        for (std::size_t at = 0; at < words_.size(); ++at) words_[at] &= words[at];
+    }
 
-    [[nodiscard]] std::vector<std::uint64_t>& words() noexcept { return words_; }
+    /// The others, as a BitsetView wants them.
+    [[nodiscard]] std::vector<std::uint64_t> excluded() const {
+        std::vector<std::uint64_t> excluded(words_.size());
+        for (std::size_t at = 0; at < words_.size(); ++at) excluded[at] = ~words_[at];
+        return excluded;
+    }
 
 private:
     std::vector<std::uint64_t> words_;  // slot s is bit s % 64 of word s / 64
 };
 
-/// The live slots of a segment that `accept` accepts.
-[[nodiscard]] inline SlotSet select(const SegmentView& view, const Accept* accept) {
-    SlotSet slots(view);
-    if (accept != nullptr) slots.keep_if([&](Slot slot) { return (*accept)(view, slot); });
-    return slots;
+/// The live slots of a segment of which indexes and columns say that they satisfy a condition, or that they may.
+class Candidates {
+public:
+    /// Throws: Errc::corrupt, Errc::io.
+    Candidates(const SegmentView& view, const SlotCondition& condition) : slots_(view) {
+        SlotFilter filter(condition, view.segment->scalars(), view.count);
+        if (filter.narrows()) slots_.keep_common(filter.candidates());
+        if (!filter.exact()) rest_ = filter.rest();
+    }
+
+    [[nodiscard]] const SlotSet& slots() const noexcept { return slots_; }
+
+    /// What they must satisfy besides; null where they satisfy all of the condition.
+    [[nodiscard]] const Expression* rest() const noexcept { return rest_.has_value() ? &*rest_ : nullptr; }
+
+    /// Looks at the row of each, and drops those that do not satisfy the condition.
+    void check_rows(const SegmentView& view, const RowTest& holds) {
+        if (!rest_.has_value()) return;
+        slots_.keep_if([&](Slot slot) { return holds(view, slot, *rest_); });
+        rest_.reset();
+    }
+
+private:
+    SlotSet slots_;
+    std::optional<Expression> rest_;
+};
+
+/// The live slots of a segment that satisfy a condition.
+/// Throws: Errc::corrupt, Errc::io.
+[[nodiscard]] inline SlotSet select(const SegmentView& view, const Selection& selection) {
+    Candidates candidates(view, selection.condition);
+    candidates.check_rows(view, selection.holds);
+    return candidates.slots();
 }
 
 }  // namespace kith::inline v0::detail

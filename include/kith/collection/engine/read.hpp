@@ -111,12 +111,13 @@ KITH_INLINE std::vector<Found> Engine::search(const Snapshot& snapshot, const Se
 }
 
 KITH_INLINE std::vector<std::vector<Found>> Engine::search_many(const Snapshot& snapshot, const SearchRequest& request,
-                                                                MatrixView queries, std::span<const Accept> accepts,
+                                                                MatrixView queries,
+                                                                std::span<const Selection> selections,
                                                                 unsigned threads) const {
     std::deque<ScratchPool::Lease> leases;
     std::vector<SearchScratch*> scratches;
     for (unsigned thread = 0; thread < threads; ++thread) scratches.push_back(&*leases.emplace_back(scratch_));
-    return detail::search_many(snapshot, request, queries, accepts, scratches);
+    return detail::search_many(snapshot, request, queries, selections, scratches);
 }
 
 }  // namespace kith::inline v0::detail
