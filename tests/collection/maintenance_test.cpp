@@ -269,26 +269,26 @@ TEST_CASE("A long call that waits for another one can be stopped, too", "[thread
 TEST_CASE("A writer waits while records in memory pass the budget, and goes on when they are sealed") {
     const TemporaryDirectory directory;
     Options options;
-    options.memory_bytes = 20'000;
+    options.memory_bytes = 400'000;
     Collection<Articles> collection(directory / "articles.kith", options);
     std::uint64_t most = 0;
-    for (int first = 0; first < 1000; first += 10) {
-        collection.insert(articles(first, 10));
+    for (int first = 0; first < 10'000; first += 100) {
+        collection.insert(articles(first, 100));
         most = std::max(most, collection.stats().memory_bytes);
     }
-    CHECK(most <= 20'000 + 2000);
-    CHECK(collection.size() == 1000);
+    CHECK(most <= 400'000 + 50'000);
+    CHECK(collection.size() == 10'000);
 
     const TemporaryDirectory other;
     options.maintenance = Maintenance::on_call;
     Collection<Articles> alone(other / "articles.kith", options);
-    alone.insert(articles(0, 300));
-    const auto refused = raised([&] { alone.insert(article(300)); });
+    alone.insert(articles(0, 3000));
+    const auto refused = raised([&] { alone.insert(article(3000)); });
     CHECK(refused.code == Errc::limit_exceeded);
     CHECK(refused.says("call checkpoint()"));
     alone.checkpoint();
-    alone.insert(article(300));
-    CHECK(alone.size() == 301);
+    alone.insert(article(3000));
+    CHECK(alone.size() == 3001);
 }
 
 TEST_CASE("Puts are refused when files would pass the limit, erasing and compacting are not") {
