@@ -34,6 +34,8 @@ struct RepairedSegment {
     std::vector<std::pair<std::string, Slot>> keys;          // of kept slots, where the file of keys is damaged
     std::filesystem::path keys_file;                         // a sound one; empty when it is made again
     std::vector<std::filesystem::path> graph_file;           // of each vector field: a sound one, or empty
+    std::vector<std::string> scalar_names;                   // of the files of columns and indexes there are
+    std::vector<std::filesystem::path> scalar_file;          // for each of those a sound one, or empty
 
     /// Whether every vector of the record can be read.
     [[nodiscard]] bool has_vectors(Slot slot) const;
@@ -60,6 +62,7 @@ private:
 
     // Vectors.
     void settle_segments();
+    void settle_scalars(std::uint32_t id, RepairedSegment& segment);
     void settle_field(std::uint32_t id, std::size_t field, RepairedSegment& segment);
     [[nodiscard]] Place sound_file(const Place& name, const SegmentFileTag& tag, bool is_rows, Slot count);
     void write_segments();

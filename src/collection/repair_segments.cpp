@@ -59,6 +59,7 @@ void Repair::settle_segments() {
         call_.check(0.5);
         for (std::size_t field = 0; field < found_.schema.vectors().size(); ++field) settle_field(id, field, segment);
         segment.keys_file = sound_file(folder_of(id) / keys_name, keys_tag(identity_, id), false, segment.count);
+        settle_scalars(id, segment);
     }
 }
 
@@ -89,6 +90,21 @@ void Repair::settle_field(std::uint32_t id, std::size_t field, RepairedSegment& 
                           : Place());
 }
 
+void Repair::settle_scalars(std::uint32_t id, RepairedSegment& segment) {
+    const auto settle = [&](const std::string& name, const SegmentFileTag& tag) {
+        segment.scalar_names.push_back(name);
+        segment.scalar_file.push_back(sound_file(folder_of(id) / name, tag, false, segment.count));
+    };
+    settle(std::string(columns_name), columns_tag(identity_, id));
+    for (const StoredScalarField& field : found_.schema.scalars()) {
+        const std::string name = index_name(field.name);
+        std::error_code error;
+        if (std::filesystem::exists(path_ / folder_of(id) / name, error)) {
+            settle(name, index_tag(identity_, id, field.place));
+        }
+    }
+}
+
 void Repair::write_segments() {
     for (auto& [id, segment] : segments_) {
         call_.check(0.7);
@@ -112,6 +128,14 @@ void Repair::write_segment(std::uint32_t id, RepairedSegment& segment) {
             put_file(segment.graph_file[field], graph);
         } else {
             report_.done.push_back("left out " + graph.string() + ", which a merge makes again");
+        }
+    }
+    for (std::size_t at = 0; at < segment.scalar_names.size(); ++at) {
+        const Place name = folder_of(id) / segment.scalar_names[at];
+        if (segment.scalar_file[at].empty()) {
+            report_.done.push_back("left out " + name.string() + ", which a merge makes again");
+        } else {
+            put_file(segment.scalar_file[at], name);
         }
     }
     if (segment.keys_file.empty()) {

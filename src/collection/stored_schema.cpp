@@ -2,6 +2,7 @@
 #include "collection/stored_schema.hpp"
 
 #include "kith/core/element.hpp"
+#include "kith/scalar/term.hpp"
 #include "kith/schema/codec.hpp"
 #include "kith/schema/fingerprint.hpp"
 #include "kith/schema/key.hpp"
@@ -90,6 +91,7 @@ std::string key_from(FieldKind kind, std::string_view value) {
 }  // namespace
 
 StoredSchema::StoredSchema(std::string_view descriptor) {
+    std::size_t place = 0;
     for (const DescribedField& line : read_descriptor(descriptor)) {
         std::vector<std::string_view> words = words_of(line.type);
         StoredField field;
@@ -120,6 +122,8 @@ StoredSchema::StoredSchema(std::string_view descriptor) {
         } else {
             fields_.push_back(field);
         }
+        if (has_terms(field.kind)) scalars_.push_back({std::string(line.name), place, field.kind, field.list});
+        ++place;
     }
     known_ = std::any_of(fields_.begin(), fields_.end(), [](const StoredField& field) { return field.key; });
 }

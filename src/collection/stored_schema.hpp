@@ -34,6 +34,14 @@ struct StoredVectorField {
     std::size_t bytes = 0;  // of its elements
 };
 
+/// A member that columns hold, and perhaps an index.
+struct StoredScalarField {
+    std::string name;
+    std::size_t place = 0;  // among all members
+    FieldKind kind = FieldKind::boolean;
+    bool list = false;
+};
+
 class StoredSchema {
 public:
     /// Knows nothing.
@@ -44,6 +52,7 @@ public:
 
     [[nodiscard]] bool known() const noexcept { return known_; }
     [[nodiscard]] const std::vector<StoredVectorField>& vectors() const noexcept { return vectors_; }
+    [[nodiscard]] const std::vector<StoredScalarField>& scalars() const noexcept { return scalars_; }
 
     /// Bytes of the vector fields of one record in a log record.
     [[nodiscard]] std::size_t vector_bytes() const noexcept {
@@ -62,6 +71,7 @@ private:
     bool known_ = false;
     std::vector<StoredField> fields_;  // of a row, in order
     std::vector<StoredVectorField> vectors_;
+    std::vector<StoredScalarField> scalars_;
 };
 
 }  // namespace kith::inline v0::detail

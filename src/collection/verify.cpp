@@ -47,6 +47,8 @@ std::string_view name(DamageKind kind) noexcept {
             return "segment_graph";
         case DamageKind::segment_keys:
             return "segment_keys";
+        case DamageKind::segment_scalars:
+            return "segment_scalars";
         case DamageKind::missing_file:
             return "missing_file";
         case DamageKind::leftover:

@@ -5,6 +5,8 @@
 #include "kith/collection/key_table.hpp"
 #include "kith/core/crc32c.hpp"
 #include "kith/core/error.hpp"
+#include "kith/scalar/column_file.hpp"
+#include "kith/scalar/scalar_index.hpp"
 #include "kith/storage/segment_file.hpp"
 
 #include <algorithm>
@@ -15,7 +17,7 @@ namespace kith::inline v0::detail {
 
 namespace {
 
-std::string_view text_of(std::span<const std::byte> bytes) {
+std::string_view view_of(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
@@ -27,7 +29,7 @@ std::string records_of(const SegmentState& segment) {
 
 /// What is lost with the bytes of a range of a file of vectors.
 std::string slots_of(const SegmentFile& file, SegmentFile::Range range, const SegmentState& segment) {
-    const std::optional<StoredVectors> vectors = StoredVectors::read(text_of(file.payload()));
+    const std::optional<StoredVectors> vectors = StoredVectors::read(view_of(file.payload()));
     const std::size_t end = range.begin + range.bytes - segment_payload_offset;
     const std::size_t begin = std::max(range.begin, segment_payload_offset) - segment_payload_offset;
     if (!vectors.has_value() || vectors->count != segment.count) return records_of(segment);
@@ -61,7 +63,7 @@ void check_blocks(Examination& all, const SegmentFile& file, const SegmentState&
 
 /// Whether the vectors are those of the segment that the checkpoint describes. Requires: the file is sound.
 void check_vectors(const SegmentFile& file, const SegmentState& segment, const StoredVectorField& field) {
-    const std::optional<StoredVectors> vectors = StoredVectors::read(text_of(file.payload()));
+    const std::optional<StoredVectors> vectors = StoredVectors::read(view_of(file.payload()));
     if (vectors.has_value() && vectors->dim == field.dim && vectors->count == segment.count) return;
     const std::string found =
         vectors.has_value() ? std::to_string(vectors->count) + " vectors of dimension " + std::to_string(vectors->dim)
@@ -149,6 +151,39 @@ void examine_keys(Examination& all, const SegmentState& segment) {
                  [&](const SegmentFile& opened) { check_key_table(all, opened, segment, words); });
 }
 
+/// The columns, and what there is of indexes. Whether a field has one may have changed since the collection was made.
+void examine_scalars(Examination& all, const SegmentState& segment) {
+    const std::filesystem::path folder = segment_path(all.path, segment.id);
+    const PartWords words{DamageKind::segment_scalars, Loss::derived, "it can be made again from the rows"};
+    const auto check = [&](const SegmentFile& opened, const auto& look) {
+        const std::exception_ptr failed = attempt([&] { look(view_of(opened.payload())); });
+        if (failed != nullptr) {
+            all.damage(words.kind, words.loss, opened.path(), segment_payload_offset, text_of(failed),
+                       words.consequence);
+        }
+    };
+    std::error_code error;
+    if (std::filesystem::exists(folder / columns_name, error)) {
+        examine_file(all, folder / columns_name, columns_tag(*all.identity, segment.id), segment, words,
+                     [&](const SegmentFile& opened) {
+                         check(opened, [&](std::string_view image) { ColumnFile(image, segment.count).check(); });
+                     });
+    } else {
+        all.remark(DamageKind::missing_file, folder / columns_name, "the file is missing",
+                   "conditions read rows until a merge builds it again");
+    }
+    for (const StoredScalarField& field : all.schema.scalars()) {
+        const std::filesystem::path file = folder / index_name(field.name);
+        if (!std::filesystem::exists(file, error)) continue;
+        examine_file(all, file, index_tag(*all.identity, segment.id, field.place), segment, words,
+                     [&](const SegmentFile& opened) {
+                         check(opened, [&](std::string_view image) {
+                             ScalarIndex(image, field.kind, field.list, segment.count).check();
+                         });
+                     });
+    }
+}
+
 }  // namespace
 
 void examine_segments(Examination& all) {
@@ -175,6 +210,7 @@ void examine_segments(Examination& all) {
             for (const Part part : {Part::rows, Part::graph}) examine_part(all, segment, field, part);
         }
         examine_keys(all, segment);
+        examine_scalars(all, segment);
         all.call->check(0.4 + 0.4 * static_cast<double>(++done) / static_cast<double>(all.state->segments.size()));
     }
 }

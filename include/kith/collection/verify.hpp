@@ -21,18 +21,19 @@ namespace kith::inline v0 {
 
 /// The part of a collection that is damaged.
 enum class DamageKind : std::uint8_t {
-    identity,       ///< the file IDENTITY
-    log,            ///< the batches since the last checkpoint
-    forward,        ///< the pages of forward/data.mdb that lead to its tables, or count its free pages
-    rows,           ///< the fields of records
-    keys,           ///< where each key leads
-    state,          ///< what the last checkpoint holds
-    delete_bitmap,  ///< which slots of a segment are deleted
-    segment_rows,   ///< the vectors of a segment
-    segment_graph,  ///< what finds them fast
-    segment_keys,   ///< the keys of a segment in order
-    missing_file,   ///< a file or folder that should be there
-    leftover,       ///< a file or folder that nothing names
+    identity,         ///< the file IDENTITY
+    log,              ///< the batches since the last checkpoint
+    forward,          ///< the pages of forward/data.mdb that lead to its tables, or count its free pages
+    rows,             ///< the fields of records
+    keys,             ///< where each key leads
+    state,            ///< what the last checkpoint holds
+    delete_bitmap,    ///< which slots of a segment are deleted
+    segment_rows,     ///< the vectors of a segment
+    segment_graph,    ///< what finds them fast
+    segment_keys,     ///< the keys of a segment in order
+    segment_scalars,  ///< columns and indexes of a segment's scalar fields
+    missing_file,     ///< a file or folder that should be there
+    leftover,         ///< a file or folder that nothing names
 };
 
 /// The name of a kind, as it stands in the enumeration.
