@@ -8,9 +8,10 @@
 #include "kith/collection/hit.hpp"
 #include "kith/collection/moment.hpp"
 #include "kith/collection/record_codec.hpp"
-#include "kith/collection/wanted.hpp"
+#include "kith/query.hpp"
 #include "kith/query/condition.hpp"
 #include "kith/query/evaluate.hpp"
+#include "kith/query/wanted.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -65,7 +66,7 @@ public:
     /// Throws: as parse_condition.
     template <class... Wanted>
     NearestQuery& where(const Wanted&... wanted) {
-        Condition<Record> condition = detail::wanted<Record>(moment_.engine(), wanted...);
+        Condition<Record> condition = detail::wanted<Record>(moment_.engine().conditions(), wanted...);
         condition_ = condition_.has_value() ? std::move(*condition_) && std::move(condition) : std::move(condition);
         return *this;
     }

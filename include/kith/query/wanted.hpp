@@ -1,17 +1,18 @@
-// kith/collection/wanted.hpp — what a caller gives to where(), count() and the like, as a condition.
+// kith/query/wanted.hpp — what a caller gives to where(), count() and the like, as a condition.
 //
 // A verb that takes conditions takes them in C++ or as text with the values of its placeholders; it declares
 //
 //     template <class... Wanted>
-//     void verb(const Wanted&... wanted) { …detail::wanted<Record>(engine, wanted...)… }
+//     void verb(const Wanted&... wanted) { …detail::wanted<Record>(cache, wanted...)… }
 //
 // and, for a text that the compiler reads, `template <FixedText Text, class... L>`, which calls condition<Record, Text>.
 //
 // Thread safety: functions without state of their own.
 #pragma once
 
-#include "kith/collection/engine.hpp"
-#include "kith/query.hpp"
+#include "kith/query/condition.hpp"
+#include "kith/query/condition_cache.hpp"
+#include "kith/query/parse.hpp"
 
 #include <concepts>
 #include <string_view>
@@ -40,10 +41,10 @@ struct WantedSaid {
         "as text and the values of its placeholders: \"year >= ?\", 2020");
 };
 
-/// The condition that was given. Text without values is kept by the engine, and not read each time.
+/// The condition that was given. Text without values is kept in `cache`, and not read each time.
 /// Throws: as parse_condition.
 template <class R, class... Given>
-[[nodiscard]] Condition<R> wanted(const Engine& engine, const Given&... given) {
+[[nodiscard]] Condition<R> wanted(ConditionCache& cache, const Given&... given) {
     static_cast<void>(sizeof(WantedSaid<R, Given...>));
     if constexpr (!WantedCheck<R, Given...>::ok) {
         return Condition<R>();
@@ -51,8 +52,7 @@ template <class R, class... Given>
         return (given, ...);
     } else if constexpr (sizeof...(Given) == 1) {
         const std::string_view text(given...);
-        return Condition<R>(
-            engine.conditions().get(text, [text] { return parse_expression(text, columns_of<R>, {}); }));
+        return Condition<R>(cache.get(text, [text] { return parse_expression(text, columns_of<R>, {}); }));
     } else {
         return parse_condition<R>(given...);
     }
