@@ -134,6 +134,8 @@ TEST_CASE("A condition beyond the limits is refused as such, and one at them is 
     CHECK(code("lent" + repeated(" or lent", 4'096)) == kith::Errc::limit_exceeded);
     CHECK(code("year in (1" + repeated(",1", 65'535) + ")") == std::nullopt);
     CHECK(code("year in (1" + repeated(",1", 65'536) + ")") == kith::Errc::limit_exceeded);
+    CHECK(code("title like '" + repeated("a%", 2'048) + "'") == std::nullopt);
+    CHECK(code("title like '" + repeated("a%", 2'048) + "_'") == kith::Errc::limit_exceeded);
     CHECK(code("lent" + std::string((1 << 20) - 4, ' ')) == std::nullopt);
     CHECK(code("lent" + std::string((1 << 20) - 3, ' ')) == kith::Errc::limit_exceeded);
     CHECK(code("price = " + repeated("1", 65)) == kith::Errc::limit_exceeded);

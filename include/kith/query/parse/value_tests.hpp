@@ -10,6 +10,7 @@
 #pragma once
 
 #include "kith/query/parse/terms.hpp"
+#include "kith/query/pattern.hpp"
 
 #include <cstddef>
 #include <span>
@@ -198,6 +199,13 @@ protected:
     constexpr void check_escapes(const NodeType& subject, const Constant& pattern, char escape) {
         if (reader_.failed() || !pattern.known) return;
         const std::string_view text = pattern.value.text;
+        if (text.size() > max_pattern_bytes) {
+            reader_.fail(FaultKind::limit, pattern.begin, pattern.end)
+                .add("a pattern has at most ")
+                .add_number(max_pattern_bytes)
+                .add(" bytes");
+            return;
+        }
         for (std::size_t at = 0; at < text.size(); ++at) {
             if (text[at] != escape) continue;
             ++at;
