@@ -81,7 +81,7 @@ TEST_CASE("A column that takes no such comparison is refused, with what to write
     CHECK(sentence("array_length(title) > 1") ==
           "condition: field 'title': ARRAY_LENGTH counts the elements of a list and this is none");
     CHECK(sentence("1 = 1") == "condition: two constants are compared, expected a column");
-    CHECK(sentence("year in (year)") == "condition: a list holds constants, not columns");
+    CHECK(sentence("year in (year)") == "condition: expected a constant, not a column");
 }
 
 TEST_CASE("A text that is not well formed is refused where it ceases to be") {
