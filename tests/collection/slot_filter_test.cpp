@@ -12,11 +12,15 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -285,6 +289,45 @@ TEST_CASE("A segment that is written finds the same, for each snapshot, with row
     CHECK(exact > trees / 4);
     CHECK_THROWS_AS(scalars.append("no row"), kith::Error);
     CHECK(scalars.size() == samples().size());
+}
+
+TEST_CASE("Readers find what their snapshot holds while a writer appends and takes back", "[threads]") {
+    const auto count = static_cast<Slot>(samples().size());
+    GrowingScalars scalars(Samples::fields, count);
+    std::atomic<Slot> published = 0;
+    std::atomic<int> wrong = 0;
+    std::vector<std::thread> readers;
+    for (std::uint64_t reader = 0; reader < 2; ++reader) {
+        readers.emplace_back([&, reader] {
+            RandomTrees random(10 + reader);
+            for (Slot seen = 0; seen < count;) {
+                seen = published.load(std::memory_order_acquire);
+                const Expression tree = random.next(2);
+                const SlotCondition condition = SlotConditionMaker(Samples::fields).make(tree);
+                SlotFilter filter(condition, scalars.fields(), seen);
+                const std::vector<std::uint64_t> candidates = filter.candidates();
+                const Expression rest = filter.rest();
+                for (Slot slot = 0; slot < seen; ++slot) {
+                    const bool candidate = ((candidates[slot / 64] >> (slot % 64)) & 1U) != 0;
+                    if ((candidate && holds(rest, samples()[slot])) != holds(tree, samples()[slot])) ++wrong;
+                }
+            }
+        });
+    }
+    const auto append = [&](const Sample& sample) {
+        std::string row;
+        Samples::encode_row(sample, row);
+        scalars.append(row);
+    };
+    while (scalars.size() < count) {
+        const Slot kept = scalars.size();
+        for (Slot other = 0; other < 20 && scalars.size() < count; ++other) append(samples()[other]);
+        scalars.truncate(kept);
+        for (int left = 0; left < 10 && scalars.size() < count; ++left) append(samples()[scalars.size()]);
+        published.store(scalars.size(), std::memory_order_release);
+    }
+    for (std::thread& reader : readers) reader.join();
+    CHECK(wrong == 0);
 }
 
 /// The tree of a condition over samples.
