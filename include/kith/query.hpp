@@ -7,5 +7,6 @@
 #include "kith/query/expression.hpp"
 #include "kith/query/field_ref.hpp"
 #include "kith/query/field_tests.hpp"
+#include "kith/query/json_ref.hpp"
 #include "kith/query/parse.hpp"
 #include "kith/query/term_ref.hpp"

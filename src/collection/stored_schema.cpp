@@ -25,9 +25,9 @@ std::vector<std::string_view> words_of(std::string_view text) {
 }
 
 std::optional<FieldKind> kind_of(std::string_view word) {
-    constexpr std::array kinds{FieldKind::boolean, FieldKind::int32,    FieldKind::int64,   FieldKind::uint32,
-                               FieldKind::uint64,  FieldKind::float32,  FieldKind::float64, FieldKind::text,
-                               FieldKind::vector,  FieldKind::timestamp};
+    constexpr std::array kinds{FieldKind::boolean, FieldKind::int32,     FieldKind::int64,   FieldKind::uint32,
+                               FieldKind::uint64,  FieldKind::float32,   FieldKind::float64, FieldKind::text,
+                               FieldKind::vector,  FieldKind::timestamp, FieldKind::json};
     const auto found = std::find_if(kinds.begin(), kinds.end(), [&](FieldKind kind) { return name(kind) == word; });
     return found == kinds.end() ? std::nullopt : std::optional(*found);
 }
@@ -56,6 +56,7 @@ std::size_t scalar_bytes(FieldKind kind) {
         case FieldKind::timestamp:
             return 8;
         case FieldKind::text:
+        case FieldKind::json:
         case FieldKind::vector:
             return 0;
     }
@@ -63,7 +64,7 @@ std::size_t scalar_bytes(FieldKind kind) {
 }
 
 bool read_scalar(ByteReader& reader, FieldKind kind, std::string_view& value) {
-    if (kind == FieldKind::text) return reader.sized(value);
+    if (kind == FieldKind::text || kind == FieldKind::json) return reader.sized(value);
     if (kind == FieldKind::vector || !reader.bytes(scalar_bytes(kind), value)) return false;
     return kind != FieldKind::boolean || static_cast<unsigned char>(value[0]) <= 1;
 }

@@ -38,8 +38,21 @@ void attack_text(std::string_view text) {
     }
 }
 
+/// Bytes as JSON: whatever they are, looking into them does no harm.
+void attack_json(std::string_view bytes) {
+    Thing thing;
+    thing.more = kith::Json{std::string(bytes)};
+    static const auto asked = kith::parse_condition<Thing>(
+        "more.a[1].b = 'x' or more contains 'a' or array_length(more.a) > 1 or more.\"\" * 2 < 1e3 or more[0][0] is "
+        "null");
+    const bool found = evaluate(asked, thing);
+    claim(found == evaluate(asked, thing), "JSON is read the same again");
+    static_cast<void>(kith::json_problem(bytes));
+}
+
 void attack(std::string_view bytes) {
     attack_text(bytes);
+    attack_json(bytes);
     Choices choices(bytes);
     kith_test::ConditionGrammar grammar(choices);
     const Thing thing = grammar.thing();
@@ -53,6 +66,8 @@ std::vector<std::string> examples() {
     return {"small >= 2 and not note ilike 'owl%' or price * 2 + 1 < weight / -large",
             "tags contain_any ('a', 'it''s') and array_length(marks) between 1 and 3 and shade in ('dark', 100)",
             "((key = note)) or maybe is not null and open and large not in (-9223372036854775808, 1 + 2)",
+            "more.a[0].\"b c\" = 'x' and array_length(more) > 2 or more.a contain_all (1, 2.5)",
+            R"({"a": [1, {"b": "\u00e4\ud83d\ude00", "c": -1.5e3}], "": true, "d": null})",
             std::string(64, '\x07') + std::string(64, '\x2b')};
 }
 

@@ -39,7 +39,7 @@ std::string random_text(SplitMix64& random, std::string_view letters, std::uint6
 }
 
 Expression lowered(std::string_view pattern) {
-    return pattern_leaf(Op::like, 0, "t", pattern);
+    return pattern_leaf(Op::like, {}, "t", pattern);
 }
 
 Expression leaf(Op op, std::string text) {
@@ -89,8 +89,8 @@ TEST_CASE("A pattern is as simple a leaf as it can be") {
     CHECK(lowered("50\\%%") == leaf(Op::has_prefix, "50%"));
     CHECK(lowered("o_l") == leaf(Op::like, "o_l"));
     CHECK(lowered("o%l%%") == leaf(Op::like, "o%l%"));
-    CHECK(pattern_leaf(Op::like, 0, "t", "5!%_!!\\", '!') == leaf(Op::like, "5\\%_!\\\\"));
-    CHECK(pattern_leaf(Op::ilike, 0, "t", "OWL") == leaf(Op::ilike, "owl"));
+    CHECK(pattern_leaf(Op::like, {}, "t", "5!%_!!\\", '!') == leaf(Op::like, "5\\%_!\\\\"));
+    CHECK(pattern_leaf(Op::ilike, {}, "t", "OWL") == leaf(Op::ilike, "owl"));
 }
 
 TEST_CASE("An escape in front of a common letter, or of nothing, is refused") {

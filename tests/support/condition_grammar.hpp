@@ -4,6 +4,9 @@
 // shares no code with the library.
 #pragma once
 
+#include "support/json_grammar.hpp"
+#include "support/number_grammar.hpp"
+
 #include "kith/query.hpp"
 
 #include <array>
@@ -19,27 +22,7 @@
 
 namespace kith_test {
 
-enum class Shade : std::int8_t { dark = -3, grey = 0, light = 100 };
-
-struct Thing {
-    std::string key;
-    std::int32_t small = 0;
-    std::optional<std::int64_t> large;
-    std::uint64_t size = 0;
-    float weight = 0;
-    std::optional<double> price;
-    bool open = false;
-    std::optional<bool> maybe;
-    std::optional<std::string> note;
-    Shade shade = Shade::grey;
-    std::vector<std::string> tags;
-    std::optional<std::vector<std::int32_t>> marks;
-    std::array<float, 2> place{};
-};
-
 using Answer = std::optional<bool>;  // nothing: unknown
-__extension__ using Wide = __int128;
-using Amount = std::variant<std::monostate, Wide, double>;  // nothing: null
 
 /// A condition and what it means.
 struct Drawn {
@@ -48,18 +31,20 @@ struct Drawn {
     std::optional<kith::Condition<Thing>> typed;  // where C++ can say it, and does so here
 };
 
-/// A number of a record, and how it is written.
-struct DrawnNumber {
-    std::string text;
-    std::function<Amount(const Thing&)> meaning;
-    bool whole = false;
-};
-
 /// `Choose` has `std::uint64_t below(std::uint64_t count)`.
 template <class Choose>
-class ConditionGrammar {
+class ConditionGrammar : NumberGrammar<Choose> {
+    using Numbers = NumberGrammar<Choose>;
+    using Numbers::amount;
+    using Numbers::calculated;
+    using Numbers::drawn_number;
+    using Numbers::exact;
+    using Numbers::number;
+    using Numbers::pick;
+    using Numbers::word;
+
 public:
-    explicit ConditionGrammar(Choose& choose) : choose_(choose) {}
+    explicit ConditionGrammar(Choose& choose) : Numbers(choose), json_(choose) {}
 
     Drawn condition(int depth) {
         if (depth == 0 || pick(4) == 0) return leaf(depth);
@@ -105,13 +90,11 @@ public:
             made.marks.emplace();
             for (auto left = pick(3); left > 0; --left) made.marks->push_back(number());
         }
+        if (pick(5) > 0) made.more = kith::Json{json_.text()};
         return made;
     }
 
 private:
-    std::uint64_t pick(std::uint64_t count) { return choose_.below(count); }
-    std::int32_t number() { return static_cast<std::int32_t>(pick(9)) - 4; }
-
     /// A short text of few letters, so that patterns sometimes match.
     std::string letters() {
         std::string text;
@@ -119,15 +102,6 @@ private:
             text += std::array<const char*, 5>{"a", "b", "A", "\xc3\xa4", "'"}[pick(5)];
         }
         return text;
-    }
-
-    /// A keyword in any case.
-    std::string word(std::string keyword) {
-        if (pick(2) == 0) return keyword;
-        for (char& letter : keyword) {
-            if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
-        }
-        return keyword;
     }
 
     static std::string quoted(const std::string& text) {
@@ -177,7 +151,7 @@ private:
     }
 
     Drawn leaf(int depth) {
-        switch (pick(9)) {
+        switch (pick(10)) {
             case 0:
                 return number_comparison(depth);
             case 1:
@@ -194,6 +168,8 @@ private:
                 return truth();
             case 7:
                 return enumeration();
+            case 8:
+                return in_json();
             default:
                 return length();
         }
@@ -215,103 +191,6 @@ private:
             return stands(way, exact(first), exact(second));
         };
         return {left.text + symbol(way) + right.text, meaning, std::nullopt};
-    }
-
-    /// Every integer of 64 bits and every double is one of these on the machines the tests run on.
-    static long double exact(const Amount& amount) {
-        const auto* whole = std::get_if<Wide>(&amount);
-        return whole != nullptr ? static_cast<long double>(*whole) : static_cast<long double>(std::get<double>(amount));
-    }
-
-    template <class T>
-    static Amount amount(const std::optional<T>& value) {
-        if (!value.has_value()) return {};
-        if constexpr (std::is_floating_point_v<T>) return static_cast<double>(*value);
-        return Wide(*value);
-    }
-
-    static Amount calculated(char op, const Amount& left, const Amount& right) {
-        if (left.index() == 0 || right.index() == 0) return {};
-        if (left.index() == 2 || right.index() == 2) {
-            const auto real = [](const Amount& one) {
-                const auto* whole = std::get_if<Wide>(&one);
-                return whole != nullptr ? static_cast<double>(*whole) : std::get<double>(one);
-            };
-            const double a = real(left);
-            const double b = real(right);
-            if (op == '/' && b == 0) return a / (std::signbit(b) ? -0.0 : 0.0);
-            return op == '+' ? a + b : op == '-' ? a - b : op == '*' ? a * b : a / b;
-        }
-        const Wide a = std::get<Wide>(left);
-        const Wide b = std::get<Wide>(right);
-        if ((op == '/' || op == '%') && b == 0) return {};
-        Wide result = 0;
-        if (op == '*' && __builtin_mul_overflow(a, b, &result)) return {};
-        if (op == '+') result = a + b;
-        if (op == '-') result = a - b;
-        if (op == '/') result = a / b;
-        if (op == '%') result = a % b;
-        if (result < Wide(std::numeric_limits<std::int64_t>::min()) ||
-            result > Wide(std::numeric_limits<std::uint64_t>::max())) {
-            return {};
-        }
-        return result;
-    }
-
-    DrawnNumber drawn_number(int depth) {
-        if (depth <= 0 || pick(3) == 0) return plain_number();
-        if (pick(6) == 0) {
-            DrawnNumber inner = drawn_number(depth - 1);
-            return {"-(" + inner.text + " + size)",
-                    [a = inner.meaning](const Thing& thing) {
-                        const Amount sum = calculated('+', a(thing), Wide(thing.size));
-                        return calculated('-', zero_like(sum), sum);
-                    },
-                    inner.whole};
-        }
-        DrawnNumber left = drawn_number(depth - 1);
-        DrawnNumber right = drawn_number(depth - 1);
-        const bool whole = left.whole && right.whole;
-        const char op = "+-*/%"[pick(whole ? 5 : 4)];
-        // A column beside each constant, for a calculation of constants alone may be refused.
-        auto meaning = [a = left.meaning, b = right.meaning, op](const Thing& thing) {
-            return calculated(op, calculated('+', a(thing), Wide(thing.small)), b(thing));
-        };
-        return {"((" + left.text + " + small) " + op + " " + right.text + ")", meaning, whole};
-    }
-
-    static Amount zero_like(const Amount& amount) {
-        if (amount.index() == 2) return -0.0;  // less a real: its sign is changed, that of zero too
-        return Wide(0);
-    }
-
-    DrawnNumber plain_number() {
-        switch (pick(8)) {
-            case 0:
-                return {"small", [](const Thing& thing) { return Amount(Wide(thing.small)); }, true};
-            case 1:
-                return {"large", [](const Thing& thing) { return amount(thing.large); }, true};
-            case 2:
-                return {"size", [](const Thing& thing) { return Amount(Wide(thing.size)); }, true};
-            case 3:
-                return {"weight", [](const Thing& thing) { return Amount(static_cast<double>(thing.weight)); }, false};
-            case 4:
-                return {"price", [](const Thing& thing) { return amount(thing.price); }, false};
-            case 5:
-                return {word("ARRAY_LENGTH(") + "marks)",
-                        [](const Thing& thing) {
-                            return thing.marks.has_value() ? Amount(Wide(thing.marks->size())) : Amount();
-                        },
-                        true};
-            case 6: {
-                const std::uint64_t value = pick(3) == 0 ? ~pick(3) : pick(6);
-                return {std::to_string(value), [value](const Thing&) { return Amount(Wide(value)); }, true};
-            }
-            default: {
-                const double value = static_cast<double>(pick(9)) * 0.25;
-                return {std::to_string(value), [value](const Thing&) { return Amount(value); }, false};
-            }
-        }
     }
 
     Drawn simple_number() {
@@ -484,7 +363,65 @@ private:
                 typed_comparison(array_length(kith::field<&Thing::marks>), way, wanted)};
     }
 
-    Choose& choose_;
+    /// A test of what JSON holds at a path.
+    Drawn in_json() {
+        const auto [written, path] = json_.path();
+        // The tree at the path; null where there is none, or null.
+        const auto at = [trees = json_.trees(), path = path](const Thing& thing) {
+            return thing.more.has_value() ? walk(trees->at(thing.more->text), path) : nullptr;
+        };
+        kith::JsonRef<&Thing::more> typed;
+        for (const JsonStep& step : path) {
+            typed = std::visit([&typed](const auto& one) { return typed[one]; }, step);
+        }
+        const std::uint64_t way = pick(6);
+        const std::string text = json_.letters();
+        const double wanted = json_.number();
+        switch (pick(5)) {
+            case 0:
+                return {"more" + written + symbol(way) + quoted(text),
+                        [=](const Thing& thing) -> Answer {
+                            const JsonTree* found = at(thing);
+                            const auto* held = found == nullptr ? nullptr : std::get_if<std::string>(&found->value);
+                            return held == nullptr ? Answer() : stands(way, *held, text);
+                        },
+                        typed_comparison(typed, way, text)};
+            case 1:
+                return {"more" + written + symbol(way) + std::to_string(wanted),
+                        [=](const Thing& thing) -> Answer {
+                            const JsonTree* found = at(thing);
+                            const auto* held = found == nullptr ? nullptr : std::get_if<double>(&found->value);
+                            return held == nullptr ? Answer() : stands(way, *held, wanted);
+                        },
+                        typed_comparison(typed, way, wanted)};
+            case 2:
+                return {"more" + written + word(" IS NULL"),
+                        [=](const Thing& thing) -> Answer { return at(thing) == nullptr; }, typed.is_null()};
+            case 3:
+                return {"more" + written + word(" CONTAINS ") + quoted(text),
+                        [=](const Thing& thing) -> Answer {
+                            const JsonTree* found = at(thing);
+                            const auto* list = found == nullptr ? nullptr : std::get_if<JsonList>(&found->value);
+                            if (list == nullptr) return std::nullopt;
+                            for (const JsonTree& element : *list) {
+                                const auto* held = std::get_if<std::string>(&element.value);
+                                if (held != nullptr && *held == text) return true;
+                            }
+                            return false;
+                        },
+                        contains(typed, text)};
+            default:
+                return {"more" + written + " = open",
+                        [=](const Thing& thing) -> Answer {
+                            const JsonTree* found = at(thing);
+                            const auto* held = found == nullptr ? nullptr : std::get_if<bool>(&found->value);
+                            return held == nullptr ? Answer() : *held == thing.open;
+                        },
+                        typed == kith::field<&Thing::open>};
+        }
+    }
+
+    JsonGrammar<Choose> json_;
 };
 
 }  // namespace kith_test

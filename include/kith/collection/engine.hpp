@@ -24,6 +24,7 @@
 #include "kith/collection/stage.hpp"
 #include "kith/collection/stats.hpp"
 #include "kith/core/long_call.hpp"
+#include "kith/query/condition_cache.hpp"
 
 #include <unistd.h>
 
@@ -123,6 +124,9 @@ public:
     void close();
 
     [[nodiscard]] const RecoveryReport& recovery() const noexcept { return recovery_; }
+
+    /// The conditions in text that were asked lately.
+    [[nodiscard]] ConditionCache& conditions() const noexcept { return conditions_; }
 
 private:
     struct Request {
@@ -229,6 +233,7 @@ private:
     std::atomic<std::uint64_t> disk_bytes_ = 0;     // without the log, when it was last looked at
 
     mutable ScratchPool scratch_;
+    mutable ConditionCache conditions_;
 
     /// The threads, and what wakes them.
     struct Background {

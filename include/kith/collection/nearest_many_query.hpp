@@ -15,7 +15,6 @@
 #include <iterator>
 #include <span>
 #include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -85,14 +84,9 @@ public:
         one_.exact();
         return *this;
     }
-    NearestManyQuery& where(Condition<Record> condition) {
-        one_.where(std::move(condition));
-        return *this;
-    }
-
-    template <class... L>
-    NearestManyQuery& where(std::string_view text, const L&... values) {
-        one_.where(text, values...);
+    template <class... Wanted>
+    NearestManyQuery& where(const Wanted&... wanted) {
+        one_.where(wanted...);
         return *this;
     }
     template <FixedText Text, class... L>

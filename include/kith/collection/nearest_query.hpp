@@ -8,10 +8,10 @@
 #include "kith/collection/hit.hpp"
 #include "kith/collection/moment.hpp"
 #include "kith/collection/record_codec.hpp"
+#include "kith/query.hpp"
 #include "kith/query/condition.hpp"
 #include "kith/query/evaluate.hpp"
-#include "kith/query/field_ref.hpp"
-#include "kith/query/parse.hpp"
+#include "kith/query/wanted.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -61,17 +61,14 @@ public:
         return *this;
     }
 
-    /// Returns only records that satisfy `condition`; a second call narrows the first.
-    NearestQuery& where(Condition<Record> condition) {
+    /// Returns only records that satisfy a condition, in C++ or as text: `where(kith::field<&R::year> >= 2020)` or
+    /// `where("year >= ?", 2020)`; a second call narrows the first.
+    /// Throws: as parse_condition.
+    template <class... Wanted>
+    NearestQuery& where(const Wanted&... wanted) {
+        Condition<Record> condition = detail::wanted<Record>(moment_.engine().conditions(), wanted...);
         condition_ = condition_.has_value() ? std::move(*condition_) && std::move(condition) : std::move(condition);
         return *this;
-    }
-
-    /// The same, as text; see kith/query/parse.hpp.
-    /// Throws: as parse_condition.
-    template <class... L>
-    NearestQuery& where(std::string_view text, const L&... values) {
-        return where(parse_condition<Record>(text, values...));
     }
 
     /// The same, as text that the compiler reads: `where<"year >= 2020">()`.

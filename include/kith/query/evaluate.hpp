@@ -94,6 +94,32 @@ inline bool text_satisfies(std::string_view text, const Expression& leaf) noexce
     return leaf.op == Op::ilike ? matches<true>(text, wanted) : matches<false>(text, wanted);
 }
 
+/// The same for a value of a type that is known only now. Requires: alike(value, any of the values).
+inline bool is_among(const Scalar& value, const Expression& leaf) noexcept {
+    const auto first = std::partition_point(leaf.values.begin(), leaf.values.end(), [&](const Value& one) {
+        return compare(scalar_of_value(one), value) == Order::less;
+    });
+    return first != leaf.values.end() && compare(scalar_of_value(*first), value) == Order::equal;
+}
+
+/// Whether a JSON list holds any or all of the values of a leaf; unknown of what is no list.
+inline Truth json_list_satisfies(const Scalar& list, const Expression& leaf) {
+    if (list.kind != ScalarKind::json || !list.text.starts_with('[')) return Truth::unknown;
+    std::string scratch;
+    const auto holds_one = [&](auto&& is_wanted) {
+        for (JsonItems items(list.text); items.next();) {
+            const Scalar element = json_scalar(items.value(), scratch);
+            if (alike(element, scalar_of_value(leaf.values.front())) && is_wanted(element)) return true;
+        }
+        return false;
+    };
+    if (leaf.values.empty()) return truth(leaf.op == Op::contains_all);
+    if (leaf.op == Op::contains_any) return truth(holds_one([&](const Scalar& one) { return is_among(one, leaf); }));
+    return truth(std::all_of(leaf.values.begin(), leaf.values.end(), [&](const Value& wanted) {
+        return holds_one([&](const Scalar& one) { return compare(one, scalar_of_value(wanted)) == Order::equal; });
+    }));
+}
+
 template <StoredScalar T>
 bool scalar_satisfies(const T& scalar, const Expression& leaf) noexcept {
     using V = ComparedAs<T>;
@@ -181,18 +207,54 @@ constexpr auto leaf_table(std::index_sequence<I...>) noexcept {
 template <class R>
 inline constexpr auto leaves = leaf_table<R>(std::make_index_sequence<member_count<R>>());
 
-/// Answers a comparison of two terms.
-template <class R>
-Truth terms_satisfy(const R& record, const Expression& leaf) noexcept {
+/// Whether a leaf that asks about one term holds of what that comes to.
+inline Truth value_satisfies(const Scalar& value, const Expression& leaf) {
+    if (leaf.op == Op::is_null) return truth(value.kind == ScalarKind::null);
+    const Scalar wanted = leaf.values.empty() ? Scalar() : scalar_of_value(leaf.values.front());
+    switch (leaf.op) {
+        case Op::in:
+            if (value.kind == ScalarKind::null || value.kind == ScalarKind::json) return Truth::unknown;
+            return !leaf.values.empty() && !alike(value, wanted) ? Truth::unknown : truth(is_among(value, leaf));
+        case Op::contains_any:
+        case Op::contains_all:
+            return json_list_satisfies(value, leaf);
+        case Op::has_prefix:
+        case Op::has_suffix:
+        case Op::has_substring:
+        case Op::like:
+        case Op::ilike:
+            return value.kind == ScalarKind::text ? truth(text_satisfies(value.text, leaf)) : Truth::unknown;
+        case Op::equal:
+        case Op::not_equal:
+        case Op::less:
+        case Op::less_equal:
+        case Op::greater:
+        case Op::greater_equal:
+            return alike(value, wanted) ? truth(holds(leaf.op, compare(value, wanted))) : Truth::unknown;
+        case Op::is_null:
+        case Op::all_of:
+        case Op::any_of:
+        case Op::negation:
+            break;
+    }
+    KITH_ASSERT(false);
+    return Truth::unknown;
+}
+
+/// Answers a leaf about one term, or a comparison of two. See term_value() for `member`.
+template <class Member>
+Truth terms_satisfy(const Member& member, const Expression& leaf) {
+    std::string left_scratch;
+    const Scalar left = term_value(member, leaf.terms[0], left_scratch);
+    if (leaf.terms.size() == 1) return value_satisfies(left, leaf);
     KITH_ASSERT(leaf.terms.size() == 2);
-    const Scalar left = term_value(record, leaf.terms[0]);
-    if (left.kind == ScalarKind::null) return Truth::unknown;
-    const Scalar right = term_value(record, leaf.terms[1]);
-    return right.kind == ScalarKind::null ? Truth::unknown : truth(holds(leaf.op, compare(left, right)));
+    std::string right_scratch;
+    const Scalar right = term_value(member, leaf.terms[1], right_scratch);
+    return alike(left, right) ? truth(holds(leaf.op, compare(left, right))) : Truth::unknown;
 }
 
 template <class R>
-Truth satisfies(const R& record, const Expression& node) noexcept {
+Truth satisfies(const R& record, const Expression& node) {
     Truth answer = Truth::yes;
     switch (node.op) {
         case Op::all_of:
@@ -228,7 +290,7 @@ Truth satisfies(const R& record, const Expression& node) noexcept {
         case Op::is_null:
             break;
     }
-    if (!node.terms.empty()) return terms_satisfy(record, node);
+    if (!node.terms.empty()) return terms_satisfy(members_of(record), node);
     KITH_ASSERT(node.field < leaves<R>.size());
     return leaves<R>[node.field](record, node);
 }
@@ -236,9 +298,9 @@ Truth satisfies(const R& record, const Expression& node) noexcept {
 }  // namespace detail
 
 /// True when `record` certainly satisfies `condition`.
-/// Cost: one visit a node until the answer is certain; no allocation.
+/// Cost: one visit a node until the answer is certain; no allocation, but for texts in JSON that have escapes.
 template <class R>
-[[nodiscard]] bool evaluate(const Condition<R>& condition, const R& record) noexcept {
+[[nodiscard]] bool evaluate(const Condition<R>& condition, const R& record) {
     return detail::satisfies(record, condition.expression()) == detail::Truth::yes;
 }
 

@@ -3,11 +3,13 @@
 // However a condition was written, in C++ or as text, it becomes this tree; whoever answers it, by reading records or
 // an index, starts from here. A tree knows fields by their place in the record and no record type.
 //
-// A leaf compares a field, or the length of a list, with values: that is what an index can answer. Only where two
-// columns meet, or numbers are calculated, does a comparison hold terms instead.
+// A leaf asks something of a field, or of the length of a list, with values: that is what an index can answer. Only
+// where numbers are calculated, JSON is looked into, or two columns meet, does it hold terms: one in the place of the
+// field, or two and no values.
 //
-// Rules:  values have the field's own type and are in its range. A null field satisfies no comparison, and neither does
-//         it satisfy the negation of one: the answer is unknown, as in SQL. Only is_null is never unknown.
+// Rules:  values have the field's own type and are in its range; those beside a term have a type of their own. A null
+//         field satisfies no comparison, and neither does it satisfy the negation of one: the answer is unknown, as in
+//         SQL. Only is_null is never unknown. What JSON holds is null to a comparison with values of another type.
 //
 // Thread safety: a tree that nobody changes may be read by many.
 #pragma once
@@ -22,7 +24,7 @@ namespace kith::inline v0 {
 
 /// What a node of a condition asks.
 enum class Op : std::uint8_t {
-    equal,          ///< the field is values[0]; or terms[0] is terms[1], and so below
+    equal,          ///< the field, or the only term, is values[0]; or terms[0] is terms[1], and so below
     not_equal,      ///< the field is not values[0]
     less,           ///< the field is less than values[0]
     less_equal,     ///< the field is values[0] or less
@@ -56,6 +58,8 @@ using Value = std::variant<bool, std::int64_t, std::uint64_t, double, std::strin
 enum class TermOp : std::uint8_t {
     column,     ///< the value of the field
     length,     ///< the number of elements of the field's list
+    path,       ///< what the field's JSON holds where the parts lead, constants: texts are names, integers positions
+    size,       ///< the number of elements of the JSON list where the parts lead
     constant,   ///< the value
     negate,     ///< the only part with its sign changed
     add,        ///< the sum of both parts, and so below
@@ -65,8 +69,8 @@ enum class TermOp : std::uint8_t {
     remainder,  ///< what the division of two integers leaves; has the sign of the first
 };
 
-/// One side of a comparison that is more than a field. A term is null where a part of it is, where integers leave 64
-/// bits, and where an integer is divided by zero.
+/// One side of a comparison that is more than a field. A term is null where a part of it is or has the wrong type, where
+/// integers leave 64 bits, and where an integer is divided by zero.
 struct Term {
     TermOp op = TermOp::constant;
     std::size_t field = 0;  // the place in the record
@@ -76,14 +80,14 @@ struct Term {
     friend bool operator==(const Term&, const Term&) = default;
 };
 
-/// One node. Leaves have a field and values, or two terms; all_of, any_of and negation have children.
+/// One node. Leaves have a field and values, a term and values, or two terms; all_of, any_of and negation have children.
 struct Expression {
     Op op = Op::all_of;
     std::size_t field = 0;           // the place in the record
-    std::vector<Value> values = {};  // in, contains_any, contains_all: ascending and distinct
+    std::vector<Value> values = {};  // in, contains_any, contains_all: ascending and distinct, numbers by what they are
     std::vector<Expression> children = {};
     Aspect aspect = Aspect::value;
-    std::vector<Term> terms = {};  // the left and the right side of a comparison, or nothing
+    std::vector<Term> terms = {};  // what is asked about, or both sides of a comparison; none for a field
 
     friend bool operator==(const Expression&, const Expression&) = default;
 };

@@ -14,10 +14,10 @@
 
 #include "kith/query/condition.hpp"
 #include "kith/query/literal.hpp"
+#include "kith/query/scalar.hpp"
 #include "kith/schema/field.hpp"
 #include "kith/schema/reflect.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <initializer_list>
 #include <string_view>
@@ -37,13 +37,15 @@ template <class T, Form Wanted>
 struct FormCheck {
     static constexpr bool vector = is_element_array<T>;
     static constexpr bool list = is_list<Present<T>>;
-    static constexpr bool storable = vector || StoredScalar<ScalarOf<T>>;
+    static constexpr bool json = is_json<T>;
+    static constexpr bool storable = vector || json || StoredScalar<ScalarOf<T>>;
     static constexpr bool of_list = Wanted == Form::content;
 
     static_assert(storable, "kith: a member of this type is no field; see the sentence about its Schema");
     static_assert(!vector, "kith: a vector field is searched, not compared; write nearest<&Record::member>(query)");
+    static_assert(!json, "kith: JSON is asked by its parts; write kith::field<&Record::member>[\"name\"]");
     static_assert(
-        !storable || vector || list || !of_list,
+        !storable || vector || json || list || !of_list,
         "kith: contains looks into a list and this field is none; write kith::in(kith::field<&Record::member>, "
         "{...}) or compare it");
     static_assert(!list || of_list,
@@ -51,8 +53,8 @@ struct FormCheck {
     static_assert(list || Wanted != Form::order || !std::is_same_v<ScalarOf<T>, bool>,
                   "kith: a bool field is not ordered; compare it with == or !=");
 
-    static constexpr bool ok =
-        storable && !vector && list == of_list && !(Wanted == Form::order && std::is_same_v<ScalarOf<T>, bool>);
+    static constexpr bool ok = storable && !vector && !json && list == of_list &&
+                               !(Wanted == Form::order && std::is_same_v<ScalarOf<T>, bool>);
 };
 
 template <auto Member>
@@ -70,7 +72,6 @@ Expression leaf_of_one(Op op, const L& literal) {
     return leaf;
 }
 
-/// Values are sorted, so that equal conditions are equal trees and a look-up can halve.
 template <auto Member, Form Wanted, class Literals>
 Expression leaf_of_many(Op op, const Literals& literals) {
     using T = TypeOf<Member>;
@@ -79,8 +80,7 @@ Expression leaf_of_many(Op op, const Literals& literals) {
         for (const auto& literal : literals) {
             leaf.values.push_back(literal_value<ScalarOf<T>>(field_name<Member>(), literal));
         }
-        std::sort(leaf.values.begin(), leaf.values.end());
-        leaf.values.erase(std::unique(leaf.values.begin(), leaf.values.end()), leaf.values.end());
+        leaf.values = ascending(std::move(leaf.values));
     }
     return leaf;
 }
@@ -98,6 +98,9 @@ concept LiteralSide = !is_term_side<L>;
 
 }  // namespace detail
 
+template <auto Member>
+struct JsonRef;
+
 /// Stands for a field in a condition; see `field`.
 template <auto Member>
 struct FieldRef {
@@ -107,9 +110,20 @@ struct FieldRef {
 
     /// Holds for records in which the field has no value.
     [[nodiscard]] Condition<Record> is_null() const {
-        static_assert(detail::is_optional<detail::TypeOf<Member>>,
+        static_assert(detail::is_optional<detail::TypeOf<Member>> || detail::is_json<detail::TypeOf<Member>>,
                       "kith: this field is never null; only a std::optional member takes is_null()");
-        return Condition<Record>({.op = Op::is_null, .field = detail::member_index<Member>});
+        if constexpr (detail::is_json<detail::TypeOf<Member>>) {
+            return JsonRef<Member>().is_null();
+        } else {
+            return Condition<Record>({.op = Op::is_null, .field = detail::member_index<Member>});
+        }
+    }
+
+    /// What JSON holds under a name or at a position; see kith/query/json_ref.hpp.
+    template <class Step>
+    [[nodiscard]] JsonRef<Member> operator[](const Step& step) const {
+        static_assert(detail::is_json<detail::TypeOf<Member>>, "kith: only a kith::Json member has members");
+        return JsonRef<Member>()[step];
     }
 };
 

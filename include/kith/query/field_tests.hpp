@@ -1,6 +1,5 @@
-// kith/query/field_tests.hpp — what else can be asked of one field in C++: a range, a pattern, the length of a list.
+// kith/query/field_tests.hpp — what else can be asked of one field in C++: a pattern, the length of a list.
 //
-//   between(field, a, b)             from a to b, both included
 //   like(field, "a%")  ilike(…)      a text that matches a pattern; see kith/query/pattern.hpp
 //   has_prefix(field, "a")           a text that begins so; has_suffix: ends so; contains: has it in it
 //   array_length(field) >= 2         how many elements a list has; all six comparisons, and in
@@ -12,7 +11,6 @@
 #include "kith/query/field_ref.hpp"
 #include "kith/query/pattern.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -40,17 +38,11 @@ auto text_condition(Op op, std::string_view wanted) {
 template <auto Member>
 auto pattern_condition(Op op, std::string_view pattern, char escape) {
     static_cast<void>(TextFieldCheck<Member>::ok);
-    return Condition<RecordOf<Member>>(pattern_leaf(op, member_index<Member>, field_name<Member>(), pattern, escape));
+    return Condition<RecordOf<Member>>(
+        pattern_leaf(op, {.field = member_index<Member>}, field_name<Member>(), pattern, escape));
 }
 
 }  // namespace detail
-
-/// The field is `low` or greater and `high` or less.
-/// Throws: Error with invalid_argument for a value that the field's type cannot hold.
-template <auto Member, class Low, class High>
-[[nodiscard]] auto between(FieldRef<Member> field, const Low& low, const High& high) {
-    return (field >= low) && (field <= high);
-}
 
 /// The text begins with `start`.
 template <auto Member>
@@ -140,8 +132,7 @@ template <auto Member, class Literals>
     for (const auto& length : lengths) {
         leaf.values.push_back(detail::literal_value<std::uint64_t>(detail::field_name<Member>(), length));
     }
-    std::sort(leaf.values.begin(), leaf.values.end());
-    leaf.values.erase(std::unique(leaf.values.begin(), leaf.values.end()), leaf.values.end());
+    leaf.values = detail::ascending(std::move(leaf.values));
     return Condition<detail::RecordOf<Member>>(std::move(leaf));
 }
 

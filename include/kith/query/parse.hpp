@@ -112,18 +112,7 @@ struct TextCheck {
     static_assert(Kind != FaultKind::limit,
                   "kith: this condition passes a limit of docs/conditions.md; which one stands among the template "
                   "arguments");
-    static constexpr bool ok = Kind == FaultKind::none;
 };
-
-template <class R, FixedText Text, class... L>
-consteval bool check_text() {
-    constexpr const Fault& fault = text_fault<R, Text, L...>;
-    if constexpr (fault.kind != FaultKind::none) {
-        constexpr FixedText<fault.sentence.view().size() + 1> said(fault.sentence.view());
-        return TextCheck<fault.kind, R, said, Text, fault.begin>::ok;
-    }
-    return true;
-}
 
 }  // namespace detail
 
@@ -134,7 +123,10 @@ consteval bool check_text() {
 template <class R, FixedText Text, class... L>
 [[nodiscard]] Condition<R> condition(const L&... values) {
     if constexpr ((detail::ArgumentCheck<L>::ok && ...)) {
-        if constexpr (!detail::check_text<R, Text, L...>()) {
+        constexpr const detail::Fault& fault = detail::text_fault<R, Text, L...>;
+        if constexpr (fault.kind != detail::FaultKind::none) {
+            constexpr FixedText<fault.sentence.view().size() + 1> said(fault.sentence.view());
+            static_cast<void>(sizeof(detail::TextCheck<fault.kind, R, said, Text, fault.begin>));
             return Condition<R>();
         } else if constexpr (sizeof...(L) == 0) {
             static const Condition<R> parsed = parse_condition<R>(Text.view());

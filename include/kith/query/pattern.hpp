@@ -92,11 +92,11 @@ public:
     }
 
     /// The leaf that asks for the pattern, as simple as it can be.
-    [[nodiscard]] Expression leaf(Op op, std::size_t field) && {
-        const auto made = [field](Op simple, std::string text) {
-            Expression leaf{.op = simple, .field = field};
-            leaf.values.emplace_back(std::move(text));
-            return leaf;
+    [[nodiscard]] Expression leaf(Op op, Expression subject) && {
+        const auto made = [&subject](Op simple, std::string text) {
+            subject.op = simple;
+            subject.values.emplace_back(std::move(text));
+            return std::move(subject);
         };
         if (op == Op::ilike) return made(Op::ilike, std::move(pattern_));
         const bool first = !pattern_.empty() && pattern_.front() == '%';
@@ -131,11 +131,11 @@ private:
     bool wildcard_last_ = false;  // pattern_ ends with one
 };
 
-/// The leaf for `field LIKE pattern`, or ILIKE.
+/// The leaf for `subject LIKE pattern`, or ILIKE; a field's `name` is for messages.
 /// Throws: Error with invalid_argument for a pattern that ends within an escape or escapes a common letter.
-inline Expression pattern_leaf(Op op, std::size_t field, std::string_view name, std::string_view pattern,
+inline Expression pattern_leaf(Op op, Expression subject, std::string_view name, std::string_view pattern,
                                char escape = '\\') {
-    return PatternReader(name, pattern, escape, op == Op::ilike).leaf(op, field);
+    return PatternReader(name, pattern, escape, op == Op::ilike).leaf(op, std::move(subject));
 }
 
 }  // namespace kith::inline v0::detail

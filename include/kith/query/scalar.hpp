@@ -9,17 +9,21 @@
 
 #include "kith/query/expression.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <string_view>
+#include <variant>
+#include <vector>
 
 namespace kith::inline v0::detail {
 
-enum class ScalarKind : std::uint8_t { null, boolean, integer, real, text, time };
+enum class ScalarKind : std::uint8_t { null, boolean, integer, real, text, time, json };
 
 /// A value that owns nothing. An integer is a sign and a magnitude, so that it may have the range of int64 and of
-/// uint64; the time is the count of a Timestamp, as an integer. Zero is never negative.
+/// uint64; the time is the count of a Timestamp, as an integer. Zero is never negative. A list or an object of JSON is its text.
 struct Scalar {
     ScalarKind kind = ScalarKind::null;
     bool boolean = false;
@@ -44,6 +48,10 @@ struct Scalar {
         Scalar made = of_signed(count);
         made.kind = ScalarKind::time;
         return made;
+    }
+
+    static constexpr Scalar of_json(std::string_view value) noexcept {
+        return {.kind = ScalarKind::json, .text = value};
     }
 
     [[nodiscard]] constexpr bool is_number() const noexcept {
@@ -99,7 +107,13 @@ constexpr Order order_beside_real(const Scalar& left, double right) noexcept {
     return right < 0 ? Order::greater : order_of_magnitude(left.magnitude, right);
 }
 
-/// Requires: both are numbers, both texts, both bools or both times.
+/// Whether two values can be compared: both are numbers, both texts, both bools or both times.
+constexpr bool alike(const Scalar& left, const Scalar& right) noexcept {
+    if (left.is_number()) return right.is_number();
+    return left.kind == right.kind && left.kind != ScalarKind::null && left.kind != ScalarKind::json;
+}
+
+/// Requires: alike(left, right).
 constexpr Order compare(const Scalar& left, const Scalar& right) noexcept {
     if (left.kind == ScalarKind::text) return order_of(left.text, right.text);
     if (left.kind == ScalarKind::boolean) return order_of(left.boolean, right.boolean);
@@ -193,6 +207,8 @@ constexpr Scalar calculate_integers(TermOp op, const Scalar& left, const Scalar&
             return right.magnitude == 0 ? Scalar() : integer_of(left.negative, left.magnitude % right.magnitude);
         case TermOp::column:
         case TermOp::length:
+        case TermOp::path:
+        case TermOp::size:
         case TermOp::constant:
         case TermOp::negate:
             break;
@@ -220,6 +236,25 @@ constexpr Scalar calculate(TermOp op, const Scalar& left, const Scalar& right) n
         return Scalar::of_real(below ? -infinity : infinity);
     }
     return {};
+}
+
+inline Scalar scalar_of_value(const Value& value) noexcept {
+    if (const auto* boolean = std::get_if<bool>(&value)) return Scalar::of_bool(*boolean);
+    if (const auto* integer = std::get_if<std::int64_t>(&value)) return Scalar::of_signed(*integer);
+    if (const auto* natural = std::get_if<std::uint64_t>(&value)) return Scalar::of_unsigned(*natural);
+    if (const auto* real = std::get_if<double>(&value)) return Scalar::of_real(*real);
+    return Scalar::of_text(*std::get_if<std::string>(&value));
+}
+
+/// Values in the order that a look-up halves and that makes equal conditions equal trees.
+/// Requires: all are alike.
+inline std::vector<Value> ascending(std::vector<Value> values) {
+    const auto stands = [](const Value& a, const Value& b) { return compare(scalar_of_value(a), scalar_of_value(b)); };
+    std::sort(values.begin(), values.end(),
+              [&](const Value& a, const Value& b) { return stands(a, b) == Order::less; });
+    const auto equal = [&](const Value& a, const Value& b) { return stands(a, b) == Order::equal; };
+    values.erase(std::unique(values.begin(), values.end(), equal), values.end());
+    return values;
 }
 
 }  // namespace kith::inline v0::detail

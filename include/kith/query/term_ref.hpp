@@ -2,6 +2,7 @@
 //
 //   field<&R::price> * 2 + 1 < field<&R::limit>      + - * / % and a sign, of numbers; one side at least has a field
 //   field<&R::first> == field<&R::last>              two numbers, two texts, two bools (== and != only), one enum
+//   between(field<&R::year>, a, b)                   from a to b, both included; of whatever can be compared
 //
 // Integers are exact in 64 bits, signed or not, and integers beside reals are compared by what they are. What has no
 // result, by overflow or division of an integer by zero, is null and satisfies nothing.
@@ -18,6 +19,8 @@
 
 #include <concepts>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -47,25 +50,31 @@ inline constexpr bool is_calculated<Calculated<R, Whole>> = true;
 template <class T>
 struct Side;
 
+/// A literal beside a term, which has no type that could say more of it.
+/// Throws: Error with invalid_argument for NaN.
+template <class L>
+Value free_value(const L& literal) {
+    if constexpr (std::same_as<L, bool>) {
+        return literal;
+    } else if constexpr (std::floating_point<L>) {
+        return number_value<double>("of a calculation or in JSON", literal);
+    } else if constexpr (!IntegerLiteral<L>) {
+        return std::string(std::string_view(literal));
+    } else if constexpr (std::is_signed_v<L>) {
+        return static_cast<std::int64_t>(literal);
+    } else {
+        const auto natural = static_cast<std::uint64_t>(literal);
+        return natural < most_negative ? Value(static_cast<std::int64_t>(natural)) : Value(natural);
+    }
+}
+
 template <NumberLiteral T>
 struct Side<T> {
     using Record = void;
     using Type = T;
     static constexpr bool plain = true;
     static constexpr bool whole = IntegerLiteral<T>;
-    static Term term(T literal) {
-        Term made{.op = TermOp::constant};
-        if constexpr (!whole) {
-            made.value = static_cast<double>(literal);
-        } else if constexpr (std::is_signed_v<T>) {
-            made.value = static_cast<std::int64_t>(literal);
-        } else if (static_cast<std::uint64_t>(literal) < most_negative) {
-            made.value = static_cast<std::int64_t>(literal);
-        } else {
-            made.value = static_cast<std::uint64_t>(literal);
-        }
-        return made;
-    }
+    static Term term(T literal) { return {.op = TermOp::constant, .value = free_value(literal)}; }
 };
 
 template <auto Member>
@@ -101,9 +110,13 @@ template <class L, class R>
 inline constexpr bool is_calculation =
     is_term_side<L> ? is_term_side<R> || NumberLiteral<R> : NumberLiteral<L> && is_term_side<R>;
 
+/// True for a literal that can stand beside a term of type T without a field to say what it must be.
+template <class T, class L>
+inline constexpr bool is_free_literal = is_calculated<T> && NumberLiteral<L>;
+
 template <class L, class R>
 inline constexpr bool is_term_comparison =
-    is_calculation<L, R> && ((is_term_side<L> && is_term_side<R>) || is_calculated<L> || is_calculated<R>);
+    (is_term_side<L> && is_term_side<R>) || is_free_literal<L, R> || is_free_literal<R, L>;
 
 template <class L, class R>
 concept Calculation = is_calculation<L, R>;
@@ -113,6 +126,11 @@ concept TermComparison = is_term_comparison<L, R>;
 
 template <class T>
 inline constexpr bool is_number = StoredInteger<T> || std::floating_point<T> || NumberLiteral<T>;
+
+/// What JSON holds may be any of these; what it is not is null.
+template <class T>
+inline constexpr bool is_in_json =
+    is_number<T> || std::same_as<T, std::string> || std::same_as<T, bool> || std::same_as<T, Json>;
 
 /// The record both sides are about.
 template <class L, class R>
@@ -126,9 +144,10 @@ struct CommonRecord {
 
 template <class L, class R>
 struct CalculationCheck {
-    static_assert(is_number<typename Side<L>::Type> && is_number<typename Side<R>::Type>,
-                  "kith: only numbers are calculated with; both sides must be integers, float or double");
-    static constexpr bool ok = is_number<typename Side<L>::Type> && is_number<typename Side<R>::Type>;
+    template <class T>
+    static constexpr bool takes = is_number<T> || std::same_as<T, Json>;
+    static constexpr bool ok = takes<typename Side<L>::Type> && takes<typename Side<R>::Type>;
+    static_assert(ok, "kith: only numbers are calculated with; both sides must be integers, float or double");
 };
 
 template <class L, class R>
@@ -144,32 +163,51 @@ template <class L, class R>
 struct ComparisonCheck {
     using Left = typename Side<L>::Type;
     using Right = typename Side<R>::Type;
-    static constexpr bool ok =
-        Side<L>::plain && Side<R>::plain && ((is_number<Left> && is_number<Right>) || std::same_as<Left, Right>);
+    static constexpr bool json = std::same_as<Left, Json> || std::same_as<Right, Json>;
+    static constexpr bool ok = Side<L>::plain && Side<R>::plain &&
+                               (json ? is_in_json<Left> && is_in_json<Right>
+                                     : (is_number<Left> && is_number<Right>) || std::same_as<Left, Right>);
     static_assert(Side<L>::plain && Side<R>::plain,
                   "kith: lists and vectors are not compared with each other; compare array_length(field)");
     static_assert(ok || !Side<L>::plain || !Side<R>::plain,
                   "kith: fields are compared when both are numbers, texts, bools, or values of one enum");
 };
 
+/// A leaf about one term that asks nothing yet.
+template <class T>
+Expression subject(const T& side) {
+    Expression leaf;
+    leaf.terms.push_back(Side<T>::term(side));
+    return leaf;
+}
+
 /// A literal comes to stand on the right, as in a text.
 template <class L, class R>
 auto equated_terms(Op op, const L& left, const R& right) {
-    if constexpr (NumberLiteral<L>) {
+    if constexpr (!is_term_side<L>) {
         return equated_terms(mirrored(op), right, left);
+    } else if constexpr (!is_term_side<R>) {
+        Expression leaf = subject(left);
+        leaf.op = op;
+        leaf.values.push_back(free_value(right));
+        return Condition<typename Side<L>::Record>(std::move(leaf));
     } else {
         static_cast<void>(ComparisonCheck<L, R>::ok);
-        Expression leaf{.op = op};
-        leaf.terms.push_back(Side<L>::term(left));
+        Expression leaf = subject(left);
+        leaf.op = op;
         leaf.terms.push_back(Side<R>::term(right));
         return Condition<typename CommonRecord<L, R>::Type>(std::move(leaf));
     }
 }
 
+template <class T>
+inline constexpr bool is_bool_side = std::same_as<T, bool>;
+template <auto Member>
+inline constexpr bool is_bool_side<FieldRef<Member>> = std::same_as<Present<TypeOf<Member>>, bool>;
+
 template <class L, class R>
 auto compared_terms(Op op, const L& left, const R& right) {
-    static_assert(!std::same_as<typename Side<L>::Type, bool> && !std::same_as<typename Side<R>::Type, bool>,
-                  "kith: a bool field is not ordered; compare it with == or !=");
+    static_assert(!is_bool_side<L> && !is_bool_side<R>, "kith: a bool field is not ordered; compare it with == or !=");
     return equated_terms(op, left, right);
 }
 
@@ -249,6 +287,14 @@ template <class L, class R>
     requires detail::TermComparison<L, R>
 [[nodiscard]] auto operator>=(const L& left, const R& right) {
     return detail::compared_terms(Op::greater_equal, left, right);
+}
+
+/// What is compared is `low` or greater and `high` or less.
+/// Throws: as the comparisons.
+template <class L, class Low, class High>
+    requires detail::is_term_side<L>
+[[nodiscard]] auto between(const L& compared, const Low& low, const High& high) {
+    return (compared >= low) && (compared <= high);
 }
 
 }  // namespace kith::inline v0

@@ -5,6 +5,7 @@
 
 #include "kith/core/assert.hpp"
 #include "kith/query/expression.hpp"
+#include "kith/query/json_path.hpp"
 #include "kith/query/scalar.hpp"
 #include "kith/schema/field.hpp"
 #include "kith/schema/reflect.hpp"
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -38,7 +40,7 @@ Scalar stored_scalar(const T& value) noexcept {
     }
 }
 
-/// The value of a member, or the length of its list; null where there is none.
+/// The value of a member, or the length of its list; null where there is none. JSON is its whole text.
 template <class T>
 Scalar member_scalar(const T& member, bool length) noexcept {
     if constexpr (is_optional<T>) {
@@ -46,6 +48,8 @@ Scalar member_scalar(const T& member, bool length) noexcept {
     } else if constexpr (is_list<T>) {
         KITH_ASSERT(length);
         return Scalar::of_unsigned(member.size());
+    } else if constexpr (is_json<T>) {
+        return Scalar::of_json(member.text);
     } else if constexpr (StoredScalar<T>) {
         KITH_ASSERT(!length);
         return stored_scalar(member);
@@ -68,27 +72,40 @@ constexpr auto scalar_table(std::index_sequence<I...>) noexcept {
 template <class R>
 inline constexpr auto scalars_of = scalar_table<R>(std::make_index_sequence<member_count<R>>());
 
-inline Scalar scalar_of_value(const Value& value) noexcept {
-    if (const auto* boolean = std::get_if<bool>(&value)) return Scalar::of_bool(*boolean);
-    if (const auto* integer = std::get_if<std::int64_t>(&value)) return Scalar::of_signed(*integer);
-    if (const auto* natural = std::get_if<std::uint64_t>(&value)) return Scalar::of_unsigned(*natural);
-    if (const auto* real = std::get_if<double>(&value)) return Scalar::of_real(*real);
-    return Scalar::of_text(*std::get_if<std::string>(&value));
+inline Scalar json_size(std::string_view list) noexcept {
+    if (!list.starts_with('[')) return {};
+    std::uint64_t size = 0;
+    for (JsonItems items(list); items.next();) ++size;
+    return Scalar::of_unsigned(size);
 }
 
-/// Cost: one visit a node; no allocation. A text that comes out views the record or the term.
+/// Calls to the value of a field of a record, or the length of its list: what term_value() asks.
 template <class R>
-Scalar term_value(const R& record, const Term& term) noexcept {
+auto members_of(const R& record) noexcept {
+    return [&record](std::size_t field, bool length) {
+        KITH_ASSERT(field < scalars_of<R>.size());
+        return scalars_of<R>[field](record, length);
+    };
+}
+
+/// What a term comes to where fields have the values that member(field, length) gives.
+/// Cost: one visit a node; no allocation but in `scratch`, for JSON texts with escapes. A text that comes out views what
+/// the member viewed, the term or `scratch`.
+template <class Member>
+Scalar term_value(const Member& member, const Term& term, std::string& scratch) {
     switch (term.op) {
         case TermOp::column:
         case TermOp::length:
-            KITH_ASSERT(term.field < scalars_of<R>.size());
-            return scalars_of<R>[term.field](record, term.op == TermOp::length);
+            return member(term.field, term.op == TermOp::length);
+        case TermOp::path:
+            return json_scalar(json_at(member(term.field, false).text, term.parts, scratch), scratch);
+        case TermOp::size:
+            return json_size(json_at(member(term.field, false).text, term.parts, scratch));
         case TermOp::constant:
             return scalar_of_value(term.value);
         case TermOp::negate:
             KITH_ASSERT(term.parts.size() == 1);
-            return negated(term_value(record, term.parts[0]));
+            return negated(term_value(member, term.parts[0], scratch));
         case TermOp::add:
         case TermOp::subtract:
         case TermOp::multiply:
@@ -97,9 +114,9 @@ Scalar term_value(const R& record, const Term& term) noexcept {
             break;
     }
     KITH_ASSERT(term.parts.size() == 2);
-    const Scalar left = term_value(record, term.parts[0]);
-    if (left.kind == ScalarKind::null) return left;
-    return calculate(term.op, left, term_value(record, term.parts[1]));
+    const Scalar left = term_value(member, term.parts[0], scratch);
+    if (!left.is_number()) return {};
+    return calculate(term.op, left, term_value(member, term.parts[1], scratch));
 }
 
 }  // namespace kith::inline v0::detail

@@ -118,7 +118,8 @@ private:
                 return read_as<double>(reader);
             case FieldKind::timestamp:
                 return read_as<Timestamp>(reader);
-            case FieldKind::text: {
+            case FieldKind::text:
+            case FieldKind::json: {
                 std::string_view text;
                 if (!reader.sized(text)) return false;
                 terms_.add_term(text);

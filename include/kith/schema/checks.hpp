@@ -36,12 +36,11 @@ struct MemberCheck {
                   "kith: this enumeration has no written underlying type; write enum class Name : std::int32_t");
     static_assert(!Facts::bad_array,
                   "kith: a vector has 1 to 20,000 elements; write std::array<float, N> with such an N");
-    static_assert(
-        Facts::ok || Facts::small_integer || Facts::loose_enum || Facts::bad_array,
-        "kith: this member's type cannot be stored; use bool, a 32- or 64-bit integer, float, double, "
-        "std::string, an enum, kith::Timestamp, std::optional or std::vector of one of those, or std::array<float, N>, "
-        "where float "
-        "may also be kith::Half, kith::Bfloat16, std::int8_t, std::uint8_t or kith::Bits8");
+    static_assert(Facts::ok || Facts::small_integer || Facts::loose_enum || Facts::bad_array,
+                  "kith: this member's type cannot be stored; use bool, a 32- or 64-bit integer, float, double, "
+                  "std::string, an enum, kith::Timestamp, std::optional or std::vector of one of those, kith::Json, or "
+                  "std::array<float, N>, where float may also be kith::Half, kith::Bfloat16, std::int8_t, std::uint8_t "
+                  "or kith::Bits8");
 };
 
 /// Each fact is asked only of what the facts before it hold for.
@@ -121,6 +120,11 @@ struct AttributeFacts {
         return true;
     }();
 
+    static constexpr bool can_be_indexed = [] {
+        if constexpr (own && A::role == Role::field && set_well) return !(A::is_indexed && is_json<TypeOf<A::member>>);
+        return true;
+    }();
+
     static constexpr bool index_fits = [] {
         if constexpr (own && fits && set_well && A::role == Role::vector) {
             constexpr std::size_t dim = array_dim<TypeOf<A::member>>;
@@ -136,7 +140,7 @@ struct AttributeFacts {
         return true;
     }();
 
-    static constexpr bool ok = fits && set_well && index_fits && parts_fit;
+    static constexpr bool ok = fits && set_well && can_be_indexed && index_fits && parts_fit;
 };
 
 template <class Record, class A, class Facts = AttributeFacts<Record, A>>
@@ -161,6 +165,7 @@ struct AttributeCheck {
                   "kith::VectorField<&Record::member, kith::Cosine>");
     static_assert(Facts::parts_fit,
                   "kith: only texts have suffixes and substrings; write kith::Field<&Record::member, kith::indexed>");
+    static_assert(Facts::can_be_indexed, "kith: a JSON member has no index; leave kith::indexed out");
     static_assert(Facts::index_fits,
                   "kith: the sub-vectors that this VectorField's index cuts its vectors into must divide their "
                   "dimension (behind a rotation: their dimension rounded up to a multiple of 16)");

@@ -4,7 +4,7 @@
 //   nulls  := one bit a nullable field, in order, lowest bit first, set when null; unused bits are 0
 //   value  := scalar | list | vector
 //   scalar := bool: u8 0 or 1 | int32, uint32: u32 | int64, uint64: u64 | float: f32 | double: f64
-//           | timestamp: u64, microseconds since 1970 in two's complement | text: varint-sized bytes
+//           | timestamp: u64, microseconds since 1970 in two's complement | text, json: varint-sized bytes
 //   list   := varint count, then that many scalars
 //   vector := each element: f32; f16 and bf16: u16; i8, u8 and bits: u8                 (on disk, little-endian)
 //
@@ -136,6 +136,8 @@ void encode_value(ByteWriter& writer, const T& value) {
     } else if constexpr (is_list<T>) {
         writer.varint(value.size());
         for (const ScalarOf<T>& element : value) encode_scalar<ScalarOf<T>>(writer, element);
+    } else if constexpr (is_json<T>) {
+        writer.sized(value.text);
     } else {
         encode_scalar(writer, value);
     }
@@ -159,6 +161,8 @@ template <class T>
             value.push_back(std::move(element));
         }
         return true;
+    } else if constexpr (is_json<T>) {
+        return decode_scalar(reader, value.text);
     } else {
         return decode_scalar(reader, value);
     }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "kith/core/element.hpp"
+#include "kith/schema/json.hpp"
 
 #include <array>
 #include <chrono>
@@ -36,6 +37,7 @@ enum class FieldKind : std::uint8_t {
     text = 8,
     vector = 9,
     timestamp = 10,
+    json = 11,
 };
 
 /// The word for a kind in descriptors and messages, as a C++ programmer would say it. On disk: never rename.
@@ -61,6 +63,8 @@ constexpr std::string_view name(FieldKind kind) noexcept {
             return "vector";
         case FieldKind::timestamp:
             return "timestamp";
+        case FieldKind::json:
+            return "json";
     }
     return "unknown";
 }
@@ -155,9 +159,12 @@ using Present = typename WithoutOptional<T>::Type;
 template <class T>
 using ScalarOf = typename WithoutList<Present<T>>::Type;
 
+template <class T>
+inline constexpr bool is_json = std::is_same_v<Present<T>, Json>;
+
 /// Every type a member of a record may have.
 template <class T>
-concept Storable = StoredVector<T> || StoredScalar<ScalarOf<T>>;
+concept Storable = StoredVector<T> || StoredScalar<ScalarOf<T>> || is_json<T>;
 
 template <class T>
 struct Underlying {
@@ -196,6 +203,9 @@ consteval FieldInfo describe_member(std::string_view name) {
         info.kind = FieldKind::vector;
         info.dim = static_cast<std::uint32_t>(array_dim<T>);
         if (!std::same_as<VectorElement<T>, float>) info.element = element_name<VectorElement<T>>;
+    } else if constexpr (is_json<T>) {
+        info.kind = FieldKind::json;
+        info.nullable = is_optional<T>;
     } else {
         info.kind = scalar_kind<ScalarOf<T>>();
         info.nullable = is_optional<T>;

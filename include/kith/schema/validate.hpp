@@ -3,7 +3,7 @@
 // A NaN in one vector would make every comparison with it meaningless, and a graph built on such comparisons loses
 // other records too. So each value is looked at once, before anything is written.
 //
-// Rules:  a text key has 1 to 511 bytes; every text is well-formed UTF-8 and may contain zero bytes; the elements of a
+// Rules:  a text key has 1 to 511 bytes; every text is well-formed UTF-8 and may contain zero bytes; JSON is as RFC 8259 says; the elements of a
 //         vector are finite and its length is at most 1e18, so that squared distances stay finite; under Cosine its
 //         length is also at least 1e-18, for a vector without length has no direction. Scalar numbers may be anything.
 //
@@ -11,6 +11,7 @@
 #pragma once
 
 #include "kith/core/element.hpp"
+#include "kith/schema/json.hpp"
 #include "kith/schema/key.hpp"
 #include "kith/schema/utf8.hpp"
 
@@ -164,6 +165,8 @@ std::optional<std::string> value_problem(const T& value, bool is_key) {
         return value.has_value() ? value_problem(*value, is_key) : std::nullopt;
     } else if constexpr (std::same_as<T, std::string>) {
         return is_key ? key_problem(value) : text_problem(value);
+    } else if constexpr (std::same_as<T, Json>) {
+        return json_problem(value.text);
     } else if constexpr (std::same_as<T, std::vector<std::string>>) {
         for (std::size_t at = 0; at < value.size(); ++at) {
             if (auto problem = text_problem(value[at])) return "element " + std::to_string(at) + ": " + *problem;

@@ -3,11 +3,12 @@
 // Thread safety: functions without state.
 #pragma once
 
-#include "kith/query/column.hpp"
 #include "kith/query/expression.hpp"
 #include "kith/query/parse/constant.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <string_view>
 
 namespace kith::inline v0::detail {
 
@@ -20,13 +21,17 @@ struct CheckMaker {
     static constexpr TermTree column(std::size_t) noexcept { return {}; }
     static constexpr TermTree length(std::size_t) noexcept { return {}; }
     static constexpr TermTree constant(const Constant&) noexcept { return {}; }
+    static constexpr TermTree path(std::size_t) noexcept { return {}; }
+    static constexpr void step(TermTree&, std::string_view) noexcept {}
+    static constexpr void step(TermTree&, std::uint64_t) noexcept {}
+    static constexpr TermTree size(TermTree) noexcept { return {}; }
     static constexpr TermTree calculation(TermOp, TermTree, TermTree = {}) noexcept { return {}; }
-    static constexpr Tree terms(Op, TermTree, TermTree) noexcept { return {}; }
-    static constexpr Tree leaf(Op, const Column&, std::size_t, Aspect, const Constant&) noexcept { return {}; }
-    static constexpr void add(Values&, const Column&, Aspect, const Constant&) noexcept {}
-    static constexpr Tree among(Op, std::size_t, Aspect, Values&&) noexcept { return {}; }
-    static constexpr Tree pattern(Op, const Column&, std::size_t, const Constant&, char) noexcept { return {}; }
-    static constexpr Tree is_null(std::size_t) noexcept { return {}; }
+    static constexpr void add(Values&, const Constant&) noexcept {}
+    static constexpr Tree subject(std::size_t, Aspect) noexcept { return {}; }
+    static constexpr Tree subject(TermTree) noexcept { return {}; }
+    static constexpr Tree ask(Op, Tree, Values) noexcept { return {}; }
+    static constexpr Tree ask_pattern(Op, Tree, std::string_view, const Constant&, char) noexcept { return {}; }
+    static constexpr Tree compare(Op, TermTree, TermTree) noexcept { return {}; }
     static constexpr Tree always(bool) noexcept { return {}; }
     static constexpr Tree negation(Tree) noexcept { return {}; }
     static constexpr Tree join(Op, Tree, Tree) noexcept { return {}; }

@@ -24,8 +24,9 @@ namespace kith::inline v0::detail {
 /// A value in the text of a condition, or one bound to a placeholder.
 struct Constant {
     Scalar value{};
-    bool known = true;    // false while compiling, for a placeholder: only its kind counts
-    bool written = true;  // in the text; a quote in it stands twice
+    bool known = true;     // false while compiling, for a placeholder: only its kind counts
+    bool written = true;   // in the text; a quote in it stands twice
+    bool natural = false;  // for a column of unsigned integers
     std::size_t begin = 0;
     std::size_t end = 0;
 };
@@ -71,6 +72,8 @@ public:
 
     /// Makes the constant a value of the column's type; a fault when it is none.
     constexpr void fit(Constant& constant) {
+        constant.natural =
+            aspect_ == Aspect::length || column_.kind == FieldKind::uint32 || column_.kind == FieldKind::uint64;
         if (aspect_ == Aspect::length) return fit_integer(constant, 0, std::numeric_limits<std::uint64_t>::max());
         switch (column_.kind) {
             case FieldKind::boolean:
@@ -89,6 +92,7 @@ public:
                 return fit_integer(constant, column_.least, column_.most);
             case FieldKind::timestamp:
                 return fit_time(constant);
+            case FieldKind::json:
             case FieldKind::vector:
                 break;
         }

@@ -106,7 +106,7 @@ private:
         const char after = peek(at + 1);
         const bool two = (after == '=' && (c == '<' || c == '>' || c == '!' || c == '=')) || (c == '<' && after == '>');
         if (two) return {TokenKind::symbol, at, at + 2};
-        constexpr std::string_view known = "=<>+-*/%(),";
+        constexpr std::string_view known = "=<>+-*/%(),.[]";
         return {known.find(c) == std::string_view::npos ? TokenKind::bad : TokenKind::symbol, at, at + 1};
     }
 

@@ -25,18 +25,18 @@ inline constexpr std::size_t max_list_values = 65'536;
 
 namespace detail {
 
-enum class Shape : std::uint8_t { constant, column, length, computed, condition };
+enum class Shape : std::uint8_t { constant, column, length, path, computed, condition };
 
 /// A part of a condition: a value of some shape, or a condition.
 template <class Maker>
 struct Node {
     Shape shape = Shape::constant;
-    std::size_t field = 0;               // of a column or a length
+    std::size_t field = 0;               // of a column, a length or a path
     Constant constant{};                 // of a constant
-    ScalarKind kind = ScalarKind::null;  // what its values are
+    ScalarKind kind = ScalarKind::null;  // what its values are; null: known only with a record
     std::size_t depth = 0;               // of a computed term
     typename Maker::Tree tree{};         // of a condition
-    typename Maker::TermTree term{};     // of a computed term
+    typename Maker::TermTree term{};     // of a path or a computed term
     std::size_t begin = 0;               // in the text
     std::size_t end = 0;
 };
@@ -58,6 +58,7 @@ constexpr ScalarKind scalar_kind_of(FieldKind kind) noexcept {
             return ScalarKind::text;
         case FieldKind::timestamp:
             return ScalarKind::time;
+        case FieldKind::json:
         case FieldKind::vector:
             break;
     }
@@ -67,7 +68,8 @@ constexpr ScalarKind scalar_kind_of(FieldKind kind) noexcept {
 constexpr std::string_view words_for(ScalarKind kind) noexcept {
     switch (kind) {
         case ScalarKind::null:
-            return "nothing";
+        case ScalarKind::json:
+            return "JSON";
         case ScalarKind::boolean:
             return "a bool";
         case ScalarKind::integer:
@@ -78,7 +80,7 @@ constexpr std::string_view words_for(ScalarKind kind) noexcept {
         case ScalarKind::time:
             return "a timestamp";
     }
-    return "nothing";
+    return "JSON";
 }
 
 /// The words that a column can be called only in double quotes.

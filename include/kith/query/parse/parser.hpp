@@ -112,7 +112,7 @@ private:
             return Maker::always(node.constant.value.boolean);
         }
         if (is_bool && node.shape == Shape::constant) return {};
-        if (is_bool && node.shape == Shape::column && !columns_[node.field].list) {
+        if ((is_bool && node.shape == Shape::column && !columns_[node.field].list) || node.shape == Shape::path) {
             this->count_comparison(node);
             return this->leaf(Op::equal, node, {.value = Scalar::of_bool(true), .begin = node.begin, .end = node.end});
         }
@@ -193,13 +193,14 @@ private:
         if (!reader_.take_keyword("null")) reader_.unexpected(negated ? "NULL" : "NULL or NOT NULL");
         if (reader_.failed()) return left;
         this->count_comparison(left);
-        if (left.shape != Shape::column) {
+        if (left.shape == Shape::constant || left.shape == Shape::length) {
             reader_.fail(FaultKind::wrong_comparison, left.begin, left.end).add("only a column IS NULL or IS NOT NULL");
-        } else if (!columns_[left.field].nullable) {
+        } else if (left.shape == Shape::column && !columns_[left.field].nullable) {
             this->misuse(left).add("this field is never null");
         }
+        this->want_value(left);
         if (reader_.failed()) return left;
-        Tree tree = Maker::is_null(left.field);
+        Tree tree = Maker::ask(Op::is_null, this->subject_of(left), {});
         if (negated) tree = Maker::negation(std::move(tree));
         return node_of(std::move(tree), left.begin, reader_.last_end());
     }
@@ -230,18 +231,20 @@ private:
         }
         if (reader_.failed()) return {};
         want_order(op, left);
-        if (left.shape != Shape::computed && right.shape == Shape::constant) {
+        want_order(op, right);
+        if (right.shape == Shape::constant) {
             return node_of(this->leaf(op, left, right.constant), begin, end);
         }
         want_alike(left, right);
         if (reader_.failed()) return {};
-        return node_of(Maker::terms(op, this->term_of(std::move(left)), this->term_of(std::move(right))), begin, end);
+        return node_of(Maker::compare(op, this->term_of(std::move(left)), this->term_of(std::move(right))), begin, end);
     }
 
     constexpr void want_order(Op op, const NodeType& node) {
-        if (node.shape != Shape::column || columns_[node.field].kind != FieldKind::boolean) return;
-        if (op == Op::equal || op == Op::not_equal) return;
-        this->misuse(node).add("a bool is not ordered; compare it with = or !=");
+        if (node.kind != ScalarKind::boolean || op == Op::equal || op == Op::not_equal) return;
+        Sentence& sentence = reader_.fail(FaultKind::wrong_comparison, node.begin, node.end);
+        if (node.shape == Shape::column) sentence.add("field '").add(columns_[node.field].name).add("': ");
+        sentence.add("a bool is not ordered; compare it with = or !=");
     }
 
     /// Notes a fault unless two terms can be compared.
@@ -249,12 +252,16 @@ private:
         const auto is_enum = [&](const NodeType& node) {
             return node.shape == Shape::column && columns_[node.field].enumeration;
         };
-        const auto number = [](const NodeType& node) {
-            return node.kind == ScalarKind::integer || node.kind == ScalarKind::real;
+        const auto number = [&](const NodeType& node) {
+            return !is_enum(node) && (node.kind == ScalarKind::integer || node.kind == ScalarKind::real);
         };
-        const bool numbers = number(left) && number(right) && !is_enum(left) && !is_enum(right);
-        const bool same_enum = is_enum(left) && is_enum(right) && same_names(left, right);
-        if (numbers || same_enum || (left.kind == right.kind && !number(left))) return;
+        const auto in_json = [&](const NodeType& node) {
+            return number(node) || node.kind == ScalarKind::text || node.kind == ScalarKind::boolean ||
+                   node.shape == Shape::path;
+        };
+        const bool json = left.shape == Shape::path || right.shape == Shape::path;
+        if (json ? in_json(left) && in_json(right) : number(left) && number(right)) return;
+        if (is_enum(left) ? is_enum(right) && same_names(left, right) : left.kind == right.kind && !json) return;
         reader_.fail(FaultKind::wrong_type, left.begin, right.begin < left.begin ? left.end : right.end)
             .add(is_enum(left) ? "an enum" : words_for(left.kind))
             .add(" is compared with ")

@@ -4,6 +4,7 @@
 //   product := sign {("*" | "/" | "%") sign}
 //   sign    := "-" sign | primary
 //   primary := number | text | "?" | TRUE | FALSE | column | ARRAY_LENGTH "(" column ")" | "(" condition ")"
+//   column  := name {"." name | "[" number "]"}                         a name is a word or stands in double quotes
 //
 // Parentheses hold a condition or a value; which one, only what stands in them tells. So whoever asks for a value gets
 // a node, and says what is wrong when that is a condition.
@@ -11,7 +12,7 @@
 // Thread safety: none; a parser reads one text.
 #pragma once
 
-#include "kith/query/parse/decimal.hpp"
+#include "kith/query/decimal.hpp"
 #include "kith/query/parse/node.hpp"
 #include "kith/query/parse/token_reader.hpp"
 
@@ -76,7 +77,7 @@ protected:
     constexpr typename Maker::TermTree term_of(NodeType&& node) {
         if (node.shape == Shape::column) return Maker::column(node.field);
         if (node.shape == Shape::length) return Maker::length(node.field);
-        if (node.shape == Shape::computed) return std::move(node.term);
+        if (node.shape == Shape::path || node.shape == Shape::computed) return std::move(node.term);
         return Maker::constant(node.constant);
     }
 
@@ -221,11 +222,13 @@ private:
         if (at.kind != TokenKind::name && at.kind != TokenKind::quoted_name) reader_.unexpected("a column");
         if (reader_.failed()) return {};
         NodeType node = column(at.kind == TokenKind::name ? reader_.word() : inside(at));
-        if (!reader_.failed() && !columns_[node.field].list) {
+        const bool json = node.shape == Shape::path;
+        if (!reader_.failed() && !json && !columns_[node.field].list) {
             misuse(node).add("ARRAY_LENGTH counts the elements of a list and this is none");
         }
         reader_.expect_symbol(")", "')'");
-        node.shape = Shape::length;
+        if (json) node.term = Maker::size(std::move(node.term));
+        node.shape = json ? Shape::computed : Shape::length;
         node.kind = ScalarKind::integer;
         node.begin = begin;
         node.end = reader_.last_end();
@@ -241,6 +244,11 @@ private:
             reader_.advance();
             node.field = field;
             node.kind = scalar_kind_of(columns_[field].kind);
+            if (columns_[field].kind == FieldKind::json) {
+                path(node);
+            } else if (reader_.is_symbol(".") || reader_.is_symbol("[")) {
+                misuse(node).add("only JSON has members, and this is ").add(kith::name(columns_[field].kind));
+            }
             return node;
         }
         for (const Column& one : columns_) nearest.meet(one.name);
@@ -252,6 +260,34 @@ private:
             sentence.add("; text stands in single quotes");
         }
         return node;
+    }
+
+    /// What stands behind a JSON column: where to look in it.
+    constexpr void path(NodeType& node) {
+        node.shape = Shape::path;
+        node.term = Maker::path(node.field);
+        for (std::size_t steps = 1; reader_.is_symbol(".") || reader_.is_symbol("["); ++steps) {
+            if (steps > max_json_depth) too_deep(node.begin, reader_.token().end);
+            const bool member = reader_.take_symbol(".");
+            if (!member) reader_.advance();
+            const Token at = reader_.token();
+            if (member && at.kind == TokenKind::name) {
+                Maker::step(node.term, reader_.word());
+            } else if (member && at.kind == TokenKind::quoted_name) {
+                Maker::step(node.term, inside(at));
+            } else if (!member && at.kind == TokenKind::number) {
+                const Constant position = number().constant;
+                if (position.value.kind == ScalarKind::integer) Maker::step(node.term, position.value.magnitude);
+                if (position.value.kind == ScalarKind::real) {
+                    reader_.fail(FaultKind::not_well_formed, at.begin, at.end).add("a position is a whole number");
+                }
+            } else {
+                reader_.unexpected(member ? "a name" : "the position of an element");
+            }
+            if (member) reader_.advance();
+            if (!member) reader_.expect_symbol("]", "']'");
+        }
+        node.end = reader_.last_end();
     }
 
     constexpr NodeType number() {
@@ -306,6 +342,7 @@ private:
     constexpr void want_number(const NodeType& node) {
         want_scalar(node);
         if (reader_.failed()) return;
+        if (node.shape == Shape::path) return;  // null where it is none
         const bool number = node.kind == ScalarKind::integer || node.kind == ScalarKind::real;
         const bool named = node.shape == Shape::column;
         if (number && !(named && columns_[node.field].enumeration)) return;
@@ -337,7 +374,7 @@ private:
         want_number(right);
         NodeType node{.shape = Shape::computed, .begin = left.begin, .end = right.end};
         if (reader_.failed()) return node;
-        const bool whole = left.kind == ScalarKind::integer && right.kind == ScalarKind::integer;
+        const bool whole = left.kind != ScalarKind::real && right.kind != ScalarKind::real;
         node.kind = whole ? ScalarKind::integer : ScalarKind::real;
         if (op == TermOp::remainder && !whole) {
             reader_.fail(FaultKind::wrong_type, node.begin, node.end).add("% takes integers");

@@ -4,27 +4,20 @@
 #pragma once
 
 #include "kith/query/condition.hpp"
-#include "kith/query/parse/parser.hpp"
+#include "kith/query/expression.hpp"
+#include "kith/query/parse/constant.hpp"
 #include "kith/query/pattern.hpp"
+#include "kith/query/scalar.hpp"
+#include "kith/query/term_value.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace kith::inline v0::detail {
-
-/// Values are sorted, so that equal conditions are equal trees and a look-up can halve.
-inline Expression leaf_of_values(Op op, std::size_t field, Aspect aspect, std::vector<Value>&& values) {
-    std::sort(values.begin(), values.end());
-    values.erase(std::unique(values.begin(), values.end()), values.end());
-    Expression leaf{.op = op, .field = field};
-    leaf.values = std::move(values);
-    leaf.aspect = aspect;
-    return leaf;
-}
 
 /// A Maker for Parser; what it is called with has been checked.
 struct TreeMaker {
@@ -34,12 +27,18 @@ struct TreeMaker {
 
     static Term column(std::size_t field) { return {.op = TermOp::column, .field = field}; }
     static Term length(std::size_t field) { return {.op = TermOp::length, .field = field}; }
+    static Term constant(const Constant& constant) { return {.op = TermOp::constant, .value = value_of(constant)}; }
 
-    /// Integers as std::int64_t, but for those that only fit std::uint64_t.
-    static Term constant(const Constant& constant) {
-        Term term{.op = TermOp::constant};
-        term.value = value_of(constant, constant.value.negative || constant.value.magnitude < most_negative);
-        return term;
+    static Term path(std::size_t field) { return {.op = TermOp::path, .field = field}; }
+    static void step(Term& path, std::string_view name) {
+        path.parts.push_back({.op = TermOp::constant, .value = unquoted(name, '"')});
+    }
+    static void step(Term& path, std::uint64_t position) {
+        path.parts.push_back({.op = TermOp::constant, .value = position});
+    }
+    static Term size(Term path) {
+        path.op = TermOp::size;
+        return path;
     }
 
     static Term calculation(TermOp op, Term left) {
@@ -53,35 +52,34 @@ struct TreeMaker {
         return term;
     }
 
-    static Expression terms(Op op, Term left, Term right) {
+    static void add(std::vector<Value>& values, const Constant& constant) { values.push_back(value_of(constant)); }
+
+    /// A leaf that asks nothing yet.
+    static Expression subject(std::size_t field, Aspect aspect) { return {.field = field, .aspect = aspect}; }
+    static Expression subject(Term term) {
+        Expression leaf;
+        leaf.terms.push_back(std::move(term));
+        return leaf;
+    }
+
+    static Expression ask(Op op, Expression subject, std::vector<Value> values) {
+        subject.op = op;
+        subject.values = ascending(std::move(values));
+        return subject;
+    }
+
+    static Expression ask_pattern(Op op, Expression subject, std::string_view name, const Constant& pattern,
+                                  char escape) {
+        return pattern_leaf(op, std::move(subject), name, text_of(pattern), escape);
+    }
+
+    static Expression compare(Op op, Term left, Term right) {
         Expression leaf{.op = op};
         leaf.terms.push_back(std::move(left));
         leaf.terms.push_back(std::move(right));
         return leaf;
     }
 
-    static Expression leaf(Op op, const Column& column, std::size_t field, Aspect aspect, const Constant& constant) {
-        Expression leaf{.op = op, .field = field};
-        leaf.aspect = aspect;
-        add(leaf.values, column, aspect, constant);
-        return leaf;
-    }
-
-    static void add(std::vector<Value>& values, const Column& column, Aspect aspect, const Constant& constant) {
-        const bool natural =
-            aspect == Aspect::length || column.kind == FieldKind::uint32 || column.kind == FieldKind::uint64;
-        values.push_back(value_of(constant, !natural));
-    }
-
-    static Expression among(Op op, std::size_t field, Aspect aspect, std::vector<Value>&& values) {
-        return leaf_of_values(op, field, aspect, std::move(values));
-    }
-
-    static Expression pattern(Op op, const Column& column, std::size_t field, const Constant& constant, char escape) {
-        return pattern_leaf(op, field, column.name, text_of(constant), escape);
-    }
-
-    static Expression is_null(std::size_t field) { return {.op = Op::is_null, .field = field}; }
     static Expression always(bool holds) { return {.op = holds ? Op::all_of : Op::any_of}; }
 
     static Expression negation(Expression inner) {
@@ -95,31 +93,39 @@ struct TreeMaker {
     }
 
 private:
-    static std::string text_of(const Constant& constant) {
-        std::string text;
+    /// What stands between two quotes, where a quote inside is written twice.
+    static std::string unquoted(std::string_view text, char quote) {
+        std::string made;
         bool skipped = false;
-        for (const char letter : constant.value.text) {
-            skipped = constant.written && letter == '\'' && !skipped;
-            if (!skipped) text += letter;
+        for (const char letter : text) {
+            skipped = letter == quote && !skipped;
+            if (!skipped) made += letter;
         }
-        return text;
+        return made;
     }
 
-    static Value value_of(const Constant& constant, bool as_signed) {
-        switch (constant.value.kind) {
+    static std::string text_of(const Constant& constant) {
+        return constant.written ? unquoted(constant.value.text, '\'') : std::string(constant.value.text);
+    }
+
+    /// An integer is a std::int64_t, but for one that does not fit it and one for a column of unsigned integers.
+    static Value value_of(const Constant& constant) {
+        const Scalar& value = constant.value;
+        switch (value.kind) {
             case ScalarKind::boolean:
-                return constant.value.boolean;
+                return value.boolean;
             case ScalarKind::real:
-                return constant.value.real;
+                return value.real;
             case ScalarKind::text:
                 return text_of(constant);
             case ScalarKind::integer:
             case ScalarKind::time:
             case ScalarKind::null:
+            case ScalarKind::json:
                 break;
         }
-        if (as_signed) return static_cast<std::int64_t>(constant.value.bits());
-        return constant.value.bits();
+        if (constant.natural || (!value.negative && value.magnitude >= most_negative)) return value.bits();
+        return static_cast<std::int64_t>(value.bits());
     }
 };
 

@@ -44,8 +44,16 @@ protected:
         return node.shape == Shape::length ? Aspect::length : Aspect::value;
     }
 
+    /// The beginning of a leaf about a value of any shape but a constant.
+    constexpr Tree subject_of(NodeType node) {
+        if (is_field(node)) return Maker::subject(node.field, aspect_of(node));
+        return Maker::subject(this->term_of(std::move(node)));
+    }
+
+    /// Makes the constant one that the subject can be compared with, or notes a fault.
     constexpr void fit(const NodeType& subject, Constant& constant) {
         if (reader_.failed()) return;
+        if (!is_field(subject)) return fit_beside_term(subject, constant);
         Fault fault;
         Fitting(reader_.text(), columns_[subject.field], aspect_of(subject), fault).fit(constant);
         if (fault.kind != FaultKind::none) reader_.fail(fault.kind, fault.begin, fault.end) = fault.sentence;
@@ -54,11 +62,13 @@ protected:
     constexpr Tree leaf(Op op, const NodeType& subject, Constant constant) {
         fit(subject, constant);
         if (reader_.failed()) return {};
-        return Maker::leaf(op, columns_[subject.field], subject.field, aspect_of(subject), constant);
+        typename Maker::Values values{};
+        Maker::add(values, constant);
+        return Maker::ask(op, subject_of(subject), std::move(values));
     }
 
     constexpr void want_list(const NodeType& node) {
-        if (node.shape == Shape::column && columns_[node.field].list) return;
+        if (node.shape == Shape::path || (node.shape == Shape::column && columns_[node.field].list)) return;
         if (node.shape == Shape::column) {
             this->misuse(node).add("CONTAIN_ANY and CONTAIN_ALL look into a list and this field is none; write IN");
         } else {
@@ -68,7 +78,7 @@ protected:
 
     constexpr void want_text(const NodeType& node) {
         this->want_scalar(node);
-        if (reader_.failed()) return;
+        if (reader_.failed() || node.shape == Shape::path) return;
         if (node.shape == Shape::column && columns_[node.field].kind == FieldKind::text) return;
         if (node.shape == Shape::column) {
             this->misuse(node).add("this test is for text, and the field is ").add(name(columns_[node.field].kind));
@@ -80,12 +90,10 @@ protected:
     /// IN, CONTAIN_ANY and CONTAIN_ALL with their values.
     constexpr Tree among(Op op, const NodeType& subject) {
         count_comparison(subject);
-        if (!reader_.failed() && subject.shape != Shape::column && subject.shape != Shape::length) {
-            reader_.fail(FaultKind::wrong_comparison, subject.begin, subject.end)
-                .add("expected a column or its length");
+        if (subject.shape == Shape::constant) {
+            reader_.fail(FaultKind::wrong_comparison, subject.begin, subject.end).add("expected a column");
         }
-        typename Maker::Values values{};
-        std::size_t count = 0;
+        Listed list;
         if (reader_.token().kind == TokenKind::placeholder) {
             const Argument argument = this->take_argument();
             if (!argument.is_list && !reader_.failed()) {
@@ -100,19 +108,19 @@ protected:
             for (Constant one : argument.many) {
                 one.begin = argument.one.begin;
                 one.end = argument.one.end;
-                add(values, subject, one, count);
+                add(list, subject, one);
             }
         } else {
             reader_.expect_symbol("(", "'(' and values");
             while (!reader_.failed() && !reader_.is_symbol(")")) {
-                add(values, subject, listed(), count);
+                add(list, subject, listed());
                 if (!reader_.take_symbol(",")) break;
                 if (reader_.is_symbol(")")) reader_.unexpected("a value");
             }
             reader_.expect_symbol(")", "',' or ')'");
         }
         if (reader_.failed()) return {};
-        return Maker::among(op, subject.field, aspect_of(subject), std::move(values));
+        return Maker::ask(op, subject_of(subject), std::move(list.values));
     }
 
     /// A constant in a list.
@@ -125,29 +133,39 @@ protected:
         return node.constant;
     }
 
-    constexpr void add(typename Maker::Values& values, const NodeType& subject, Constant constant, std::size_t& count) {
+    /// The values of a list so far.
+    struct Listed {
+        typename Maker::Values values{};
+        std::size_t count = 0;
+        Scalar first{};
+    };
+
+    constexpr void add(Listed& list, const NodeType& subject, Constant constant) {
         fit(subject, constant);
         if (reader_.failed()) return;
-        if (++count > max_list_values) {
+        if (list.count == 0) list.first = constant.value;
+        if (!alike(list.first, constant.value)) {
+            reader_.fail(FaultKind::wrong_type, constant.begin, constant.end)
+                .add("a list beside JSON holds values of one type");
+            return;
+        }
+        if (++list.count > max_list_values) {
             reader_.fail(FaultKind::limit, constant.begin, constant.end)
                 .add("a list has at most ")
                 .add_number(max_list_values)
                 .add(" values");
             return;
         }
-        Maker::add(values, columns_[subject.field], aspect_of(subject), constant);
+        Maker::add(list.values, constant);
     }
 
-    /// CONTAINS: one value of a list, or a part of a text.
+    /// CONTAINS: one value of a list, also one in JSON, or a part of a text.
     constexpr Tree contains(const NodeType& subject) {
-        if (subject.shape != Shape::column || !columns_[subject.field].list)
-            return text_test(Op::has_substring, subject);
+        const bool list =
+            subject.shape == Shape::path || (subject.shape == Shape::column && columns_[subject.field].list);
+        if (!list) return text_test(Op::has_substring, subject);
         count_comparison(subject);
-        std::size_t count = 0;
-        typename Maker::Values values{};
-        add(values, subject, listed(), count);
-        if (reader_.failed()) return {};
-        return Maker::among(Op::contains_any, subject.field, Aspect::value, std::move(values));
+        return leaf(Op::contains_any, subject, listed());
     }
 
     constexpr Tree text_test(Op op, const NodeType& subject) {
@@ -174,7 +192,7 @@ protected:
         }
         check_escapes(subject, pattern, escape);
         if (reader_.failed()) return {};
-        return Maker::pattern(op, columns_[subject.field], subject.field, pattern, escape);
+        return Maker::ask_pattern(op, subject_of(subject), columns_[subject.field].name, pattern, escape);
     }
 
     constexpr void check_escapes(const NodeType& subject, const Constant& pattern, char escape) {
@@ -193,6 +211,22 @@ protected:
     }
 
 private:
+    [[nodiscard]] static constexpr bool is_field(const NodeType& node) noexcept {
+        return node.shape == Shape::column || node.shape == Shape::length;
+    }
+
+    /// What is calculated compares with numbers, what JSON holds with all that JSON can hold.
+    constexpr void fit_beside_term(const NodeType& subject, const Constant& constant) {
+        const Scalar& value = constant.value;
+        const bool json = subject.shape == Shape::path;
+        const bool fits = value.is_number() || (json && value.kind != ScalarKind::time);
+        const bool nan = constant.known && value.kind == ScalarKind::real && value.real != value.real;
+        if (fits && !nan) return;
+        Sentence& sentence = reader_.fail(FaultKind::wrong_type, constant.begin, constant.end).add("got ");
+        show(sentence, reader_.text(), constant);
+        sentence.add(json && !nan ? "; JSON has no timestamps, compare it with text" : ", expected a number");
+    }
+
     std::size_t comparisons_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// kith/query/parse/decimal.hpp — a number in decimal digits as the nearest double, also while compiling.
+// kith/query/decimal.hpp — a number in decimal digits as the nearest double, also while compiling.
 //
 // The standard's own conversion runs only at run time, and not at all for doubles in some libraries. This one divides
 // two exact integers until it has 64 bits of the quotient, which with the rest decide the rounding.
@@ -52,6 +52,11 @@ public:
 
     [[nodiscard]] constexpr int bit_length() const noexcept {
         return used_ == 0 ? 0 : static_cast<int>(32 * used_) - std::countl_zero(limbs_[used_ - 1]);
+    }
+
+    /// Requires: at most 53 bits.
+    [[nodiscard]] constexpr double to_real() const noexcept {
+        return static_cast<double>((std::uint64_t{limbs_[1]} << 32) | limbs_[0]);
     }
 
     constexpr void shift_left(int bits) noexcept {
@@ -132,6 +137,11 @@ constexpr double to_double(std::string_view text) noexcept {
         exponent += negative ? -given : given;
     }
     if (numerator.is_zero()) return 0;
+    if (numerator.bit_length() <= 53 && exponent >= -22 && exponent <= 22) {  // one rounding of two exact numbers
+        double power = 1;
+        for (int left = exponent < 0 ? -exponent : exponent; left > 0; --left) power *= 10;
+        return exponent < 0 ? numerator.to_real() / power : numerator.to_real() * power;
+    }
     if (exponent > 310) return std::numeric_limits<double>::infinity();
     if (exponent < -394) return 0;  // 64 digits and less than 10 to the -330
     BigInteger denominator(1);
