@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -32,14 +33,18 @@ using kith::Op;
 using kith::Slot;
 using kith::SplitMix64;
 using kith::Value;
+using kith::detail::Ask;
 using kith::detail::GrowingScalars;
 using kith::detail::ScalarField;
 using kith::detail::ScalarImages;
+using kith::detail::ScalarQuestion;
 using kith::detail::SealedScalars;
 using kith::detail::SealedScalarsBuilder;
 using kith::detail::SlotCondition;
 using kith::detail::SlotConditionMaker;
+using kith::detail::SlotEstimate;
 using kith::detail::SlotFilter;
+using kith::detail::SlotTest;
 using kith::detail::Truth;
 
 enum class Grade : std::int8_t { low = -1, middle = 0, high = 1 };
@@ -398,6 +403,67 @@ TEST_CASE("What no index and no column knows is left to be checked, and nothing 
     SlotFilter negated(three, scalars.fields(), 100);
     CHECK(negated.narrows());
     CHECK(negated.rest() == Expression{.op = Op::all_of, .children = {{.op = Op::negation, .children = {note}}}});
+}
+
+/// A field of which only the first slots satisfy any question; it notes how many slots its column was asked about.
+class Counting final : public ScalarField {
+public:
+    Counting(Slot matches, bool indexed, Slot& asked) : matches_(matches), indexed_(indexed), asked_(asked) {}
+
+    [[nodiscard]] bool indexed() const noexcept override { return indexed_; }
+    [[nodiscard]] bool has_column() const noexcept override { return true; }
+    [[nodiscard]] SlotEstimate estimate(const ScalarQuestion& question, Slot count) const override {
+        return SlotEstimate::exactly(question.ask == Ask::present ? count : matches_);
+    }
+    void answer(const ScalarQuestion&, Slot, std::span<std::uint64_t> words) const override {
+        for (Slot slot = 0; slot < matches_; ++slot) words[slot / 64] |= std::uint64_t{1} << (slot % 64);
+    }
+    [[nodiscard]] double answer_nanoseconds(const ScalarQuestion&, const SlotEstimate& estimate, Slot) const override {
+        return 1000 + estimate.expected;
+    }
+    [[nodiscard]] std::unique_ptr<SlotTest> test(const ScalarQuestion&, Slot) const override {
+        return std::make_unique<Test>(*this);
+    }
+    [[nodiscard]] kith::detail::Scalar value(Slot, bool) const override { return {}; }
+    [[nodiscard]] double test_nanoseconds(double bits, Slot) const noexcept override { return 10 * bits; }
+
+private:
+    class Test final : public SlotTest {
+    public:
+        explicit Test(const Counting& field) : field_(field) {}
+        void keep(bool wanted, std::span<std::uint64_t> words) override {
+            kith::detail::keep_bits(words, 0, [&](Slot slot) {
+                ++field_.asked_;
+                return holds(slot, wanted);
+            });
+        }
+        [[nodiscard]] bool holds(Slot slot, bool wanted) const override { return (slot < field_.matches_) == wanted; }
+
+    private:
+        const Counting& field_;
+    };
+
+    Slot matches_;
+    bool indexed_;
+    Slot& asked_;
+};
+
+TEST_CASE("A conjunction begins with what leaves the fewest, and asks a column about no other slots") {
+    constexpr Slot count = 100'000;
+    Slot asked = 0;
+    Slot few_asked = 0;
+    const Counting half(count / 2, false, asked);
+    const Counting few(20, true, few_asked);
+    const std::array<const ScalarField*, 13> fields{nullptr, &half, &few};
+    const Expression slow{.op = Op::equal, .field = 1, .values = {std::int64_t{1}}};
+    const Expression quick{.op = Op::equal, .field = 2, .values = {std::int64_t{1}}};
+    const Expression both{.op = Op::all_of, .children = {slow, quick}};
+    const SlotCondition condition = made(both);
+    SlotFilter filter(condition, fields, count);
+    CHECK(filter.estimate().most == 20);
+    CHECK(kith::detail::count_bits(filter.candidates()) == 20);
+    CHECK(asked == 20);
+    CHECK(few_asked == 0);  // its index answers
 }
 
 TEST_CASE("Images of another schema, or that are cut, are refused") {
