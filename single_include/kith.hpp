@@ -3051,6 +3051,9 @@ class DurableStore {
 public:
     virtual ~DurableStore() = default;
 
+    /// Where the collection is, as it was opened.
+    [[nodiscard]] virtual const std::filesystem::path& path() const noexcept = 0;
+
     /// For a reader, in the writer role, as the four that follow: the state that a checkpoint or a merge has left since
     /// it was asked for last; nothing when there was none. follow() then begins after it.
     /// Throws: Errc::corrupt, Errc::locked when the writer changes it faster than it can be read; Errc::io.
@@ -4250,6 +4253,21 @@ struct CollectionStats {
 
 }  // namespace kith::inline v0_single
 
+// kith/core/config.hpp — the switches a build may set, and what each means when it is left alone.
+//
+// KITH_COMPILED   1 when the program links the compiled unit (target kith::kith): distance kernels are chosen at run
+//                 time and collections may live in a directory. 0 for header-only use, which works in memory.
+// KITH_ENGINE_HERE 1 where the engine of collections is defined: with the compiled unit there alone, so that programs do
+//                 not compile it again in each of their files; without it wherever it is used.
+// KITH_ASSERTS    defined in builds that check contracts (see core/assert.hpp); every test build does.
+
+#ifndef KITH_ENGINE_HERE
+#define KITH_ENGINE_HERE !0
+#endif
+
+// Before a function that the compiled unit holds where there is one.
+#define KITH_INLINE inline
+
 namespace kith::inline v0_single::detail {
 
 class MergeBuilder;
@@ -4406,6 +4424,7 @@ private:
     const EngineSchema schema_;
     const Options options_;
     std::unique_ptr<DurableStore> store_;  // null in memory
+    const std::string name_;               // where it is, for errors
     const pid_t owner_ = ::getpid();       // the process whose threads and locks these are
     RecoveryReport recovery_;
 
@@ -4477,9 +4496,11 @@ inline void give_way_to_others() noexcept {
 
 }  // namespace kith::inline v0_single::detail
 
+#if KITH_ENGINE_HERE
+
 namespace kith::inline v0_single::detail {
 
-inline void Engine::start_background() {
+KITH_INLINE void Engine::start_background() {
     const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only;
     const bool timed = writable && options_.durability.level() == Durability::Level::interval;
     const bool automatic = options_.maintenance == Maintenance::automatic;
@@ -4494,10 +4515,10 @@ inline void Engine::start_background() {
     });
     if (failed == nullptr) return;
     stop_background();
-    raise(Errc::out_of_memory, "the collection's background threads cannot be started");
+    raise(Errc::out_of_memory, name_ + ": its background threads cannot be started: " + text_of(failed));
 }
 
-inline void Engine::stop_background() {
+KITH_INLINE void Engine::stop_background() {
     {
         const std::lock_guard lock(background_->mutex);
         background_->stopping = true;
@@ -4528,7 +4549,7 @@ void Engine::run_when_woken(const Act& act) {
 }
 
 /// Trouble here loses nothing: records that are not linked are compared one by one.
-inline void Engine::link_in_background() {
+KITH_INLINE void Engine::link_in_background() {
     give_way_to_others();
     run_when_woken([this] {
         bool more = false;
@@ -4542,7 +4563,7 @@ inline void Engine::link_in_background() {
 
 /// Trouble here loses nothing either: what is not sealed is in memory and in the log. It is shown by stats(), and tried
 /// again when a quarter more has come than there was.
-inline void Engine::keep_in_background() {
+KITH_INLINE void Engine::keep_in_background() {
     give_way_to_others();
     std::uint64_t seal_from = 0;
     run_when_woken([&] {
@@ -4564,7 +4585,7 @@ inline void Engine::keep_in_background() {
 }
 
 /// Has stats() show why work in the background failed, or that it did not.
-inline void Engine::note_trouble(const std::exception_ptr& failed) noexcept {
+KITH_INLINE void Engine::note_trouble(const std::exception_ptr& failed) noexcept {
     std::string trouble;
     const auto describe = [&] { trouble = failed == nullptr ? std::string() : text_of(failed); };
     if (attempt(describe) != nullptr) trouble = "out of memory";  // so few letters that it takes none
@@ -4573,7 +4594,7 @@ inline void Engine::note_trouble(const std::exception_ptr& failed) noexcept {
 }
 
 /// A call that the closing of the collection stops.
-inline LongCall Engine::background_call() {
+KITH_INLINE LongCall Engine::background_call() {
     LongCall call;
     call.progress = [this](double) {
         if (closing_.load()) raise(Errc::cancelled, "the collection closes");
@@ -4581,7 +4602,7 @@ inline LongCall Engine::background_call() {
     return call;
 }
 
-inline void Engine::run_sync_timer() {
+KITH_INLINE void Engine::run_sync_timer() {
     std::unique_lock lock(background_->mutex);
     while (!background_->wake.wait_for(lock, options_.durability.period(), [this] { return background_->stopping; })) {
         lock.unlock();
@@ -4592,7 +4613,7 @@ inline void Engine::run_sync_timer() {
 
 /// The segments of `present` that are not sealed. Who works on them for long holds them alone: who holds a sealed one as
 /// well keeps it on the disk when a merge has replaced it.
-inline std::vector<SegmentView> Engine::in_memory(const Snapshot& present) {
+KITH_INLINE std::vector<SegmentView> Engine::in_memory(const Snapshot& present) {
     std::vector<SegmentView> views;
     for (const SegmentView& view : present.segments) {
         if (!view.segment->sealed()) views.push_back(view);
@@ -4600,13 +4621,13 @@ inline std::vector<SegmentView> Engine::in_memory(const Snapshot& present) {
     return views;
 }
 
-inline std::vector<SegmentView> Engine::in_memory() const {
+KITH_INLINE std::vector<SegmentView> Engine::in_memory() const {
     const std::shared_ptr<const Snapshot> present = snapshot();  // let go of before anybody works on what is returned
     return in_memory(*present);
 }
 
 /// Links a chunk of the records of `views`; false when none is left.
-inline bool Engine::link_some(const std::vector<SegmentView>& views) {
+KITH_INLINE bool Engine::link_some(const std::vector<SegmentView>& views) {
     constexpr Slot chunk = 256;
     for (const SegmentView& view : views) {
         const Slot linked = view.segment->linked();
@@ -4619,7 +4640,7 @@ inline bool Engine::link_some(const std::vector<SegmentView>& views) {
 }
 
 /// Measures recall where it is due.
-inline void Engine::calibrate(const std::vector<SegmentView>& views, const LongCall& call, bool to_seal) const {
+KITH_INLINE void Engine::calibrate(const std::vector<SegmentView>& views, const LongCall& call, bool to_seal) const {
     Training training;
     training.threads = options_.index_threads;
     training.progress = [&](double) {
@@ -4630,7 +4651,7 @@ inline void Engine::calibrate(const std::vector<SegmentView>& views, const LongC
 }
 
 /// Links the records of `views` and none that come later, so that writers cannot keep it busy for good.
-inline void Engine::link_all(const std::vector<SegmentView>& views, const LongCall& call) {
+KITH_INLINE void Engine::link_all(const std::vector<SegmentView>& views, const LongCall& call) {
     double slots = 0;
     double linked = 0;
     for (const SegmentView& view : views) slots += view.count;
@@ -4641,13 +4662,13 @@ inline void Engine::link_all(const std::vector<SegmentView>& views, const LongCa
     } while (link_some(views));
 }
 
-inline void Engine::link(const LongCall& call) {
+KITH_INLINE void Engine::link(const LongCall& call) {
     const auto open = enter();
     link_all(in_memory(), call);
 }
 
-inline void Engine::close() {
-    if (forked()) raise(Errc::forked, "the collection was opened by another process");
+KITH_INLINE void Engine::close() {
+    if (forked()) raise(Errc::forked, name_ + ": was opened by another process");
     closing_.store(true);
     {
         const std::lock_guard lock(background_->mutex);  // so that nobody misses it between asking and waiting
@@ -4667,6 +4688,8 @@ inline void Engine::close() {
 }
 
 }  // namespace kith::inline v0_single::detail
+
+#endif
 
 // kith/collection/engine/merge.hpp — several segments become one, while readers and writers go on.
 //
@@ -4767,10 +4790,12 @@ private:
 
 }  // namespace kith::inline v0_single::detail
 
+#if KITH_ENGINE_HERE
+
 namespace kith::inline v0_single::detail {
 
-inline BackupReport Engine::backup(const std::filesystem::path& destination, const BackupOptions& options,
-                                   const LongCall& call) {
+KITH_INLINE BackupReport Engine::backup(const std::filesystem::path& destination, const BackupOptions& options,
+                                        const LongCall& call) {
     const auto open = enter();
     if (store_ == nullptr) raise(Errc::invalid_argument, "a collection in memory has no files to back up");
     require_writable();
@@ -4780,7 +4805,7 @@ inline BackupReport Engine::backup(const std::filesystem::path& destination, con
     return store_->backup(destination, options, call);
 }
 
-inline void Engine::compact(const LongCall& call) {
+KITH_INLINE void Engine::compact(const LongCall& call) {
     checkpoint(call);
     const auto open = enter();
     if (store_ == nullptr) return compact_memory(call);
@@ -4793,7 +4818,7 @@ inline void Engine::compact(const LongCall& call) {
 }
 
 /// Merges the segments that `choose` says; false when it says none.
-inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
+KITH_INLINE bool Engine::merge(ChooseSegments choose, const LongCall& call) {
     const auto merging = take(merging_, call);
     require_writable();
     const std::vector<SegmentView> parts = parts_to_merge(choose);
@@ -4815,7 +4840,7 @@ inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
 }
 
 /// Takes the writer role.
-inline std::uint32_t Engine::new_segment_number() {
+KITH_INLINE std::uint32_t Engine::new_segment_number() {
     return queue_.exclusive([&] {
         const std::uint32_t taken = stage_.take_segment_number();
         stage_.save_point();
@@ -4825,7 +4850,7 @@ inline std::uint32_t Engine::new_segment_number() {
 
 /// The segments to merge as the checkpoint has them, the largest first; none where no space for it is left. Takes the
 /// keeper role.
-inline std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
+KITH_INLINE std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
     const std::lock_guard keeper(keeper_);
     publish_written();
     publish_merged();
@@ -4836,7 +4861,7 @@ inline std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
 
 /// Whether Options::max_disk_bytes allows what a merge of `parts` makes beside them: about the share of files and rows
 /// that their live records have now. In the keeper role.
-inline bool Engine::has_space_for(const std::vector<SegmentView>& parts) const {
+KITH_INLINE bool Engine::has_space_for(const std::vector<SegmentView>& parts) const {
     if (options_.max_disk_bytes == 0 || parts.empty()) return true;
     double slots = 0;
     double merged = 0;
@@ -4847,18 +4872,18 @@ inline bool Engine::has_space_for(const std::vector<SegmentView>& parts) const {
     return static_cast<double>(bytes.log + bytes.without_log()) + more <= static_cast<double>(options_.max_disk_bytes);
 }
 
-inline SegmentSize Engine::size_of(const SegmentView& view) {
+KITH_INLINE SegmentSize Engine::size_of(const SegmentView& view) {
     return {view.live(), view.count - view.live(), view.segment->outdated()};
 }
 
-inline std::vector<SegmentSize> Engine::sizes_of(const Snapshot& snapshot) {
+KITH_INLINE std::vector<SegmentSize> Engine::sizes_of(const Snapshot& snapshot) {
     std::vector<SegmentSize> sizes;
     for (const SegmentView& view : snapshot.segments) sizes.push_back(size_of(view));
     return sizes;
 }
 
 /// The segments of `base` that `choose` says, the largest first.
-inline std::vector<SegmentView> Engine::chosen_of(const Snapshot& base, ChooseSegments choose) const {
+KITH_INLINE std::vector<SegmentView> Engine::chosen_of(const Snapshot& base, ChooseSegments choose) const {
     std::vector<SegmentView> parts;
     for (const std::size_t at : choose(sizes_of(base), options_.segment_capacity)) parts.push_back(base.segments[at]);
     std::sort(parts.begin(), parts.end(), [](const SegmentView& a, const SegmentView& b) {
@@ -4868,7 +4893,7 @@ inline std::vector<SegmentView> Engine::chosen_of(const Snapshot& base, ChooseSe
 }
 
 /// Links and measures what the new segment holds.
-inline void Engine::index_merged(const MergeBuilder& builder, const LongCall& call) const {
+KITH_INLINE void Engine::index_merged(const MergeBuilder& builder, const LongCall& call) const {
     Training training{.threads = options_.index_threads, .progress = {}};
     training.progress = [&](double) {
         call.check(0.9);
@@ -4887,7 +4912,7 @@ inline void Engine::index_merged(const MergeBuilder& builder, const LongCall& ca
 
 /// Shows what was merged last; when it raises, the next seal or merge begins with it. In the keeper role; takes the
 /// writer role.
-inline void Engine::publish_merged() {
+KITH_INLINE void Engine::publish_merged() {
     if (!merged_.has_value()) return;
     queue_.exclusive([&] {
         auto next = std::make_shared<Snapshot>(merged_->applied_to(*snapshot_));
@@ -4899,13 +4924,15 @@ inline void Engine::publish_merged() {
 }
 
 /// Takes the keeper role: gives back what merged segments took up, where nobody holds them.
-inline void Engine::drop_unheld() {
+KITH_INLINE void Engine::drop_unheld() {
     const std::lock_guard keeper(keeper_);
     committing([&] { store_->purge(); });
     disk_bytes_.store(store_->bytes().without_log());
 }
 
 }  // namespace kith::inline v0_single::detail
+
+#endif
 
 // kith/collection/engine/merge_memory.hpp — what a collection without a directory gives back.
 //
@@ -4915,9 +4942,11 @@ inline void Engine::drop_unheld() {
 //
 // Thread safety: what is not public runs in the merging role.
 
+#if KITH_ENGINE_HERE
+
 namespace kith::inline v0_single::detail {
 
-inline void Engine::compact_memory(const LongCall& call) {
+KITH_INLINE void Engine::compact_memory(const LongCall& call) {
     const auto merging = take(merging_, call);
     Snapshot base = ended_in_memory(&next_compaction);
     while (merge_in_memory(&next_compaction, base, call)) {
@@ -4925,7 +4954,7 @@ inline void Engine::compact_memory(const LongCall& call) {
 }
 
 /// Trouble here loses nothing, and is shown by stats(): the dead stay, and the next write has it tried again.
-inline void Engine::merge_in_background() {
+KITH_INLINE void Engine::merge_in_background() {
     give_way_to_others();
     run_when_woken([this] {
         note_trouble(attempt([&] {
@@ -4940,7 +4969,7 @@ inline void Engine::merge_in_background() {
 
 /// What was published, but for the segment that is being written. That one is ended first where `choose` would have it.
 /// Takes the writer role.
-inline Snapshot Engine::ended_in_memory(ChooseSegments choose) {
+KITH_INLINE Snapshot Engine::ended_in_memory(ChooseSegments choose) {
     return queue_.exclusive([&] {
         Snapshot base = *snapshot_;
         const auto is_written = [&](const SegmentView& view) { return view.segment.get() == stage_.writing(); };
@@ -4959,7 +4988,7 @@ inline Snapshot Engine::ended_in_memory(ChooseSegments choose) {
 }
 
 /// Merges the segments that `choose` says of `base`, which then has the new one; false when it says none.
-inline bool Engine::merge_in_memory(ChooseSegments choose, Snapshot& base, const LongCall& call) {
+KITH_INLINE bool Engine::merge_in_memory(ChooseSegments choose, Snapshot& base, const LongCall& call) {
     const std::vector<SegmentView> parts = chosen_of(base, choose);
     if (parts.empty()) return false;
     const std::uint32_t id = new_segment_number();
@@ -4983,7 +5012,7 @@ inline bool Engine::merge_in_memory(ChooseSegments choose, Snapshot& base, const
 }
 
 /// Shows `merged`, and leads the keys to it. Takes the writer role.
-inline void Engine::publish_merged_in_memory(MergedSegments& merged) {
+KITH_INLINE void Engine::publish_merged_in_memory(MergedSegments& merged) {
     queue_.exclusive([&] {
         auto next = std::make_shared<Snapshot>(merged.applied_to(*snapshot_));
         std::vector<std::shared_ptr<Segment>> segments = next->all_segments();
@@ -5017,14 +5046,19 @@ inline void Engine::publish_merged_in_memory(MergedSegments& merged) {
 
 }  // namespace kith::inline v0_single::detail
 
+#endif
+
 // kith/collection/engine/read.hpp — opening, looking up and searching.
+
+#if KITH_ENGINE_HERE
 
 namespace kith::inline v0_single::detail {
 
-inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore opened)
+KITH_INLINE Engine::Engine(EngineSchema schema, const Options& options, OpenedStore opened)
     : schema_(std::move(schema)),
       options_(options),
       store_(std::move(opened.store)),
+      name_(store_ != nullptr ? store_->path().string() : "the collection in memory"),
       stage_(schema_, options.segment_capacity),
       snapshot_(opened.snapshot != nullptr ? std::move(opened.snapshot) : std::make_shared<const Snapshot>()) {
     stage_.reset(snapshot_->all_segments(), opened.next_segment);
@@ -5048,7 +5082,7 @@ inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore o
     start_background();
 }
 
-inline Engine::~Engine() {
+KITH_INLINE Engine::~Engine() {
     if (forked()) {
         // The threads are the parent's. To join them, or to destroy what they wait on, would wait forever.
         static_cast<void>(background_.release());
@@ -5057,24 +5091,24 @@ inline Engine::~Engine() {
     static_cast<void>(attempt([this] { close(); }));
 }
 
-inline std::shared_lock<std::shared_mutex> Engine::enter() const {
+KITH_INLINE std::shared_lock<std::shared_mutex> Engine::enter() const {
     if (forked()) {
-        raise(Errc::forked, "the collection was opened by process " + std::to_string(owner_) +
-                                "; open it again in the forked process");
+        raise(Errc::forked,
+              name_ + ": was opened by process " + std::to_string(owner_) + "; open it again in the forked process");
     }
     // Asked before the lock, which readers who keep coming would keep from close() for good.
-    if (closing_.load()) raise(Errc::closed, "the collection is closed");
+    if (closing_.load()) raise(Errc::closed, name_ + ": is closed");
     std::shared_lock lock(lifetime_);
-    if (closed_) raise(Errc::closed, "the collection is closed");
+    if (closed_) raise(Errc::closed, name_ + ": is closed");
     return lock;
 }
 
-inline std::shared_ptr<const Snapshot> Engine::snapshot() const {
+KITH_INLINE std::shared_ptr<const Snapshot> Engine::snapshot() const {
     const std::shared_lock lock(published_mutex_);
     return snapshot_;
 }
 
-inline std::optional<Engine::Located> Engine::locate(std::string_view key) const {
+KITH_INLINE std::optional<Engine::Located> Engine::locate(std::string_view key) const {
     for (std::shared_ptr<const Snapshot> before;;) {
         std::shared_ptr<const Snapshot> present;
         std::optional<RecordId> id;
@@ -5100,8 +5134,8 @@ inline std::optional<Engine::Located> Engine::locate(std::string_view key) const
     }
 }
 
-inline std::optional<Engine::Located> Engine::locate_in(std::shared_ptr<const Snapshot> present,
-                                                        std::string_view key) const {
+KITH_INLINE std::optional<Engine::Located> Engine::locate_in(std::shared_ptr<const Snapshot> present,
+                                                             std::string_view key) const {
     for (auto view = present->segments.rbegin(); view != present->segments.rend(); ++view) {
         if (const std::optional<Slot> slot = view->segment->find(key, view->allowed())) {
             const RecordId id{view->segment->id(), *slot};
@@ -5112,18 +5146,18 @@ inline std::optional<Engine::Located> Engine::locate_in(std::shared_ptr<const Sn
     return std::nullopt;
 }
 
-inline std::string Engine::row(const SegmentView& view, Slot slot) const {
+KITH_INLINE std::string Engine::row(const SegmentView& view, Slot slot) const {
     if (!view.segment->sealed()) return std::string(view.segment->row(slot));
     return store_->row({view.segment->id(), slot});
 }
 
-inline std::vector<Found> Engine::search(const Snapshot& snapshot, const SearchRequest& request) const {
+KITH_INLINE std::vector<Found> Engine::search(const Snapshot& snapshot, const SearchRequest& request) const {
     return detail::search(snapshot, request, scratch_, options_.search_threads);
 }
 
-inline std::vector<std::vector<Found>> Engine::search_many(const Snapshot& snapshot, const SearchRequest& request,
-                                                           MatrixView queries, std::span<const Accept> accepts,
-                                                           unsigned threads) const {
+KITH_INLINE std::vector<std::vector<Found>> Engine::search_many(const Snapshot& snapshot, const SearchRequest& request,
+                                                                MatrixView queries, std::span<const Accept> accepts,
+                                                                unsigned threads) const {
     std::deque<ScratchPool::Lease> leases;
     std::vector<SearchScratch*> scratches;
     for (unsigned thread = 0; thread < threads; ++thread) scratches.push_back(&*leases.emplace_back(scratch_));
@@ -5131,6 +5165,8 @@ inline std::vector<std::vector<Found>> Engine::search_many(const Snapshot& snaps
 }
 
 }  // namespace kith::inline v0_single::detail
+
+#endif
 
 // kith/collection/engine/refresh.hpp — a reader follows the writer: another process, or another collection in this one.
 //
@@ -5140,15 +5176,17 @@ inline std::vector<std::vector<Found>> Engine::search_many(const Snapshot& snaps
 //
 // Thread safety: what is not public runs in the writer role.
 
+#if KITH_ENGINE_HERE
+
 namespace kith::inline v0_single::detail {
 
-inline bool Engine::refresh() {
+KITH_INLINE bool Engine::refresh() {
     const auto open = enter();
     if (!follows()) return false;
     return queue_.exclusive([this] { return catch_up(); });
 }
 
-inline bool Engine::catch_up() {
+KITH_INLINE bool Engine::catch_up() {
     constexpr int most_bases = 100;
     constexpr int most_looks = 5;  // for batches that no base holds
     const std::shared_ptr<const Snapshot> before = snapshot();
@@ -5176,7 +5214,7 @@ inline bool Engine::catch_up() {
 }
 
 /// Shows the batches that came since. False when some are missing that a newer base holds.
-inline bool Engine::apply_log() {
+KITH_INLINE bool Engine::apply_log() {
     bool whole = false;
     const std::exception_ptr failed = attempt([&] {
         whole = store_->follow([&](std::string_view batch) {
@@ -5197,7 +5235,7 @@ inline bool Engine::apply_log() {
 }
 
 /// Shows `base` and what came after it. False, and nothing is changed, when some of that is missing.
-inline bool Engine::begin_anew(const StoreBase& base) {
+KITH_INLINE bool Engine::begin_anew(const StoreBase& base) {
     Stage fresh(schema_, options_.segment_capacity);
     fresh.reset(base.snapshot->all_segments(), base.next_segment);
     RecoveryReport applied = applied_;
@@ -5221,7 +5259,7 @@ inline bool Engine::begin_anew(const StoreBase& base) {
 /// Where a sealed segment that `present` shows has `key`. The store knows where the newest version is. That may be one
 /// that a reader does not show yet, or lie in a segment that a merge has committed and not published: then the segments
 /// that are shown know.
-inline std::optional<RecordId> Engine::find_sealed(const Snapshot& present, std::string_view key) const {
+KITH_INLINE std::optional<RecordId> Engine::find_sealed(const Snapshot& present, std::string_view key) const {
     std::optional<RecordId> unseen;
     if (!follows()) {
         unseen = store_->find(key);
@@ -5237,7 +5275,7 @@ inline std::optional<RecordId> Engine::find_sealed(const Snapshot& present, std:
 }
 
 /// Trouble here is shown by stats(), and by the next refresh() call.
-inline void Engine::follow_in_background() {
+KITH_INLINE void Engine::follow_in_background() {
     std::unique_lock lock(background_->mutex);
     while (!background_->wake.wait_for(lock, options_.follow, [this] { return background_->stopping; })) {
         lock.unlock();
@@ -5248,15 +5286,19 @@ inline void Engine::follow_in_background() {
 
 }  // namespace kith::inline v0_single::detail
 
+#endif
+
 // kith/collection/engine/seal.hpp — what is in memory becomes files, while writers go on.
 //
 // Thread safety: what is not public runs in the keeper role, and takes the writer role where it says so.
+
+#if KITH_ENGINE_HERE
 
 namespace kith::inline v0_single::detail {
 
 /// Takes a role that another call may hold for long.
 /// Throws: as call.check_stopped().
-inline std::unique_lock<std::mutex> Engine::take(std::mutex& role, const LongCall& call) {
+KITH_INLINE std::unique_lock<std::mutex> Engine::take(std::mutex& role, const LongCall& call) {
     constexpr std::chrono::milliseconds between_looks{1};
     std::unique_lock lock(role, std::try_to_lock);
     while (!lock.owns_lock()) {
@@ -5267,7 +5309,7 @@ inline std::unique_lock<std::mutex> Engine::take(std::mutex& role, const LongCal
     return lock;
 }
 
-inline void Engine::checkpoint(const LongCall& call) {
+KITH_INLINE void Engine::checkpoint(const LongCall& call) {
     const auto open = enter();
     require_writable();
     link_all(in_memory(), call);
@@ -5278,7 +5320,7 @@ inline void Engine::checkpoint(const LongCall& call) {
 }
 
 /// Makes a checkpoint of all that was published before it began.
-inline void Engine::seal(const LongCall& call) {
+KITH_INLINE void Engine::seal(const LongCall& call) {
     publish_written();
     publish_merged();
     Checkpoint checkpoint;
@@ -5301,7 +5343,7 @@ inline void Engine::seal(const LongCall& call) {
 
 /// Ends the segment that is being written, and returns all that is published: the checkpoint to be. Takes the writer
 /// role.
-inline std::shared_ptr<const Snapshot> Engine::freeze(Checkpoint& checkpoint) {
+KITH_INLINE std::shared_ptr<const Snapshot> Engine::freeze(Checkpoint& checkpoint) {
     return queue_.exclusive([&] {
         require_writable();
         const std::exception_ptr failed = attempt([&] { checkpoint.sequence = store_->end_log_file(); });
@@ -5327,7 +5369,7 @@ inline std::shared_ptr<const Snapshot> Engine::freeze(Checkpoint& checkpoint) {
 
 /// Puts the mapped segments of the last checkpoint in the place of those in memory; when it raises, the next seal or
 /// merge begins with it. Takes the writer role.
-inline void Engine::publish_written() {
+KITH_INLINE void Engine::publish_written() {
     if (!written_.has_value()) return;
     std::vector<std::filesystem::path> released;
     KeyMap committed;
@@ -5363,7 +5405,7 @@ inline void Engine::publish_written() {
 }
 
 /// Adds up the bytes of the records in memory. In the writer role.
-inline void Engine::measure_memory() noexcept {
+KITH_INLINE void Engine::measure_memory() noexcept {
     std::uint64_t bytes = 0;
     for (const std::shared_ptr<Segment>& segment : stage_.segments()) bytes += segment->bytes();
     writing_bytes_.store(stage_.writing_bytes());
@@ -5372,7 +5414,7 @@ inline void Engine::measure_memory() noexcept {
 
 /// Whether segments in memory wait to be written, or there is enough for another one, or so many sealed records died
 /// since the checkpoint that a merge would give back their space, which begins from it. In the keeper role.
-inline bool Engine::seal_is_due() const {
+KITH_INLINE bool Engine::seal_is_due() const {
     if (poisoned_.load()) return false;
     if (store_->log_bytes() > options_.log_bytes || memory_bytes_.load() > writing_bytes_.load() ||
         writing_bytes_.load() > options_.segment_bytes) {
@@ -5389,7 +5431,7 @@ inline bool Engine::seal_is_due() const {
     return false;
 }
 
-inline CollectionStats Engine::stats() const {
+KITH_INLINE CollectionStats Engine::stats() const {
     const auto open = enter();
     const std::shared_ptr<const Snapshot> present = snapshot();
     CollectionStats stats;
@@ -5425,22 +5467,27 @@ inline CollectionStats Engine::stats() const {
 
 }  // namespace kith::inline v0_single::detail
 
+#endif
+
 // kith/collection/engine/write.hpp — the path of a batch: checked, staged, logged, synced, published.
 //
 // Thread safety: everything here but Engine::write runs in the writer role.
 
+#if KITH_ENGINE_HERE
+
 namespace kith::inline v0_single::detail {
 
-inline void Engine::require_writable() const {
-    if (options_.mode == OpenMode::read_only) raise(Errc::read_only, "the collection was opened read-only");
+KITH_INLINE void Engine::require_writable() const {
+    if (options_.mode == OpenMode::read_only) raise(Errc::read_only, name_ + ": was opened read-only");
     if (poisoned_.load() || (store_ != nullptr && store_->poisoned())) {
         raise(Errc::poisoned,
-              "an earlier sync failed, so it is unknown what the disk holds; reopen the collection to "
-              "recover every acknowledged record");
+              name_ +
+                  ": an earlier write or sync failed, so it is unknown what the disk holds; open the collection again "
+                  "to recover every acknowledged record");
     }
 }
 
-inline void Engine::write(const std::function<std::string()>& prepare, OnExisting on_existing) {
+KITH_INLINE void Engine::write(const std::function<std::string()>& prepare, OnExisting on_existing) {
     const auto open = enter();
     require_writable();
     wait_for_memory();
@@ -5453,7 +5500,7 @@ inline void Engine::write(const std::function<std::string()>& prepare, OnExistin
     background_->wake.notify_all();
 }
 
-inline void Engine::serve(const std::vector<Request*>& requests) {
+KITH_INLINE void Engine::serve(const std::vector<Request*>& requests) {
     require_writable();
     NextSnapshot next(*snapshot_);
     for (Request* request : requests) {
@@ -5468,7 +5515,7 @@ inline void Engine::serve(const std::vector<Request*>& requests) {
 
 /// Waits while records in memory take up more than they may.
 /// Throws: Errc::limit_exceeded when they cannot be sealed; nothing was written.
-inline void Engine::wait_for_memory() const {
+KITH_INLINE void Engine::wait_for_memory() const {
     if (store_ == nullptr || options_.memory_bytes == 0) return;
     const auto fits = [this] { return memory_bytes_.load() <= options_.memory_bytes; };
     if (fits()) return;
@@ -5488,7 +5535,7 @@ inline void Engine::wait_for_memory() const {
 }
 
 /// Throws: Errc::disk_full when `batch` holds records and would make the files larger than they may be.
-inline void Engine::require_space(std::string_view batch) const {
+KITH_INLINE void Engine::require_space(std::string_view batch) const {
     if (store_ == nullptr || options_.max_disk_bytes == 0) return;
     const std::uint64_t used = disk_bytes_.load() + store_->log_bytes();
     if (used + batch.size() <= options_.max_disk_bytes) return;
@@ -5502,7 +5549,7 @@ inline void Engine::require_space(std::string_view batch) const {
                                "; nothing was written. Erase records and compact(), or allow more");
 }
 
-inline void Engine::serve_one(const Request& request, NextSnapshot& next) {
+KITH_INLINE void Engine::serve_one(const Request& request, NextSnapshot& next) {
     const std::string batch = (*request.prepare)();
     if (batch.empty()) return;
     require_space(batch);
@@ -5511,7 +5558,7 @@ inline void Engine::serve_one(const Request& request, NextSnapshot& next) {
     if (store_ != nullptr) store_->append(batch);
 }
 
-inline std::size_t Engine::stage(std::string_view batch, OnExisting on_existing) {
+KITH_INLINE std::size_t Engine::stage(std::string_view batch, OnExisting on_existing) {
     std::unordered_set<std::string_view> seen;
     std::size_t position = 0;
     const bool whole = read_batch(batch, schema_.vector_bytes(), [&](const Operation& operation) {
@@ -5544,7 +5591,7 @@ void Engine::committing(const Act& act) {
     std::rethrow_exception(failed);
 }
 
-inline void Engine::sync_log() {
+KITH_INLINE void Engine::sync_log() {
     if (store_ == nullptr) return;
     const std::exception_ptr failed = attempt([&] { store_->sync(); });
     if (failed == nullptr) return;
@@ -5553,7 +5600,7 @@ inline void Engine::sync_log() {
 }
 
 /// Has all the memory that publish() takes for what is staged, where `deletes` were not there at the call before.
-inline void Engine::make_room(NextSnapshot& next, std::span<const RecordId> deletes) {
+KITH_INLINE void Engine::make_room(NextSnapshot& next, std::span<const RecordId> deletes) {
     next.make_room(stage_.segments(), deletes);
     if (base_ != nullptr) return;
     const std::size_t keys = keys_.size() + stage_.key_count();
@@ -5567,7 +5614,7 @@ inline void Engine::make_room(NextSnapshot& next, std::span<const RecordId> dele
 
 /// Makes everything staged visible at once.
 /// Requires: there is room for all of it.
-inline void Engine::publish(NextSnapshot& next) noexcept {
+KITH_INLINE void Engine::publish(NextSnapshot& next) noexcept {
     std::shared_ptr<const Snapshot> shown = next.finish(stage_.segments(), stage_.deletes());
     if (shown == nullptr) return;
     KeyMap changed = stage_.take_keys();
@@ -5588,13 +5635,13 @@ inline void Engine::publish(NextSnapshot& next) noexcept {
     stage_.published();
 }
 
-inline void Engine::publish_staged() {
+KITH_INLINE void Engine::publish_staged() {
     NextSnapshot next(base_ != nullptr ? *base_ : *snapshot_);
     make_room(next, stage_.deletes());
     publish(next);
 }
 
-inline std::optional<RecordId> Engine::newest(std::string_view key) const {
+KITH_INLINE std::optional<RecordId> Engine::newest(std::string_view key) const {
     if (const std::optional<RecordId>* staged = stage_.find(key)) return *staged;
     if (base_ != nullptr) return find_sealed(*base_, key);
     for (const KeyMap* keys : {&keys_, &frozen_keys_}) {  // only the writer role changes them, and this is it
@@ -5610,20 +5657,22 @@ inline std::optional<RecordId> Engine::newest(std::string_view key) const {
     return sealed;
 }
 
-inline std::string Engine::newest_row(RecordId id) const {
+KITH_INLINE std::string Engine::newest_row(RecordId id) const {
     for (const auto& segment : stage_.segments()) {
         if (segment->id() == id.segment && !segment->sealed()) return std::string(segment->row(id.slot));
     }
     return store_->row(id);
 }
 
-inline void Engine::newest_vector(RecordId id, std::size_t vector_field, float* out) const {
+KITH_INLINE void Engine::newest_vector(RecordId id, std::size_t vector_field, float* out) const {
     for (const auto& segment : stage_.segments()) {
         if (segment->id() == id.segment) segment->vector(vector_field, id.slot, out);
     }
 }
 
 }  // namespace kith::inline v0_single::detail
+
+#endif
 
 // kith/collection/estimate.hpp — how much memory and disk a collection will take, said before the work.
 //
@@ -7403,17 +7452,13 @@ private:
 
 }  // namespace kith::inline v0_single
 
-// kith/core/config.hpp — the switches a build may set, and what each means when it is left alone.
+// kith/index/compiled_indexes.hpp — the indexes most programs use, which the compiled unit holds for all of them.
 //
-// KITH_COMPILED   1 when the program links the compiled unit (target kith::kith): distance kernels are chosen at run
-//                 time and collections may live in a directory. 0 for header-only use, which works in memory.
-// KITH_ASSERTS    defined in builds that check contracts (see core/assert.hpp); every test build does.
+// They are those of a field of floats that names no index, so a file with such a collection compiles in half the time.
 
-// kith/index/tags.hpp — the names by which a schema chooses an index.
+// kith/distance/cosine.hpp — the angle between two vectors, whatever their lengths.
 //
-// A tag says which index template serves a vector field and how one is made; it is never an object.
-
-// kith/distance/inner_product.hpp — the inner product, turned round so that smaller is nearer.
+// There is no kernel of its own: rows keep their inverse norm, and the inner product does the rest.
 
 // kith/distance/metric.hpp — what it takes to say how far apart two vectors are.
 
@@ -7452,6 +7497,56 @@ concept BitMetric = Metric<M, T> && std::same_as<T, Bits8> && requires(std::uint
 
 namespace kith::inline v0_single {
 
+/// 1 − ⟨a, b⟩ / (‖a‖ ‖b‖): 0 in the same direction, 1 at right angles, 2 opposite. Score: the cosine similarity, larger
+/// is nearer. A vector of length zero has no direction; collections refuse it, and here it is at 1 from everything.
+struct Cosine {
+    static constexpr std::string_view name = "cosine";  // on disk: never rename
+
+    /// The truth that kernels are measured against: summed in double, rounded once.
+    template <Number T>
+    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
+        double product = 0, squares_a = 0, squares_b = 0;
+        for (std::size_t i = 0; i < dim; ++i) {
+            const auto x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
+            product += x * y;
+            squares_a += x * x;
+            squares_b += y * y;
+        }
+        const double norms = std::sqrt(squares_a * squares_b);
+        return norms > 0 ? static_cast<float>(1.0 - product / norms) : 1.0F;
+    }
+
+    static constexpr float score(float distance) noexcept { return 1.0F - distance; }
+};
+
+static_assert(Metric<Cosine, float>);
+
+namespace detail {
+
+/// 1 / ‖vector‖; 0 for a vector of length zero, which puts it at 1 from everything.
+template <Number T>
+double inverse_length(const T* vector, std::size_t dim) noexcept {
+    double squares = 0;
+    for (std::size_t i = 0; i < dim; ++i) squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+    return squares > 0 ? 1.0 / std::sqrt(squares) : 0.0;
+}
+
+/// The same as a float, finite for every finite vector.
+template <Number T>
+float inverse_norm(const T* vector, std::size_t dim) noexcept {
+    constexpr double largest = std::numeric_limits<float>::max();
+    const double inverse = inverse_length(vector, dim);
+    return static_cast<float>(inverse < largest ? inverse : largest);
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/inner_product.hpp — the inner product, turned round so that smaller is nearer.
+
+namespace kith::inline v0_single {
+
 /// −Σ aᵢ bᵢ. Score: the inner product itself, larger is nearer.
 struct InnerProduct {
     static constexpr std::string_view name = "inner_product";  // on disk: never rename
@@ -7475,6 +7570,1229 @@ struct InnerProduct {
 static_assert(SumMetric<InnerProduct, float>);
 
 }  // namespace kith::inline v0_single
+
+// kith/distance/l2.hpp — the squared Euclidean distance.
+//
+// The square root would cost time and change no order, so neither distances nor scores take it.
+
+namespace kith::inline v0_single {
+
+/// Σ (aᵢ − bᵢ)². Score: the same number, smaller is nearer.
+struct L2 {
+    static constexpr std::string_view name = "l2";  // on disk: never rename
+
+    template <class T>
+    [[gnu::always_inline]] static constexpr T term(T a, T b) noexcept {
+        const T difference = a - b;
+        return difference * difference;
+    }
+
+    /// The truth that kernels are measured against: summed in double, which is exact for integers, rounded once.
+    template <Number T>
+    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
+        double sum = 0;
+        for (std::size_t i = 0; i < dim; ++i) sum += term(static_cast<double>(a[i]), static_cast<double>(b[i]));
+        return static_cast<float>(sum);
+    }
+
+    static constexpr float score(float distance) noexcept { return distance; }
+};
+
+static_assert(SumMetric<L2, float>);
+
+}  // namespace kith::inline v0_single
+
+// kith/index/hnsw.hpp — a navigable small-world graph: near the nearest in a few thousand distances.
+//
+// The graph knows slots and links; the vectors, or the codes of them, are Rows that every call is given. So there is
+// one HNSW for all of them. The back room index/hnsw/ holds its parts: graph, search, prune, insert, adopt, format.
+//
+// Thread safety: insert is called by one thread at a time; search by any number, beside it, without waiting.
+// Source: Malkov & Yashunin, arXiv:1603.09320.
+
+// kith/distance/scorer.hpp — the seam between vectors and indexes: Rows make Scorers, these turn slots into distances.
+//
+// An index asks for nothing else, so one search loop serves plain vectors and every quantizer's codes. A scorer is
+// asked about many slots at once, because that is what hides the time a row takes to arrive from memory.
+//
+// Thread safety: Rows may be asked by any number of threads at once; a Scorer belongs to one.
+
+namespace kith::inline v0_single {
+
+/// A Scorer holds a query, prepared, and says how far each slot is from it.
+/// Requires: every slot asked about has a row.
+/// Shape:  `slots` holds `count` slots in any order; `out` has room for `count` distances, out[i] is for slots[i], and
+///         in score_block for slot first + i.
+/// Units:  the distances of the metric, or an approximation of them on the same scale; smaller is nearer.
+/// Laws:   a slot's distance is the same to the last bit whichever other slots are asked about, and by either call.
+/// Cost:   no allocation, no lock. `prefetch` reads nothing; it begins to fetch what scoring the slot will read. A
+///         scorer whose rows a scan had better ask for itself has prefetch_scan(first, count) too, which is called
+///         before those slots are scored and fetches what comes a little later; it may be told of slots without rows.
+template <class S>
+concept Scorer = requires(const S& scorer, const Slot* slots, Slot first, std::size_t count, float* out) {
+    { scorer.score(slots, count, out) } noexcept -> std::same_as<void>;
+    { scorer.score_block(first, count, out) } noexcept -> std::same_as<void>;
+    { scorer.prefetch(first) } noexcept -> std::same_as<void>;
+};
+
+/// Rows hold what an index searches, one row for each slot, and prepare queries against it.
+/// Shape:  `query` holds dim() elements and outlives the scorer made from it, as does `scratch`, where the scorer may
+///         keep the prepared query: the next scorer made with the same scratch ends the use of this one.
+/// Throws: std::bad_alloc while `scratch` still grows.
+/// Laws:   scorer_of(a) at slot b equals scorer_of(b) at slot a to the last bit.
+template <class R>
+concept Rows = requires(const R& rows, const float* query, Slot slot, ScratchMemory& scratch) {
+    { rows.dim() } noexcept -> std::same_as<std::size_t>;
+    { rows.scorer(query, scratch) } -> Scorer;
+    { rows.scorer_of(slot, scratch) } -> Scorer;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/index/hnsw/adopt.hpp — a copy of a finished graph that goes on growing.
+//
+// Two segments become one sooner when the larger keeps its graph and only the rows of the smaller are linked. Whoever
+// links trusts what stands in the graph, which a search does not; so all of it is checked on the way.
+//
+// Thread safety: the copy is the caller's alone; the graph that is copied is only read.
+
+// kith/index/hnsw/graph.hpp — the nodes and links of an HNSW graph, in arrays that never move.
+//
+// The links of the bottom level, where nearly all of a search happens, lie in one array: with 16 links a node, two
+// cache lines a slot. The few nodes of higher levels have a tower, a run of blocks, one block a level above the bottom.
+// The level of a slot is a hash of seed and slot, so a graph grown in any pieces by one thread is the same graph.
+//
+// A reader trusts no number it loads from a list: a slot past the bound of its search is no link, a tower past the
+// blocks does not exist. That lets writers go on beneath it, and makes a damaged mapped graph harmless.
+//
+// Thread safety: see the methods; what is const may be called by anyone at any time.
+// Source: Malkov & Yashunin, arXiv:1603.09320.
+
+// kith/core/random.hpp — small, seeded, the same numbers on every machine.
+//
+// The standard's distributions differ between libraries; a graph built with one seed must not. So levels and samples
+// come from this generator and from arithmetic written here.
+//
+// Source: Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014 (SplitMix64).
+
+namespace kith::inline v0_single {
+
+/// Maps a number to a well-mixed one; neighbouring inputs give unrelated outputs.
+constexpr std::uint64_t mix64(std::uint64_t value) noexcept {
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111ebULL;
+    return value ^ (value >> 31);
+}
+
+/// A sequence of 64-bit numbers from a seed. Satisfies std::uniform_random_bit_generator.
+class SplitMix64 {
+public:
+    using result_type = std::uint64_t;
+
+    constexpr explicit SplitMix64(std::uint64_t seed) noexcept : state_(seed) {}
+
+    static constexpr std::uint64_t min() noexcept { return 0; }
+    static constexpr std::uint64_t max() noexcept { return ~std::uint64_t{0}; }
+
+    constexpr std::uint64_t operator()() noexcept {
+        state_ += 0x9e3779b97f4a7c15ULL;
+        return mix64(state_);
+    }
+
+    /// A number in [0, 1), a multiple of 2^-53.
+    constexpr double uniform() noexcept { return static_cast<double>((*this)() >> 11) * 0x1p-53; }
+
+    /// A number in [0, bound). It is made of 53 bits: the bias is below bound / 2^53, and beyond 2^53 not every number
+    /// occurs. Requires: bound is positive.
+    constexpr std::uint64_t below(std::uint64_t bound) noexcept {
+        return static_cast<std::uint64_t>(uniform() * static_cast<double>(bound)) % bound;
+    }
+
+private:
+    std::uint64_t state_;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/index/hnsw/links.hpp — a list of neighbours that one thread changes while others follow it.
+//
+// A list is a fixed number of slots, the absent ones no_slot at its end. A reader may see a list half rewritten: some
+// old links, some new. Each of them is a node that is complete, because a node's own lists are stored before the first
+// link to it, and links are stored with release and loaded with acquire. So nobody who searches takes a lock.
+//
+// Thread safety: any number of readers; writers of one list take turns by NodeLocks.
+
+namespace kith::inline v0_single::detail {
+
+// Compiler built-ins, not std::atomic: the lists may lie in a mapped file, where no atomic object was ever made.
+inline Slot load_link(const Slot* link) noexcept {
+    return __atomic_load_n(link, __ATOMIC_ACQUIRE);
+}
+inline void store_link(Slot* link, Slot slot) noexcept {
+    __atomic_store_n(link, slot, __ATOMIC_RELEASE);
+}
+
+/// How many links the list holds.
+inline std::size_t count_links(const Slot* links, std::size_t width) noexcept {
+    std::size_t count = 0;
+    while (count < width && load_link(links + count) != no_slot) ++count;
+    return count;
+}
+
+/// Replaces the list by the first `count` of `slots`. Requires: count is at most width.
+inline void store_links(Slot* links, std::size_t width, const Slot* slots, std::size_t count) noexcept {
+    for (std::size_t i = 0; i < count; ++i) store_link(links + i, slots[i]);
+    for (std::size_t i = count; i < width && load_link(links + i) != no_slot; ++i) store_link(links + i, no_slot);
+}
+
+/// Holds the one-byte lock of a node. Held for microseconds, and two threads rarely meet at a node: so it spins.
+class NodeGuard {
+public:
+    explicit NodeGuard(std::uint8_t* lock) noexcept : lock_(lock) {
+        while (__atomic_exchange_n(lock_, std::uint8_t{1}, __ATOMIC_ACQUIRE) != 0) {
+            while (__atomic_load_n(lock_, __ATOMIC_RELAXED) != 0) pause();
+        }
+    }
+    NodeGuard(const NodeGuard&) = delete;
+    NodeGuard& operator=(const NodeGuard&) = delete;
+    ~NodeGuard() { __atomic_store_n(lock_, std::uint8_t{0}, __ATOMIC_RELEASE); }
+
+private:
+    static void pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        __asm__ __volatile__("yield");
+#endif
+    }
+
+    std::uint8_t* lock_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/hnsw/params.hpp — what shapes an HNSW graph.
+
+namespace kith::inline v0_single {
+
+/// Usable as a template argument, so that a schema can name it.
+struct HnswParams {
+    std::uint32_t max_links = 16;  ///< links a node on the upper levels, half of those at the bottom; the paper's M
+    std::uint32_t ef_construction = 200;  ///< candidates considered when a node is linked: more is slower and better
+    std::uint64_t seed = 0x6b697468;      ///< same seed, same rows, one thread: same graph
+
+    static constexpr std::uint32_t fewest_links = 4;
+    static constexpr std::uint32_t most_links = 64;
+
+    friend constexpr bool operator==(const HnswParams&, const HnswParams&) noexcept = default;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+class HnswGraph {
+public:
+    static constexpr unsigned highest_level = 15;
+
+    /// Where the arrays of a finished graph lie; see format.hpp.
+    struct Arrays {
+        const Slot* bottom = nullptr;           // count lists of 2 * max_links
+        const std::uint32_t* towers = nullptr;  // count block numbers, no_slot where there is no tower
+        const std::uint8_t* states = nullptr;   // count bytes of Remembered; null in memory, where they are spread
+        const Slot* blocks = nullptr;           // block_count lists of max_links
+        Slot count = 0;
+        std::uint32_t block_count = 0;
+        Slot entry = no_slot;
+        Residency* residency = nullptr;  // who brings them into memory; null where they are there
+    };
+
+    /// An empty graph for up to `capacity` nodes.
+    /// Throws: Errc::invalid_argument, Errc::limit_exceeded.
+    HnswGraph(const HnswParams& params, Slot capacity)
+        : params_(checked(params)),
+          capacity_(checked(capacity)),
+          bottom_memory_(std::size_t{capacity} * width(0) * sizeof(Slot)),
+          tower_memory_(std::size_t{capacity} * sizeof(std::uint32_t)),
+          block_memory_(max_blocks() * width(1) * sizeof(Slot)),
+          state_memory_(std::size_t{capacity} * sizeof(NodeState)),
+          bottom_(reinterpret_cast<Slot*>(bottom_memory_.data())),
+          towers_(reinterpret_cast<std::uint32_t*>(tower_memory_.data())),
+          blocks_(reinterpret_cast<Slot*>(block_memory_.data())) {}
+
+    /// A finished graph over arrays that outlive it. It only serves reads.
+    HnswGraph(const HnswParams& params, const Arrays& arrays)
+        : params_(checked(params)),
+          capacity_(arrays.count),
+          bottom_(arrays.bottom),
+          towers_(arrays.towers),
+          states_(arrays.states),
+          blocks_(arrays.blocks),
+          block_count_(arrays.block_count),
+          reach_(arrays.count),
+          size_(arrays.count),
+          entry_(arrays.entry),
+          residency_(arrays.residency) {}
+
+    [[nodiscard]] const HnswParams& params() const noexcept { return params_; }
+    [[nodiscard]] Slot capacity() const noexcept { return capacity_; }
+
+    /// The first so many slots are in the graph.
+    [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
+
+    /// No link leads to a slot at or past this, as long as it was loaded after entry() and before the links.
+    /// Links that appear later may; a search that ignores those stays within the rows it knows.
+    [[nodiscard]] Slot reach() const noexcept { return reach_.load(std::memory_order_acquire); }
+
+    /// Where every search begins: a node of the highest level; no_slot while the graph is empty.
+    [[nodiscard]] Slot entry() const noexcept { return entry_.load(std::memory_order_acquire); }
+
+    /// The highest level of a slot.
+    [[nodiscard]] unsigned level_of(Slot slot) const noexcept {
+        const std::uint64_t hash = mix64(params_.seed + (std::uint64_t{slot} + 1) * 0x9e3779b97f4a7c15ULL);
+        unsigned level = 0;
+        for (std::uint64_t bound = ~std::uint64_t{0} / params_.max_links; hash < bound && level < highest_level;
+             ++level) {
+            bound /= params_.max_links;
+        }
+        return level;
+    }
+
+    /// Links of a list on `level`.
+    [[nodiscard]] std::size_t width(unsigned level) const noexcept {
+        return level == 0 ? std::size_t{2} * params_.max_links : params_.max_links;
+    }
+
+    /// The list of a node; null when its tower does not reach `level`.
+    /// Requires: slot is below reach().
+    [[nodiscard]] const Slot* links(Slot slot, unsigned level) const noexcept {
+        if (level == 0) return bottom_ + std::size_t{slot} * width(0);
+        const std::size_t block = std::size_t{towers_[slot]} + level - 1;
+        return block < block_count() ? blocks_ + block * width(1) : nullptr;
+    }
+
+    /// The block of a node's level 1; no_slot where it is on level 0 only. Requires: slot is below reach().
+    [[nodiscard]] std::uint32_t tower(Slot slot) const noexcept { return towers_[slot]; }
+
+    /// Who brings the lists into memory; null where they are there.
+    [[nodiscard]] Residency* residency() const noexcept { return residency_; }
+
+    /// Keeps the lists of a few nodes in memory, where that is not sure, while they are read.
+    /// Requires: as links(); no more than a Residency holds at once.
+    [[nodiscard]] Held hold_links(const Slot* nodes, std::size_t count, unsigned level) const noexcept {
+        if (residency_ == nullptr) [[likely]]
+            return {};
+        return hold_cold_links(nodes, count, level);
+    }
+
+    /// The same for all that is stored of `count` nodes from `first` on, but their lists on higher levels.
+    [[nodiscard]] Held hold_nodes(Slot first, Slot count) const noexcept {
+        if (residency_ == nullptr) return {};
+        const std::array<Residency::Piece, 3> pieces{{{links(first, 0), count * width(0) * sizeof(Slot)},
+                                                      {towers_ + first, count * sizeof(std::uint32_t)},
+                                                      {states_ + first, count}}};
+        return {*residency_, pieces, Residency::Use::in_order};
+    }
+
+    /// Begins to fetch the bottom list of a node. Forced inline: GCC 12 takes a function that only prefetches for one
+    /// without effect, and drops the calls.
+    [[gnu::always_inline]] void prefetch_bottom(Slot slot) const noexcept {
+        const auto* bytes = reinterpret_cast<const char*>(bottom_ + std::size_t{slot} * width(0));
+        for (std::size_t offset = 0; offset < width(0) * sizeof(Slot); offset += 64) __builtin_prefetch(bytes + offset);
+    }
+
+    /// The arrays, for saving. Requires: nobody inserts.
+    [[nodiscard]] Arrays arrays() const noexcept {
+        return {bottom_, towers_, states_, blocks_, size(), block_count(), entry(), residency_};
+    }
+
+    /// What a saved graph keeps of the state of a node, so that links can be added to it later: see NodeState.
+    /// Requires: nobody inserts; slot is below reach().
+    [[nodiscard]] std::uint8_t remembered(Slot slot) const noexcept {
+        if (states_ != nullptr) return states_[slot];
+        const NodeState& state = reinterpret_cast<const NodeState*>(state_memory_.data())[slot];
+        return static_cast<std::uint8_t>(std::min(state.settled, most_settled) |
+                                         (state.chained != 0 ? chained_bit : 0));
+    }
+
+    /// Bytes of memory that nodes were written to; 0 when they are mapped.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return bottom_memory_.data() == nullptr ? 0 : memory_bytes_for(params_, reach(), block_count());
+    }
+    [[nodiscard]] static std::size_t memory_bytes_for(const HnswParams& params, Slot count,
+                                                      std::size_t blocks) noexcept {
+        const std::size_t list = params.max_links * sizeof(Slot);
+        return count * (2 * list + sizeof(std::uint32_t) + sizeof(NodeState)) + blocks * list;
+    }
+
+    // For the one inserter and its threads, on a graph that is not mapped:
+
+    /// Makes nodes without links of the slots from reach() up to `count`.
+    void add_nodes(Slot count) noexcept {
+        KITH_ASSERT(count <= capacity_);
+        const Slot first = reach();
+        std::uint32_t blocks = block_count();
+        auto* towers = reinterpret_cast<std::uint32_t*>(tower_memory_.data());
+        for (Slot slot = first; slot < count; ++slot) {
+            const unsigned level = level_of(slot);
+            KITH_ASSERT(blocks + level <= max_blocks());
+            towers[slot] = level == 0 ? no_slot : blocks;
+            std::fill_n(writable_blocks() + blocks * width(1), level * width(1), no_slot);
+            std::fill_n(writable_bottom() + slot * width(0), width(0), no_slot);
+            blocks += level;
+        }
+        block_count_.store(blocks, std::memory_order_release);
+        reach_.store(std::max(first, count), std::memory_order_release);
+    }
+
+    /// The list of a node, to be written. Requires: level is at most level_of(slot).
+    [[nodiscard]] Slot* writable_links(Slot slot, unsigned level) noexcept {
+        if (level == 0) return writable_bottom() + std::size_t{slot} * width(0);
+        return writable_blocks() + (std::size_t{towers_[slot]} + level - 1) * width(1);
+    }
+
+    /// What the inserter remembers of a node. Its lock guards the rest of it, and the node's lists.
+    struct NodeState {
+        std::uint8_t lock;
+        std::uint8_t chained;  // 1 when the first bottom link leads to a duplicate; see insert.hpp
+        std::uint8_t settled;  // bottom links, after the chained one, that are known to be diverse; see prune.hpp
+    };
+    [[nodiscard]] NodeState& state(Slot slot) noexcept {
+        return reinterpret_cast<NodeState*>(state_memory_.data())[slot];
+    }
+    void remember(Slot slot, std::uint8_t remembered) noexcept {
+        state(slot).chained = (remembered & chained_bit) != 0 ? 1 : 0;
+        state(slot).settled = remembered & most_settled;
+    }
+
+    /// Forgets every node. Requires: nobody has seen any.
+    void clear() noexcept {
+        for (Slot slot = 0; slot < reach(); ++slot) state(slot) = {};
+        block_count_.store(0);
+        reach_.store(0);
+        size_.store(0);
+        entry_.store(no_slot);
+    }
+
+    /// Held by the node that is about to become the entry.
+    [[nodiscard]] std::mutex& entry_mutex() noexcept { return entry_mutex_; }
+
+    void set_entry(Slot slot) noexcept { entry_.store(slot, std::memory_order_release); }
+    void set_size(Slot size) noexcept { size_.store(size, std::memory_order_release); }
+
+private:
+    static constexpr std::uint8_t chained_bit = 0x80;   // on disk
+    static constexpr std::uint8_t most_settled = 0x7f;  // on disk: more are compared again
+
+    static constexpr Slot max_capacity = Slot{1} << 31;  // a Candidate has 31 bits for a slot
+
+    static const HnswParams& checked(const HnswParams& params) {
+        if (params.max_links < HnswParams::fewest_links || params.max_links > HnswParams::most_links ||
+            params.ef_construction == 0) {
+            raise(Errc::invalid_argument, "HNSW: max_links is " + std::to_string(params.max_links) +
+                                              ", expected 4 to 64; ef_construction is " +
+                                              std::to_string(params.ef_construction) + ", expected at least 1");
+        }
+        return params;
+    }
+    static Slot checked(Slot capacity) {
+        if (capacity > max_capacity) raise(Errc::limit_exceeded, "HNSW: at most 2^31 vectors a segment");
+        return capacity;
+    }
+
+    [[gnu::noinline, gnu::cold]] Held hold_cold_links(const Slot* nodes, std::size_t count,
+                                                      unsigned level) const noexcept {
+        std::array<Residency::Piece, Residency::most_pieces> pieces;
+        for (std::size_t i = 0; i < count; ++i) {
+            const Held tower(level > 0 ? residency_ : nullptr, towers_ + nodes[i], sizeof(std::uint32_t));
+            const Slot* const list = links(nodes[i], level);
+            pieces[i] = {list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
+        }
+        return {*residency_, std::span(pieces).first(count), Residency::Use::at_random};
+    }
+
+    /// Three times what is expected with the fewest links; address space only.
+    [[nodiscard]] std::size_t max_blocks() const noexcept { return std::size_t{capacity_} + 1024; }
+
+    [[nodiscard]] std::uint32_t block_count() const noexcept { return block_count_.load(std::memory_order_acquire); }
+    [[nodiscard]] Slot* writable_bottom() noexcept { return reinterpret_cast<Slot*>(bottom_memory_.data()); }
+    [[nodiscard]] Slot* writable_blocks() noexcept { return reinterpret_cast<Slot*>(block_memory_.data()); }
+
+    HnswParams params_;
+    Slot capacity_;
+    ReservedMemory bottom_memory_;  // these four are empty when the graph is mapped
+    ReservedMemory tower_memory_;
+    ReservedMemory block_memory_;
+    ReservedMemory state_memory_;
+    const Slot* bottom_;                          // the list of slot s begins at s * width(0)
+    const std::uint32_t* towers_;                 // number of the block for level 1, or no_slot
+    const std::uint8_t* states_ = nullptr;        // null in memory
+    const Slot* blocks_;                          // list b begins at b * width(1)
+    std::atomic<std::uint32_t> block_count_ = 0;  // blocks of all towers
+    std::atomic<Slot> reach_ = 0;                 // nodes that exist: size_, and those being linked
+    std::atomic<Slot> size_ = 0;                  // nodes that are linked
+    std::atomic<Slot> entry_ = no_slot;           // below reach_, of the highest level so far
+    std::mutex entry_mutex_;
+    Residency* residency_ = nullptr;  // of a mapped graph, where someone brings it in
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// Copies the list of a node on `level`; false when a link leads where no node of that level is.
+inline bool adopt_list(HnswGraph& to, const HnswGraph& from, Slot slot, unsigned level) noexcept {
+    const Held held = level > 0 ? from.hold_links(&slot, 1, level) : Held();  // those at the bottom are held already
+    const Slot* const links = from.links(slot, level);
+    if (links == nullptr) return false;
+    Slot* const copy = to.writable_links(slot, level);
+    for (std::size_t i = 0; i < to.width(level); ++i) {
+        copy[i] = links[i];
+        if (copy[i] == no_slot) continue;
+        if (copy[i] >= from.size() || (level > 0 && to.level_of(copy[i]) < level)) return false;
+    }
+    return true;
+}
+
+/// Makes `to` a copy of `from`; false, and `to` is as empty as before, where they have other parameters or `from` is
+/// not sound. Requires: `to` is empty, with room for the nodes of `from`; nobody inserts, and nobody searches `to`.
+inline bool adopt_graph(HnswGraph& to, const HnswGraph& from) noexcept {
+    const Slot count = from.size();
+    KITH_ASSERT(to.reach() == 0 && count <= to.capacity());
+    // Links decide how long lists are, the seed on which levels a node is.
+    if (to.params().max_links != from.params().max_links || to.params().seed != from.params().seed) return false;
+    if (count == 0) return true;
+    if (from.entry() >= count) return false;
+    to.add_nodes(count);
+    bool sound = to.arrays().block_count == from.arrays().block_count;
+    constexpr Slot at_once = 1024;
+    for (Slot first = 0; first < count && sound; first += at_once) {
+        const Slot end = first + std::min(at_once, count - first);
+        const Held held = from.hold_nodes(first, end - first);
+        for (Slot slot = first; slot < end && sound; ++slot) {
+            const unsigned top = to.level_of(slot);
+            sound = to.tower(slot) == from.tower(slot);
+            for (unsigned level = 0; level <= top && sound; ++level) sound = adopt_list(to, from, slot, level);
+            to.remember(slot, from.remembered(slot));
+        }
+    }
+    if (!sound) {
+        to.clear();
+        return false;
+    }
+    to.set_entry(from.entry());
+    to.set_size(count);
+    return true;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/hnsw/format.hpp — the bytes of a finished HNSW graph, written once and mapped without copying.
+//
+//   image   = header bottom towers states blocks   each part begins at a multiple of 64 bytes, zeros between
+//   header  = magic:8 version:u32 max_links:u32 ef_construction:u32 entry:u32 seed:u64 count:u32 block_count:u32
+//             zeros up to 64
+//   bottom  = count lists of 2 * max_links slots:u32       the links of level 0; no_slot where there is none
+//   towers  = count numbers:u32                            the block of the slot's level 1, the next levels follow;
+//                                                          no_slot where the slot has level 0 only
+//   states  = count bytes                                  for who adds links: the highest bit is set where the first
+//                                                          link of level 0 leads to an equal vector; the others count
+//                                                          the links behind it that need no pruning among themselves
+//   blocks  = block_count lists of max_links slots:u32     the links of the higher levels
+//
+// All of it little-endian, and mapped as it is, so a big-endian machine refuses it. Whoever stores the image adds the
+// checksum. Here sizes and the entry are checked; the links need not be, since no search trusts them (see graph.hpp).
+
+namespace kith::inline v0_single::detail {
+
+inline constexpr std::string_view graph_magic = "kithhnsw";  // on disk
+inline constexpr std::uint32_t graph_version = 2;            // on disk
+inline constexpr std::size_t graph_header_bytes = 64;        // on disk
+inline constexpr std::size_t graph_alignment = 64;           // on disk
+
+/// Where the parts of an image begin, from its start.
+struct GraphLayout {
+    std::size_t bottom, towers, states, blocks, end;
+
+    static GraphLayout of(std::uint32_t max_links, Slot count, std::uint32_t block_count) noexcept {
+        const auto next = [](std::size_t at) { return (at + graph_alignment - 1) / graph_alignment * graph_alignment; };
+        const std::size_t list = std::size_t{max_links} * sizeof(Slot);
+        GraphLayout layout{};
+        layout.bottom = graph_header_bytes;
+        layout.towers = next(layout.bottom + 2 * list * count);
+        layout.states = next(layout.towers + std::size_t{count} * sizeof(std::uint32_t));
+        layout.blocks = next(layout.states + count);
+        layout.end = layout.blocks + list * block_count;
+        return layout;
+    }
+};
+
+/// Calls sink(data, bytes) for the image, piece by piece. Requires: nobody inserts.
+/// Throws: Errc::unsupported_version on a big-endian machine; what the sink throws.
+template <class Sink>
+void save_graph(const HnswGraph& graph, const Sink& sink) {
+    if constexpr (std::endian::native != std::endian::little) {
+        raise(Errc::unsupported_version, "graph image: this format is for little-endian machines");
+    }
+    const HnswParams& params = graph.params();
+    const HnswGraph::Arrays arrays = graph.arrays();
+    std::string header;
+    ByteWriter writer(header);
+    writer.bytes(graph_magic);
+    writer.u32(graph_version);
+    writer.u32(params.max_links);
+    writer.u32(params.ef_construction);
+    writer.u32(arrays.entry);
+    writer.u64(params.seed);
+    writer.u32(arrays.count);
+    writer.u32(arrays.block_count);
+    header.resize(graph_header_bytes);
+    sink(header.data(), header.size());
+
+    const GraphLayout layout = GraphLayout::of(params.max_links, arrays.count, arrays.block_count);
+    const std::array<char, graph_alignment> zeros{};
+    const auto part = [&](const void* data, std::size_t bytes, std::size_t begin, std::size_t next) {
+        if (bytes > 0) sink(data, bytes);
+        if (next > begin + bytes) sink(zeros.data(), next - begin - bytes);
+    };
+    part(arrays.bottom, arrays.count * graph.width(0) * sizeof(Slot), layout.bottom, layout.towers);
+    part(arrays.towers, arrays.count * sizeof(std::uint32_t), layout.towers, layout.states);
+    constexpr Slot at_once = 4096;
+    std::array<std::uint8_t, at_once> states;
+    for (Slot first = 0; first < arrays.count; first += at_once) {
+        const Slot now = std::min(at_once, arrays.count - first);
+        for (Slot i = 0; i < now; ++i) states[i] = graph.remembered(first + i);
+        sink(states.data(), now);
+    }
+    part(nullptr, 0, layout.states + arrays.count, layout.blocks);
+    part(arrays.blocks, arrays.block_count * graph.width(1) * sizeof(Slot), layout.blocks, layout.end);
+}
+
+struct MappedGraph {
+    HnswParams params;
+    HnswGraph::Arrays arrays;
+};
+
+/// Reads the header of an image of `count` nodes and finds its parts.
+/// Requires: image.data() is aligned to 64 bytes.
+/// Throws: Errc::corrupt, Errc::unsupported_version; the text says which number is wrong and at which offset.
+inline MappedGraph map_graph(const ImageBytes& image, Slot count) {
+    const Held held = image.hold(0, graph_header_bytes);
+    const auto* bytes = reinterpret_cast<const char*>(image.data());
+    ByteReader reader(std::string_view(bytes, image.size()));
+    std::string_view magic;
+    std::uint32_t version = 0;
+    MappedGraph mapped;
+    if (!reader.bytes(graph_magic.size(), magic) || magic != graph_magic) {
+        raise(Errc::corrupt, "graph image: no magic number at offset 0");
+    }
+    if (!reader.u32(version) || version != graph_version || std::endian::native != std::endian::little) {
+        raise(Errc::unsupported_version, "graph image: has version " + std::to_string(version) + ", this build reads " +
+                                             std::to_string(graph_version));
+    }
+    HnswGraph::Arrays& arrays = mapped.arrays;
+    HnswParams& params = mapped.params;
+    if (!reader.u32(params.max_links) || !reader.u32(params.ef_construction) || !reader.u32(arrays.entry) ||
+        !reader.u64(params.seed) || !reader.u32(arrays.count) || !reader.u32(arrays.block_count) ||
+        image.size() < graph_header_bytes) {
+        raise(Errc::corrupt, "graph image: ends at offset " + std::to_string(image.size()) + ", within its header");
+    }
+    if (params.max_links < HnswParams::fewest_links || params.max_links > HnswParams::most_links ||
+        params.ef_construction == 0) {
+        raise(Errc::corrupt, "graph image: impossible parameters at offset 12");
+    }
+    if (arrays.count != count) {
+        raise(Errc::corrupt, "graph image: the count at offset 32 is " + std::to_string(arrays.count) + ", not " +
+                                 std::to_string(count));
+    }
+    if (arrays.count == 0 ? arrays.entry != no_slot : arrays.entry >= arrays.count) {
+        raise(Errc::corrupt, "graph image: the entry at offset 20 is slot " + std::to_string(arrays.entry) + " of " +
+                                 std::to_string(arrays.count));
+    }
+    const GraphLayout layout = GraphLayout::of(params.max_links, arrays.count, arrays.block_count);
+    if (image.size() != layout.end) {
+        raise(Errc::corrupt, "graph image: holds " + std::to_string(image.size()) + " bytes, its header asks for " +
+                                 std::to_string(layout.end));
+    }
+    arrays.bottom = reinterpret_cast<const Slot*>(bytes + layout.bottom);
+    arrays.towers = reinterpret_cast<const std::uint32_t*>(bytes + layout.towers);
+    arrays.states = reinterpret_cast<const std::uint8_t*>(bytes + layout.states);
+    arrays.blocks = reinterpret_cast<const Slot*>(bytes + layout.blocks);
+    arrays.residency = image.residency;
+    return mapped;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/hnsw/insert.hpp — linking a node into an HNSW graph that others are reading.
+//
+// All neighbours of a node are found first, on every level. Then its own lists are stored, and only then do links to it
+// appear, from the bottom up: whoever reaches the node on some level finds its lists complete from there down.
+//
+// Duplicates. A thousand equal vectors would fill each other's lists and drop off the graph together. So a node equal
+// to one that is there gets no links of its own making: it copies the list of the other and is chained to it, as the
+// first link of that list. A walk that reaches the first of them reaches them all; the upper levels never see them.
+//
+// Thread safety: any number of insert_node at once, beside searches; one list is written by one thread at a time.
+// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithm 1.
+
+// kith/index/hnsw/prune.hpp — which of many near nodes are worth a link.
+//
+// A near node is dropped when a nearer one that is kept lies closer to it than the owner does: the walk gets there
+// through that one. Distances dominate a build, and most of them are asked here, so they are asked in blocks: each node
+// that is kept is scored at once against all that are still undecided. And a list that was pruned before is settled:
+// two of its links have been compared, and need not be again.
+//
+// Thread safety: none; works on the caller's arrays.
+// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithm 4, without extending and without keeping pruned ones.
+
+namespace kith::inline v0_single::detail {
+
+/// Candidates that are looked at together. Far ones are often not needed at all, so not all at once.
+inline constexpr std::size_t prune_chunk = 32;
+
+/// Removes from `undecided` what lies nearer to `kept` than to the owner; returns how many stay.
+/// Distances in candidates are to the owner; a mark means settled.
+template <Rows R>
+std::size_t drop_dominated(const R& rows, Candidate kept, std::span<Candidate> undecided,
+                           ScratchMemory& scratch) noexcept {
+    std::array<Slot, prune_chunk> slots;
+    std::array<float, prune_chunk> distances;
+    std::size_t asked = 0;
+    for (const Candidate candidate : undecided) {
+        slots[asked] = candidate.slot();
+        asked += kept.marked() && candidate.marked() ? 0U : 1U;
+    }
+    if (asked == 0) return undecided.size();
+    rows.scorer_of(kept.slot(), scratch).score(slots.data(), asked, distances.data());
+
+    std::size_t stay = 0;
+    asked = 0;
+    for (const Candidate candidate : undecided) {
+        const bool known = kept.marked() && candidate.marked();
+        const bool dominated = !known && distances[asked] < candidate.distance();
+        asked += known ? 0U : 1U;
+        undecided[stay] = candidate;
+        stay += dominated ? 0U : 1U;
+    }
+    return stay;
+}
+
+/// Writes at most `wanted` diverse ones of `nearest` to `kept`, nearest first, and returns how many.
+/// Requires: `nearest` is sorted, its distances are to the owner, and two marked ones do not dominate each other.
+/// Shape: `kept` has room for `wanted`.
+template <Rows R>
+std::size_t select_diverse(const R& rows, std::span<const Candidate> nearest, std::size_t wanted, Candidate* kept,
+                           ScratchMemory& scratch) noexcept {
+    std::array<Candidate, prune_chunk> chunk;
+    std::size_t count = 0;
+    for (std::size_t first = 0; first < nearest.size() && count < wanted; first += prune_chunk) {
+        const std::span<const Candidate> next = nearest.subspan(first, std::min(prune_chunk, nearest.size() - first));
+        std::copy(next.begin(), next.end(), chunk.begin());
+        std::span<Candidate> undecided(chunk.data(), next.size());
+        for (std::size_t i = 0; i < count && !undecided.empty(); ++i) {
+            undecided = undecided.first(drop_dominated(rows, kept[i], undecided, scratch));
+        }
+        while (!undecided.empty() && count < wanted) {
+            const Candidate chosen = undecided.front();
+            kept[count++] = chosen;
+            undecided = undecided.subspan(1);
+            if (count < wanted) undecided = undecided.first(drop_dominated(rows, chosen, undecided, scratch));
+        }
+    }
+    return count;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/hnsw/search.hpp — walking an HNSW graph towards a query.
+//
+// The walk is bound by cache misses, not by arithmetic, so it keeps many of them in flight. It expands a few of the
+// nearest candidates at a time, drops the neighbours already met, and hands the rest to one kernel call, which fetches
+// ahead. What enters the pool is expanded soon, so its links are fetched at once.
+//
+// Thread safety: reads only; any number at a time, beside a writer.
+// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithms 2 and 5; Al-Jazzazi et al., "Distance adaptive beam search
+// for provably accurate graph-based nearest neighbor search", arXiv:2505.15636 (the horizon).
+
+namespace kith::inline v0_single::detail {
+
+/// Nodes that are expanded together. Some of them a stricter search would not have expanded, which finds a little more
+/// for it; at equal recall, four answer 10 to 15 % more queries a second than one (100 to 784 dimensions).
+inline constexpr std::size_t nodes_at_once = 4;
+
+/// The neighbours of a few nodes on their way through a kernel.
+struct NeighborBlock {
+    static constexpr std::size_t most = nodes_at_once * 2 * HnswParams::most_links;
+
+    std::array<Slot, most> slots;
+    std::array<float, most> distances;
+    std::size_t count = 0;
+
+    template <Scorer S>
+    void score(const S& scorer) noexcept {
+        scorer.score(slots.data(), count, distances.data());
+    }
+};
+
+/// Adds to `block` the neighbours of `node` but for `absent`.
+inline void add_links(const HnswGraph& graph, unsigned level, Slot node, Slot bound, Slot absent,
+                      NeighborBlock& block) noexcept {
+    const Held held = graph.hold_links(&node, 1, level);
+    const Slot* const links = graph.links(node, level);
+    if (links == nullptr) return;
+    for (std::size_t i = 0; i < graph.width(level); ++i) {
+        const Slot slot = load_link(links + i);
+        if (slot == no_slot) break;
+        if (slot < bound && slot != absent) block.slots[block.count++] = slot;
+    }
+}
+
+/// Moves greedily from `from` to a node on `level` with no nearer neighbour, never onto `absent`.
+/// Requires: from.slot() is below `bound`, the graph's reach.
+template <Scorer S>
+Candidate descend(const HnswGraph& graph, const S& scorer, unsigned level, Candidate from, Slot bound,
+                  Slot absent) noexcept {
+    NeighborBlock block;
+    for (bool moved = true; moved;) {
+        moved = false;
+        block.count = 0;
+        add_links(graph, level, from.slot(), bound, absent, block);
+        block.score(scorer);
+        for (std::size_t i = 0; i < block.count; ++i) {
+            const Candidate candidate(block.distances[i], block.slots[i]);
+            if (candidate < from) {
+                from = candidate;
+                moved = true;
+            }
+        }
+    }
+    return from;
+}
+
+/// From the entry down to the node nearest to the query on level `last`, greedily.
+/// Requires: entry is a node of the graph, below `bound`.
+template <Scorer S>
+Candidate descend_to(const HnswGraph& graph, const S& scorer, Slot entry, unsigned last, Slot bound,
+                     Slot absent = no_slot) noexcept {
+    float distance = 0;
+    scorer.score(&entry, 1, &distance);
+    Candidate nearest(distance, entry);
+    for (unsigned level = graph.level_of(entry); level > last; --level) {
+        nearest = descend(graph, scorer, level, nearest, bound, absent);
+    }
+    return nearest;
+}
+
+/// Adds to `block` the neighbours of `node` that this search has not met. Requires: its links are held.
+inline void add_unmet(const HnswGraph& graph, unsigned level, Slot node, Slot bound, VisitedSet& visited,
+                      NeighborBlock& block) noexcept {
+    const Slot* const links = graph.links(node, level);
+    if (links == nullptr) return;
+    for (std::size_t i = 0; i < graph.width(level); ++i) {
+        const Slot slot = load_link(links + i);
+        if (slot == no_slot) break;
+        if (slot >= bound) continue;
+        block.slots[block.count] = slot;
+        block.count += visited.insert(slot) ? 1U : 0U;
+    }
+}
+
+/// Keeps the links in memory of those nodes that beam() expands next.
+[[gnu::noinline, gnu::cold]] inline Held hold_next(const HnswGraph& graph, CandidatePool& pool, std::size_t next,
+                                                   unsigned level) noexcept {
+    std::array<Slot, nodes_at_once> nodes;
+    std::size_t count = 0;
+    for (; next < pool.size() && count < nodes_at_once; ++next) {
+        if (!pool[next].marked()) nodes[count++] = pool[next].slot();
+    }
+    return graph.hold_links(nodes.data(), count, level);
+}
+
+/// When a walk that wants the nearest `count` ends, besides having expanded all it kept: see SearchParams::stretch.
+struct Horizon {
+    std::size_t count = 1;
+    float stretch = 0;
+};
+
+/// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`.
+/// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots.
+template <Scorer S>
+void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound, Horizon horizon,
+          SearchScratch& scratch) noexcept {
+    CandidatePool& pool = scratch.pool;
+    NeighborBlock block;
+    scratch.visited.insert(start.slot());
+    pool.offer(start);
+    std::size_t next = 0;  // everything before it is expanded
+    const auto reach = [&] { return std::min(pool.worst_distance(), pool.horizon(horizon.count, horizon.stretch)); };
+    float farthest = reach();
+    while (next < pool.size() && !(pool[next].distance() > farthest)) {
+        block.count = 0;
+        {
+            const Held held = graph.residency() == nullptr ? Held() : hold_next(graph, pool, next, level);
+            for (std::size_t taken = 0; next < pool.size() && taken < nodes_at_once; ++next) {
+                if (pool[next].marked()) continue;
+                pool[next].mark();
+                add_unmet(graph, level, pool[next].slot(), bound, scratch.visited, block);
+                ++taken;
+            }
+        }
+        block.score(scorer);
+        for (std::size_t i = 0; i < block.count; ++i) {
+            if (block.distances[i] > farthest) continue;
+            const std::size_t at = pool.offer(Candidate(block.distances[i], block.slots[i]));
+            if (at == pool.size()) continue;
+            if (level == 0) graph.prefetch_bottom(block.slots[i]);
+            next = std::min(next, at);
+            farthest = reach();
+        }
+    }
+}
+
+/// As beam on the bottom level, but walks through nodes that are not allowed without returning them: fills
+/// scratch.pool with the nearest allowed nodes.
+/// Requires: scratch.visited is cleared, scratch.pool reset to the number wanted, scratch.frontier empty with room for
+/// `bound` elements.
+template <Scorer S>
+void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
+                   Horizon horizon, SearchScratch& scratch) noexcept {
+    auto& frontier = scratch.frontier;
+    CandidatePool& found = scratch.pool;
+    NeighborBlock block;
+    const auto reach = [&] { return std::min(found.worst_distance(), found.horizon(horizon.count, horizon.stretch)); };
+    float farthest = reach();
+    const auto meet = [&](Candidate candidate) {
+        if (candidate.distance() > farthest) return;
+        if (found.full() && !(candidate.distance() < found.worst_distance())) return;
+        frontier.push_back(candidate);
+        std::push_heap(frontier.begin(), frontier.end(), std::greater<>());
+        graph.prefetch_bottom(candidate.slot());
+        if (!allowed.allows(candidate.slot())) return;
+        found.offer(candidate);
+        farthest = reach();
+    };
+    scratch.visited.insert(start.slot());
+    meet(start);
+    for (bool expanded = true; expanded;) {
+        expanded = false;
+        block.count = 0;
+        std::array<Slot, nodes_at_once> nodes;
+        std::size_t taken = 0;
+        while (!frontier.empty() && taken < nodes_at_once) {
+            const Candidate nearest = frontier.front();
+            if (nearest.distance() > farthest) break;
+            std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
+            frontier.pop_back();
+            nodes[taken++] = nearest.slot();
+            expanded = true;
+        }
+        {
+            const Held held = graph.hold_links(nodes.data(), taken, 0);
+            for (std::size_t i = 0; i < taken; ++i) add_unmet(graph, 0, nodes[i], bound, scratch.visited, block);
+        }
+        block.score(scorer);
+        for (std::size_t i = 0; i < block.count; ++i) meet(Candidate(block.distances[i], block.slots[i]));
+    }
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// The memory one inserting thread works in.
+struct InsertScratch {
+    SearchScratch search;
+    ScratchMemory other;              // a node's row, prepared, while search.query holds that of the new one
+    std::vector<Candidate> nearest;   // the beam's pool, unmarked
+    std::vector<Candidate> selected;  // what the node links to on each level, max_links apart
+    std::vector<std::size_t> counts;  // how many on each level
+
+    /// Bytes that reserve() makes room for. Scorers of prepared rows take a little more.
+    [[nodiscard]] static std::size_t bytes_for(const HnswParams& params, Slot bound) noexcept {
+        constexpr std::size_t levels = HnswGraph::highest_level + 1;
+        return sizeof(InsertScratch) + VisitedSet::bytes_for(bound) +
+               (2 * std::size_t{params.ef_construction} + params.max_links * levels) * sizeof(Candidate) +
+               levels * sizeof(std::size_t);
+    }
+
+    /// Makes room, so that insert_node allocates nothing.
+    void reserve(const HnswParams& params, Slot bound, unsigned levels) {
+        search.visited.clear(bound);
+        search.pool.reset(params.ef_construction);
+        nearest.reserve(params.ef_construction);
+        selected.resize(std::size_t{params.max_links} * levels);
+        counts.resize(levels);
+    }
+};
+
+/// Adds a link from `owner` to `added`, whose distance is to the owner; prunes the list when it is full.
+template <Rows R>
+void link_to(HnswGraph& graph, const R& rows, unsigned level, Slot owner, Candidate added,
+             ScratchMemory& scratch) noexcept {
+    HnswGraph::NodeState& state = graph.state(owner);
+    const NodeGuard guard(&state.lock);
+    Slot* links = graph.writable_links(owner, level);
+    std::size_t width = graph.width(level);
+    std::size_t settled = 0;
+    if (level == 0) {  // a chained link stays where it is, whatever is pruned
+        links += state.chained;
+        width -= state.chained;
+        settled = state.settled;
+    }
+    const std::size_t count = count_links(links, width);
+    if (count < width) {
+        store_link(links + count, added.slot());
+        return;
+    }
+    std::array<Slot, 2 * HnswParams::most_links> slots;
+    std::array<float, 2 * HnswParams::most_links> distances;
+    std::array<Candidate, 2 * HnswParams::most_links + 1> candidates;
+    std::array<Candidate, 2 * HnswParams::most_links> kept;
+    for (std::size_t i = 0; i < count; ++i) slots[i] = load_link(links + i);
+    rows.scorer_of(owner, scratch).score(slots.data(), count, distances.data());
+    for (std::size_t i = 0; i < count; ++i) candidates[i] = Candidate(distances[i], slots[i], i < settled);
+    candidates[count] = added.unmarked();
+    std::sort(candidates.data(), candidates.data() + count + 1);
+    const std::size_t diverse = select_diverse(rows, {candidates.data(), count + 1}, width, kept.data(), scratch);
+    for (std::size_t i = 0; i < diverse; ++i) slots[i] = kept[i].slot();
+    store_links(links, width, slots.data(), diverse);
+    if (level == 0) state.settled = static_cast<std::uint8_t>(diverse);
+}
+
+/// Among the nearest of `slot`, one that scores as `slot` itself does, both ways: for every metric, an equal vector.
+template <Rows R, Scorer S>
+std::optional<Slot> find_duplicate(const R& rows, const S& scorer, Slot slot, const CandidatePool& pool,
+                                   ScratchMemory& scratch) noexcept {
+    float self = 0;
+    scorer.score(&slot, 1, &self);
+    // Usually the nearest of all; under InnerProduct longer vectors come before it.
+    const Candidate* const at = std::lower_bound(pool.begin(), pool.end(), Candidate(self, 0));
+    if (at == pool.end() || at->distance() != self) return std::nullopt;
+    const Slot other = at->slot();
+    float other_self = 0;
+    rows.scorer_of(other, scratch).score(&other, 1, &other_self);
+    return other_self == self ? std::optional(other) : std::nullopt;
+}
+
+/// Puts `slot` behind `original`, an equal vector: a copy of its bottom list, which then begins with a link to `slot`.
+inline void chain_duplicate(HnswGraph& graph, Slot original, Slot slot) noexcept {
+    HnswGraph::NodeState& state = graph.state(original);
+    const NodeGuard guard(&state.lock);
+    Slot* const links = graph.writable_links(original, 0);
+    const std::size_t width = graph.width(0);
+    const std::size_t count = count_links(links, width);
+    store_links(graph.writable_links(slot, 0), width, links, count);
+    graph.state(slot).chained = state.chained;
+    graph.state(slot).settled = state.settled;
+    if (state.chained == 0 && count > 0) {
+        // The first link moves to the end; from a full list the last goes, which the copy still has.
+        const std::size_t last = std::min(count, width - 1);
+        store_link(links + last, load_link(links));
+        if (state.settled > 0)
+            state.settled = static_cast<std::uint8_t>(std::min<std::size_t>(state.settled, last) - 1);
+    }
+    store_link(links, slot);
+    state.chained = 1;
+}
+
+/// Stores the links of `slot` on `level`: diverse ones among what the beam left in the pool.
+template <Rows R>
+void choose_links(HnswGraph& graph, const R& rows, Slot slot, unsigned level, InsertScratch& scratch) noexcept {
+    const std::size_t wanted = graph.params().max_links;
+    scratch.nearest.clear();
+    for (const Candidate candidate : scratch.search.pool) scratch.nearest.push_back(candidate.unmarked());
+    Candidate* const selected = scratch.selected.data() + level * wanted;
+    const std::size_t count = select_diverse(rows, scratch.nearest, wanted, selected, scratch.other);
+    scratch.counts[level] = count;
+    Slot* const links = graph.writable_links(slot, level);
+    for (std::size_t i = 0; i < count; ++i) store_link(links + i, selected[i].slot());
+    if (level == 0) graph.state(slot).settled = static_cast<std::uint8_t>(count);
+}
+
+/// Links a node that add_nodes made. Nothing links to it yet.
+/// Requires: scratch has room for this graph; the rows below `bound`, the graph's reach, are readable.
+template <Rows R>
+void insert_node(HnswGraph& graph, const R& rows, Slot slot, Slot bound, InsertScratch& scratch) noexcept {
+    const unsigned level = graph.level_of(slot);
+    Slot entry = graph.entry();
+    std::unique_lock<std::mutex> entry_lock(graph.entry_mutex(), std::defer_lock);
+    if (entry == no_slot || level > graph.level_of(entry)) {
+        entry_lock.lock();  // one node at a time becomes the entry, and only once it is linked
+        entry = graph.entry();
+        if (entry == no_slot) {
+            graph.set_entry(slot);
+            return;
+        }
+    }
+    const unsigned top = graph.level_of(entry);
+    const unsigned highest = std::min(level, top);
+    const auto scorer = rows.scorer_of(slot, scratch.search.query);
+    SearchScratch& search = scratch.search;
+    Candidate nearest = descend_to(graph, scorer, entry, highest, bound);
+    for (unsigned at = highest;; --at) {
+        search.visited.clear(bound);
+        search.pool.reset(graph.params().ef_construction);
+        beam(graph, scorer, at, nearest, bound, Horizon{}, search);
+        nearest = search.pool.begin()->unmarked();
+        if (at == 0) break;
+        choose_links(graph, rows, slot, at, scratch);
+    }
+    if (const std::optional<Slot> original = find_duplicate(rows, scorer, slot, search.pool, scratch.other)) {
+        chain_duplicate(graph, *original, slot);
+        return;
+    }
+    choose_links(graph, rows, slot, 0, scratch);
+    for (unsigned at = 0; at <= highest; ++at) {
+        const Candidate* const selected = scratch.selected.data() + at * graph.params().max_links;
+        for (std::size_t i = 0; i < scratch.counts[at]; ++i) {
+            link_to(graph, rows, at, selected[i].slot(), Candidate(selected[i].distance(), slot), scratch.other);
+        }
+    }
+    if (level > top) graph.set_entry(slot);
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+template <Rows R>
+class HnswIndex {
+public:
+    /// An empty graph for up to `capacity` slots. Address space is reserved for all of them, memory is used as they
+    /// come. Throws: Errc::invalid_argument (parameters out of range), Errc::limit_exceeded.
+    HnswIndex(const HnswParams& params, Slot capacity) : graph_(params, capacity) {}
+
+    /// The graph of `count` slots that save() wrote, over bytes that outlive it; it serves searches only.
+    /// Requires: image.data() is aligned to 64 bytes.
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    [[nodiscard]] static HnswIndex map(const ImageBytes& image, Slot count) {
+        return HnswIndex(detail::map_graph(image, count));
+    }
+
+    /// The first so many slots are in the graph.
+    [[nodiscard]] Slot size() const noexcept { return graph_.size(); }
+
+    [[nodiscard]] const HnswParams& params() const noexcept { return graph_.params(); }
+
+    /// Links the slots from size() up to `count`. With one thread the graph depends on seed and rows alone.
+    /// Requires: count is at most the capacity; those rows are readable and stay as they are.
+    /// Throws: std::bad_alloc before anything is changed.
+    /// Cost: about 3000 distances a slot with the usual parameters.
+    void insert(const R& rows, Slot count, unsigned threads = 1) {
+        const Slot first = graph_.size();
+        if (count <= first) return;
+        KITH_ASSERT(count <= graph_.capacity());
+        if (threads == 0) threads = 1;
+        if (inserters_.size() < threads) inserters_.resize(threads);
+        constexpr unsigned levels = detail::HnswGraph::highest_level + 1;
+        for (detail::InsertScratch& scratch : inserters_) {
+            scratch.reserve(graph_.params(), count, levels);
+            static_cast<void>(rows.scorer_of(first, scratch.search.query));  // their memory grows here, or nowhere
+            static_cast<void>(rows.scorer_of(first, scratch.other));
+        }
+
+        graph_.add_nodes(count);
+        const Slot alone = threads == 1 ? count : std::clamp(parallel_from, first, count);
+        for (Slot slot = first; slot < alone; ++slot) {
+            detail::insert_node(graph_, rows, slot, count, inserters_[0]);
+            graph_.set_size(slot + 1);
+        }
+        if (alone < count) insert_parallel(rows, alone, count, threads);
+    }
+
+    /// Takes over the graph of `other`, over the same rows: later slots are linked into it as if it had grown here.
+    /// False, and nothing has changed, where it has other parameters or is damaged.
+    /// Requires: this is empty, with room for it.
+    bool adopt(const R&, const HnswIndex& other) noexcept { return detail::adopt_graph(graph_, other.graph_); }
+
+    /// The nearest allowed slots of the graph, nearest first, equal distances by slot; returns how many.
+    /// Slots that are not linked yet are not returned, whatever is allowed.
+    /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
+    /// Throws: std::bad_alloc while `scratch` still grows.
+    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
+                       Neighbor* out) const {
+        const Slot linked = graph_.size();
+        const Slot entry = graph_.entry();
+        const Slot bound = graph_.reach();
+        const Slot returned = std::min(linked, params.allowed.count());
+        const std::size_t limit = std::min<std::size_t>(params.limit, returned);
+        if (limit == 0 || entry == no_slot) return 0;
+        const std::size_t wanted = std::min<std::size_t>(std::max<std::size_t>(params.ef_search, limit), bound);
+        scratch.visited.clear(bound);
+        if (params.absent < bound) scratch.visited.insert(params.absent);
+
+        const auto scorer = rows.scorer(query, scratch.query);
+        const Candidate start = detail::descend_to(graph_, scorer, entry, 0, bound, params.absent);
+        // The nearest alone says little of how far to look: a walk would end at the first that has no nearer neighbour.
+        constexpr std::size_t fewest_stretched = 10;
+        const std::size_t stretched = params.stretched == 0 ? limit : std::min(params.stretched, limit);
+        const detail::Horizon horizon{std::min(std::max(stretched, fewest_stretched), wanted), params.stretch};
+        scratch.pool.reset(wanted);
+        if (params.allowed.all() && returned == bound) {
+            detail::beam(graph_, scorer, 0, start, bound, horizon, scratch);
+        } else {
+            scratch.frontier.clear();
+            scratch.frontier.reserve(bound);
+            detail::filtered_beam(graph_, scorer, start, bound, params.allowed.first(returned), horizon, scratch);
+        }
+        const std::size_t count = std::min(limit, scratch.pool.size());
+        for (std::size_t i = 0; i < count; ++i) out[i] = scratch.pool[i].neighbor();
+        return count;
+    }
+
+    /// Writes the image that map() reads. Requires: no insert runs.
+    template <class Sink>
+    void save(const Sink& sink) const {
+        detail::save_graph(graph_, sink);
+    }
+
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        const std::size_t inserter = detail::InsertScratch::bytes_for(graph_.params(), graph_.size());
+        return graph_.memory_bytes() + inserters_.size() * inserter;
+    }
+
+    /// What `count` nodes take. Which of them are on higher levels is chance, which evens out.
+    [[nodiscard]] static IndexSpace space(const HnswParams& params, Slot count) noexcept {
+        const Slot blocks = count / (params.max_links - 1);
+        return {detail::HnswGraph::memory_bytes_for(params, count, blocks) +
+                    (count == 0 ? 0 : detail::InsertScratch::bytes_for(params, count)),
+                detail::GraphLayout::of(params.max_links, count, blocks).end};
+    }
+
+private:
+    /// Below this many nodes one thread links alone: in a tiny graph, threads would overlook each other's nodes.
+    static constexpr Slot parallel_from = 1000;
+
+    explicit HnswIndex(const detail::MappedGraph& mapped) : graph_(mapped.params, mapped.arrays) {}
+
+    void insert_parallel(const R& rows, Slot first, Slot count, unsigned threads) {
+        std::atomic<Slot> next = first;
+        const auto work = [&](detail::InsertScratch& scratch) noexcept {
+            for (Slot slot = next.fetch_add(1); slot < count; slot = next.fetch_add(1)) {
+                detail::insert_node(graph_, rows, slot, count, scratch);
+            }
+        };
+        std::vector<std::thread> others;
+        // A thread that cannot be had is missed only in speed: those that run take its share.
+        static_cast<void>(attempt([&] {
+            others.reserve(threads - 1);
+            for (unsigned i = 1; i < threads; ++i) others.emplace_back(work, std::ref(inserters_[i]));
+        }));
+        work(inserters_[0]);
+        for (std::thread& other : others) other.join();
+        graph_.set_size(count);
+    }
+
+    detail::HnswGraph graph_;
+    std::vector<detail::InsertScratch> inserters_;  // one a thread of insert()
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/index/tags.hpp — the names by which a schema chooses an index.
+//
+// A tag says which index template serves a vector field and how one is made; it is never an object.
 
 // kith/index/coded_index.hpp — an index over codes, whose best answers are compared again by their full vectors.
 //
@@ -7556,45 +8874,6 @@ private:
 // cost one branch a call.
 //
 // Thread safety: as the rows and scorers inside.
-
-// kith/distance/scorer.hpp — the seam between vectors and indexes: Rows make Scorers, these turn slots into distances.
-//
-// An index asks for nothing else, so one search loop serves plain vectors and every quantizer's codes. A scorer is
-// asked about many slots at once, because that is what hides the time a row takes to arrive from memory.
-//
-// Thread safety: Rows may be asked by any number of threads at once; a Scorer belongs to one.
-
-namespace kith::inline v0_single {
-
-/// A Scorer holds a query, prepared, and says how far each slot is from it.
-/// Requires: every slot asked about has a row.
-/// Shape:  `slots` holds `count` slots in any order; `out` has room for `count` distances, out[i] is for slots[i], and
-///         in score_block for slot first + i.
-/// Units:  the distances of the metric, or an approximation of them on the same scale; smaller is nearer.
-/// Laws:   a slot's distance is the same to the last bit whichever other slots are asked about, and by either call.
-/// Cost:   no allocation, no lock. `prefetch` reads nothing; it begins to fetch what scoring the slot will read. A
-///         scorer whose rows a scan had better ask for itself has prefetch_scan(first, count) too, which is called
-///         before those slots are scored and fetches what comes a little later; it may be told of slots without rows.
-template <class S>
-concept Scorer = requires(const S& scorer, const Slot* slots, Slot first, std::size_t count, float* out) {
-    { scorer.score(slots, count, out) } noexcept -> std::same_as<void>;
-    { scorer.score_block(first, count, out) } noexcept -> std::same_as<void>;
-    { scorer.prefetch(first) } noexcept -> std::same_as<void>;
-};
-
-/// Rows hold what an index searches, one row for each slot, and prepare queries against it.
-/// Shape:  `query` holds dim() elements and outlives the scorer made from it, as does `scratch`, where the scorer may
-///         keep the prepared query: the next scorer made with the same scratch ends the use of this one.
-/// Throws: std::bad_alloc while `scratch` still grows.
-/// Laws:   scorer_of(a) at slot b equals scorer_of(b) at slot a to the last bit.
-template <class R>
-concept Rows = requires(const R& rows, const float* query, Slot slot, ScratchMemory& scratch) {
-    { rows.dim() } noexcept -> std::same_as<std::size_t>;
-    { rows.scorer(query, scratch) } -> Scorer;
-    { rows.scorer_of(slot, scratch) } -> Scorer;
-};
-
-}  // namespace kith::inline v0_single
 
 namespace kith::inline v0_single::detail {
 
@@ -8192,58 +9471,6 @@ private:
 // Thread safety: none; a batch belongs to one thread.
 // Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, section 3.1 (the bound).
 
-// kith/distance/cosine.hpp — the angle between two vectors, whatever their lengths.
-//
-// There is no kernel of its own: rows keep their inverse norm, and the inner product does the rest.
-
-namespace kith::inline v0_single {
-
-/// 1 − ⟨a, b⟩ / (‖a‖ ‖b‖): 0 in the same direction, 1 at right angles, 2 opposite. Score: the cosine similarity, larger
-/// is nearer. A vector of length zero has no direction; collections refuse it, and here it is at 1 from everything.
-struct Cosine {
-    static constexpr std::string_view name = "cosine";  // on disk: never rename
-
-    /// The truth that kernels are measured against: summed in double, rounded once.
-    template <Number T>
-    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
-        double product = 0, squares_a = 0, squares_b = 0;
-        for (std::size_t i = 0; i < dim; ++i) {
-            const auto x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
-            product += x * y;
-            squares_a += x * x;
-            squares_b += y * y;
-        }
-        const double norms = std::sqrt(squares_a * squares_b);
-        return norms > 0 ? static_cast<float>(1.0 - product / norms) : 1.0F;
-    }
-
-    static constexpr float score(float distance) noexcept { return 1.0F - distance; }
-};
-
-static_assert(Metric<Cosine, float>);
-
-namespace detail {
-
-/// 1 / ‖vector‖; 0 for a vector of length zero, which puts it at 1 from everything.
-template <Number T>
-double inverse_length(const T* vector, std::size_t dim) noexcept {
-    double squares = 0;
-    for (std::size_t i = 0; i < dim; ++i) squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
-    return squares > 0 ? 1.0 / std::sqrt(squares) : 0.0;
-}
-
-/// The same as a float, finite for every finite vector.
-template <Number T>
-float inverse_norm(const T* vector, std::size_t dim) noexcept {
-    constexpr double largest = std::numeric_limits<float>::max();
-    const double inverse = inverse_length(vector, dim);
-    return static_cast<float>(inverse < largest ? inverse : largest);
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
 // kith/distance/dispatch.hpp — the kernels of a metric for an instruction set, chosen once an index.
 //
 // A program that links the compiled unit gets the kernels written for the set. A header-only program gets the portable
@@ -8531,37 +9758,6 @@ namespace detail {
 }
 
 }  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/l2.hpp — the squared Euclidean distance.
-//
-// The square root would cost time and change no order, so neither distances nor scores take it.
-
-namespace kith::inline v0_single {
-
-/// Σ (aᵢ − bᵢ)². Score: the same number, smaller is nearer.
-struct L2 {
-    static constexpr std::string_view name = "l2";  // on disk: never rename
-
-    template <class T>
-    [[gnu::always_inline]] static constexpr T term(T a, T b) noexcept {
-        const T difference = a - b;
-        return difference * difference;
-    }
-
-    /// The truth that kernels are measured against: summed in double, which is exact for integers, rounded once.
-    template <Number T>
-    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
-        double sum = 0;
-        for (std::size_t i = 0; i < dim; ++i) sum += term(static_cast<double>(a[i]), static_cast<double>(b[i]));
-        return static_cast<float>(sum);
-    }
-
-    static constexpr float score(float distance) noexcept { return distance; }
-};
-
-static_assert(SumMetric<L2, float>);
 
 }  // namespace kith::inline v0_single
 
@@ -10068,1155 +11264,6 @@ public:
 
 private:
     std::atomic<Slot> size_ = 0;
-};
-
-}  // namespace kith::inline v0_single
-
-// kith/index/hnsw.hpp — a navigable small-world graph: near the nearest in a few thousand distances.
-//
-// The graph knows slots and links; the vectors, or the codes of them, are Rows that every call is given. So there is
-// one HNSW for all of them. The back room index/hnsw/ holds its parts: graph, search, prune, insert, adopt, format.
-//
-// Thread safety: insert is called by one thread at a time; search by any number, beside it, without waiting.
-// Source: Malkov & Yashunin, arXiv:1603.09320.
-
-// kith/index/hnsw/adopt.hpp — a copy of a finished graph that goes on growing.
-//
-// Two segments become one sooner when the larger keeps its graph and only the rows of the smaller are linked. Whoever
-// links trusts what stands in the graph, which a search does not; so all of it is checked on the way.
-//
-// Thread safety: the copy is the caller's alone; the graph that is copied is only read.
-
-// kith/index/hnsw/graph.hpp — the nodes and links of an HNSW graph, in arrays that never move.
-//
-// The links of the bottom level, where nearly all of a search happens, lie in one array: with 16 links a node, two
-// cache lines a slot. The few nodes of higher levels have a tower, a run of blocks, one block a level above the bottom.
-// The level of a slot is a hash of seed and slot, so a graph grown in any pieces by one thread is the same graph.
-//
-// A reader trusts no number it loads from a list: a slot past the bound of its search is no link, a tower past the
-// blocks does not exist. That lets writers go on beneath it, and makes a damaged mapped graph harmless.
-//
-// Thread safety: see the methods; what is const may be called by anyone at any time.
-// Source: Malkov & Yashunin, arXiv:1603.09320.
-
-// kith/core/random.hpp — small, seeded, the same numbers on every machine.
-//
-// The standard's distributions differ between libraries; a graph built with one seed must not. So levels and samples
-// come from this generator and from arithmetic written here.
-//
-// Source: Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014 (SplitMix64).
-
-namespace kith::inline v0_single {
-
-/// Maps a number to a well-mixed one; neighbouring inputs give unrelated outputs.
-constexpr std::uint64_t mix64(std::uint64_t value) noexcept {
-    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    value = (value ^ (value >> 27)) * 0x94d049bb133111ebULL;
-    return value ^ (value >> 31);
-}
-
-/// A sequence of 64-bit numbers from a seed. Satisfies std::uniform_random_bit_generator.
-class SplitMix64 {
-public:
-    using result_type = std::uint64_t;
-
-    constexpr explicit SplitMix64(std::uint64_t seed) noexcept : state_(seed) {}
-
-    static constexpr std::uint64_t min() noexcept { return 0; }
-    static constexpr std::uint64_t max() noexcept { return ~std::uint64_t{0}; }
-
-    constexpr std::uint64_t operator()() noexcept {
-        state_ += 0x9e3779b97f4a7c15ULL;
-        return mix64(state_);
-    }
-
-    /// A number in [0, 1), a multiple of 2^-53.
-    constexpr double uniform() noexcept { return static_cast<double>((*this)() >> 11) * 0x1p-53; }
-
-    /// A number in [0, bound). It is made of 53 bits: the bias is below bound / 2^53, and beyond 2^53 not every number
-    /// occurs. Requires: bound is positive.
-    constexpr std::uint64_t below(std::uint64_t bound) noexcept {
-        return static_cast<std::uint64_t>(uniform() * static_cast<double>(bound)) % bound;
-    }
-
-private:
-    std::uint64_t state_;
-};
-
-}  // namespace kith::inline v0_single
-
-// kith/index/hnsw/links.hpp — a list of neighbours that one thread changes while others follow it.
-//
-// A list is a fixed number of slots, the absent ones no_slot at its end. A reader may see a list half rewritten: some
-// old links, some new. Each of them is a node that is complete, because a node's own lists are stored before the first
-// link to it, and links are stored with release and loaded with acquire. So nobody who searches takes a lock.
-//
-// Thread safety: any number of readers; writers of one list take turns by NodeLocks.
-
-namespace kith::inline v0_single::detail {
-
-// Compiler built-ins, not std::atomic: the lists may lie in a mapped file, where no atomic object was ever made.
-inline Slot load_link(const Slot* link) noexcept {
-    return __atomic_load_n(link, __ATOMIC_ACQUIRE);
-}
-inline void store_link(Slot* link, Slot slot) noexcept {
-    __atomic_store_n(link, slot, __ATOMIC_RELEASE);
-}
-
-/// How many links the list holds.
-inline std::size_t count_links(const Slot* links, std::size_t width) noexcept {
-    std::size_t count = 0;
-    while (count < width && load_link(links + count) != no_slot) ++count;
-    return count;
-}
-
-/// Replaces the list by the first `count` of `slots`. Requires: count is at most width.
-inline void store_links(Slot* links, std::size_t width, const Slot* slots, std::size_t count) noexcept {
-    for (std::size_t i = 0; i < count; ++i) store_link(links + i, slots[i]);
-    for (std::size_t i = count; i < width && load_link(links + i) != no_slot; ++i) store_link(links + i, no_slot);
-}
-
-/// Holds the one-byte lock of a node. Held for microseconds, and two threads rarely meet at a node: so it spins.
-class NodeGuard {
-public:
-    explicit NodeGuard(std::uint8_t* lock) noexcept : lock_(lock) {
-        while (__atomic_exchange_n(lock_, std::uint8_t{1}, __ATOMIC_ACQUIRE) != 0) {
-            while (__atomic_load_n(lock_, __ATOMIC_RELAXED) != 0) pause();
-        }
-    }
-    NodeGuard(const NodeGuard&) = delete;
-    NodeGuard& operator=(const NodeGuard&) = delete;
-    ~NodeGuard() { __atomic_store_n(lock_, std::uint8_t{0}, __ATOMIC_RELEASE); }
-
-private:
-    static void pause() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
-        __builtin_ia32_pause();
-#elif defined(__aarch64__)
-        __asm__ __volatile__("yield");
-#endif
-    }
-
-    std::uint8_t* lock_;
-};
-
-}  // namespace kith::inline v0_single::detail
-
-// kith/index/hnsw/params.hpp — what shapes an HNSW graph.
-
-namespace kith::inline v0_single {
-
-/// Usable as a template argument, so that a schema can name it.
-struct HnswParams {
-    std::uint32_t max_links = 16;  ///< links a node on the upper levels, half of those at the bottom; the paper's M
-    std::uint32_t ef_construction = 200;  ///< candidates considered when a node is linked: more is slower and better
-    std::uint64_t seed = 0x6b697468;      ///< same seed, same rows, one thread: same graph
-
-    static constexpr std::uint32_t fewest_links = 4;
-    static constexpr std::uint32_t most_links = 64;
-
-    friend constexpr bool operator==(const HnswParams&, const HnswParams&) noexcept = default;
-};
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single::detail {
-
-class HnswGraph {
-public:
-    static constexpr unsigned highest_level = 15;
-
-    /// Where the arrays of a finished graph lie; see format.hpp.
-    struct Arrays {
-        const Slot* bottom = nullptr;           // count lists of 2 * max_links
-        const std::uint32_t* towers = nullptr;  // count block numbers, no_slot where there is no tower
-        const std::uint8_t* states = nullptr;   // count bytes of Remembered; null in memory, where they are spread
-        const Slot* blocks = nullptr;           // block_count lists of max_links
-        Slot count = 0;
-        std::uint32_t block_count = 0;
-        Slot entry = no_slot;
-        Residency* residency = nullptr;  // who brings them into memory; null where they are there
-    };
-
-    /// An empty graph for up to `capacity` nodes.
-    /// Throws: Errc::invalid_argument, Errc::limit_exceeded.
-    HnswGraph(const HnswParams& params, Slot capacity)
-        : params_(checked(params)),
-          capacity_(checked(capacity)),
-          bottom_memory_(std::size_t{capacity} * width(0) * sizeof(Slot)),
-          tower_memory_(std::size_t{capacity} * sizeof(std::uint32_t)),
-          block_memory_(max_blocks() * width(1) * sizeof(Slot)),
-          state_memory_(std::size_t{capacity} * sizeof(NodeState)),
-          bottom_(reinterpret_cast<Slot*>(bottom_memory_.data())),
-          towers_(reinterpret_cast<std::uint32_t*>(tower_memory_.data())),
-          blocks_(reinterpret_cast<Slot*>(block_memory_.data())) {}
-
-    /// A finished graph over arrays that outlive it. It only serves reads.
-    HnswGraph(const HnswParams& params, const Arrays& arrays)
-        : params_(checked(params)),
-          capacity_(arrays.count),
-          bottom_(arrays.bottom),
-          towers_(arrays.towers),
-          states_(arrays.states),
-          blocks_(arrays.blocks),
-          block_count_(arrays.block_count),
-          reach_(arrays.count),
-          size_(arrays.count),
-          entry_(arrays.entry),
-          residency_(arrays.residency) {}
-
-    [[nodiscard]] const HnswParams& params() const noexcept { return params_; }
-    [[nodiscard]] Slot capacity() const noexcept { return capacity_; }
-
-    /// The first so many slots are in the graph.
-    [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
-
-    /// No link leads to a slot at or past this, as long as it was loaded after entry() and before the links.
-    /// Links that appear later may; a search that ignores those stays within the rows it knows.
-    [[nodiscard]] Slot reach() const noexcept { return reach_.load(std::memory_order_acquire); }
-
-    /// Where every search begins: a node of the highest level; no_slot while the graph is empty.
-    [[nodiscard]] Slot entry() const noexcept { return entry_.load(std::memory_order_acquire); }
-
-    /// The highest level of a slot.
-    [[nodiscard]] unsigned level_of(Slot slot) const noexcept {
-        const std::uint64_t hash = mix64(params_.seed + (std::uint64_t{slot} + 1) * 0x9e3779b97f4a7c15ULL);
-        unsigned level = 0;
-        for (std::uint64_t bound = ~std::uint64_t{0} / params_.max_links; hash < bound && level < highest_level;
-             ++level) {
-            bound /= params_.max_links;
-        }
-        return level;
-    }
-
-    /// Links of a list on `level`.
-    [[nodiscard]] std::size_t width(unsigned level) const noexcept {
-        return level == 0 ? std::size_t{2} * params_.max_links : params_.max_links;
-    }
-
-    /// The list of a node; null when its tower does not reach `level`.
-    /// Requires: slot is below reach().
-    [[nodiscard]] const Slot* links(Slot slot, unsigned level) const noexcept {
-        if (level == 0) return bottom_ + std::size_t{slot} * width(0);
-        const std::size_t block = std::size_t{towers_[slot]} + level - 1;
-        return block < block_count() ? blocks_ + block * width(1) : nullptr;
-    }
-
-    /// The block of a node's level 1; no_slot where it is on level 0 only. Requires: slot is below reach().
-    [[nodiscard]] std::uint32_t tower(Slot slot) const noexcept { return towers_[slot]; }
-
-    /// Who brings the lists into memory; null where they are there.
-    [[nodiscard]] Residency* residency() const noexcept { return residency_; }
-
-    /// Keeps the lists of a few nodes in memory, where that is not sure, while they are read.
-    /// Requires: as links(); no more than a Residency holds at once.
-    [[nodiscard]] Held hold_links(const Slot* nodes, std::size_t count, unsigned level) const noexcept {
-        if (residency_ == nullptr) [[likely]]
-            return {};
-        return hold_cold_links(nodes, count, level);
-    }
-
-    /// The same for all that is stored of `count` nodes from `first` on, but their lists on higher levels.
-    [[nodiscard]] Held hold_nodes(Slot first, Slot count) const noexcept {
-        if (residency_ == nullptr) return {};
-        const std::array<Residency::Piece, 3> pieces{{{links(first, 0), count * width(0) * sizeof(Slot)},
-                                                      {towers_ + first, count * sizeof(std::uint32_t)},
-                                                      {states_ + first, count}}};
-        return {*residency_, pieces, Residency::Use::in_order};
-    }
-
-    /// Begins to fetch the bottom list of a node. Forced inline: GCC 12 takes a function that only prefetches for one
-    /// without effect, and drops the calls.
-    [[gnu::always_inline]] void prefetch_bottom(Slot slot) const noexcept {
-        const auto* bytes = reinterpret_cast<const char*>(bottom_ + std::size_t{slot} * width(0));
-        for (std::size_t offset = 0; offset < width(0) * sizeof(Slot); offset += 64) __builtin_prefetch(bytes + offset);
-    }
-
-    /// The arrays, for saving. Requires: nobody inserts.
-    [[nodiscard]] Arrays arrays() const noexcept {
-        return {bottom_, towers_, states_, blocks_, size(), block_count(), entry(), residency_};
-    }
-
-    /// What a saved graph keeps of the state of a node, so that links can be added to it later: see NodeState.
-    /// Requires: nobody inserts; slot is below reach().
-    [[nodiscard]] std::uint8_t remembered(Slot slot) const noexcept {
-        if (states_ != nullptr) return states_[slot];
-        const NodeState& state = reinterpret_cast<const NodeState*>(state_memory_.data())[slot];
-        return static_cast<std::uint8_t>(std::min(state.settled, most_settled) |
-                                         (state.chained != 0 ? chained_bit : 0));
-    }
-
-    /// Bytes of memory that nodes were written to; 0 when they are mapped.
-    [[nodiscard]] std::size_t memory_bytes() const noexcept {
-        return bottom_memory_.data() == nullptr ? 0 : memory_bytes_for(params_, reach(), block_count());
-    }
-    [[nodiscard]] static std::size_t memory_bytes_for(const HnswParams& params, Slot count,
-                                                      std::size_t blocks) noexcept {
-        const std::size_t list = params.max_links * sizeof(Slot);
-        return count * (2 * list + sizeof(std::uint32_t) + sizeof(NodeState)) + blocks * list;
-    }
-
-    // For the one inserter and its threads, on a graph that is not mapped:
-
-    /// Makes nodes without links of the slots from reach() up to `count`.
-    void add_nodes(Slot count) noexcept {
-        KITH_ASSERT(count <= capacity_);
-        const Slot first = reach();
-        std::uint32_t blocks = block_count();
-        auto* towers = reinterpret_cast<std::uint32_t*>(tower_memory_.data());
-        for (Slot slot = first; slot < count; ++slot) {
-            const unsigned level = level_of(slot);
-            KITH_ASSERT(blocks + level <= max_blocks());
-            towers[slot] = level == 0 ? no_slot : blocks;
-            std::fill_n(writable_blocks() + blocks * width(1), level * width(1), no_slot);
-            std::fill_n(writable_bottom() + slot * width(0), width(0), no_slot);
-            blocks += level;
-        }
-        block_count_.store(blocks, std::memory_order_release);
-        reach_.store(std::max(first, count), std::memory_order_release);
-    }
-
-    /// The list of a node, to be written. Requires: level is at most level_of(slot).
-    [[nodiscard]] Slot* writable_links(Slot slot, unsigned level) noexcept {
-        if (level == 0) return writable_bottom() + std::size_t{slot} * width(0);
-        return writable_blocks() + (std::size_t{towers_[slot]} + level - 1) * width(1);
-    }
-
-    /// What the inserter remembers of a node. Its lock guards the rest of it, and the node's lists.
-    struct NodeState {
-        std::uint8_t lock;
-        std::uint8_t chained;  // 1 when the first bottom link leads to a duplicate; see insert.hpp
-        std::uint8_t settled;  // bottom links, after the chained one, that are known to be diverse; see prune.hpp
-    };
-    [[nodiscard]] NodeState& state(Slot slot) noexcept {
-        return reinterpret_cast<NodeState*>(state_memory_.data())[slot];
-    }
-    void remember(Slot slot, std::uint8_t remembered) noexcept {
-        state(slot).chained = (remembered & chained_bit) != 0 ? 1 : 0;
-        state(slot).settled = remembered & most_settled;
-    }
-
-    /// Forgets every node. Requires: nobody has seen any.
-    void clear() noexcept {
-        for (Slot slot = 0; slot < reach(); ++slot) state(slot) = {};
-        block_count_.store(0);
-        reach_.store(0);
-        size_.store(0);
-        entry_.store(no_slot);
-    }
-
-    /// Held by the node that is about to become the entry.
-    [[nodiscard]] std::mutex& entry_mutex() noexcept { return entry_mutex_; }
-
-    void set_entry(Slot slot) noexcept { entry_.store(slot, std::memory_order_release); }
-    void set_size(Slot size) noexcept { size_.store(size, std::memory_order_release); }
-
-private:
-    static constexpr std::uint8_t chained_bit = 0x80;   // on disk
-    static constexpr std::uint8_t most_settled = 0x7f;  // on disk: more are compared again
-
-    static constexpr Slot max_capacity = Slot{1} << 31;  // a Candidate has 31 bits for a slot
-
-    static const HnswParams& checked(const HnswParams& params) {
-        if (params.max_links < HnswParams::fewest_links || params.max_links > HnswParams::most_links ||
-            params.ef_construction == 0) {
-            raise(Errc::invalid_argument, "HNSW: max_links is " + std::to_string(params.max_links) +
-                                              ", expected 4 to 64; ef_construction is " +
-                                              std::to_string(params.ef_construction) + ", expected at least 1");
-        }
-        return params;
-    }
-    static Slot checked(Slot capacity) {
-        if (capacity > max_capacity) raise(Errc::limit_exceeded, "HNSW: at most 2^31 vectors a segment");
-        return capacity;
-    }
-
-    [[gnu::noinline, gnu::cold]] Held hold_cold_links(const Slot* nodes, std::size_t count,
-                                                      unsigned level) const noexcept {
-        std::array<Residency::Piece, Residency::most_pieces> pieces;
-        for (std::size_t i = 0; i < count; ++i) {
-            const Held tower(level > 0 ? residency_ : nullptr, towers_ + nodes[i], sizeof(std::uint32_t));
-            const Slot* const list = links(nodes[i], level);
-            pieces[i] = {list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
-        }
-        return {*residency_, std::span(pieces).first(count), Residency::Use::at_random};
-    }
-
-    /// Three times what is expected with the fewest links; address space only.
-    [[nodiscard]] std::size_t max_blocks() const noexcept { return std::size_t{capacity_} + 1024; }
-
-    [[nodiscard]] std::uint32_t block_count() const noexcept { return block_count_.load(std::memory_order_acquire); }
-    [[nodiscard]] Slot* writable_bottom() noexcept { return reinterpret_cast<Slot*>(bottom_memory_.data()); }
-    [[nodiscard]] Slot* writable_blocks() noexcept { return reinterpret_cast<Slot*>(block_memory_.data()); }
-
-    HnswParams params_;
-    Slot capacity_;
-    ReservedMemory bottom_memory_;  // these four are empty when the graph is mapped
-    ReservedMemory tower_memory_;
-    ReservedMemory block_memory_;
-    ReservedMemory state_memory_;
-    const Slot* bottom_;                          // the list of slot s begins at s * width(0)
-    const std::uint32_t* towers_;                 // number of the block for level 1, or no_slot
-    const std::uint8_t* states_ = nullptr;        // null in memory
-    const Slot* blocks_;                          // list b begins at b * width(1)
-    std::atomic<std::uint32_t> block_count_ = 0;  // blocks of all towers
-    std::atomic<Slot> reach_ = 0;                 // nodes that exist: size_, and those being linked
-    std::atomic<Slot> size_ = 0;                  // nodes that are linked
-    std::atomic<Slot> entry_ = no_slot;           // below reach_, of the highest level so far
-    std::mutex entry_mutex_;
-    Residency* residency_ = nullptr;  // of a mapped graph, where someone brings it in
-};
-
-}  // namespace kith::inline v0_single::detail
-
-namespace kith::inline v0_single::detail {
-
-/// Copies the list of a node on `level`; false when a link leads where no node of that level is.
-inline bool adopt_list(HnswGraph& to, const HnswGraph& from, Slot slot, unsigned level) noexcept {
-    const Held held = level > 0 ? from.hold_links(&slot, 1, level) : Held();  // those at the bottom are held already
-    const Slot* const links = from.links(slot, level);
-    if (links == nullptr) return false;
-    Slot* const copy = to.writable_links(slot, level);
-    for (std::size_t i = 0; i < to.width(level); ++i) {
-        copy[i] = links[i];
-        if (copy[i] == no_slot) continue;
-        if (copy[i] >= from.size() || (level > 0 && to.level_of(copy[i]) < level)) return false;
-    }
-    return true;
-}
-
-/// Makes `to` a copy of `from`; false, and `to` is as empty as before, where they have other parameters or `from` is
-/// not sound. Requires: `to` is empty, with room for the nodes of `from`; nobody inserts, and nobody searches `to`.
-inline bool adopt_graph(HnswGraph& to, const HnswGraph& from) noexcept {
-    const Slot count = from.size();
-    KITH_ASSERT(to.reach() == 0 && count <= to.capacity());
-    // Links decide how long lists are, the seed on which levels a node is.
-    if (to.params().max_links != from.params().max_links || to.params().seed != from.params().seed) return false;
-    if (count == 0) return true;
-    if (from.entry() >= count) return false;
-    to.add_nodes(count);
-    bool sound = to.arrays().block_count == from.arrays().block_count;
-    constexpr Slot at_once = 1024;
-    for (Slot first = 0; first < count && sound; first += at_once) {
-        const Slot end = first + std::min(at_once, count - first);
-        const Held held = from.hold_nodes(first, end - first);
-        for (Slot slot = first; slot < end && sound; ++slot) {
-            const unsigned top = to.level_of(slot);
-            sound = to.tower(slot) == from.tower(slot);
-            for (unsigned level = 0; level <= top && sound; ++level) sound = adopt_list(to, from, slot, level);
-            to.remember(slot, from.remembered(slot));
-        }
-    }
-    if (!sound) {
-        to.clear();
-        return false;
-    }
-    to.set_entry(from.entry());
-    to.set_size(count);
-    return true;
-}
-
-}  // namespace kith::inline v0_single::detail
-
-// kith/index/hnsw/format.hpp — the bytes of a finished HNSW graph, written once and mapped without copying.
-//
-//   image   = header bottom towers states blocks   each part begins at a multiple of 64 bytes, zeros between
-//   header  = magic:8 version:u32 max_links:u32 ef_construction:u32 entry:u32 seed:u64 count:u32 block_count:u32
-//             zeros up to 64
-//   bottom  = count lists of 2 * max_links slots:u32       the links of level 0; no_slot where there is none
-//   towers  = count numbers:u32                            the block of the slot's level 1, the next levels follow;
-//                                                          no_slot where the slot has level 0 only
-//   states  = count bytes                                  for who adds links: the highest bit is set where the first
-//                                                          link of level 0 leads to an equal vector; the others count
-//                                                          the links behind it that need no pruning among themselves
-//   blocks  = block_count lists of max_links slots:u32     the links of the higher levels
-//
-// All of it little-endian, and mapped as it is, so a big-endian machine refuses it. Whoever stores the image adds the
-// checksum. Here sizes and the entry are checked; the links need not be, since no search trusts them (see graph.hpp).
-
-namespace kith::inline v0_single::detail {
-
-inline constexpr std::string_view graph_magic = "kithhnsw";  // on disk
-inline constexpr std::uint32_t graph_version = 2;            // on disk
-inline constexpr std::size_t graph_header_bytes = 64;        // on disk
-inline constexpr std::size_t graph_alignment = 64;           // on disk
-
-/// Where the parts of an image begin, from its start.
-struct GraphLayout {
-    std::size_t bottom, towers, states, blocks, end;
-
-    static GraphLayout of(std::uint32_t max_links, Slot count, std::uint32_t block_count) noexcept {
-        const auto next = [](std::size_t at) { return (at + graph_alignment - 1) / graph_alignment * graph_alignment; };
-        const std::size_t list = std::size_t{max_links} * sizeof(Slot);
-        GraphLayout layout{};
-        layout.bottom = graph_header_bytes;
-        layout.towers = next(layout.bottom + 2 * list * count);
-        layout.states = next(layout.towers + std::size_t{count} * sizeof(std::uint32_t));
-        layout.blocks = next(layout.states + count);
-        layout.end = layout.blocks + list * block_count;
-        return layout;
-    }
-};
-
-/// Calls sink(data, bytes) for the image, piece by piece. Requires: nobody inserts.
-/// Throws: Errc::unsupported_version on a big-endian machine; what the sink throws.
-template <class Sink>
-void save_graph(const HnswGraph& graph, const Sink& sink) {
-    if constexpr (std::endian::native != std::endian::little) {
-        raise(Errc::unsupported_version, "graph image: this format is for little-endian machines");
-    }
-    const HnswParams& params = graph.params();
-    const HnswGraph::Arrays arrays = graph.arrays();
-    std::string header;
-    ByteWriter writer(header);
-    writer.bytes(graph_magic);
-    writer.u32(graph_version);
-    writer.u32(params.max_links);
-    writer.u32(params.ef_construction);
-    writer.u32(arrays.entry);
-    writer.u64(params.seed);
-    writer.u32(arrays.count);
-    writer.u32(arrays.block_count);
-    header.resize(graph_header_bytes);
-    sink(header.data(), header.size());
-
-    const GraphLayout layout = GraphLayout::of(params.max_links, arrays.count, arrays.block_count);
-    const std::array<char, graph_alignment> zeros{};
-    const auto part = [&](const void* data, std::size_t bytes, std::size_t begin, std::size_t next) {
-        if (bytes > 0) sink(data, bytes);
-        if (next > begin + bytes) sink(zeros.data(), next - begin - bytes);
-    };
-    part(arrays.bottom, arrays.count * graph.width(0) * sizeof(Slot), layout.bottom, layout.towers);
-    part(arrays.towers, arrays.count * sizeof(std::uint32_t), layout.towers, layout.states);
-    constexpr Slot at_once = 4096;
-    std::array<std::uint8_t, at_once> states;
-    for (Slot first = 0; first < arrays.count; first += at_once) {
-        const Slot now = std::min(at_once, arrays.count - first);
-        for (Slot i = 0; i < now; ++i) states[i] = graph.remembered(first + i);
-        sink(states.data(), now);
-    }
-    part(nullptr, 0, layout.states + arrays.count, layout.blocks);
-    part(arrays.blocks, arrays.block_count * graph.width(1) * sizeof(Slot), layout.blocks, layout.end);
-}
-
-struct MappedGraph {
-    HnswParams params;
-    HnswGraph::Arrays arrays;
-};
-
-/// Reads the header of an image of `count` nodes and finds its parts.
-/// Requires: image.data() is aligned to 64 bytes.
-/// Throws: Errc::corrupt, Errc::unsupported_version; the text says which number is wrong and at which offset.
-inline MappedGraph map_graph(const ImageBytes& image, Slot count) {
-    const Held held = image.hold(0, graph_header_bytes);
-    const auto* bytes = reinterpret_cast<const char*>(image.data());
-    ByteReader reader(std::string_view(bytes, image.size()));
-    std::string_view magic;
-    std::uint32_t version = 0;
-    MappedGraph mapped;
-    if (!reader.bytes(graph_magic.size(), magic) || magic != graph_magic) {
-        raise(Errc::corrupt, "graph image: no magic number at offset 0");
-    }
-    if (!reader.u32(version) || version != graph_version || std::endian::native != std::endian::little) {
-        raise(Errc::unsupported_version, "graph image: has version " + std::to_string(version) + ", this build reads " +
-                                             std::to_string(graph_version));
-    }
-    HnswGraph::Arrays& arrays = mapped.arrays;
-    HnswParams& params = mapped.params;
-    if (!reader.u32(params.max_links) || !reader.u32(params.ef_construction) || !reader.u32(arrays.entry) ||
-        !reader.u64(params.seed) || !reader.u32(arrays.count) || !reader.u32(arrays.block_count) ||
-        image.size() < graph_header_bytes) {
-        raise(Errc::corrupt, "graph image: ends at offset " + std::to_string(image.size()) + ", within its header");
-    }
-    if (params.max_links < HnswParams::fewest_links || params.max_links > HnswParams::most_links ||
-        params.ef_construction == 0) {
-        raise(Errc::corrupt, "graph image: impossible parameters at offset 12");
-    }
-    if (arrays.count != count) {
-        raise(Errc::corrupt, "graph image: the count at offset 32 is " + std::to_string(arrays.count) + ", not " +
-                                 std::to_string(count));
-    }
-    if (arrays.count == 0 ? arrays.entry != no_slot : arrays.entry >= arrays.count) {
-        raise(Errc::corrupt, "graph image: the entry at offset 20 is slot " + std::to_string(arrays.entry) + " of " +
-                                 std::to_string(arrays.count));
-    }
-    const GraphLayout layout = GraphLayout::of(params.max_links, arrays.count, arrays.block_count);
-    if (image.size() != layout.end) {
-        raise(Errc::corrupt, "graph image: holds " + std::to_string(image.size()) + " bytes, its header asks for " +
-                                 std::to_string(layout.end));
-    }
-    arrays.bottom = reinterpret_cast<const Slot*>(bytes + layout.bottom);
-    arrays.towers = reinterpret_cast<const std::uint32_t*>(bytes + layout.towers);
-    arrays.states = reinterpret_cast<const std::uint8_t*>(bytes + layout.states);
-    arrays.blocks = reinterpret_cast<const Slot*>(bytes + layout.blocks);
-    arrays.residency = image.residency;
-    return mapped;
-}
-
-}  // namespace kith::inline v0_single::detail
-
-// kith/index/hnsw/insert.hpp — linking a node into an HNSW graph that others are reading.
-//
-// All neighbours of a node are found first, on every level. Then its own lists are stored, and only then do links to it
-// appear, from the bottom up: whoever reaches the node on some level finds its lists complete from there down.
-//
-// Duplicates. A thousand equal vectors would fill each other's lists and drop off the graph together. So a node equal
-// to one that is there gets no links of its own making: it copies the list of the other and is chained to it, as the
-// first link of that list. A walk that reaches the first of them reaches them all; the upper levels never see them.
-//
-// Thread safety: any number of insert_node at once, beside searches; one list is written by one thread at a time.
-// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithm 1.
-
-// kith/index/hnsw/prune.hpp — which of many near nodes are worth a link.
-//
-// A near node is dropped when a nearer one that is kept lies closer to it than the owner does: the walk gets there
-// through that one. Distances dominate a build, and most of them are asked here, so they are asked in blocks: each node
-// that is kept is scored at once against all that are still undecided. And a list that was pruned before is settled:
-// two of its links have been compared, and need not be again.
-//
-// Thread safety: none; works on the caller's arrays.
-// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithm 4, without extending and without keeping pruned ones.
-
-namespace kith::inline v0_single::detail {
-
-/// Candidates that are looked at together. Far ones are often not needed at all, so not all at once.
-inline constexpr std::size_t prune_chunk = 32;
-
-/// Removes from `undecided` what lies nearer to `kept` than to the owner; returns how many stay.
-/// Distances in candidates are to the owner; a mark means settled.
-template <Rows R>
-std::size_t drop_dominated(const R& rows, Candidate kept, std::span<Candidate> undecided,
-                           ScratchMemory& scratch) noexcept {
-    std::array<Slot, prune_chunk> slots;
-    std::array<float, prune_chunk> distances;
-    std::size_t asked = 0;
-    for (const Candidate candidate : undecided) {
-        slots[asked] = candidate.slot();
-        asked += kept.marked() && candidate.marked() ? 0U : 1U;
-    }
-    if (asked == 0) return undecided.size();
-    rows.scorer_of(kept.slot(), scratch).score(slots.data(), asked, distances.data());
-
-    std::size_t stay = 0;
-    asked = 0;
-    for (const Candidate candidate : undecided) {
-        const bool known = kept.marked() && candidate.marked();
-        const bool dominated = !known && distances[asked] < candidate.distance();
-        asked += known ? 0U : 1U;
-        undecided[stay] = candidate;
-        stay += dominated ? 0U : 1U;
-    }
-    return stay;
-}
-
-/// Writes at most `wanted` diverse ones of `nearest` to `kept`, nearest first, and returns how many.
-/// Requires: `nearest` is sorted, its distances are to the owner, and two marked ones do not dominate each other.
-/// Shape: `kept` has room for `wanted`.
-template <Rows R>
-std::size_t select_diverse(const R& rows, std::span<const Candidate> nearest, std::size_t wanted, Candidate* kept,
-                           ScratchMemory& scratch) noexcept {
-    std::array<Candidate, prune_chunk> chunk;
-    std::size_t count = 0;
-    for (std::size_t first = 0; first < nearest.size() && count < wanted; first += prune_chunk) {
-        const std::span<const Candidate> next = nearest.subspan(first, std::min(prune_chunk, nearest.size() - first));
-        std::copy(next.begin(), next.end(), chunk.begin());
-        std::span<Candidate> undecided(chunk.data(), next.size());
-        for (std::size_t i = 0; i < count && !undecided.empty(); ++i) {
-            undecided = undecided.first(drop_dominated(rows, kept[i], undecided, scratch));
-        }
-        while (!undecided.empty() && count < wanted) {
-            const Candidate chosen = undecided.front();
-            kept[count++] = chosen;
-            undecided = undecided.subspan(1);
-            if (count < wanted) undecided = undecided.first(drop_dominated(rows, chosen, undecided, scratch));
-        }
-    }
-    return count;
-}
-
-}  // namespace kith::inline v0_single::detail
-
-// kith/index/hnsw/search.hpp — walking an HNSW graph towards a query.
-//
-// The walk is bound by cache misses, not by arithmetic, so it keeps many of them in flight. It expands a few of the
-// nearest candidates at a time, drops the neighbours already met, and hands the rest to one kernel call, which fetches
-// ahead. What enters the pool is expanded soon, so its links are fetched at once.
-//
-// Thread safety: reads only; any number at a time, beside a writer.
-// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithms 2 and 5; Al-Jazzazi et al., "Distance adaptive beam search
-// for provably accurate graph-based nearest neighbor search", arXiv:2505.15636 (the horizon).
-
-namespace kith::inline v0_single::detail {
-
-/// Nodes that are expanded together. Some of them a stricter search would not have expanded, which finds a little more
-/// for it; at equal recall, four answer 10 to 15 % more queries a second than one (100 to 784 dimensions).
-inline constexpr std::size_t nodes_at_once = 4;
-
-/// The neighbours of a few nodes on their way through a kernel.
-struct NeighborBlock {
-    static constexpr std::size_t most = nodes_at_once * 2 * HnswParams::most_links;
-
-    std::array<Slot, most> slots;
-    std::array<float, most> distances;
-    std::size_t count = 0;
-
-    template <Scorer S>
-    void score(const S& scorer) noexcept {
-        scorer.score(slots.data(), count, distances.data());
-    }
-};
-
-/// Adds to `block` the neighbours of `node` but for `absent`.
-inline void add_links(const HnswGraph& graph, unsigned level, Slot node, Slot bound, Slot absent,
-                      NeighborBlock& block) noexcept {
-    const Held held = graph.hold_links(&node, 1, level);
-    const Slot* const links = graph.links(node, level);
-    if (links == nullptr) return;
-    for (std::size_t i = 0; i < graph.width(level); ++i) {
-        const Slot slot = load_link(links + i);
-        if (slot == no_slot) break;
-        if (slot < bound && slot != absent) block.slots[block.count++] = slot;
-    }
-}
-
-/// Moves greedily from `from` to a node on `level` with no nearer neighbour, never onto `absent`.
-/// Requires: from.slot() is below `bound`, the graph's reach.
-template <Scorer S>
-Candidate descend(const HnswGraph& graph, const S& scorer, unsigned level, Candidate from, Slot bound,
-                  Slot absent) noexcept {
-    NeighborBlock block;
-    for (bool moved = true; moved;) {
-        moved = false;
-        block.count = 0;
-        add_links(graph, level, from.slot(), bound, absent, block);
-        block.score(scorer);
-        for (std::size_t i = 0; i < block.count; ++i) {
-            const Candidate candidate(block.distances[i], block.slots[i]);
-            if (candidate < from) {
-                from = candidate;
-                moved = true;
-            }
-        }
-    }
-    return from;
-}
-
-/// From the entry down to the node nearest to the query on level `last`, greedily.
-/// Requires: entry is a node of the graph, below `bound`.
-template <Scorer S>
-Candidate descend_to(const HnswGraph& graph, const S& scorer, Slot entry, unsigned last, Slot bound,
-                     Slot absent = no_slot) noexcept {
-    float distance = 0;
-    scorer.score(&entry, 1, &distance);
-    Candidate nearest(distance, entry);
-    for (unsigned level = graph.level_of(entry); level > last; --level) {
-        nearest = descend(graph, scorer, level, nearest, bound, absent);
-    }
-    return nearest;
-}
-
-/// Adds to `block` the neighbours of `node` that this search has not met. Requires: its links are held.
-inline void add_unmet(const HnswGraph& graph, unsigned level, Slot node, Slot bound, VisitedSet& visited,
-                      NeighborBlock& block) noexcept {
-    const Slot* const links = graph.links(node, level);
-    if (links == nullptr) return;
-    for (std::size_t i = 0; i < graph.width(level); ++i) {
-        const Slot slot = load_link(links + i);
-        if (slot == no_slot) break;
-        if (slot >= bound) continue;
-        block.slots[block.count] = slot;
-        block.count += visited.insert(slot) ? 1U : 0U;
-    }
-}
-
-/// Keeps the links in memory of those nodes that beam() expands next.
-[[gnu::noinline, gnu::cold]] inline Held hold_next(const HnswGraph& graph, CandidatePool& pool, std::size_t next,
-                                                   unsigned level) noexcept {
-    std::array<Slot, nodes_at_once> nodes;
-    std::size_t count = 0;
-    for (; next < pool.size() && count < nodes_at_once; ++next) {
-        if (!pool[next].marked()) nodes[count++] = pool[next].slot();
-    }
-    return graph.hold_links(nodes.data(), count, level);
-}
-
-/// When a walk that wants the nearest `count` ends, besides having expanded all it kept: see SearchParams::stretch.
-struct Horizon {
-    std::size_t count = 1;
-    float stretch = 0;
-};
-
-/// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`.
-/// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots.
-template <Scorer S>
-void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound, Horizon horizon,
-          SearchScratch& scratch) noexcept {
-    CandidatePool& pool = scratch.pool;
-    NeighborBlock block;
-    scratch.visited.insert(start.slot());
-    pool.offer(start);
-    std::size_t next = 0;  // everything before it is expanded
-    const auto reach = [&] { return std::min(pool.worst_distance(), pool.horizon(horizon.count, horizon.stretch)); };
-    float farthest = reach();
-    while (next < pool.size() && !(pool[next].distance() > farthest)) {
-        block.count = 0;
-        {
-            const Held held = graph.residency() == nullptr ? Held() : hold_next(graph, pool, next, level);
-            for (std::size_t taken = 0; next < pool.size() && taken < nodes_at_once; ++next) {
-                if (pool[next].marked()) continue;
-                pool[next].mark();
-                add_unmet(graph, level, pool[next].slot(), bound, scratch.visited, block);
-                ++taken;
-            }
-        }
-        block.score(scorer);
-        for (std::size_t i = 0; i < block.count; ++i) {
-            if (block.distances[i] > farthest) continue;
-            const std::size_t at = pool.offer(Candidate(block.distances[i], block.slots[i]));
-            if (at == pool.size()) continue;
-            if (level == 0) graph.prefetch_bottom(block.slots[i]);
-            next = std::min(next, at);
-            farthest = reach();
-        }
-    }
-}
-
-/// As beam on the bottom level, but walks through nodes that are not allowed without returning them: fills
-/// scratch.pool with the nearest allowed nodes.
-/// Requires: scratch.visited is cleared, scratch.pool reset to the number wanted, scratch.frontier empty with room for
-/// `bound` elements.
-template <Scorer S>
-void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
-                   Horizon horizon, SearchScratch& scratch) noexcept {
-    auto& frontier = scratch.frontier;
-    CandidatePool& found = scratch.pool;
-    NeighborBlock block;
-    const auto reach = [&] { return std::min(found.worst_distance(), found.horizon(horizon.count, horizon.stretch)); };
-    float farthest = reach();
-    const auto meet = [&](Candidate candidate) {
-        if (candidate.distance() > farthest) return;
-        if (found.full() && !(candidate.distance() < found.worst_distance())) return;
-        frontier.push_back(candidate);
-        std::push_heap(frontier.begin(), frontier.end(), std::greater<>());
-        graph.prefetch_bottom(candidate.slot());
-        if (!allowed.allows(candidate.slot())) return;
-        found.offer(candidate);
-        farthest = reach();
-    };
-    scratch.visited.insert(start.slot());
-    meet(start);
-    for (bool expanded = true; expanded;) {
-        expanded = false;
-        block.count = 0;
-        std::array<Slot, nodes_at_once> nodes;
-        std::size_t taken = 0;
-        while (!frontier.empty() && taken < nodes_at_once) {
-            const Candidate nearest = frontier.front();
-            if (nearest.distance() > farthest) break;
-            std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
-            frontier.pop_back();
-            nodes[taken++] = nearest.slot();
-            expanded = true;
-        }
-        {
-            const Held held = graph.hold_links(nodes.data(), taken, 0);
-            for (std::size_t i = 0; i < taken; ++i) add_unmet(graph, 0, nodes[i], bound, scratch.visited, block);
-        }
-        block.score(scorer);
-        for (std::size_t i = 0; i < block.count; ++i) meet(Candidate(block.distances[i], block.slots[i]));
-    }
-}
-
-}  // namespace kith::inline v0_single::detail
-
-namespace kith::inline v0_single::detail {
-
-/// The memory one inserting thread works in.
-struct InsertScratch {
-    SearchScratch search;
-    ScratchMemory other;              // a node's row, prepared, while search.query holds that of the new one
-    std::vector<Candidate> nearest;   // the beam's pool, unmarked
-    std::vector<Candidate> selected;  // what the node links to on each level, max_links apart
-    std::vector<std::size_t> counts;  // how many on each level
-
-    /// Bytes that reserve() makes room for. Scorers of prepared rows take a little more.
-    [[nodiscard]] static std::size_t bytes_for(const HnswParams& params, Slot bound) noexcept {
-        constexpr std::size_t levels = HnswGraph::highest_level + 1;
-        return sizeof(InsertScratch) + VisitedSet::bytes_for(bound) +
-               (2 * std::size_t{params.ef_construction} + params.max_links * levels) * sizeof(Candidate) +
-               levels * sizeof(std::size_t);
-    }
-
-    /// Makes room, so that insert_node allocates nothing.
-    void reserve(const HnswParams& params, Slot bound, unsigned levels) {
-        search.visited.clear(bound);
-        search.pool.reset(params.ef_construction);
-        nearest.reserve(params.ef_construction);
-        selected.resize(std::size_t{params.max_links} * levels);
-        counts.resize(levels);
-    }
-};
-
-/// Adds a link from `owner` to `added`, whose distance is to the owner; prunes the list when it is full.
-template <Rows R>
-void link_to(HnswGraph& graph, const R& rows, unsigned level, Slot owner, Candidate added,
-             ScratchMemory& scratch) noexcept {
-    HnswGraph::NodeState& state = graph.state(owner);
-    const NodeGuard guard(&state.lock);
-    Slot* links = graph.writable_links(owner, level);
-    std::size_t width = graph.width(level);
-    std::size_t settled = 0;
-    if (level == 0) {  // a chained link stays where it is, whatever is pruned
-        links += state.chained;
-        width -= state.chained;
-        settled = state.settled;
-    }
-    const std::size_t count = count_links(links, width);
-    if (count < width) {
-        store_link(links + count, added.slot());
-        return;
-    }
-    std::array<Slot, 2 * HnswParams::most_links> slots;
-    std::array<float, 2 * HnswParams::most_links> distances;
-    std::array<Candidate, 2 * HnswParams::most_links + 1> candidates;
-    std::array<Candidate, 2 * HnswParams::most_links> kept;
-    for (std::size_t i = 0; i < count; ++i) slots[i] = load_link(links + i);
-    rows.scorer_of(owner, scratch).score(slots.data(), count, distances.data());
-    for (std::size_t i = 0; i < count; ++i) candidates[i] = Candidate(distances[i], slots[i], i < settled);
-    candidates[count] = added.unmarked();
-    std::sort(candidates.data(), candidates.data() + count + 1);
-    const std::size_t diverse = select_diverse(rows, {candidates.data(), count + 1}, width, kept.data(), scratch);
-    for (std::size_t i = 0; i < diverse; ++i) slots[i] = kept[i].slot();
-    store_links(links, width, slots.data(), diverse);
-    if (level == 0) state.settled = static_cast<std::uint8_t>(diverse);
-}
-
-/// Among the nearest of `slot`, one that scores as `slot` itself does, both ways: for every metric, an equal vector.
-template <Rows R, Scorer S>
-std::optional<Slot> find_duplicate(const R& rows, const S& scorer, Slot slot, const CandidatePool& pool,
-                                   ScratchMemory& scratch) noexcept {
-    float self = 0;
-    scorer.score(&slot, 1, &self);
-    // Usually the nearest of all; under InnerProduct longer vectors come before it.
-    const Candidate* const at = std::lower_bound(pool.begin(), pool.end(), Candidate(self, 0));
-    if (at == pool.end() || at->distance() != self) return std::nullopt;
-    const Slot other = at->slot();
-    float other_self = 0;
-    rows.scorer_of(other, scratch).score(&other, 1, &other_self);
-    return other_self == self ? std::optional(other) : std::nullopt;
-}
-
-/// Puts `slot` behind `original`, an equal vector: a copy of its bottom list, which then begins with a link to `slot`.
-inline void chain_duplicate(HnswGraph& graph, Slot original, Slot slot) noexcept {
-    HnswGraph::NodeState& state = graph.state(original);
-    const NodeGuard guard(&state.lock);
-    Slot* const links = graph.writable_links(original, 0);
-    const std::size_t width = graph.width(0);
-    const std::size_t count = count_links(links, width);
-    store_links(graph.writable_links(slot, 0), width, links, count);
-    graph.state(slot).chained = state.chained;
-    graph.state(slot).settled = state.settled;
-    if (state.chained == 0 && count > 0) {
-        // The first link moves to the end; from a full list the last goes, which the copy still has.
-        const std::size_t last = std::min(count, width - 1);
-        store_link(links + last, load_link(links));
-        if (state.settled > 0)
-            state.settled = static_cast<std::uint8_t>(std::min<std::size_t>(state.settled, last) - 1);
-    }
-    store_link(links, slot);
-    state.chained = 1;
-}
-
-/// Stores the links of `slot` on `level`: diverse ones among what the beam left in the pool.
-template <Rows R>
-void choose_links(HnswGraph& graph, const R& rows, Slot slot, unsigned level, InsertScratch& scratch) noexcept {
-    const std::size_t wanted = graph.params().max_links;
-    scratch.nearest.clear();
-    for (const Candidate candidate : scratch.search.pool) scratch.nearest.push_back(candidate.unmarked());
-    Candidate* const selected = scratch.selected.data() + level * wanted;
-    const std::size_t count = select_diverse(rows, scratch.nearest, wanted, selected, scratch.other);
-    scratch.counts[level] = count;
-    Slot* const links = graph.writable_links(slot, level);
-    for (std::size_t i = 0; i < count; ++i) store_link(links + i, selected[i].slot());
-    if (level == 0) graph.state(slot).settled = static_cast<std::uint8_t>(count);
-}
-
-/// Links a node that add_nodes made. Nothing links to it yet.
-/// Requires: scratch has room for this graph; the rows below `bound`, the graph's reach, are readable.
-template <Rows R>
-void insert_node(HnswGraph& graph, const R& rows, Slot slot, Slot bound, InsertScratch& scratch) noexcept {
-    const unsigned level = graph.level_of(slot);
-    Slot entry = graph.entry();
-    std::unique_lock<std::mutex> entry_lock(graph.entry_mutex(), std::defer_lock);
-    if (entry == no_slot || level > graph.level_of(entry)) {
-        entry_lock.lock();  // one node at a time becomes the entry, and only once it is linked
-        entry = graph.entry();
-        if (entry == no_slot) {
-            graph.set_entry(slot);
-            return;
-        }
-    }
-    const unsigned top = graph.level_of(entry);
-    const unsigned highest = std::min(level, top);
-    const auto scorer = rows.scorer_of(slot, scratch.search.query);
-    SearchScratch& search = scratch.search;
-    Candidate nearest = descend_to(graph, scorer, entry, highest, bound);
-    for (unsigned at = highest;; --at) {
-        search.visited.clear(bound);
-        search.pool.reset(graph.params().ef_construction);
-        beam(graph, scorer, at, nearest, bound, Horizon{}, search);
-        nearest = search.pool.begin()->unmarked();
-        if (at == 0) break;
-        choose_links(graph, rows, slot, at, scratch);
-    }
-    if (const std::optional<Slot> original = find_duplicate(rows, scorer, slot, search.pool, scratch.other)) {
-        chain_duplicate(graph, *original, slot);
-        return;
-    }
-    choose_links(graph, rows, slot, 0, scratch);
-    for (unsigned at = 0; at <= highest; ++at) {
-        const Candidate* const selected = scratch.selected.data() + at * graph.params().max_links;
-        for (std::size_t i = 0; i < scratch.counts[at]; ++i) {
-            link_to(graph, rows, at, selected[i].slot(), Candidate(selected[i].distance(), slot), scratch.other);
-        }
-    }
-    if (level > top) graph.set_entry(slot);
-}
-
-}  // namespace kith::inline v0_single::detail
-
-namespace kith::inline v0_single {
-
-template <Rows R>
-class HnswIndex {
-public:
-    /// An empty graph for up to `capacity` slots. Address space is reserved for all of them, memory is used as they
-    /// come. Throws: Errc::invalid_argument (parameters out of range), Errc::limit_exceeded.
-    HnswIndex(const HnswParams& params, Slot capacity) : graph_(params, capacity) {}
-
-    /// The graph of `count` slots that save() wrote, over bytes that outlive it; it serves searches only.
-    /// Requires: image.data() is aligned to 64 bytes.
-    /// Throws: Errc::corrupt, Errc::unsupported_version.
-    [[nodiscard]] static HnswIndex map(const ImageBytes& image, Slot count) {
-        return HnswIndex(detail::map_graph(image, count));
-    }
-
-    /// The first so many slots are in the graph.
-    [[nodiscard]] Slot size() const noexcept { return graph_.size(); }
-
-    [[nodiscard]] const HnswParams& params() const noexcept { return graph_.params(); }
-
-    /// Links the slots from size() up to `count`. With one thread the graph depends on seed and rows alone.
-    /// Requires: count is at most the capacity; those rows are readable and stay as they are.
-    /// Throws: std::bad_alloc before anything is changed.
-    /// Cost: about 3000 distances a slot with the usual parameters.
-    void insert(const R& rows, Slot count, unsigned threads = 1) {
-        const Slot first = graph_.size();
-        if (count <= first) return;
-        KITH_ASSERT(count <= graph_.capacity());
-        if (threads == 0) threads = 1;
-        if (inserters_.size() < threads) inserters_.resize(threads);
-        constexpr unsigned levels = detail::HnswGraph::highest_level + 1;
-        for (detail::InsertScratch& scratch : inserters_) {
-            scratch.reserve(graph_.params(), count, levels);
-            static_cast<void>(rows.scorer_of(first, scratch.search.query));  // their memory grows here, or nowhere
-            static_cast<void>(rows.scorer_of(first, scratch.other));
-        }
-
-        graph_.add_nodes(count);
-        const Slot alone = threads == 1 ? count : std::clamp(parallel_from, first, count);
-        for (Slot slot = first; slot < alone; ++slot) {
-            detail::insert_node(graph_, rows, slot, count, inserters_[0]);
-            graph_.set_size(slot + 1);
-        }
-        if (alone < count) insert_parallel(rows, alone, count, threads);
-    }
-
-    /// Takes over the graph of `other`, over the same rows: later slots are linked into it as if it had grown here.
-    /// False, and nothing has changed, where it has other parameters or is damaged.
-    /// Requires: this is empty, with room for it.
-    bool adopt(const R&, const HnswIndex& other) noexcept { return detail::adopt_graph(graph_, other.graph_); }
-
-    /// The nearest allowed slots of the graph, nearest first, equal distances by slot; returns how many.
-    /// Slots that are not linked yet are not returned, whatever is allowed.
-    /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
-    /// Throws: std::bad_alloc while `scratch` still grows.
-    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
-                       Neighbor* out) const {
-        const Slot linked = graph_.size();
-        const Slot entry = graph_.entry();
-        const Slot bound = graph_.reach();
-        const Slot returned = std::min(linked, params.allowed.count());
-        const std::size_t limit = std::min<std::size_t>(params.limit, returned);
-        if (limit == 0 || entry == no_slot) return 0;
-        const std::size_t wanted = std::min<std::size_t>(std::max<std::size_t>(params.ef_search, limit), bound);
-        scratch.visited.clear(bound);
-        if (params.absent < bound) scratch.visited.insert(params.absent);
-
-        const auto scorer = rows.scorer(query, scratch.query);
-        const Candidate start = detail::descend_to(graph_, scorer, entry, 0, bound, params.absent);
-        // The nearest alone says little of how far to look: a walk would end at the first that has no nearer neighbour.
-        constexpr std::size_t fewest_stretched = 10;
-        const std::size_t stretched = params.stretched == 0 ? limit : std::min(params.stretched, limit);
-        const detail::Horizon horizon{std::min(std::max(stretched, fewest_stretched), wanted), params.stretch};
-        scratch.pool.reset(wanted);
-        if (params.allowed.all() && returned == bound) {
-            detail::beam(graph_, scorer, 0, start, bound, horizon, scratch);
-        } else {
-            scratch.frontier.clear();
-            scratch.frontier.reserve(bound);
-            detail::filtered_beam(graph_, scorer, start, bound, params.allowed.first(returned), horizon, scratch);
-        }
-        const std::size_t count = std::min(limit, scratch.pool.size());
-        for (std::size_t i = 0; i < count; ++i) out[i] = scratch.pool[i].neighbor();
-        return count;
-    }
-
-    /// Writes the image that map() reads. Requires: no insert runs.
-    template <class Sink>
-    void save(const Sink& sink) const {
-        detail::save_graph(graph_, sink);
-    }
-
-    [[nodiscard]] std::size_t memory_bytes() const noexcept {
-        const std::size_t inserter = detail::InsertScratch::bytes_for(graph_.params(), graph_.size());
-        return graph_.memory_bytes() + inserters_.size() * inserter;
-    }
-
-    /// What `count` nodes take. Which of them are on higher levels is chance, which evens out.
-    [[nodiscard]] static IndexSpace space(const HnswParams& params, Slot count) noexcept {
-        const Slot blocks = count / (params.max_links - 1);
-        return {detail::HnswGraph::memory_bytes_for(params, count, blocks) +
-                    (count == 0 ? 0 : detail::InsertScratch::bytes_for(params, count)),
-                detail::GraphLayout::of(params.max_links, count, blocks).end};
-    }
-
-private:
-    /// Below this many nodes one thread links alone: in a tiny graph, threads would overlook each other's nodes.
-    static constexpr Slot parallel_from = 1000;
-
-    explicit HnswIndex(const detail::MappedGraph& mapped) : graph_(mapped.params, mapped.arrays) {}
-
-    void insert_parallel(const R& rows, Slot first, Slot count, unsigned threads) {
-        std::atomic<Slot> next = first;
-        const auto work = [&](detail::InsertScratch& scratch) noexcept {
-            for (Slot slot = next.fetch_add(1); slot < count; slot = next.fetch_add(1)) {
-                detail::insert_node(graph_, rows, slot, count, scratch);
-            }
-        };
-        std::vector<std::thread> others;
-        // A thread that cannot be had is missed only in speed: those that run take its share.
-        static_cast<void>(attempt([&] {
-            others.reserve(threads - 1);
-            for (unsigned i = 1; i < threads; ++i) others.emplace_back(work, std::ref(inserters_[i]));
-        }));
-        work(inserters_[0]);
-        for (std::thread& other : others) other.join();
-        graph_.set_size(count);
-    }
-
-    detail::HnswGraph graph_;
-    std::vector<detail::InsertScratch> inserters_;  // one a thread of insert()
 };
 
 }  // namespace kith::inline v0_single
@@ -13989,7 +14036,8 @@ struct RepairReport {
 /// Throws: Errc::locked (somebody writes to it); Errc::invalid_argument (neither destination nor in_place, or both);
 /// Errc::already_exists (the destination); Errc::corrupt when nothing can be saved: IDENTITY is lost and no backup was
 /// named; Errc::not_found, Errc::not_a_collection, Errc::unsupported_version; Errc::disk_full, Errc::io;
-/// Errc::cancelled, Errc::timed_out, and what the progress callback throws. Nothing has changed then.
+/// Errc::cancelled, Errc::timed_out, and what the progress callback throws. Nothing has changed then, unless
+/// the repaired collection could not be read again: it stands at its place by then.
 RepairReport repair(const std::filesystem::path& path, const RepairOptions& options, const LongCall& call = {});
 
 }  // namespace kith::inline v0_single

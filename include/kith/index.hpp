@@ -6,6 +6,7 @@
 #include "kith/index/candidate.hpp"
 #include "kith/index/code_memory.hpp"
 #include "kith/index/coded_index.hpp"
+#include "kith/index/compiled_indexes.hpp"
 #include "kith/index/flat.hpp"
 #include "kith/index/flat_batch.hpp"
 #include "kith/index/hnsw.hpp"

@@ -36,6 +36,7 @@ public:
 
     [[nodiscard]] std::uint32_t next_segment() const noexcept { return state_.next_segment; }
 
+    [[nodiscard]] const std::filesystem::path& path() const noexcept override { return path_; }
     std::optional<StoreBase> newer_base() override;
     void rewind() override;
     bool follow(const std::function<void(std::string_view batch)>& apply) override;

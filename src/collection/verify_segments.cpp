@@ -192,6 +192,7 @@ void examine_names(Examination& all) {
     const auto is_unfinished = [](const std::filesystem::path& path) { return path.extension() == unfinished_ending; };
     look(all.path, is_unfinished);
     look(all.path / log_folder, is_unfinished);
+    look(all.path / forward_folder, is_unfinished);
     if (!all.state.has_value()) return;
     const auto is_of_no_segment = [&](const std::filesystem::path& path) {
         const std::vector<SegmentState>& known = all.state->segments;

@@ -213,11 +213,12 @@ TEST_CASE("A read-only collection answers and refuses every write") {
     CHECK(first.size() == 20);
     CHECK(second.get("article-15") == article(15));
     CHECK(first.nearest<&Article::embedding>(article(15).embedding).limit(1).run().at(0).record == article(15));
-    raises(Errc::read_only, {}, [&] { first.insert(article(50)); });
-    raises(Errc::read_only, {}, [&] { first.upsert(article(1)); });
-    raises(Errc::read_only, {}, [&] { first.update("article-1", kith::set<&Article::year>(1)); });
-    raises(Errc::read_only, {}, [&] { first.erase("article-1"); });
-    raises(Errc::read_only, {}, [&] { first.checkpoint(); });
+    raises(Errc::read_only, {"articles.kith", "read-only"}, [&] { first.insert(article(50)); });
+    raises(Errc::read_only, {"articles.kith", "read-only"}, [&] { first.upsert(article(1)); });
+    raises(Errc::read_only, {"articles.kith", "read-only"},
+           [&] { first.update("article-1", kith::set<&Article::year>(1)); });
+    raises(Errc::read_only, {"articles.kith", "read-only"}, [&] { first.erase("article-1"); });
+    raises(Errc::read_only, {"articles.kith", "read-only"}, [&] { first.checkpoint(); });
     CHECK(first.size() == 20);
     Collection<Articles> writer(directory / "articles.kith");
     writer.insert(article(50));
@@ -269,16 +270,16 @@ TEST_CASE("A closed collection says so, and closing twice is fine") {
     auto query = collection.nearest<&Article::embedding>(article(1).embedding);
     collection.close();
     collection.close();
-    raises(Errc::closed, {}, [&] { collection.insert(article(9)); });
-    raises(Errc::closed, {}, [&] { collection.erase("article-1"); });
-    raises(Errc::closed, {}, [&] { (void)collection.get("article-1"); });
-    raises(Errc::closed, {}, [&] { (void)collection.contains("article-1"); });
-    raises(Errc::closed, {}, [&] { (void)collection.size(); });
-    raises(Errc::closed, {}, [&] { (void)query.run(); });
-    raises(Errc::closed, {}, [&] { (void)range.begin(); });
-    raises(Errc::closed, {}, [&] { (void)collection.records(); });
-    raises(Errc::closed, {}, [&] { collection.checkpoint(); });
-    raises(Errc::closed, {}, [&] { collection.link(); });
+    raises(Errc::closed, {"articles.kith", "closed"}, [&] { collection.insert(article(9)); });
+    raises(Errc::closed, {"articles.kith", "closed"}, [&] { collection.erase("article-1"); });
+    raises(Errc::closed, {"articles.kith", "closed"}, [&] { (void)collection.get("article-1"); });
+    raises(Errc::closed, {"articles.kith", "closed"}, [&] { (void)collection.contains("article-1"); });
+    raises(Errc::closed, {"articles.kith", "closed"}, [&] { (void)collection.size(); });
+    raises(Errc::closed, {"articles.kith", "closed"}, [&] { (void)query.run(); });
+    raises(Errc::closed, {"articles.kith", "closed"}, [&] { (void)range.begin(); });
+    raises(Errc::closed, {"articles.kith", "closed"}, [&] { (void)collection.records(); });
+    raises(Errc::closed, {"articles.kith", "closed"}, [&] { collection.checkpoint(); });
+    raises(Errc::closed, {"articles.kith", "closed"}, [&] { collection.link(); });
     CHECK(Collection<Articles>(directory / "articles.kith").size() == 3);
 }
 

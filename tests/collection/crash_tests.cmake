@@ -37,6 +37,8 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   endforeach()
   kith_add_crash_test(power_cut.creation power_cut.py ${record} --steps 2 --phase creating --points 150
     SLOW ${record} --steps 2 --phase creating --points 1000 --seed 2)
+  kith_add_crash_test(power_cut.compaction power_cut.py ${record} --load 9000 --steps 8 --phase exchanging --points 60
+    SLOW ${record} --load 9000 --steps 8 --phase exchanging --points 1000 --seed 2)
   kith_add_crash_test(power_cut.recovery power_cut.py ${record} --recoveries 10 --points 10
     SLOW ${record} --recoveries 10 --points 200 --seed 2)
   kith_add_crash_test(power_cut.notices_missing_syncs power_cut.py ${record} --self-test --points 60

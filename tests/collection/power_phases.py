@@ -7,6 +7,7 @@
   sealing        a thread that has ended a log file writes segments, until the state record names them
   merging        a thread that has not writes a segment, copies its rows, until the state record names it
   commit         LMDB's pages are written, until the meta page is
+  exchanging     LMDB's file is copied without its free pages, until the copy has the name for good
   dropping log   log files that no state record needs are removed
   dropping part  folders of segments that were merged are removed
   opening, checkpoint, compact, reopen      acts: what the program said it does
@@ -15,7 +16,7 @@ import os
 import posixpath
 
 ACTS = {"checkpoint", "compact", "reopen"}
-PHASES = ["creating", "new log", "sealing", "merging", "commit", "dropping log", "dropping part", "opening",
+PHASES = ["creating", "new log", "sealing", "merging", "commit", "exchanging", "dropping log", "dropping part", "opening",
           "checkpoint", "compact", "reopen"]
 
 
@@ -68,6 +69,8 @@ class Phases:
         elif posixpath.basename(posixpath.dirname(path)) == "segments":
             work.phase = "sealing" if work.ended_log else "merging"
             work.commits = 0
+        elif path.endswith(".compact.tmp"):
+            self.now.add("exchanging")
 
     def take_r(self, record, work):
         source, target = (path.decode() for path in record.payload.split(b"\0"))
@@ -76,9 +79,12 @@ class Phases:
         elif "/log/" in target:
             self.aside[posixpath.dirname(target)] = "new log"
             work.ended_log = True
+        elif target.endswith("/data.mdb"):
+            self.aside[posixpath.dirname(target)] = "exchanging"
 
     def take_w(self, record, work):
-        if not self.paths[record.descriptor].endswith("/data.mdb"):
+        path = self.paths[record.descriptor]
+        if not path.endswith("/data.mdb") or ".compact.tmp/" in path:
             return
         whole = record.descriptor in self.synced_writes  # the meta page, which comes last
         self.set("commit", not whole)

@@ -19,6 +19,7 @@ using kith_test::articles;
 using kith_test::FileCall;
 using kith_test::FileFaults;
 using kith_test::raised;
+using kith_test::Raised;
 using kith_test::TemporaryDirectory;
 
 namespace {
@@ -49,7 +50,10 @@ TEST_CASE("A failed sync acknowledges nothing, poisons the collection, and reope
         }
         CHECK(collection.size() == 10);
         CHECK_FALSE(collection.contains("article-10"));
-        CHECK(raised([&] { collection.insert(article(50)); }).code == Errc::poisoned);
+        const Raised refused = raised([&] { collection.insert(article(50)); });
+        CHECK(refused.code == Errc::poisoned);
+        CHECK(refused.says("articles.kith"));
+        CHECK(refused.says("open the collection again"));
         CHECK(raised([&] { collection.erase("article-1"); }).code == Errc::poisoned);
         CHECK(raised([&] { collection.checkpoint(); }).code == Errc::poisoned);
         CHECK(collection.get("article-3") == article(3));
@@ -116,7 +120,7 @@ TEST_CASE("A checkpoint that fails on a full disk leaves no files there") {
             const FileFaults full(FileCall::sync, nth, ENOSPC, FileFaults::every_later_one);
             failed = raised([&] { collection.checkpoint(); }).code.has_value();
             CHECK(collection.size() == 10);
-            collection.close();
+            static_cast<void>(raised([&] { collection.close(); }));
         }
         failures += failed ? 1 : 0;
         CHECK(segments_in(path) == (failed ? 0 : 1));

@@ -207,7 +207,7 @@ TEMPLATE_TEST_CASE("An index that took over another grows as that one would have
     CHECK(wrong == 0);
 }
 
-TEMPLATE_TEST_CASE("An index that took over another finds as much as one that was built anew", "[threads]",
+TEMPLATE_TEST_CASE("An index that took over another finds as much as one that was built anew", "[threads][measured]",
                    (Kind<kith::L2, kith::Hnsw<small>>), (Kind<kith::Cosine, kith::Hnsw<small, kith::Sq4>>),
                    (Kind<kith::InnerProduct, kith::Hnsw<small>>)) {
     Clusters clusters(dim);

@@ -14,6 +14,7 @@
 #include "kith/collection/vector_bytes.hpp"
 #include "kith/core/config.hpp"
 #include "kith/core/long_call.hpp"
+#include "kith/index/compiled_indexes.hpp"
 #include "kith/index/tags.hpp"
 #include "kith/index/typed_vector_index.hpp"
 #include "kith/schema/schema.hpp"

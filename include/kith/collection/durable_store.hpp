@@ -72,6 +72,9 @@ class DurableStore {
 public:
     virtual ~DurableStore() = default;
 
+    /// Where the collection is, as it was opened.
+    [[nodiscard]] virtual const std::filesystem::path& path() const noexcept = 0;
+
     /// For a reader, in the writer role, as the four that follow: the state that a checkpoint or a merge has left since
     /// it was asked for last; nothing when there was none. follow() then begins after it.
     /// Throws: Errc::corrupt, Errc::locked when the writer changes it faster than it can be read; Errc::io.

@@ -23,6 +23,7 @@
 #include "kith/collection/search.hpp"
 #include "kith/collection/stage.hpp"
 #include "kith/collection/stats.hpp"
+#include "kith/core/config.hpp"
 #include "kith/core/long_call.hpp"
 #include "kith/query/condition_cache.hpp"
 
@@ -203,6 +204,7 @@ private:
     const EngineSchema schema_;
     const Options options_;
     std::unique_ptr<DurableStore> store_;  // null in memory
+    const std::string name_;               // where it is, for errors
     const pid_t owner_ = ::getpid();       // the process whose threads and locks these are
     RecoveryReport recovery_;
 

@@ -59,7 +59,8 @@ struct RepairReport {
 /// Throws: Errc::locked (somebody writes to it); Errc::invalid_argument (neither destination nor in_place, or both);
 /// Errc::already_exists (the destination); Errc::corrupt when nothing can be saved: IDENTITY is lost and no backup was
 /// named; Errc::not_found, Errc::not_a_collection, Errc::unsupported_version; Errc::disk_full, Errc::io;
-/// Errc::cancelled, Errc::timed_out, and what the progress callback throws. Nothing has changed then.
+/// Errc::cancelled, Errc::timed_out, and what the progress callback throws. Nothing has changed then, unless
+/// the repaired collection could not be read again: it stands at its place by then.
 RepairReport repair(const std::filesystem::path& path, const RepairOptions& options, const LongCall& call = {});
 
 }  // namespace kith::inline v0

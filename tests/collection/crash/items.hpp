@@ -47,7 +47,7 @@ using Model = std::map<std::uint64_t, std::uint64_t>;  // the version of each it
 struct Plan {
     std::uint64_t seed = 1;
     std::uint64_t lanes = 1;
-    std::uint64_t load = 0;     // records that the first step of each lane inserts, to make long work
+    std::uint64_t load = 0;     // records that each lane inserts first, and erases again, to make long work
     kith::Slot capacity = 60;   // of a segment
     std::uint64_t log_kib = 8;  // a longer log is sealed in the background
     std::string level = "each_commit";
@@ -120,7 +120,7 @@ public:
 
     /// What the step `number`, from 1, does after those that were applied.
     [[nodiscard]] Step step(std::uint64_t number) const {
-        if (plan_.load > 0 && number <= 3) return long_work(number);
+        if (plan_.load > 0 && number <= 5) return long_work(number);
         kith::SplitMix64 random = random_of(plan_.seed, lane_ << 32, number);
         const std::uint64_t universe = 40 + number / 32;
         const std::uint64_t choice = random() % 100;
@@ -156,11 +156,13 @@ public:
     [[nodiscard]] const Model& model() const noexcept { return model_; }
 
 private:
-    /// Many records at once, then all that is built over them: graphs, lists, codes, and their files.
+    /// Many records at once, then all that is built over them: graphs, lists, codes, and their files; and all of it given
+    /// back.
     [[nodiscard]] Step long_work(std::uint64_t number) const {
         if (number == 2) return {Act::link, {}};
         if (number == 3) return {Act::checkpoint, {}};
-        Step step{Act::load, {}};
+        if (number == 5) return {Act::compact, {}};
+        Step step{number == 1 ? Act::load : Act::erase, {}};
         for (std::uint64_t i = 0; i < plan_.load; ++i) step.numbers.push_back(i * plan_.lanes + lane_);
         return step;
     }

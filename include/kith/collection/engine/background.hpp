@@ -4,9 +4,11 @@
 #include "kith/collection/engine.hpp"
 #include "kith/core/thread_priority.hpp"
 
+#if KITH_ENGINE_HERE
+
 namespace kith::inline v0::detail {
 
-inline void Engine::start_background() {
+KITH_INLINE void Engine::start_background() {
     const bool writable = store_ != nullptr && options_.mode != OpenMode::read_only;
     const bool timed = writable && options_.durability.level() == Durability::Level::interval;
     const bool automatic = options_.maintenance == Maintenance::automatic;
@@ -21,10 +23,10 @@ inline void Engine::start_background() {
     });
     if (failed == nullptr) return;
     stop_background();
-    raise(Errc::out_of_memory, "the collection's background threads cannot be started");
+    raise(Errc::out_of_memory, name_ + ": its background threads cannot be started: " + text_of(failed));
 }
 
-inline void Engine::stop_background() {
+KITH_INLINE void Engine::stop_background() {
     {
         const std::lock_guard lock(background_->mutex);
         background_->stopping = true;
@@ -55,7 +57,7 @@ void Engine::run_when_woken(const Act& act) {
 }
 
 /// Trouble here loses nothing: records that are not linked are compared one by one.
-inline void Engine::link_in_background() {
+KITH_INLINE void Engine::link_in_background() {
     give_way_to_others();
     run_when_woken([this] {
         bool more = false;
@@ -69,7 +71,7 @@ inline void Engine::link_in_background() {
 
 /// Trouble here loses nothing either: what is not sealed is in memory and in the log. It is shown by stats(), and tried
 /// again when a quarter more has come than there was.
-inline void Engine::keep_in_background() {
+KITH_INLINE void Engine::keep_in_background() {
     give_way_to_others();
     std::uint64_t seal_from = 0;
     run_when_woken([&] {
@@ -91,7 +93,7 @@ inline void Engine::keep_in_background() {
 }
 
 /// Has stats() show why work in the background failed, or that it did not.
-inline void Engine::note_trouble(const std::exception_ptr& failed) noexcept {
+KITH_INLINE void Engine::note_trouble(const std::exception_ptr& failed) noexcept {
     std::string trouble;
     const auto describe = [&] { trouble = failed == nullptr ? std::string() : text_of(failed); };
     if (attempt(describe) != nullptr) trouble = "out of memory";  // so few letters that it takes none
@@ -100,7 +102,7 @@ inline void Engine::note_trouble(const std::exception_ptr& failed) noexcept {
 }
 
 /// A call that the closing of the collection stops.
-inline LongCall Engine::background_call() {
+KITH_INLINE LongCall Engine::background_call() {
     LongCall call;
     call.progress = [this](double) {
         if (closing_.load()) raise(Errc::cancelled, "the collection closes");
@@ -108,7 +110,7 @@ inline LongCall Engine::background_call() {
     return call;
 }
 
-inline void Engine::run_sync_timer() {
+KITH_INLINE void Engine::run_sync_timer() {
     std::unique_lock lock(background_->mutex);
     while (!background_->wake.wait_for(lock, options_.durability.period(), [this] { return background_->stopping; })) {
         lock.unlock();
@@ -119,7 +121,7 @@ inline void Engine::run_sync_timer() {
 
 /// The segments of `present` that are not sealed. Who works on them for long holds them alone: who holds a sealed one as
 /// well keeps it on the disk when a merge has replaced it.
-inline std::vector<SegmentView> Engine::in_memory(const Snapshot& present) {
+KITH_INLINE std::vector<SegmentView> Engine::in_memory(const Snapshot& present) {
     std::vector<SegmentView> views;
     for (const SegmentView& view : present.segments) {
         if (!view.segment->sealed()) views.push_back(view);
@@ -127,13 +129,13 @@ inline std::vector<SegmentView> Engine::in_memory(const Snapshot& present) {
     return views;
 }
 
-inline std::vector<SegmentView> Engine::in_memory() const {
+KITH_INLINE std::vector<SegmentView> Engine::in_memory() const {
     const std::shared_ptr<const Snapshot> present = snapshot();  // let go of before anybody works on what is returned
     return in_memory(*present);
 }
 
 /// Links a chunk of the records of `views`; false when none is left.
-inline bool Engine::link_some(const std::vector<SegmentView>& views) {
+KITH_INLINE bool Engine::link_some(const std::vector<SegmentView>& views) {
     constexpr Slot chunk = 256;
     for (const SegmentView& view : views) {
         const Slot linked = view.segment->linked();
@@ -146,7 +148,7 @@ inline bool Engine::link_some(const std::vector<SegmentView>& views) {
 }
 
 /// Measures recall where it is due.
-inline void Engine::calibrate(const std::vector<SegmentView>& views, const LongCall& call, bool to_seal) const {
+KITH_INLINE void Engine::calibrate(const std::vector<SegmentView>& views, const LongCall& call, bool to_seal) const {
     Training training;
     training.threads = options_.index_threads;
     training.progress = [&](double) {
@@ -157,7 +159,7 @@ inline void Engine::calibrate(const std::vector<SegmentView>& views, const LongC
 }
 
 /// Links the records of `views` and none that come later, so that writers cannot keep it busy for good.
-inline void Engine::link_all(const std::vector<SegmentView>& views, const LongCall& call) {
+KITH_INLINE void Engine::link_all(const std::vector<SegmentView>& views, const LongCall& call) {
     double slots = 0;
     double linked = 0;
     for (const SegmentView& view : views) slots += view.count;
@@ -168,13 +170,13 @@ inline void Engine::link_all(const std::vector<SegmentView>& views, const LongCa
     } while (link_some(views));
 }
 
-inline void Engine::link(const LongCall& call) {
+KITH_INLINE void Engine::link(const LongCall& call) {
     const auto open = enter();
     link_all(in_memory(), call);
 }
 
-inline void Engine::close() {
-    if (forked()) raise(Errc::forked, "the collection was opened by another process");
+KITH_INLINE void Engine::close() {
+    if (forked()) raise(Errc::forked, name_ + ": was opened by another process");
     closing_.store(true);
     {
         const std::lock_guard lock(background_->mutex);  // so that nobody misses it between asking and waiting
@@ -194,3 +196,5 @@ inline void Engine::close() {
 }
 
 }  // namespace kith::inline v0::detail
+
+#endif

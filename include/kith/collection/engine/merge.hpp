@@ -9,10 +9,12 @@
 #include "kith/collection/engine.hpp"
 #include "kith/collection/engine/merge_builder.hpp"
 
+#if KITH_ENGINE_HERE
+
 namespace kith::inline v0::detail {
 
-inline BackupReport Engine::backup(const std::filesystem::path& destination, const BackupOptions& options,
-                                   const LongCall& call) {
+KITH_INLINE BackupReport Engine::backup(const std::filesystem::path& destination, const BackupOptions& options,
+                                        const LongCall& call) {
     const auto open = enter();
     if (store_ == nullptr) raise(Errc::invalid_argument, "a collection in memory has no files to back up");
     require_writable();
@@ -22,7 +24,7 @@ inline BackupReport Engine::backup(const std::filesystem::path& destination, con
     return store_->backup(destination, options, call);
 }
 
-inline void Engine::compact(const LongCall& call) {
+KITH_INLINE void Engine::compact(const LongCall& call) {
     checkpoint(call);
     const auto open = enter();
     if (store_ == nullptr) return compact_memory(call);
@@ -35,7 +37,7 @@ inline void Engine::compact(const LongCall& call) {
 }
 
 /// Merges the segments that `choose` says; false when it says none.
-inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
+KITH_INLINE bool Engine::merge(ChooseSegments choose, const LongCall& call) {
     const auto merging = take(merging_, call);
     require_writable();
     const std::vector<SegmentView> parts = parts_to_merge(choose);
@@ -57,7 +59,7 @@ inline bool Engine::merge(ChooseSegments choose, const LongCall& call) {
 }
 
 /// Takes the writer role.
-inline std::uint32_t Engine::new_segment_number() {
+KITH_INLINE std::uint32_t Engine::new_segment_number() {
     return queue_.exclusive([&] {
         const std::uint32_t taken = stage_.take_segment_number();
         stage_.save_point();
@@ -67,7 +69,7 @@ inline std::uint32_t Engine::new_segment_number() {
 
 /// The segments to merge as the checkpoint has them, the largest first; none where no space for it is left. Takes the
 /// keeper role.
-inline std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
+KITH_INLINE std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
     const std::lock_guard keeper(keeper_);
     publish_written();
     publish_merged();
@@ -78,7 +80,7 @@ inline std::vector<SegmentView> Engine::parts_to_merge(ChooseSegments choose) {
 
 /// Whether Options::max_disk_bytes allows what a merge of `parts` makes beside them: about the share of files and rows
 /// that their live records have now. In the keeper role.
-inline bool Engine::has_space_for(const std::vector<SegmentView>& parts) const {
+KITH_INLINE bool Engine::has_space_for(const std::vector<SegmentView>& parts) const {
     if (options_.max_disk_bytes == 0 || parts.empty()) return true;
     double slots = 0;
     double merged = 0;
@@ -89,18 +91,18 @@ inline bool Engine::has_space_for(const std::vector<SegmentView>& parts) const {
     return static_cast<double>(bytes.log + bytes.without_log()) + more <= static_cast<double>(options_.max_disk_bytes);
 }
 
-inline SegmentSize Engine::size_of(const SegmentView& view) {
+KITH_INLINE SegmentSize Engine::size_of(const SegmentView& view) {
     return {view.live(), view.count - view.live(), view.segment->outdated()};
 }
 
-inline std::vector<SegmentSize> Engine::sizes_of(const Snapshot& snapshot) {
+KITH_INLINE std::vector<SegmentSize> Engine::sizes_of(const Snapshot& snapshot) {
     std::vector<SegmentSize> sizes;
     for (const SegmentView& view : snapshot.segments) sizes.push_back(size_of(view));
     return sizes;
 }
 
 /// The segments of `base` that `choose` says, the largest first.
-inline std::vector<SegmentView> Engine::chosen_of(const Snapshot& base, ChooseSegments choose) const {
+KITH_INLINE std::vector<SegmentView> Engine::chosen_of(const Snapshot& base, ChooseSegments choose) const {
     std::vector<SegmentView> parts;
     for (const std::size_t at : choose(sizes_of(base), options_.segment_capacity)) parts.push_back(base.segments[at]);
     std::sort(parts.begin(), parts.end(), [](const SegmentView& a, const SegmentView& b) {
@@ -110,7 +112,7 @@ inline std::vector<SegmentView> Engine::chosen_of(const Snapshot& base, ChooseSe
 }
 
 /// Links and measures what the new segment holds.
-inline void Engine::index_merged(const MergeBuilder& builder, const LongCall& call) const {
+KITH_INLINE void Engine::index_merged(const MergeBuilder& builder, const LongCall& call) const {
     Training training{.threads = options_.index_threads, .progress = {}};
     training.progress = [&](double) {
         call.check(0.9);
@@ -129,7 +131,7 @@ inline void Engine::index_merged(const MergeBuilder& builder, const LongCall& ca
 
 /// Shows what was merged last; when it raises, the next seal or merge begins with it. In the keeper role; takes the
 /// writer role.
-inline void Engine::publish_merged() {
+KITH_INLINE void Engine::publish_merged() {
     if (!merged_.has_value()) return;
     queue_.exclusive([&] {
         auto next = std::make_shared<Snapshot>(merged_->applied_to(*snapshot_));
@@ -141,10 +143,12 @@ inline void Engine::publish_merged() {
 }
 
 /// Takes the keeper role: gives back what merged segments took up, where nobody holds them.
-inline void Engine::drop_unheld() {
+KITH_INLINE void Engine::drop_unheld() {
     const std::lock_guard keeper(keeper_);
     committing([&] { store_->purge(); });
     disk_bytes_.store(store_->bytes().without_log());
 }
 
 }  // namespace kith::inline v0::detail
+
+#endif

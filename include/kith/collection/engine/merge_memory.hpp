@@ -13,9 +13,11 @@
 
 #include <algorithm>
 
+#if KITH_ENGINE_HERE
+
 namespace kith::inline v0::detail {
 
-inline void Engine::compact_memory(const LongCall& call) {
+KITH_INLINE void Engine::compact_memory(const LongCall& call) {
     const auto merging = take(merging_, call);
     Snapshot base = ended_in_memory(&next_compaction);
     while (merge_in_memory(&next_compaction, base, call)) {
@@ -23,7 +25,7 @@ inline void Engine::compact_memory(const LongCall& call) {
 }
 
 /// Trouble here loses nothing, and is shown by stats(): the dead stay, and the next write has it tried again.
-inline void Engine::merge_in_background() {
+KITH_INLINE void Engine::merge_in_background() {
     give_way_to_others();
     run_when_woken([this] {
         note_trouble(attempt([&] {
@@ -38,7 +40,7 @@ inline void Engine::merge_in_background() {
 
 /// What was published, but for the segment that is being written. That one is ended first where `choose` would have it.
 /// Takes the writer role.
-inline Snapshot Engine::ended_in_memory(ChooseSegments choose) {
+KITH_INLINE Snapshot Engine::ended_in_memory(ChooseSegments choose) {
     return queue_.exclusive([&] {
         Snapshot base = *snapshot_;
         const auto is_written = [&](const SegmentView& view) { return view.segment.get() == stage_.writing(); };
@@ -57,7 +59,7 @@ inline Snapshot Engine::ended_in_memory(ChooseSegments choose) {
 }
 
 /// Merges the segments that `choose` says of `base`, which then has the new one; false when it says none.
-inline bool Engine::merge_in_memory(ChooseSegments choose, Snapshot& base, const LongCall& call) {
+KITH_INLINE bool Engine::merge_in_memory(ChooseSegments choose, Snapshot& base, const LongCall& call) {
     const std::vector<SegmentView> parts = chosen_of(base, choose);
     if (parts.empty()) return false;
     const std::uint32_t id = new_segment_number();
@@ -81,7 +83,7 @@ inline bool Engine::merge_in_memory(ChooseSegments choose, Snapshot& base, const
 }
 
 /// Shows `merged`, and leads the keys to it. Takes the writer role.
-inline void Engine::publish_merged_in_memory(MergedSegments& merged) {
+KITH_INLINE void Engine::publish_merged_in_memory(MergedSegments& merged) {
     queue_.exclusive([&] {
         auto next = std::make_shared<Snapshot>(merged.applied_to(*snapshot_));
         std::vector<std::shared_ptr<Segment>> segments = next->all_segments();
@@ -114,3 +116,5 @@ inline void Engine::publish_merged_in_memory(MergedSegments& merged) {
 }
 
 }  // namespace kith::inline v0::detail
+
+#endif

@@ -5,12 +5,15 @@
 
 #include <deque>
 
+#if KITH_ENGINE_HERE
+
 namespace kith::inline v0::detail {
 
-inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore opened)
+KITH_INLINE Engine::Engine(EngineSchema schema, const Options& options, OpenedStore opened)
     : schema_(std::move(schema)),
       options_(options),
       store_(std::move(opened.store)),
+      name_(store_ != nullptr ? store_->path().string() : "the collection in memory"),
       stage_(schema_, options.segment_capacity),
       snapshot_(opened.snapshot != nullptr ? std::move(opened.snapshot) : std::make_shared<const Snapshot>()) {
     stage_.reset(snapshot_->all_segments(), opened.next_segment);
@@ -34,7 +37,7 @@ inline Engine::Engine(EngineSchema schema, const Options& options, OpenedStore o
     start_background();
 }
 
-inline Engine::~Engine() {
+KITH_INLINE Engine::~Engine() {
     if (forked()) {
         // The threads are the parent's. To join them, or to destroy what they wait on, would wait forever.
         static_cast<void>(background_.release());
@@ -43,24 +46,24 @@ inline Engine::~Engine() {
     static_cast<void>(attempt([this] { close(); }));
 }
 
-inline std::shared_lock<std::shared_mutex> Engine::enter() const {
+KITH_INLINE std::shared_lock<std::shared_mutex> Engine::enter() const {
     if (forked()) {
-        raise(Errc::forked, "the collection was opened by process " + std::to_string(owner_) +
-                                "; open it again in the forked process");
+        raise(Errc::forked,
+              name_ + ": was opened by process " + std::to_string(owner_) + "; open it again in the forked process");
     }
     // Asked before the lock, which readers who keep coming would keep from close() for good.
-    if (closing_.load()) raise(Errc::closed, "the collection is closed");
+    if (closing_.load()) raise(Errc::closed, name_ + ": is closed");
     std::shared_lock lock(lifetime_);
-    if (closed_) raise(Errc::closed, "the collection is closed");
+    if (closed_) raise(Errc::closed, name_ + ": is closed");
     return lock;
 }
 
-inline std::shared_ptr<const Snapshot> Engine::snapshot() const {
+KITH_INLINE std::shared_ptr<const Snapshot> Engine::snapshot() const {
     const std::shared_lock lock(published_mutex_);
     return snapshot_;
 }
 
-inline std::optional<Engine::Located> Engine::locate(std::string_view key) const {
+KITH_INLINE std::optional<Engine::Located> Engine::locate(std::string_view key) const {
     for (std::shared_ptr<const Snapshot> before;;) {
         std::shared_ptr<const Snapshot> present;
         std::optional<RecordId> id;
@@ -86,8 +89,8 @@ inline std::optional<Engine::Located> Engine::locate(std::string_view key) const
     }
 }
 
-inline std::optional<Engine::Located> Engine::locate_in(std::shared_ptr<const Snapshot> present,
-                                                        std::string_view key) const {
+KITH_INLINE std::optional<Engine::Located> Engine::locate_in(std::shared_ptr<const Snapshot> present,
+                                                             std::string_view key) const {
     for (auto view = present->segments.rbegin(); view != present->segments.rend(); ++view) {
         if (const std::optional<Slot> slot = view->segment->find(key, view->allowed())) {
             const RecordId id{view->segment->id(), *slot};
@@ -98,18 +101,18 @@ inline std::optional<Engine::Located> Engine::locate_in(std::shared_ptr<const Sn
     return std::nullopt;
 }
 
-inline std::string Engine::row(const SegmentView& view, Slot slot) const {
+KITH_INLINE std::string Engine::row(const SegmentView& view, Slot slot) const {
     if (!view.segment->sealed()) return std::string(view.segment->row(slot));
     return store_->row({view.segment->id(), slot});
 }
 
-inline std::vector<Found> Engine::search(const Snapshot& snapshot, const SearchRequest& request) const {
+KITH_INLINE std::vector<Found> Engine::search(const Snapshot& snapshot, const SearchRequest& request) const {
     return detail::search(snapshot, request, scratch_, options_.search_threads);
 }
 
-inline std::vector<std::vector<Found>> Engine::search_many(const Snapshot& snapshot, const SearchRequest& request,
-                                                           MatrixView queries, std::span<const Accept> accepts,
-                                                           unsigned threads) const {
+KITH_INLINE std::vector<std::vector<Found>> Engine::search_many(const Snapshot& snapshot, const SearchRequest& request,
+                                                                MatrixView queries, std::span<const Accept> accepts,
+                                                                unsigned threads) const {
     std::deque<ScratchPool::Lease> leases;
     std::vector<SearchScratch*> scratches;
     for (unsigned thread = 0; thread < threads; ++thread) scratches.push_back(&*leases.emplace_back(scratch_));
@@ -117,3 +120,5 @@ inline std::vector<std::vector<Found>> Engine::search_many(const Snapshot& snaps
 }
 
 }  // namespace kith::inline v0::detail
+
+#endif

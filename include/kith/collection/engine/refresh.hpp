@@ -9,15 +9,17 @@
 
 #include "kith/collection/engine.hpp"
 
+#if KITH_ENGINE_HERE
+
 namespace kith::inline v0::detail {
 
-inline bool Engine::refresh() {
+KITH_INLINE bool Engine::refresh() {
     const auto open = enter();
     if (!follows()) return false;
     return queue_.exclusive([this] { return catch_up(); });
 }
 
-inline bool Engine::catch_up() {
+KITH_INLINE bool Engine::catch_up() {
     constexpr int most_bases = 100;
     constexpr int most_looks = 5;  // for batches that no base holds
     const std::shared_ptr<const Snapshot> before = snapshot();
@@ -45,7 +47,7 @@ inline bool Engine::catch_up() {
 }
 
 /// Shows the batches that came since. False when some are missing that a newer base holds.
-inline bool Engine::apply_log() {
+KITH_INLINE bool Engine::apply_log() {
     bool whole = false;
     const std::exception_ptr failed = attempt([&] {
         whole = store_->follow([&](std::string_view batch) {
@@ -66,7 +68,7 @@ inline bool Engine::apply_log() {
 }
 
 /// Shows `base` and what came after it. False, and nothing is changed, when some of that is missing.
-inline bool Engine::begin_anew(const StoreBase& base) {
+KITH_INLINE bool Engine::begin_anew(const StoreBase& base) {
     Stage fresh(schema_, options_.segment_capacity);
     fresh.reset(base.snapshot->all_segments(), base.next_segment);
     RecoveryReport applied = applied_;
@@ -90,7 +92,7 @@ inline bool Engine::begin_anew(const StoreBase& base) {
 /// Where a sealed segment that `present` shows has `key`. The store knows where the newest version is. That may be one
 /// that a reader does not show yet, or lie in a segment that a merge has committed and not published: then the segments
 /// that are shown know.
-inline std::optional<RecordId> Engine::find_sealed(const Snapshot& present, std::string_view key) const {
+KITH_INLINE std::optional<RecordId> Engine::find_sealed(const Snapshot& present, std::string_view key) const {
     std::optional<RecordId> unseen;
     if (!follows()) {
         unseen = store_->find(key);
@@ -106,7 +108,7 @@ inline std::optional<RecordId> Engine::find_sealed(const Snapshot& present, std:
 }
 
 /// Trouble here is shown by stats(), and by the next refresh() call.
-inline void Engine::follow_in_background() {
+KITH_INLINE void Engine::follow_in_background() {
     std::unique_lock lock(background_->mutex);
     while (!background_->wake.wait_for(lock, options_.follow, [this] { return background_->stopping; })) {
         lock.unlock();
@@ -116,3 +118,5 @@ inline void Engine::follow_in_background() {
 }
 
 }  // namespace kith::inline v0::detail
+
+#endif

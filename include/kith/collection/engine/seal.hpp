@@ -7,11 +7,13 @@
 
 #include <chrono>
 
+#if KITH_ENGINE_HERE
+
 namespace kith::inline v0::detail {
 
 /// Takes a role that another call may hold for long.
 /// Throws: as call.check_stopped().
-inline std::unique_lock<std::mutex> Engine::take(std::mutex& role, const LongCall& call) {
+KITH_INLINE std::unique_lock<std::mutex> Engine::take(std::mutex& role, const LongCall& call) {
     constexpr std::chrono::milliseconds between_looks{1};
     std::unique_lock lock(role, std::try_to_lock);
     while (!lock.owns_lock()) {
@@ -22,7 +24,7 @@ inline std::unique_lock<std::mutex> Engine::take(std::mutex& role, const LongCal
     return lock;
 }
 
-inline void Engine::checkpoint(const LongCall& call) {
+KITH_INLINE void Engine::checkpoint(const LongCall& call) {
     const auto open = enter();
     require_writable();
     link_all(in_memory(), call);
@@ -33,7 +35,7 @@ inline void Engine::checkpoint(const LongCall& call) {
 }
 
 /// Makes a checkpoint of all that was published before it began.
-inline void Engine::seal(const LongCall& call) {
+KITH_INLINE void Engine::seal(const LongCall& call) {
     publish_written();
     publish_merged();
     Checkpoint checkpoint;
@@ -56,7 +58,7 @@ inline void Engine::seal(const LongCall& call) {
 
 /// Ends the segment that is being written, and returns all that is published: the checkpoint to be. Takes the writer
 /// role.
-inline std::shared_ptr<const Snapshot> Engine::freeze(Checkpoint& checkpoint) {
+KITH_INLINE std::shared_ptr<const Snapshot> Engine::freeze(Checkpoint& checkpoint) {
     return queue_.exclusive([&] {
         require_writable();
         const std::exception_ptr failed = attempt([&] { checkpoint.sequence = store_->end_log_file(); });
@@ -82,7 +84,7 @@ inline std::shared_ptr<const Snapshot> Engine::freeze(Checkpoint& checkpoint) {
 
 /// Puts the mapped segments of the last checkpoint in the place of those in memory; when it raises, the next seal or
 /// merge begins with it. Takes the writer role.
-inline void Engine::publish_written() {
+KITH_INLINE void Engine::publish_written() {
     if (!written_.has_value()) return;
     std::vector<std::filesystem::path> released;
     KeyMap committed;
@@ -118,7 +120,7 @@ inline void Engine::publish_written() {
 }
 
 /// Adds up the bytes of the records in memory. In the writer role.
-inline void Engine::measure_memory() noexcept {
+KITH_INLINE void Engine::measure_memory() noexcept {
     std::uint64_t bytes = 0;
     for (const std::shared_ptr<Segment>& segment : stage_.segments()) bytes += segment->bytes();
     writing_bytes_.store(stage_.writing_bytes());
@@ -127,7 +129,7 @@ inline void Engine::measure_memory() noexcept {
 
 /// Whether segments in memory wait to be written, or there is enough for another one, or so many sealed records died
 /// since the checkpoint that a merge would give back their space, which begins from it. In the keeper role.
-inline bool Engine::seal_is_due() const {
+KITH_INLINE bool Engine::seal_is_due() const {
     if (poisoned_.load()) return false;
     if (store_->log_bytes() > options_.log_bytes || memory_bytes_.load() > writing_bytes_.load() ||
         writing_bytes_.load() > options_.segment_bytes) {
@@ -144,7 +146,7 @@ inline bool Engine::seal_is_due() const {
     return false;
 }
 
-inline CollectionStats Engine::stats() const {
+KITH_INLINE CollectionStats Engine::stats() const {
     const auto open = enter();
     const std::shared_ptr<const Snapshot> present = snapshot();
     CollectionStats stats;
@@ -179,3 +181,5 @@ inline CollectionStats Engine::stats() const {
 }
 
 }  // namespace kith::inline v0::detail
+
+#endif

@@ -7,18 +7,21 @@
 
 #include <algorithm>
 
+#if KITH_ENGINE_HERE
+
 namespace kith::inline v0::detail {
 
-inline void Engine::require_writable() const {
-    if (options_.mode == OpenMode::read_only) raise(Errc::read_only, "the collection was opened read-only");
+KITH_INLINE void Engine::require_writable() const {
+    if (options_.mode == OpenMode::read_only) raise(Errc::read_only, name_ + ": was opened read-only");
     if (poisoned_.load() || (store_ != nullptr && store_->poisoned())) {
         raise(Errc::poisoned,
-              "an earlier sync failed, so it is unknown what the disk holds; reopen the collection to "
-              "recover every acknowledged record");
+              name_ +
+                  ": an earlier write or sync failed, so it is unknown what the disk holds; open the collection again "
+                  "to recover every acknowledged record");
     }
 }
 
-inline void Engine::write(const std::function<std::string()>& prepare, OnExisting on_existing) {
+KITH_INLINE void Engine::write(const std::function<std::string()>& prepare, OnExisting on_existing) {
     const auto open = enter();
     require_writable();
     wait_for_memory();
@@ -31,7 +34,7 @@ inline void Engine::write(const std::function<std::string()>& prepare, OnExistin
     background_->wake.notify_all();
 }
 
-inline void Engine::serve(const std::vector<Request*>& requests) {
+KITH_INLINE void Engine::serve(const std::vector<Request*>& requests) {
     require_writable();
     NextSnapshot next(*snapshot_);
     for (Request* request : requests) {
@@ -46,7 +49,7 @@ inline void Engine::serve(const std::vector<Request*>& requests) {
 
 /// Waits while records in memory take up more than they may.
 /// Throws: Errc::limit_exceeded when they cannot be sealed; nothing was written.
-inline void Engine::wait_for_memory() const {
+KITH_INLINE void Engine::wait_for_memory() const {
     if (store_ == nullptr || options_.memory_bytes == 0) return;
     const auto fits = [this] { return memory_bytes_.load() <= options_.memory_bytes; };
     if (fits()) return;
@@ -66,7 +69,7 @@ inline void Engine::wait_for_memory() const {
 }
 
 /// Throws: Errc::disk_full when `batch` holds records and would make the files larger than they may be.
-inline void Engine::require_space(std::string_view batch) const {
+KITH_INLINE void Engine::require_space(std::string_view batch) const {
     if (store_ == nullptr || options_.max_disk_bytes == 0) return;
     const std::uint64_t used = disk_bytes_.load() + store_->log_bytes();
     if (used + batch.size() <= options_.max_disk_bytes) return;
@@ -80,7 +83,7 @@ inline void Engine::require_space(std::string_view batch) const {
                                "; nothing was written. Erase records and compact(), or allow more");
 }
 
-inline void Engine::serve_one(const Request& request, NextSnapshot& next) {
+KITH_INLINE void Engine::serve_one(const Request& request, NextSnapshot& next) {
     const std::string batch = (*request.prepare)();
     if (batch.empty()) return;
     require_space(batch);
@@ -89,7 +92,7 @@ inline void Engine::serve_one(const Request& request, NextSnapshot& next) {
     if (store_ != nullptr) store_->append(batch);
 }
 
-inline std::size_t Engine::stage(std::string_view batch, OnExisting on_existing) {
+KITH_INLINE std::size_t Engine::stage(std::string_view batch, OnExisting on_existing) {
     std::unordered_set<std::string_view> seen;
     std::size_t position = 0;
     const bool whole = read_batch(batch, schema_.vector_bytes(), [&](const Operation& operation) {
@@ -122,7 +125,7 @@ void Engine::committing(const Act& act) {
     std::rethrow_exception(failed);
 }
 
-inline void Engine::sync_log() {
+KITH_INLINE void Engine::sync_log() {
     if (store_ == nullptr) return;
     const std::exception_ptr failed = attempt([&] { store_->sync(); });
     if (failed == nullptr) return;
@@ -131,7 +134,7 @@ inline void Engine::sync_log() {
 }
 
 /// Has all the memory that publish() takes for what is staged, where `deletes` were not there at the call before.
-inline void Engine::make_room(NextSnapshot& next, std::span<const RecordId> deletes) {
+KITH_INLINE void Engine::make_room(NextSnapshot& next, std::span<const RecordId> deletes) {
     next.make_room(stage_.segments(), deletes);
     if (base_ != nullptr) return;
     const std::size_t keys = keys_.size() + stage_.key_count();
@@ -145,7 +148,7 @@ inline void Engine::make_room(NextSnapshot& next, std::span<const RecordId> dele
 
 /// Makes everything staged visible at once.
 /// Requires: there is room for all of it.
-inline void Engine::publish(NextSnapshot& next) noexcept {
+KITH_INLINE void Engine::publish(NextSnapshot& next) noexcept {
     std::shared_ptr<const Snapshot> shown = next.finish(stage_.segments(), stage_.deletes());
     if (shown == nullptr) return;
     KeyMap changed = stage_.take_keys();
@@ -166,13 +169,13 @@ inline void Engine::publish(NextSnapshot& next) noexcept {
     stage_.published();
 }
 
-inline void Engine::publish_staged() {
+KITH_INLINE void Engine::publish_staged() {
     NextSnapshot next(base_ != nullptr ? *base_ : *snapshot_);
     make_room(next, stage_.deletes());
     publish(next);
 }
 
-inline std::optional<RecordId> Engine::newest(std::string_view key) const {
+KITH_INLINE std::optional<RecordId> Engine::newest(std::string_view key) const {
     if (const std::optional<RecordId>* staged = stage_.find(key)) return *staged;
     if (base_ != nullptr) return find_sealed(*base_, key);
     for (const KeyMap* keys : {&keys_, &frozen_keys_}) {  // only the writer role changes them, and this is it
@@ -188,17 +191,19 @@ inline std::optional<RecordId> Engine::newest(std::string_view key) const {
     return sealed;
 }
 
-inline std::string Engine::newest_row(RecordId id) const {
+KITH_INLINE std::string Engine::newest_row(RecordId id) const {
     for (const auto& segment : stage_.segments()) {
         if (segment->id() == id.segment && !segment->sealed()) return std::string(segment->row(id.slot));
     }
     return store_->row(id);
 }
 
-inline void Engine::newest_vector(RecordId id, std::size_t vector_field, float* out) const {
+KITH_INLINE void Engine::newest_vector(RecordId id, std::size_t vector_field, float* out) const {
     for (const auto& segment : stage_.segments()) {
         if (segment->id() == id.segment) segment->vector(vector_field, id.slot, out);
     }
 }
 
 }  // namespace kith::inline v0::detail
+
+#endif

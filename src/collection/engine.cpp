@@ -1,0 +1,2 @@
+// src/collection/engine.cpp — the engine of collections, compiled once for every program.
+#include "kith/collection/engine.hpp"
