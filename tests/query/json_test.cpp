@@ -148,6 +148,8 @@ TEST_CASE("Conditions on JSON in text are those in C++") {
     CHECK(kith::parse_condition<Page>("meta.a = ? and meta.b in ?", "x", std::vector<int>{3, 1}) ==
           (meta["a"] == "x" && in(meta["b"], {1, 3})));
     CHECK(kith::condition<Page, "meta.a[0] = 'x'">() == (meta["a"][0] == "x"));
+    CHECK(kith::condition<Page, "seen in ('1970-01-01', ?)">("1970-01-01") ==
+          in(field<&Page::seen>, {kith::Timestamp()}));
     CHECK(kith::condition<Page, "meta.a = ?">(2u) == (meta["a"] == 2));
 }
 

@@ -81,7 +81,7 @@ TEST_CASE("A column that takes no such comparison is refused, with what to write
     CHECK(sentence("array_length(title) > 1") ==
           "condition: field 'title': ARRAY_LENGTH counts the elements of a list and this is none");
     CHECK(sentence("1 = 1") == "condition: two constants are compared, expected a column");
-    CHECK(sentence("year in (year)") == "condition: a list holds constants, not columns");
+    CHECK(sentence("year in (year)") == "condition: expected a constant, not a column");
 }
 
 TEST_CASE("A text that is not well formed is refused where it ceases to be") {
@@ -134,6 +134,8 @@ TEST_CASE("A condition beyond the limits is refused as such, and one at them is 
     CHECK(code("lent" + repeated(" or lent", 4'096)) == kith::Errc::limit_exceeded);
     CHECK(code("year in (1" + repeated(",1", 65'535) + ")") == std::nullopt);
     CHECK(code("year in (1" + repeated(",1", 65'536) + ")") == kith::Errc::limit_exceeded);
+    CHECK(code("title like '" + repeated("a%", 2'048) + "'") == std::nullopt);
+    CHECK(code("title like '" + repeated("a%", 2'048) + "_'") == kith::Errc::limit_exceeded);
     CHECK(code("lent" + std::string((1 << 20) - 4, ' ')) == std::nullopt);
     CHECK(code("lent" + std::string((1 << 20) - 3, ' ')) == kith::Errc::limit_exceeded);
     CHECK(code("price = " + repeated("1", 65)) == kith::Errc::limit_exceeded);

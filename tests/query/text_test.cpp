@@ -78,6 +78,32 @@ TEST_CASE("Lists of values are ascending and distinct, as in C++") {
     CHECK(read("array_length(tags) in (0, 2)") == in(array_length(field<&Book::tags>), {2, 0}));
 }
 
+TEST_CASE("The key is a column like the others") {
+    CHECK(read("id in ('b', 'a') or id like 'x%'") ==
+          (kith::in(field<&Book::id>, {"a", "b"}) || like(field<&Book::id>, "x%")));
+    Book book;
+    book.id = "dune";
+    CHECK(evaluate(read("id >= 'dun' and id < title or id = 'dune'"), book));
+}
+
+TEST_CASE("A list of many values is looked up like a short one") {
+    std::string text = "year not in (0";
+    for (int value = 1; value < 20'001; ++value) text += ", " + std::to_string(2 * value);
+    const auto condition = read(text + ", 4, 4)");
+    Book book;
+    book.year = 19'999;
+    CHECK(evaluate(condition, book));
+    book.year = 20'000;
+    CHECK_FALSE(evaluate(condition, book));
+}
+
+TEST_CASE("An alternative of equalities finds what IN finds") {
+    Book book;
+    for (book.year = 0; book.year < 5; ++book.year) {
+        CHECK(evaluate(read("year = 1 or year = 2"), book) == evaluate(read("year in (1, 2)"), book));
+    }
+}
+
 TEST_CASE("Tests of text are those of C++") {
     CHECK(read("title like '%owl_'") == like(field<&Book::title>, "%owl_"));
     CHECK(read("title not ilike 'Owl%'") == !ilike(field<&Book::title>, "Owl%"));

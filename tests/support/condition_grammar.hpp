@@ -365,13 +365,15 @@ private:
 
     /// A test of what JSON holds at a path.
     Drawn in_json() {
-        const auto [written, path] = json_.path();
-        // The tree at the path; null where there is none, or null.
-        const auto at = [trees = json_.trees(), path = path](const Thing& thing) {
-            return thing.more.has_value() ? walk(trees->at(thing.more->text), path) : nullptr;
+        const auto drawn = json_.path();
+        const std::string written = "more" + drawn.first;
+        // The tree at the path when it is of that kind.
+        const auto at = [trees = json_.trees(), path = drawn.second](const Thing& thing, JsonKind kind) {
+            const JsonTree* found = thing.more.has_value() ? walk(trees->at(thing.more->text), path) : nullptr;
+            return found != nullptr && found->kind == kind ? found : nullptr;
         };
         kith::JsonRef<&Thing::more> typed;
-        for (const JsonStep& step : path) {
+        for (const JsonStep& step : drawn.second) {
             typed = std::visit([&typed](const auto& one) { return typed[one]; }, step);
         }
         const std::uint64_t way = pick(6);
@@ -379,43 +381,43 @@ private:
         const double wanted = json_.number();
         switch (pick(5)) {
             case 0:
-                return {"more" + written + symbol(way) + quoted(text),
+                return {written + symbol(way) + quoted(text),
                         [=](const Thing& thing) -> Answer {
-                            const JsonTree* found = at(thing);
-                            const auto* held = found == nullptr ? nullptr : std::get_if<std::string>(&found->value);
-                            return held == nullptr ? Answer() : stands(way, *held, text);
+                            const JsonTree* found = at(thing, JsonKind::text);
+                            return found == nullptr ? Answer() : stands(way, found->text, text);
                         },
                         typed_comparison(typed, way, text)};
             case 1:
-                return {"more" + written + symbol(way) + std::to_string(wanted),
+                return {written + symbol(way) + std::to_string(wanted),
                         [=](const Thing& thing) -> Answer {
-                            const JsonTree* found = at(thing);
-                            const auto* held = found == nullptr ? nullptr : std::get_if<double>(&found->value);
-                            return held == nullptr ? Answer() : stands(way, *held, wanted);
+                            const JsonTree* found = at(thing, JsonKind::number);
+                            return found == nullptr ? Answer() : stands(way, found->number, wanted);
                         },
                         typed_comparison(typed, way, wanted)};
             case 2:
-                return {"more" + written + word(" IS NULL"),
-                        [=](const Thing& thing) -> Answer { return at(thing) == nullptr; }, typed.is_null()};
-            case 3:
-                return {"more" + written + word(" CONTAINS ") + quoted(text),
+                return {written + word(" IS NULL"),
                         [=](const Thing& thing) -> Answer {
-                            const JsonTree* found = at(thing);
-                            const auto* list = found == nullptr ? nullptr : std::get_if<JsonList>(&found->value);
+                            return !at(thing, JsonKind::boolean) && !at(thing, JsonKind::number) &&
+                                   !at(thing, JsonKind::text) && !at(thing, JsonKind::list) &&
+                                   !at(thing, JsonKind::object);
+                        },
+                        typed.is_null()};
+            case 3:
+                return {written + word(" CONTAINS ") + quoted(text),
+                        [=](const Thing& thing) -> Answer {
+                            const JsonTree* list = at(thing, JsonKind::list);
                             if (list == nullptr) return std::nullopt;
-                            for (const JsonTree& element : *list) {
-                                const auto* held = std::get_if<std::string>(&element.value);
-                                if (held != nullptr && *held == text) return true;
+                            for (const JsonTree& element : list->parts) {
+                                if (element.kind == JsonKind::text && element.text == text) return true;
                             }
                             return false;
                         },
                         contains(typed, text)};
             default:
-                return {"more" + written + " = open",
+                return {written + " = open",
                         [=](const Thing& thing) -> Answer {
-                            const JsonTree* found = at(thing);
-                            const auto* held = found == nullptr ? nullptr : std::get_if<bool>(&found->value);
-                            return held == nullptr ? Answer() : *held == thing.open;
+                            const JsonTree* found = at(thing, JsonKind::boolean);
+                            return found == nullptr ? Answer() : found->boolean == thing.open;
                         },
                         typed == kith::field<&Thing::open>};
         }

@@ -15,12 +15,15 @@
 
 namespace kith_test {
 
-struct JsonTree;
-using JsonList = std::vector<JsonTree>;
-using JsonObject = std::vector<std::pair<std::string, JsonTree>>;
+enum class JsonKind { null, boolean, number, text, list, object };
 
 struct JsonTree {
-    std::variant<std::monostate, bool, double, std::string, JsonList, JsonObject> value;
+    JsonKind kind = JsonKind::null;
+    bool boolean = false;
+    double number = 0;
+    std::string text{};
+    std::vector<JsonTree> parts{};     // the elements of a list, the members of an object
+    std::vector<std::string> names{};  // of the members
 };
 
 using JsonStep = std::variant<std::string, std::size_t>;
@@ -29,21 +32,15 @@ using JsonStep = std::variant<std::string, std::size_t>;
 inline const JsonTree* walk(const JsonTree& root, const std::vector<JsonStep>& path) {
     const JsonTree* at = &root;
     for (const JsonStep& step : path) {
-        const JsonTree* next = nullptr;
-        if (const auto* name = std::get_if<std::string>(&step)) {
-            if (const auto* object = std::get_if<JsonObject>(&at->value)) {
-                for (const auto& [key, child] : *object) {
-                    if (next == nullptr && key == *name) next = &child;
-                }
-            }
-        } else if (const auto* list = std::get_if<JsonList>(&at->value)) {
-            const std::size_t position = std::get<std::size_t>(step);
-            if (position < list->size()) next = &(*list)[position];
-        }
-        if (next == nullptr) return nullptr;
-        at = next;
+        const auto* name = std::get_if<std::string>(&step);
+        if (at->kind != (name == nullptr ? JsonKind::list : JsonKind::object)) return nullptr;
+        std::size_t position = 0;
+        if (name == nullptr) position = std::get<std::size_t>(step);
+        while (name != nullptr && position < at->names.size() && at->names[position] != *name) ++position;
+        if (position >= at->parts.size()) return nullptr;
+        at = &at->parts[position];
     }
-    return std::holds_alternative<std::monostate>(at->value) ? nullptr : at;
+    return at->kind == JsonKind::null ? nullptr : at;
 }
 
 /// `Choose` has `std::uint64_t below(std::uint64_t count)`.
@@ -111,22 +108,23 @@ private:
             case 0:
                 return {};
             case 1:
-                return {pick(2) == 0};
+                return {.kind = JsonKind::boolean, .boolean = pick(2) == 0};
             case 2:
-                return {number()};
+                return {.kind = JsonKind::number, .number = number()};
             case 3:
-                return {letters()};
+                return {.kind = JsonKind::text, .text = letters()};
             case 4: {
-                JsonList list;
-                for (auto left = pick(4); left > 0; --left) list.push_back(draw(depth - 1));
-                return {std::move(list)};
+                JsonTree list{.kind = JsonKind::list};
+                for (auto left = pick(4); left > 0; --left) list.parts.push_back(draw(depth - 1));
+                return list;
             }
             default: {
-                JsonObject object;
+                JsonTree object{.kind = JsonKind::object};
                 for (auto left = pick(4); left > 0; --left) {
-                    object.emplace_back(names[pick(names.size())], draw(depth - 1));
+                    object.names.emplace_back(names[pick(names.size())]);
+                    object.parts.push_back(draw(depth - 1));
                 }
-                return {std::move(object)};
+                return object;
             }
         }
     }
@@ -162,21 +160,18 @@ private:
     }
 
     std::string write(const JsonTree& tree) {
-        if (const auto* truth = std::get_if<bool>(&tree.value)) return *truth ? "true" : "false";
-        if (const auto* number = std::get_if<double>(&tree.value)) return write_number(*number);
-        if (const auto* text = std::get_if<std::string>(&tree.value)) return write_text(*text);
-        std::string made;
-        if (const auto* list = std::get_if<JsonList>(&tree.value)) {
-            for (const JsonTree& element : *list) made += (made.empty() ? "" : ",") + blanks() + write(element);
-            return "[" + made + blanks() + "]";
+        if (tree.kind == JsonKind::null) return "null";
+        if (tree.kind == JsonKind::boolean) return tree.boolean ? "true" : "false";
+        if (tree.kind == JsonKind::number) return write_number(tree.number);
+        if (tree.kind == JsonKind::text) return write_text(tree.text);
+        const bool object = tree.kind == JsonKind::object;
+        std::string made = object ? "{" : "[";
+        for (std::size_t at = 0; at < tree.parts.size(); ++at) {
+            made += (at == 0 ? "" : ",") + blanks();
+            if (object) made += write_text(tree.names[at]) + blanks() + ":";
+            made += write(tree.parts[at]);
         }
-        if (const auto* object = std::get_if<JsonObject>(&tree.value)) {
-            for (const auto& [name, child] : *object) {
-                made += (made.empty() ? "" : ",") + blanks() + write_text(name) + blanks() + ":" + write(child);
-            }
-            return "{" + made + blanks() + "}";
-        }
-        return "null";
+        return made + blanks() + (object ? "}" : "]");
     }
 
     Choose& choose_;

@@ -11,6 +11,7 @@
 #include "kith/query/scalar.hpp"
 #include "kith/schema/json.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -21,23 +22,32 @@
 
 namespace kith::inline v0::detail {
 
+/// Where the JSON text ends whose opening quote stands in front of `at`.
+inline std::size_t json_text_end(std::string_view json, std::size_t at) noexcept {
+    for (std::size_t quote = json.find('"', at); quote < json.size(); quote = json.find('"', quote + 1)) {
+        std::size_t escapes = quote;
+        while (escapes > at && json[escapes - 1] == '\\') --escapes;
+        if ((quote - escapes) % 2 == 0) return quote + 1;
+    }
+    return json.size();
+}
+
 /// Where the JSON value, or the name, that begins at `at` ends.
 inline std::size_t json_end(std::string_view json, std::size_t at) noexcept {
+    if (at == json.size()) return at;
+    if (json[at] == '"') return json_text_end(json, at + 1);
+    if (json[at] != '{' && json[at] != '[') {
+        constexpr std::string_view behind = ",}] \t\n\r:";
+        while (at < json.size() && behind.find(json[at]) == std::string_view::npos) ++at;
+        return at;
+    }
     std::size_t open = 0;
-    for (; at < json.size(); ++at) {
-        const char c = json[at];
-        if (c == '"') {
-            ++at;
-            while (at < json.size() && json[at] != '"') at += json[at] == '\\' ? 2u : 1u;
-            if (open == 0) return at < json.size() ? at + 1 : json.size();
-        } else if (c == '{' || c == '[') {
-            ++open;
-        } else if (c == '}' || c == ']') {
-            if (open == 0) return at;
-            if (--open == 0) return at + 1;
-        } else if (open == 0 && (c == ',' || c == ':' || c == ' ' || c == '\t' || c == '\n' || c == '\r')) {
-            return at;
-        }
+    while (at < json.size()) {
+        const char c = json[at++];
+        if (c == '"') at = json_text_end(json, at);
+        const char folded = static_cast<char>(c | 0x20);  // [ is { then, and ] is }
+        if (folded == '{') ++open;
+        if (folded == '}' && --open == 0) return at;
     }
     return json.size();
 }
@@ -165,8 +175,8 @@ inline Scalar json_scalar(std::string_view value, std::string& scratch) {
 /// The value where the steps lead from the outermost one: the first member of a name, the element at a position.
 /// Cost: a look at every byte in front of what is found; allocates for names with escapes only.
 inline std::string_view json_at(std::string_view json, std::span<const Term> steps, std::string& scratch) {
-    const std::size_t begin = json.find_first_not_of(" \t\n\r");
-    json = begin == std::string_view::npos ? std::string_view() : json.substr(begin, json_end(json, begin) - begin);
+    json.remove_prefix(std::min(json.size(), json.find_first_not_of(" \t\n\r")));
+    if (steps.empty()) return json.substr(0, json_end(json, 0));
     for (const Term& step : steps) {
         JsonItems items(json);
         json = {};

@@ -15,7 +15,12 @@
 #include <string_view>
 #include <utility>
 
-namespace kith::inline v0::detail {
+namespace kith::inline v0 {
+
+/// The most bytes of a pattern: a match may cost the product of its size and the text's.
+inline constexpr std::size_t max_pattern_bytes = 4'096;
+
+namespace detail {
 
 constexpr char lower_letter(char letter) noexcept {
     return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
@@ -67,8 +72,13 @@ constexpr bool matches(std::string_view text, std::string_view pattern) noexcept
 /// A pattern on its way to a leaf.
 class PatternReader {
 public:
-    /// Throws: Error with invalid_argument when nothing that may be escaped follows the escape.
+    /// Throws: Error with invalid_argument when nothing that may be escaped follows the escape; limit_exceeded.
     PatternReader(std::string_view field, std::string_view pattern, char escape, bool fold) {
+        if (pattern.size() > max_pattern_bytes) {
+            raise(Errc::limit_exceeded, "field '" + std::string(field) + "': the pattern has " +
+                                            std::to_string(pattern.size()) + " bytes, expected at most " +
+                                            std::to_string(max_pattern_bytes));
+        }
         for (std::size_t at = 0; at < pattern.size(); ++at) {
             const char letter = pattern[at];
             if (letter == escape) {
@@ -132,10 +142,13 @@ private:
 };
 
 /// The leaf for `subject LIKE pattern`, or ILIKE; a field's `name` is for messages.
-/// Throws: Error with invalid_argument for a pattern that ends within an escape or escapes a common letter.
+/// Throws: Error with invalid_argument for a pattern that ends within an escape or escapes a common letter;
+/// limit_exceeded for one beyond max_pattern_bytes.
 inline Expression pattern_leaf(Op op, Expression subject, std::string_view name, std::string_view pattern,
                                char escape = '\\') {
     return PatternReader(name, pattern, escape, op == Op::ilike).leaf(op, std::move(subject));
 }
 
-}  // namespace kith::inline v0::detail
+}  // namespace detail
+
+}  // namespace kith::inline v0

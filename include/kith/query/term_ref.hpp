@@ -10,6 +10,7 @@
 // Thread safety: functions without state.
 #pragma once
 
+#include "kith/core/error.hpp"
 #include "kith/query/condition.hpp"
 #include "kith/query/expression.hpp"
 #include "kith/query/field_ref.hpp"
@@ -17,6 +18,7 @@
 #include "kith/query/literal.hpp"
 #include "kith/query/scalar.hpp"
 
+#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <string>
@@ -57,7 +59,8 @@ Value free_value(const L& literal) {
     if constexpr (std::same_as<L, bool>) {
         return literal;
     } else if constexpr (std::floating_point<L>) {
-        return number_value<double>("of a calculation or in JSON", literal);
+        if (std::isnan(literal)) raise(Errc::invalid_argument, "NaN compares with nothing, expected a number");
+        return static_cast<double>(literal);
     } else if constexpr (!IntegerLiteral<L>) {
         return std::string(std::string_view(literal));
     } else if constexpr (std::is_signed_v<L>) {

@@ -156,34 +156,16 @@ private:
         const bool negated = reader_.take_keyword("not");
         if (reader_.failed()) return left;
         const std::size_t begin = left.begin;
-        bool tested = true;
         Tree tree{};
         if (reader_.take_keyword("between")) {
             tree = between(std::move(left));
-        } else if (reader_.take_keyword("in")) {
-            this->want_scalar(left);
-            tree = this->among(Op::in, left);
-        } else if (reader_.take_keyword("contain_any")) {
-            this->want_list(left);
-            tree = this->among(Op::contains_any, left);
-        } else if (reader_.take_keyword("contain_all")) {
-            this->want_list(left);
-            tree = this->among(Op::contains_all, left);
-        } else if (reader_.take_keyword("contains")) {
-            tree = this->contains(left);
-        } else if (reader_.take_keyword("has_prefix")) {
-            tree = this->text_test(Op::has_prefix, left);
-        } else if (reader_.take_keyword("has_suffix")) {
-            tree = this->text_test(Op::has_suffix, left);
-        } else if (reader_.take_keyword("like")) {
-            tree = this->pattern(Op::like, left);
-        } else if (reader_.take_keyword("ilike")) {
-            tree = this->pattern(Op::ilike, left);
+        } else if (const Op op = this->take_test(); op != Op::all_of) {
+            tree = this->test(op, left);
         } else {
-            tested = false;
+            if (negated) reader_.unexpected("BETWEEN, IN, LIKE or another test behind NOT");
+            return left;
         }
-        if (!tested && negated) reader_.unexpected("BETWEEN, IN, LIKE or another test behind NOT");
-        if (!tested || reader_.failed()) return left;
+        if (reader_.failed()) return {};
         if (negated) tree = Maker::negation(std::move(tree));
         return node_of(std::move(tree), begin, reader_.last_end());
     }

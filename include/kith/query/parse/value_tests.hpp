@@ -10,7 +10,9 @@
 #pragma once
 
 #include "kith/query/parse/terms.hpp"
+#include "kith/query/pattern.hpp"
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -87,9 +89,43 @@ protected:
         }
     }
 
+    /// Takes the word of a test of one subject; all_of when there is none.
+    constexpr Op take_test() noexcept {
+        struct Word {
+            std::string_view word;
+            Op op;
+        };
+        constexpr std::array<Word, 8> words{{{"in", Op::in},
+                                             {"contain_any", Op::contains_any},
+                                             {"contain_all", Op::contains_all},
+                                             {"contains", Op::has_substring},
+                                             {"has_prefix", Op::has_prefix},
+                                             {"has_suffix", Op::has_suffix},
+                                             {"like", Op::like},
+                                             {"ilike", Op::ilike}}};
+        for (const Word& one : words) {
+            if (reader_.take_keyword(one.word)) return one.op;
+        }
+        return Op::all_of;
+    }
+
+    /// Reads what follows the word of a test.
+    constexpr Tree test(Op op, const NodeType& subject) {
+        count_comparison(subject);
+        if (op == Op::in) this->want_scalar(subject);
+        if (op == Op::contains_any || op == Op::contains_all) want_list(subject);
+        if (op == Op::in || op == Op::contains_any || op == Op::contains_all) return among(op, subject);
+        const bool list =
+            subject.shape == Shape::path || (subject.shape == Shape::column && columns_[subject.field].list);
+        if (op == Op::has_substring && list) return leaf(Op::contains_any, subject, listed());  // CONTAINS
+        want_text(subject);
+        if (reader_.failed()) return {};
+        return op == Op::like || op == Op::ilike ? pattern(op, subject) : leaf(op, subject, listed());
+    }
+
+private:
     /// IN, CONTAIN_ANY and CONTAIN_ALL with their values.
     constexpr Tree among(Op op, const NodeType& subject) {
-        count_comparison(subject);
         if (subject.shape == Shape::constant) {
             reader_.fail(FaultKind::wrong_comparison, subject.begin, subject.end).add("expected a column");
         }
@@ -123,12 +159,12 @@ protected:
         return Maker::ask(op, subject_of(subject), std::move(list.values));
     }
 
-    /// A constant in a list.
+    /// A constant beside the word of a test, or in a list.
     constexpr Constant listed() {
         const NodeType node = this->sum();
         this->want_value(node);
         if (!reader_.failed() && node.shape != Shape::constant) {
-            reader_.fail(FaultKind::wrong_comparison, node.begin, node.end).add("a list holds constants, not columns");
+            reader_.fail(FaultKind::wrong_comparison, node.begin, node.end).add("expected a constant, not a column");
         }
         return node.constant;
     }
@@ -144,7 +180,7 @@ protected:
         fit(subject, constant);
         if (reader_.failed()) return;
         if (list.count == 0) list.first = constant.value;
-        if (!alike(list.first, constant.value)) {
+        if (subject.shape == Shape::path && !alike(list.first, constant.value)) {
             reader_.fail(FaultKind::wrong_type, constant.begin, constant.end)
                 .add("a list beside JSON holds values of one type");
             return;
@@ -159,26 +195,8 @@ protected:
         Maker::add(list.values, constant);
     }
 
-    /// CONTAINS: one value of a list, also one in JSON, or a part of a text.
-    constexpr Tree contains(const NodeType& subject) {
-        const bool list =
-            subject.shape == Shape::path || (subject.shape == Shape::column && columns_[subject.field].list);
-        if (!list) return text_test(Op::has_substring, subject);
-        count_comparison(subject);
-        return leaf(Op::contains_any, subject, listed());
-    }
-
-    constexpr Tree text_test(Op op, const NodeType& subject) {
-        want_text(subject);
-        count_comparison(subject);
-        if (reader_.failed()) return {};
-        return leaf(op, subject, listed());
-    }
-
     constexpr Tree pattern(Op op, const NodeType& subject) {
-        want_text(subject);
-        count_comparison(subject);
-        Constant pattern = reader_.failed() ? Constant() : listed();
+        Constant pattern = listed();
         fit(subject, pattern);
         char escape = '\\';
         if (reader_.take_keyword("escape")) {
@@ -198,6 +216,13 @@ protected:
     constexpr void check_escapes(const NodeType& subject, const Constant& pattern, char escape) {
         if (reader_.failed() || !pattern.known) return;
         const std::string_view text = pattern.value.text;
+        if (text.size() > max_pattern_bytes) {
+            reader_.fail(FaultKind::limit, pattern.begin, pattern.end)
+                .add("a pattern has at most ")
+                .add_number(max_pattern_bytes)
+                .add(" bytes");
+            return;
+        }
         for (std::size_t at = 0; at < text.size(); ++at) {
             if (text[at] != escape) continue;
             ++at;
@@ -210,7 +235,6 @@ protected:
         }
     }
 
-private:
     [[nodiscard]] static constexpr bool is_field(const NodeType& node) noexcept {
         return node.shape == Shape::column || node.shape == Shape::length;
     }
