@@ -98,8 +98,11 @@ private:
             const double part = child.estimate.expected / std::max<double>(count_, 1);
             return child.nanoseconds / std::max(all ? 1 - part : part, 1e-6);
         };
-        std::stable_sort(children.begin(), children.end(),
-                         [&](const Node& a, const Node& b) { return price(a) < price(b); });
+        std::sort(children.begin(), children.end(), [&](const Node& a, const Node& b) {
+            const double first = price(a);
+            const double second = price(b);
+            return first != second ? first < second : a.condition < b.condition;  // as they were written
+        });
     }
 
     /// The estimate of a node from those of its children, as if they had nothing to do with each other.
