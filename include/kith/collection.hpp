@@ -26,4 +26,5 @@
 #include "kith/collection/slot_filter.hpp"
 #include "kith/collection/snapshot_handle.hpp"
 #include "kith/collection/stats.hpp"
+#include "kith/collection/term_test.hpp"
 #include "kith/collection/verify.hpp"

@@ -115,7 +115,7 @@ ColumnFileBuilder::ColumnFileBuilder(const std::vector<ColumnInfo>& columns) {
 
 void ColumnFileBuilder::add_value(Pending& column, std::string_view term) {
     const std::uint64_t number = column.values++;
-    if (column.info.kind == FieldKind::text) {
+    if (holds_text(column.info.kind)) {
         column.bytes += term;
         column.text_ends.push_back(column.bytes.size());
         return;
@@ -152,8 +152,8 @@ void ColumnFileBuilder::append(std::size_t at, const MemberTerms& member) {
 void ColumnFileBuilder::write(const Pending& column, std::string& descriptors, std::string& image) {
     const ColumnInfo& info = column.info;
     Texts texts;
-    if (info.kind == FieldKind::text) texts = texts_of(column.bytes, column.text_ends);
-    const ColumnForm form = info.kind == FieldKind::text      ? texts.form
+    if (holds_text(info.kind)) texts = texts_of(column.bytes, column.text_ends);
+    const ColumnForm form = holds_text(info.kind)             ? texts.form
                             : info.kind == FieldKind::boolean ? ColumnForm::bits
                                                               : ColumnForm::numbers;
     ByteWriter writer(descriptors);
@@ -167,7 +167,7 @@ void ColumnFileBuilder::write(const Pending& column, std::string& descriptors, s
     writer.u64(column.values);
     writer.u64(column.nulls ? add_part(stored(column.null_words), image) : 0);
     writer.u64(info.list ? add_part(column.ends, image) : 0);
-    if (info.kind == FieldKind::text) {
+    if (holds_text(info.kind)) {
         writer.u64(form == ColumnForm::codes ? add_part(texts.codes, image) : 0);
         writer.u64(add_part(texts.ends, image));
         writer.u64(add_part(texts.bytes, image));

@@ -2,7 +2,6 @@
 #include "kith/core/bytes.hpp"
 #include "kith/scalar/column_file.hpp"
 
-#include <array>
 #include <cstddef>
 #include <string>
 
@@ -23,14 +22,13 @@ void StoredColumn::check() const {
         raise_damaged("has bits behind its last value");
     }
     if (list_) check_lists();
-    if (kind_ == FieldKind::text) check_texts();
+    if (holds_text(kind_)) check_texts();
 }
 
 void StoredColumn::check_lists() const {
     for (Slot slot = 0; slot < slots_; ++slot) {
         const Values values = values_of(slot);
-        const bool null = ((null_word(slot / 64) >> (slot % 64)) & 1U) != 0;
-        if (null && values.first != values.end)
+        if (null(slot) && values.first != values.end)
             raise_damaged("has elements in slot " + std::to_string(slot) + ", which is null");
     }
 }
@@ -47,9 +45,7 @@ void StoredColumn::check_texts() const {
     }
     if (form_ != ColumnForm::codes) return;
     for (std::uint64_t value = 0; value < values_; ++value) {
-        std::array<std::uint32_t, 1> code{};
-        load(value, code);
-        if (code[0] >= distinct_) raise_damaged("has a code of no text, at value " + std::to_string(value));
+        if (number(value) >= distinct_) raise_damaged("has a code of no text, at value " + std::to_string(value));
     }
 }
 

@@ -84,14 +84,14 @@ StoredColumn::StoredColumn(std::string_view image, std::string_view descriptor, 
     } else if (!of_texts) {
         value_bytes_ = part(2, values_, width_);
     }
-    if (kind_ != FieldKind::text) return;
+    if (!holds_text(kind_)) return;
     const std::uint64_t texts = of_texts ? values_ : distinct_;
     text_ends_ = part(3, texts, sizeof(std::uint64_t));
     texts_ = part(4, texts == 0 ? 0 : number_at<std::uint64_t>(text_ends_, texts - 1), 1);
 }
 
 void StoredColumn::check_form() const {
-    const bool text = kind_ == FieldKind::text;
+    const bool text = holds_text(kind_);
     const bool right = form_ == ColumnForm::bits      ? kind_ == FieldKind::boolean
                        : form_ == ColumnForm::numbers ? !text && kind_ != FieldKind::boolean
                        : form_ == ColumnForm::codes   ? text && (width_ == 1 || width_ == 2 || width_ == 4)
@@ -148,31 +148,38 @@ std::string_view StoredColumn::text(std::uint64_t number) const {
     return texts_.substr(static_cast<std::size_t>(first), static_cast<std::size_t>(end - first));
 }
 
-void StoredColumn::add_value(std::uint64_t number, MemberTerms& out) const {
-    if (form_ == ColumnForm::bits) {
-        out.add(((bits(number / 64) >> (number % 64)) & 1U) != 0);
-    } else if (form_ == ColumnForm::texts) {
-        out.add_term(text(number));
-    } else if (width_ == sizeof(std::uint64_t)) {
-        std::string term;
-        append_number_term(kind_, number_at<std::uint64_t>(value_bytes_, number), term);
-        out.add_term(term);
-    } else {
-        std::array<std::uint32_t, 1> value{};
-        load(number, value);
-        if (form_ == ColumnForm::codes) return out.add_term(text(value[0]));
-        std::string term;
-        append_number_term(kind_, value[0], term);
-        out.add_term(term);
-    }
+std::uint64_t StoredColumn::number(std::uint64_t value) const noexcept {
+    KITH_ASSERT(form_ != ColumnForm::texts && value < values_);
+    if (form_ == ColumnForm::bits) return (bits(value / 64) >> (value % 64)) & 1U;
+    if (width_ == sizeof(std::uint64_t)) return number_at<std::uint64_t>(value_bytes_, value);
+    std::uint32_t number = 0;
+    load(value, std::span(&number, 1));
+    return number;
+}
+
+std::string_view StoredColumn::text_of(std::uint64_t value) const {
+    return text(form_ == ColumnForm::codes ? number(value) : value);
+}
+
+bool StoredColumn::null(Slot slot) const noexcept {
+    return ((null_word(slot / 64) >> (slot % 64)) & 1U) != 0;
 }
 
 void StoredColumn::member(Slot slot, MemberTerms& out) const {
     KITH_ASSERT(slot < slots_);
     out.clear();
-    if (((null_word(slot / 64) >> (slot % 64)) & 1U) != 0) return out.set_null();
+    if (null(slot)) return out.set_null();
     const Values values = values_of(slot);
-    for (std::uint64_t at = values.first; at < values.end; ++at) add_value(at, out);
+    std::string term;
+    for (std::uint64_t at = values.first; at < values.end; ++at) {
+        if (holds_text(kind_)) {
+            out.add_term(text_of(at));
+        } else {
+            term.clear();
+            append_number_term(kind_, number(at), term);
+            out.add_term(term);
+        }
+    }
 }
 
 ColumnFile::ColumnFile(std::string_view image, Slot slots) {

@@ -224,12 +224,8 @@ void ColumnScan::keep(bool wanted, std::span<std::uint64_t> words) {
     }
 }
 
-bool ColumnScan::is_null(Slot slot) const noexcept {
-    return ((column_->null_word(slot / 64) >> (slot % 64)) & 1U) != 0;
-}
-
 bool ColumnScan::satisfies(Slot slot) const {
-    const bool null = is_null(slot);
+    const bool null = column_->null(slot);
     if (null || question_.ask == Ask::null) return null && question_.ask == Ask::null;
     const StoredColumn::Values values = column_->values_of(slot);
     if (question_.ask == Ask::length) {
@@ -247,22 +243,15 @@ bool ColumnScan::satisfies(Slot slot) const {
 }
 
 bool ColumnScan::excludes(Slot slot) const {
-    return !is_null(slot) && !satisfies(slot);
+    return !column_->null(slot) && !satisfies(slot);
 }
 
 bool ColumnScan::value_satisfies(std::uint64_t value) const {
     if (column_->form() == ColumnForm::texts) return question_.accepts(column_->text(value));
-    if (column_->form() == ColumnForm::bits)
-        return intervals_.contains((column_->bits(value / 64) >> (value % 64)) & 1U);
-    if (column_->width() == sizeof(std::uint64_t)) {
-        std::uint64_t number = 0;
-        column_->load(value, std::span(&number, 1));
-        return intervals_.contains(number);
-    }
-    std::uint32_t number = 0;
-    column_->load(value, std::span(&number, 1));
+    const std::uint64_t number = column_->number(value);
     if (allowed_.empty()) return intervals_.contains(number);
-    return number < column_->distinct() && ((allowed_[number / 64] >> (number % 64)) & 1U) != 0;
+    return number < column_->distinct() &&
+           ((allowed_[static_cast<std::size_t>(number / 64)] >> (number % 64)) & 1U) != 0;
 }
 
 }  // namespace kith::inline v0::detail

@@ -149,7 +149,8 @@ public:
             first_ = std::size_t{key} * container_bits;
             if (first_ >= universe_) return false;
             room_ = std::min<std::size_t>(container_bits, universe_ - first_);
-            const bool of_runs = !flags.empty() && ((static_cast<unsigned char>(flags[at / 8]) >> (at % 8)) & 1U) != 0;
+            const std::uint32_t eight = flags.empty() ? 0U : static_cast<unsigned char>(flags[at / 8]);
+            const bool of_runs = ((eight >> (at % 8)) & 1U) != 0;
             const std::uint32_t slots = std::uint32_t{less_one} + 1;
             if (!(of_runs ? read_runs() : slots <= most_in_array ? read_array(slots) : read_words())) return false;
         }

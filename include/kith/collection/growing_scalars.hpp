@@ -7,6 +7,7 @@
 #include "kith/core/assert.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/slot.hpp"
+#include "kith/query/scalar.hpp"
 #include "kith/scalar/growing_column.hpp"
 #include "kith/scalar/growing_index.hpp"
 #include "kith/scalar/question.hpp"
@@ -60,6 +61,12 @@ public:
     }
     [[nodiscard]] std::unique_ptr<SlotTest> test(const ScalarQuestion& question, Slot count) const override {
         return std::make_unique<Test>(*column_, question, count);
+    }
+    [[nodiscard]] Scalar value(Slot slot, [[maybe_unused]] bool length) const override {
+        KITH_ASSERT(!length);
+        const GrowingColumn::Block& block = column_->block(slot / column_block);
+        if (block.present[slot % column_block] == 0) return {};
+        return scalar_of_number(column_->kind(), block.numbers[slot % column_block]);
     }
     [[nodiscard]] double test_nanoseconds(double bits, Slot count) const noexcept override {
         return GrowingColumnScan::nanoseconds(count, bits);

@@ -7,6 +7,7 @@
 #include "kith/core/assert.hpp"
 #include "kith/core/error.hpp"
 #include "kith/core/slot.hpp"
+#include "kith/query/scalar.hpp"
 #include "kith/scalar/column_builder.hpp"
 #include "kith/scalar/column_file.hpp"
 #include "kith/scalar/column_scan.hpp"
@@ -125,6 +126,15 @@ public:
                                                  [[maybe_unused]] Slot count) const override {
         KITH_ASSERT(count == column_->slots());
         return std::make_unique<Test>(*column_, question);
+    }
+    [[nodiscard]] Scalar value(Slot slot, [[maybe_unused]] bool length) const override {
+        if (column_->null(slot)) return {};
+        const StoredColumn::Values values = column_->values_of(slot);
+        KITH_ASSERT(length == column_->list());
+        if (length) return Scalar::of_unsigned(values.end - values.first);
+        if (column_->kind() == FieldKind::json) return Scalar::of_json(column_->text_of(values.first));
+        if (column_->kind() == FieldKind::text) return Scalar::of_text(column_->text_of(values.first));
+        return scalar_of_number(column_->kind(), column_->number(values.first));
     }
     [[nodiscard]] double test_nanoseconds(double bits, Slot) const noexcept override {
         return ColumnScan::nanoseconds(*column_, bits);

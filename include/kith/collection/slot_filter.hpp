@@ -9,6 +9,7 @@
 
 #include "kith/collection/scalar_field.hpp"
 #include "kith/collection/slot_condition.hpp"
+#include "kith/collection/term_test.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/query/expression.hpp"
 #include "kith/scalar/question.hpp"
@@ -65,10 +66,10 @@ private:
 
     struct Node {
         const SlotCondition* condition = nullptr;
-        const ScalarField* field = nullptr;   // of a leaf that can be answered, or null
+        const ScalarField* field = nullptr;   // of a leaf about a field, if that can answer
         SlotEstimate asked = {};              // of a leaf with an index: slots that satisfy its question
         bool some_null = true;                // of such a leaf: a slot may have no value
-        std::unique_ptr<SlotTest> test = {};  // of a leaf with a column, once it was needed
+        std::unique_ptr<SlotTest> test = {};  // of a leaf with columns, once it was needed
         SlotEstimate estimate = {};           // slots that satisfy the node
         double nanoseconds = 0;               // about what it takes to keep those, of all
         bool exact = true;
@@ -98,8 +99,11 @@ private:
             const double part = child.estimate.expected / std::max<double>(count_, 1);
             return child.nanoseconds / std::max(all ? 1 - part : part, 1e-6);
         };
-        std::stable_sort(children.begin(), children.end(),
-                         [&](const Node& a, const Node& b) { return price(a) < price(b); });
+        std::sort(children.begin(), children.end(), [&](const Node& a, const Node& b) {
+            const double first = price(a);
+            const double second = price(b);
+            return first != second ? first < second : a.condition < b.condition;  // as they were written
+        });
     }
 
     /// The estimate of a node from those of its children, as if they had nothing to do with each other.
@@ -122,15 +126,21 @@ private:
 
     [[nodiscard]] Node plan_leaf(const SlotCondition& condition) const {
         Node node{.condition = &condition};
-        const ScalarField* const field = condition.field < fields_.size() ? fields_[condition.field] : nullptr;
-        if (!condition.question || field == nullptr || !(field->indexed() || field->has_column())) {
+        const ScalarField* const field =
+            condition.question && condition.field < fields_.size() ? fields_[condition.field] : nullptr;
+        if (const Expression& leaf = *condition.sources.front().expression; !leaf.terms.empty()) {
+            node.test = TermTest::make(leaf, fields_);
+        }
+        if (node.test == nullptr && (field == nullptr || !(field->indexed() || field->has_column()))) {
             node.exact = false;
             node.narrows = false;
             node.estimate = SlotEstimate::between(0, count_ / 2.0, count_);
             return node;
         }
         node.field = field;
-        if (field->indexed()) {
+        if (field == nullptr) {
+            node.estimate = sample(*node.test, condition.wanted);
+        } else if (field->indexed()) {
             node.asked = field->estimate(*condition.question, count_);
             const SlotEstimate present = field->estimate(ScalarQuestion::present(), count_);
             node.some_null = present.fewest < count_;
@@ -166,16 +176,18 @@ private:
 
     // ---- prices, in nanoseconds (benchmarks/scalar) ----
 
-    static constexpr double slot_price = 10;  // a look at one slot
+    static constexpr double slot_price = 10;   // a look at one slot
+    static constexpr double term_price = 100;  // the same, where terms are calculated
 
     /// A pass over the words of an answer, and their allocation.
     [[nodiscard]] double whole_words() const noexcept { return 500 + 0.02 * count_; }
 
     [[nodiscard]] double by_index(const Node& leaf) const {
-        if (!leaf.field->indexed()) return std::numeric_limits<double>::infinity();
+        if (leaf.field == nullptr || !leaf.field->indexed()) return std::numeric_limits<double>::infinity();
         return leaf.field->answer_nanoseconds(*leaf.condition->question, leaf.asked, count_) + whole_words();
     }
     [[nodiscard]] double by_column(const Node& leaf, double bits) const {
+        if (leaf.field == nullptr) return term_price * bits;
         return leaf.field->has_column() ? leaf.field->test_nanoseconds(bits, count_)
                                         : std::numeric_limits<double>::infinity();
     }

@@ -118,13 +118,13 @@ consteval Column member_column() {
         return {.name = member_name<Record, I>, .kind = FieldKind::vector};  // its Schema has more to say of it
     } else {
         Column column = column_of(describe_member<T>(member_name<Record, I>));
-        using Stored = ScalarOf<T>;
-        if constexpr (StoredEnum<Stored>) {
-            using Limits = std::numeric_limits<std::underlying_type_t<Stored>>;
+        using Element = ScalarOf<T>;
+        if constexpr (StoredEnum<Element>) {
+            using Limits = std::numeric_limits<std::underlying_type_t<Element>>;
             column.enumeration = true;
             column.least = static_cast<std::int64_t>(Limits::min());
             column.most = static_cast<std::uint64_t>(Limits::max());
-            column.names = enum_names<Stored>;
+            column.names = enum_names<Element>;
         }
         return column;
     }

@@ -241,15 +241,15 @@ inline Truth value_satisfies(const Scalar& value, const Expression& leaf) {
     return Truth::unknown;
 }
 
-/// Answers a leaf about one term, or a comparison of two.
-template <class R>
-Truth terms_satisfy(const R& record, const Expression& leaf) {
+/// Answers a leaf about one term, or a comparison of two. See term_value() for `member`.
+template <class Member>
+Truth terms_satisfy(const Member& member, const Expression& leaf) {
     std::string left_scratch;
-    const Scalar left = term_value(record, leaf.terms[0], left_scratch);
+    const Scalar left = term_value(member, leaf.terms[0], left_scratch);
     if (leaf.terms.size() == 1) return value_satisfies(left, leaf);
     KITH_ASSERT(leaf.terms.size() == 2);
     std::string right_scratch;
-    const Scalar right = term_value(record, leaf.terms[1], right_scratch);
+    const Scalar right = term_value(member, leaf.terms[1], right_scratch);
     return alike(left, right) ? truth(holds(leaf.op, compare(left, right))) : Truth::unknown;
 }
 
@@ -290,7 +290,7 @@ Truth satisfies(const R& record, const Expression& node) {
         case Op::is_null:
             break;
     }
-    if (!node.terms.empty()) return terms_satisfy(record, node);
+    if (!node.terms.empty()) return terms_satisfy(members_of(record), node);
     KITH_ASSERT(node.field < leaves<R>.size());
     return leaves<R>[node.field](record, node);
 }

@@ -79,27 +79,33 @@ inline Scalar json_size(std::string_view list) noexcept {
     return Scalar::of_unsigned(size);
 }
 
-/// Cost: one visit a node; no allocation but in `scratch`, for JSON texts with escapes. A text that comes out views the
-/// record, the term or `scratch`.
+/// Calls to the value of a field of a record, or the length of its list: what term_value() asks.
 template <class R>
-Scalar term_value(const R& record, const Term& term, std::string& scratch) {
-    const auto member = [&](bool length) {
-        KITH_ASSERT(term.field < scalars_of<R>.size());
-        return scalars_of<R>[term.field](record, length);
+auto members_of(const R& record) noexcept {
+    return [&record](std::size_t field, bool length) {
+        KITH_ASSERT(field < scalars_of<R>.size());
+        return scalars_of<R>[field](record, length);
     };
+}
+
+/// What a term comes to where fields have the values that member(field, length) gives.
+/// Cost: one visit a node; no allocation but in `scratch`, for JSON texts with escapes. A text that comes out views what
+/// the member viewed, the term or `scratch`.
+template <class Member>
+Scalar term_value(const Member& member, const Term& term, std::string& scratch) {
     switch (term.op) {
         case TermOp::column:
         case TermOp::length:
-            return member(term.op == TermOp::length);
+            return member(term.field, term.op == TermOp::length);
         case TermOp::path:
-            return json_scalar(json_at(member(false).text, term.parts, scratch), scratch);
+            return json_scalar(json_at(member(term.field, false).text, term.parts, scratch), scratch);
         case TermOp::size:
-            return json_size(json_at(member(false).text, term.parts, scratch));
+            return json_size(json_at(member(term.field, false).text, term.parts, scratch));
         case TermOp::constant:
             return scalar_of_value(term.value);
         case TermOp::negate:
             KITH_ASSERT(term.parts.size() == 1);
-            return negated(term_value(record, term.parts[0], scratch));
+            return negated(term_value(member, term.parts[0], scratch));
         case TermOp::add:
         case TermOp::subtract:
         case TermOp::multiply:
@@ -108,9 +114,9 @@ Scalar term_value(const R& record, const Term& term, std::string& scratch) {
             break;
     }
     KITH_ASSERT(term.parts.size() == 2);
-    const Scalar left = term_value(record, term.parts[0], scratch);
+    const Scalar left = term_value(member, term.parts[0], scratch);
     if (!left.is_number()) return {};
-    return calculate(term.op, left, term_value(record, term.parts[1], scratch));
+    return calculate(term.op, left, term_value(member, term.parts[1], scratch));
 }
 
 }  // namespace kith::inline v0::detail

@@ -52,6 +52,14 @@ public:
     /// The member of a slot, as terms. Requires: slot is below slots(). Throws: Errc::corrupt.
     void member(Slot slot, MemberTerms& out) const;
 
+    [[nodiscard]] bool null(Slot slot) const noexcept;
+
+    /// A value as an ordered number, or the code of its text. Requires: there is that value; the form is not texts.
+    [[nodiscard]] std::uint64_t number(std::uint64_t value) const noexcept;
+
+    /// A value that is text. Throws: Errc::corrupt.
+    [[nodiscard]] std::string_view text_of(std::uint64_t value) const;
+
     // For who compares blocks.
 
     /// Which of the 64 slots of a word are null. Requires: there is such a word.
@@ -91,7 +99,6 @@ private:
     void check_form() const;
     void check_lists() const;
     void check_texts() const;
-    void add_value(std::uint64_t number, MemberTerms& out) const;
     [[noreturn]] void raise_damaged(const std::string& what) const;
 
     std::uint32_t field_ = 0;

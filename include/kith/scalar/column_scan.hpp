@@ -53,7 +53,6 @@ private:
     void evaluate_lists(Slot first, Slot count, BlockWords out);
     void evaluate_sizes(Slot first, Slot count, BlockWords out);
 
-    [[nodiscard]] bool is_null(Slot slot) const noexcept;
     [[nodiscard]] bool value_satisfies(std::uint64_t value) const;
 
     /// Compares values from `first` on, at most 1024.

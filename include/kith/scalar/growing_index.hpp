@@ -12,6 +12,7 @@
 #include "kith/scalar/growing_terms.hpp"
 #include "kith/scalar/number_intervals.hpp"
 #include "kith/scalar/question.hpp"
+#include "kith/scalar/slot_chain.hpp"
 #include "kith/scalar/term.hpp"
 #include "kith/schema/field.hpp"
 
@@ -31,39 +32,42 @@ namespace kith::inline v0::detail {
 class GrowingScalarIndex {
 public:
     /// Requires: the kind is no vector.
-    GrowingScalarIndex(FieldKind kind, bool list, Slot capacity) : kind_(kind), list_(list), sizes_(capacity) {}
+    GrowingScalarIndex(FieldKind kind, bool list, Slot capacity)
+        : kind_(kind), list_(list), sizes_(list ? capacity : 0) {}
 
     [[nodiscard]] Slot size() const noexcept { return size_; }
 
-    /// Memory of the terms and their slots, and of the numbers of elements.
-    [[nodiscard]] std::size_t bytes() const noexcept { return terms_.bytes() + sizes_.bytes(size_); }
+    /// Memory of the terms and their slots, of nulls, and of the numbers of elements.
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        return terms_.bytes() + null_memory_.bytes() + (list_ ? sizes_.bytes(size_) : 0);
+    }
 
     /// Adds the next slot. Requires: size() is below the capacity; the terms are of the field's kind.
     /// Throws: std::bad_alloc; nothing was added then.
     void append(const MemberTerms& member) {
         KITH_ASSERT(list_ || member.null() || member.size() == 1);
-        Sizes& sizes = sizes_.of(size_);
         Undo undo{this};
+        if (list_) sizes_.of(size_)[size_ % column_block] = static_cast<std::uint32_t>(member.size());
+        if (member.null()) nulls_.append(size_, null_memory_);
         for (std::size_t at = 0; at < member.size(); ++at) {
             if (!is_nan_term(kind_, member[at])) terms_.add(member[at], size_);
         }
         undo.index = nullptr;
-        sizes[size_ % column_block] = member.null() ? null_size : static_cast<std::uint32_t>(member.size());
         ++size_;
     }
 
     /// Forgets the slots from `size` on. Requires: none of them was published.
     void truncate(Slot size) noexcept {
         if (size >= size_) return;
-        terms_.truncate(size);
+        take_back(size);
         size_ = size;
     }
 
     /// Sets the bits of the slots below `count` that satisfy a question.
     /// Requires: they were published to the caller; the question fits the field, as for ScalarIndex.
     /// Shape: `words` holds words_of(count) words.
-    /// Cost: a visit of each term of the answer; of every term for a suffix or substring; a pass over four bytes a slot
-    /// for null, present and length.
+    /// Cost: a visit of each term of the answer; of every term for a suffix, substring or pattern; a pass over four bytes
+    /// a slot for length.
     void answer(const ScalarQuestion& question, Slot count, std::span<std::uint64_t> words) const {
         KITH_ASSERT(words.size() == words_of(count));
         if (question.about_size()) return add_sizes(question, count, words);
@@ -76,11 +80,13 @@ public:
     [[nodiscard]] SlotEstimate estimate(const ScalarQuestion& question, Slot count) const {
         switch (question.ask) {
             case Ask::null:
+                return SlotEstimate::exactly(nulls_.count_below(count));
             case Ask::present:
+                return SlotEstimate::exactly(count - nulls_.count_below(count));
             case Ask::length:
-                return SlotEstimate::exactly(count_sizes(question, count));
+                return SlotEstimate::exactly(count_lengths(question, count));
             case Ask::all_of:
-                if (question.terms.empty()) return SlotEstimate::exactly(count_sizes(ScalarQuestion::present(), count));
+                if (question.terms.empty()) return estimate(ScalarQuestion::present(), count);
                 [[fallthrough]];
             case Ask::any_of:
                 return estimate_terms(question, count);
@@ -98,7 +104,7 @@ public:
     [[nodiscard]] double nanoseconds(const ScalarQuestion& question, const SlotEstimate& estimate, Slot count) const {
         // On one core of 3 GHz (benchmarks/scalar). Terms lie where they came, so each step is a miss of the cache.
         constexpr double any_answer = 1000, visited_term = 220, found_term = 1000, listed_slot = 0.8, passed_slot = 1.5;
-        if (question.about_size()) return any_answer + passed_slot * count;
+        if (question.about_size()) return any_answer + (question.ask == Ask::length ? passed_slot : 0.1) * count;
         const double slots = any_answer + listed_slot * estimate.expected;
         if (question.ask == Ask::any_of || question.ask == Ask::all_of) {
             return slots + found_term * static_cast<double>(question.terms.size());
@@ -111,7 +117,6 @@ public:
 private:
     using Node = GrowingTerms::Node;
     using Sizes = std::array<std::uint32_t, column_block>;
-    static constexpr std::uint32_t null_size = 0xffffffff;
     static constexpr std::size_t least_sample = 32;
 
     /// Takes a slot back that was not added whole.
@@ -119,37 +124,52 @@ private:
         GrowingScalarIndex* index;
 
         ~Undo() {
-            if (index != nullptr) index->terms_.truncate(index->size_);
+            if (index != nullptr) index->take_back(index->size_);
         }
     };
 
-    [[nodiscard]] std::uint32_t size_of(Slot slot) const noexcept {
-        return sizes_[slot / column_block][slot % column_block];
+    void take_back(Slot size) noexcept {
+        terms_.truncate(size);
+        nulls_.truncate(size);
     }
 
-    static bool size_satisfies(const ScalarQuestion& question, std::uint32_t size) noexcept {
-        if (question.ask == Ask::null) return size == null_size;
-        if (question.ask == Ask::length) return size != null_size && size >= question.fewest && size <= question.most;
-        return size != null_size;
-    }
-
-    void add_sizes(const ScalarQuestion& question, Slot count, std::span<std::uint64_t> words) const noexcept {
+    /// Calls `take` with each slot whose list has as many elements as the question wants; null is as a list of none.
+    template <class Take>
+    void for_each_length(const ScalarQuestion& question, Slot count, Take&& take) const {
         for (Slot slot = 0; slot < count; ++slot) {
-            const std::uint64_t bit = size_satisfies(question, size_of(slot)) ? 1 : 0;
-            words[slot / 64] |= bit << (slot % 64);
+            const std::uint32_t size = sizes_[slot / column_block][slot % column_block];
+            if (size >= question.fewest && size <= question.most) take(slot);
         }
     }
 
-    [[nodiscard]] Slot count_sizes(const ScalarQuestion& question, Slot count) const noexcept {
+    [[nodiscard]] Slot count_lengths(const ScalarQuestion& question, Slot count) const {
         Slot found = 0;
-        for (Slot slot = 0; slot < count; ++slot) {
-            if (size_satisfies(question, size_of(slot))) ++found;
+        for_each_length(question, count, [&](Slot) { ++found; });
+        return question.fewest == 0 ? found - nulls_.count_below(count) : found;
+    }
+
+    void add_sizes(const ScalarQuestion& question, Slot count, std::span<std::uint64_t> words) const {
+        if (question.ask == Ask::null) {
+            nulls_.for_each_below(count, [&](Slot slot) { set(slot, words); });
+            return;
         }
-        return found;
+        std::vector<std::uint64_t> found(words.size());
+        if (question.ask == Ask::length) {
+            for_each_length(question, count, [&](Slot slot) { set(slot, found); });
+        } else if (count > 0) {
+            std::fill(found.begin(), found.end(), ~std::uint64_t{0});
+            found.back() >>= 64 * found.size() - count;
+        }
+        nulls_.for_each_below(count, [&](Slot slot) { found[slot / 64] &= ~(std::uint64_t{1} << (slot % 64)); });
+        for (std::size_t word = 0; word < words.size(); ++word) words[word] |= found[word];
+    }
+
+    static void set(Slot slot, std::span<std::uint64_t> words) noexcept {
+        words[slot / 64] |= std::uint64_t{1} << (slot % 64);
     }
 
     static void add(const Node& node, Slot count, std::span<std::uint64_t> words) noexcept {
-        node.slots().for_each_below(count, [&](Slot slot) { words[slot / 64] |= std::uint64_t{1} << (slot % 64); });
+        node.slots().for_each_below(count, [&](Slot slot) { set(slot, words); });
     }
 
     void add_all_of(const ScalarQuestion& question, Slot count, std::span<std::uint64_t> words) const {
@@ -270,7 +290,9 @@ private:
     FieldKind kind_;
     bool list_;
     GrowingTerms terms_;
-    GrowingBlocks<Sizes> sizes_;  // of each slot, the number of its elements, or null_size
+    PieceMemory null_memory_;
+    SlotChain nulls_;             // the slots without a value
+    GrowingBlocks<Sizes> sizes_;  // of a list, how many elements each slot has
     Slot size_ = 0;               // the writer's count; readers use their snapshot's
 };
 

@@ -32,7 +32,7 @@ public:
         }
     }
 
-    /// Calls take(place of the field, its terms) for each field of a row that has terms, in order.
+    /// Calls take(place of the field, its terms) for each field of a row but those of vectors, in order.
     /// False on any damage; some fields may have been taken then.
     template <class Take>
     [[nodiscard]] bool read(std::string_view row, Take&& take) {
@@ -60,7 +60,7 @@ public:
             } else if (!read_value(reader, field)) {
                 return false;
             }
-            if (field.kind != FieldKind::json) take(field.place, static_cast<const MemberTerms&>(terms_));
+            take(field.place, static_cast<const MemberTerms&>(terms_));
         }
         return nulls == 0 && reader.remaining() == 0;
     }
@@ -118,15 +118,12 @@ private:
                 return read_as<double>(reader);
             case FieldKind::timestamp:
                 return read_as<Timestamp>(reader);
-            case FieldKind::text: {
+            case FieldKind::text:
+            case FieldKind::json: {
                 std::string_view text;
                 if (!reader.sized(text)) return false;
                 terms_.add_term(text);
                 return true;
-            }
-            case FieldKind::json: {
-                std::string_view skipped;
-                return reader.sized(skipped);
             }
             case FieldKind::vector:
                 break;

@@ -26,7 +26,7 @@
 
 namespace kith::inline v0::detail {
 
-/// The bytes of every term of a kind; 0 where they differ, as for text.
+/// The bytes of every term of a kind; 0 where they differ, as for text, and where there is none.
 constexpr std::size_t term_bytes(FieldKind kind) noexcept {
     switch (kind) {
         case FieldKind::boolean:
@@ -41,16 +41,21 @@ constexpr std::size_t term_bytes(FieldKind kind) noexcept {
         case FieldKind::timestamp:
             return 8;
         case FieldKind::text:
-        case FieldKind::json:
         case FieldKind::vector:
+        case FieldKind::json:
             return 0;
     }
     return 0;
 }
 
-/// Whether fields of a kind have terms.
+/// Whether the terms of a kind are bytes of any number.
+constexpr bool holds_text(FieldKind kind) noexcept {
+    return kind == FieldKind::text || kind == FieldKind::json;
+}
+
+/// Whether fields of a kind have terms. That of JSON is its whole text: it is kept in columns, and no index asks for it.
 constexpr bool has_terms(FieldKind kind) noexcept {
-    return term_bytes(kind) != 0 || kind == FieldKind::text;
+    return term_bytes(kind) != 0 || holds_text(kind);
 }
 
 /// A number as an unsigned one of as many bits in the same order; bool counts as a number.
@@ -211,6 +216,8 @@ void member_terms(const T& member, MemberTerms& out) {
         out.clear();
         if constexpr (is_list<T>) {
             for (const ScalarOf<T>& element : member) out.add<ScalarOf<T>>(element);
+        } else if constexpr (is_json<T>) {
+            out.add_term(member.text);
         } else {
             out.add(member);
         }
