@@ -146,13 +146,11 @@ public:
     /// them. Returns how many were removed.
     /// Throws: Errc::invalid_argument for a condition that holds for every record: see erase_all(); as erase; for a text, as
     /// parse_condition.
-    std::size_t erase_where(const Condition<Record>& condition) {
+    template <class... Wanted>
+    std::size_t erase_where(const Wanted&... wanted) {
+        const auto condition = detail::wanted<Record>(engine_->conditions(), wanted...);
         require_condition("erase_where", condition);
         return erase_those(condition);
-    }
-    template <class... L>
-    std::size_t erase_where(std::string_view text, const L&... values) {
-        return erase_where(parse_condition<Record>(text, values...));
     }
 
     /// Removes every record. Returns how many were removed.  Throws: as erase.

@@ -8,6 +8,7 @@
 #include "kith/collection/record_query.hpp"
 #include "kith/collection/record_range.hpp"
 #include "kith/core/element.hpp"
+#include "kith/query/wanted.hpp"
 
 #include <array>
 #include <concepts>
@@ -75,20 +76,25 @@ public:
     }
 
     /// Asks for the records that satisfy a condition, in an order, page by page, or how many there are; see RecordQuery.
-    [[nodiscard]] RecordQuery<S> where(Condition<Record> condition) const {
-        return RecordQuery<S>(self().moment(), std::move(condition));
+    /// It is written in C++ or as text: `where(kith::field<&R::year> >= 2020)`, `where("year >= ?", 2020)`; or as text that
+    /// the compiler reads: `where<"year >= 2020">()`.
+    /// Throws: as parse_condition.
+    template <class... Wanted>
+    [[nodiscard]] RecordQuery<S> where(const Wanted&... wanted) const {
+        detail::Moment moment = self().moment();
+        Condition<Record> condition = detail::wanted<Record>(moment.engine().conditions(), wanted...);
+        return RecordQuery<S>(std::move(moment), std::move(condition));
     }
-    template <class... L>
-    [[nodiscard]] RecordQuery<S> where(std::string_view text, const L&... values) const {
-        return where(parse_condition<Record>(text, values...));
+    template <FixedText Text, class... L>
+    [[nodiscard]] RecordQuery<S> where(const L&... values) const {
+        return where(condition<Record, Text>(values...));
     }
 
-    /// How many records satisfy a condition.
-    /// Throws: closed, forked, corrupt; for a text, as parse_condition.
-    [[nodiscard]] std::size_t count(Condition<Record> condition) const { return where(std::move(condition)).count(); }
-    template <class... L>
-    [[nodiscard]] std::size_t count(std::string_view text, const L&... values) const {
-        return where(text, values...).count();
+    /// How many records satisfy a condition, which is written as for where().
+    /// Throws: closed, forked, corrupt; as parse_condition.
+    template <class... Wanted>
+    [[nodiscard]] std::size_t count(const Wanted&... wanted) const {
+        return where(wanted...).count();
     }
 
     /// Every record of this moment, for a range-based for loop.

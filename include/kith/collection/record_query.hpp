@@ -13,7 +13,7 @@
 #include "kith/collection/record_codec.hpp"
 #include "kith/collection/record_selection.hpp"
 #include "kith/query/condition.hpp"
-#include "kith/query/parse.hpp"
+#include "kith/query/wanted.hpp"
 #include "kith/scalar/term.hpp"
 #include "kith/schema/field.hpp"
 #include "kith/schema/reflect.hpp"
@@ -48,14 +48,12 @@ public:
     RecordQuery(detail::Moment moment, Condition<Record> condition)
         : moment_(std::move(moment)), condition_(std::move(condition)) {}
 
-    /// Narrows the condition.
-    RecordQuery& where(Condition<Record> condition) {
-        condition_ = std::move(condition_) && std::move(condition);
+    /// Narrows the condition by another, in C++ or as text.
+    /// Throws: as parse_condition.
+    template <class... Wanted>
+    RecordQuery& where(const Wanted&... wanted) {
+        condition_ = std::move(condition_) && detail::wanted<Record>(moment_.engine().conditions(), wanted...);
         return *this;
-    }
-    template <class... L>
-    RecordQuery& where(std::string_view text, const L&... values) {
-        return where(parse_condition<Record>(text, values...));
     }
 
     /// In the order of a field that is neither a list nor a vector: numbers by size, NaN behind infinity; texts by their
