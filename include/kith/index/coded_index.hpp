@@ -18,6 +18,7 @@
 #include "kith/core/slot.hpp"
 #include "kith/core/top_k.hpp"
 #include "kith/index/code_memory.hpp"
+#include "kith/index/flat.hpp"
 #include "kith/index/flat_batch.hpp"
 #include "kith/index/index_space.hpp"
 #include "kith/index/search_params.hpp"
@@ -147,6 +148,24 @@ public:
         coarse.limit = std::min<std::size_t>(coarse_limit(params, limit), indexed);
         scratch.coarse.resize(coarse.limit);
         const std::size_t found = inner_.search(codes().view(), query, coarse, scratch, scratch.coarse.data());
+        TopK best(std::span(out, limit));
+        detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), limit, best);
+        return best.sorted().size();
+    }
+
+    /// The nearest allowed slots below size(): by the codes of all of them, and the best by their full vectors.
+    std::size_t scan(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
+                     Neighbor* out) const
+        requires(!Tag::reads_all)
+    {
+        const BitsetView allowed = params.allowed.first(std::min(size(), params.allowed.count()));
+        const std::size_t limit = std::min<std::size_t>(params.limit, allowed.count());
+        if (limit == 0) return 0;
+        constexpr std::size_t fewest = 10, kept = 4;  // how many times as many as are wanted codes hardly misplace
+        scratch.coarse.resize(std::min<std::size_t>(kept * std::max(limit, fewest), allowed.count()));
+        TopK nearest(std::span(scratch.coarse.data(), scratch.coarse.size()));
+        detail::scan(codes().view().scorer(query, scratch.query), 0, allowed.count(), allowed, nearest);
+        const std::size_t found = nearest.sorted().size();
         TopK best(std::span(out, limit));
         detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), limit, best);
         return best.sorted().size();

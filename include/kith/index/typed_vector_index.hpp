@@ -106,9 +106,15 @@ public:
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (limit == 0) return 0;
         const SearchWay way = way_of(params, allowed);
+        if constexpr (requires { index_.scan(rows_.view(), query, params, scratch, out); }) {
+            if (way == SearchWay::scan_cheaper && index_.size() >= count) {
+                return index_.scan(rows_.view(), query, params, scratch, out);
+            }
+        }
         if (way != SearchWay::indexed) return search_exact(query, params, scratch, out);
         const Slot indexed = std::min(index_.size(), count);
         SearchParams walk = params;
+        walk.steps = static_cast<double>(allowed) < steps_below * static_cast<double>(count);
         walk.limit = limit;
         walk.allowed = params.allowed.first(indexed);
         scratch.neighbors.resize(limit);
@@ -261,6 +267,9 @@ public:
 
 private:
     static constexpr auto ladder = Tag::template ladder<M>;
+
+    /// The share of slots that are allowed below which a walk steps over the others (benchmarks/filter).
+    static constexpr double steps_below = 0.6;
 
     /// The share of the misses one may make that is counted on: the curve is measured with a sample of questions.
     static constexpr double kept_misses = 0.75;

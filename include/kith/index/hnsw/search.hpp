@@ -203,4 +203,81 @@ void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slo
     }
 }
 
+/// Adds to `block` neighbours of `node` that are allowed and that this search has not met. One that is not allowed is
+/// stepped over: its own neighbours stand in for it, until there are as many as a node has links.
+/// Requires: no part of the graph must be brought into memory.
+inline void add_allowed(const HnswGraph& graph, Slot node, Slot bound, BitsetView allowed, VisitedSet& visited,
+                        NeighborBlock& block) noexcept {
+    const std::size_t width = graph.width(0);
+    std::array<Slot, 2 * HnswParams::most_links> others;
+    std::size_t stepped = 0;
+    const std::size_t most = block.count + width;
+    const auto for_each_link = [&](Slot from, const auto& take) {
+        const Slot* const links = graph.links(from, 0);
+        for (std::size_t i = 0; links != nullptr && i < width; ++i) {
+            const Slot slot = load_link(links + i);
+            if (slot == no_slot) break;
+            if (slot < bound && !take(slot)) break;
+        }
+    };
+    for_each_link(node, [&](Slot slot) {
+        if (!visited.insert(slot)) return true;
+        if (allowed.allows(slot)) {
+            block.slots[block.count++] = slot;
+        } else {
+            graph.prefetch_bottom(slot);
+            others[stepped++] = slot;
+        }
+        return true;
+    });
+    for (std::size_t i = 0; i < stepped && block.count < most; ++i) {
+        for_each_link(others[i], [&](Slot slot) {
+            if (allowed.allows(slot) && visited.insert(slot)) block.slots[block.count++] = slot;
+            return block.count < most;
+        });
+    }
+}
+
+/// As filtered_beam, but nodes that are not allowed cost no comparison: they are stepped over. It finds its way as long as
+/// some of the neighbours of neighbours are allowed; else it ends early, with fewer than were wanted.
+/// Requires: as beam; no part of the graph must be brought into memory.
+/// Source: Patel et al., "ACORN: performant and predicate-agnostic search over vector embeddings and structured data",
+/// arXiv:2403.04871, section 5 (ACORN-1).
+template <Scorer S>
+void stepping_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
+                   Horizon horizon, SearchScratch& scratch) noexcept {
+    CandidatePool& pool = scratch.pool;
+    NeighborBlock block;
+    const auto reach = [&] { return std::min(pool.worst_distance(), pool.horizon(horizon.count, horizon.stretch)); };
+    scratch.visited.insert(start.slot());
+    if (allowed.allows(start.slot())) pool.offer(start);
+    float farthest = reach();
+    std::size_t next = 0;
+    const auto meet_block = [&] {
+        block.score(scorer);
+        for (std::size_t i = 0; i < block.count; ++i) {
+            if (block.distances[i] > farthest) continue;
+            const std::size_t at = pool.offer(Candidate(block.distances[i], block.slots[i]));
+            if (at == pool.size()) continue;
+            graph.prefetch_bottom(block.slots[i]);
+            next = std::min(next, at);
+            farthest = reach();
+        }
+        block.count = 0;
+    };
+    if (pool.size() == 0) {
+        add_allowed(graph, start.slot(), bound, allowed, scratch.visited, block);
+        meet_block();
+    }
+    while (next < pool.size() && !(pool[next].distance() > farthest)) {
+        for (std::size_t taken = 0; next < pool.size() && taken < nodes_at_once; ++next) {
+            if (pool[next].marked()) continue;
+            pool[next].mark();
+            add_allowed(graph, pool[next].slot(), bound, allowed, scratch.visited, block);
+            ++taken;
+        }
+        meet_block();
+    }
+}
+
 }  // namespace kith::inline v0::detail
