@@ -80,6 +80,10 @@ public:
         one_.ef_search(count);
         return *this;
     }
+    NearestManyQuery& within(double radius) noexcept {
+        one_.within(radius);
+        return *this;
+    }
     NearestManyQuery& exact() noexcept {
         one_.exact();
         return *this;
@@ -113,7 +117,14 @@ public:
             selections.push_back(detail::select_records<S>(engine, *one_.condition_));
         }
         const MatrixView queries{queries_.data(), count(), Attribute::dim, Attribute::dim};
-        const auto found = engine.search_many(*snapshot, one_.unconditional(), queries, selections, threads_);
+        const auto ask = [&](const detail::SearchRequest& request, MatrixView asked) {
+            return engine.search_many(*snapshot, request, asked, selections, threads_);
+        };
+        const detail::SearchRequest request = one_.unconditional();
+        const auto found = one_.radius_.has_value()
+                               ? detail::search_many_within(ask, request, queries, *one_.radius_,
+                                                            one_.limit_.value_or(detail::no_limit), snapshot->live())
+                               : ask(request, queries);
         std::vector<std::vector<Hit<Record>>> hits(found.size());
         share_work(threads_, found.size(),
                    [&](std::size_t at, unsigned) { hits[at] = one_.hits_of(*snapshot, found[at]); });

@@ -7,6 +7,7 @@
 #include "kith/collection/explanation.hpp"
 #include "kith/collection/hit.hpp"
 #include "kith/collection/moment.hpp"
+#include "kith/collection/range_search.hpp"
 #include "kith/collection/record_codec.hpp"
 #include "kith/collection/record_selection.hpp"
 #include "kith/query.hpp"
@@ -23,6 +24,9 @@
 
 namespace kith::inline v0 {
 
+template <class S, std::size_t VectorField, auto Member>
+class GroupedQuery;
+
 /// What Collection::nearest and Snapshot::nearest return; nothing is searched before run().
 template <class S, std::size_t VectorField>
 class NearestQuery {
@@ -34,7 +38,7 @@ public:
     NearestQuery(detail::Moment moment, std::span<const float> query)
         : moment_(std::move(moment)), query_(query.begin(), query.end()) {}
 
-    /// At most `count` hits; fewer only where fewer records match. Default: 10.
+    /// At most `count` hits; fewer only where fewer records match. Default: 10, or all within a radius.
     NearestQuery& limit(std::size_t count) noexcept {
         limit_ = count;
         return *this;
@@ -52,6 +56,17 @@ public:
     /// neighbours and takes longer. Never less than the limit.
     NearestQuery& ef_search(std::size_t count) noexcept {
         ef_search_ = count;
+        return *this;
+    }
+
+    /// Only records at most so far away, as Hit::distance tells it: L2 the squared distance, so that 3 units are
+    /// within(9); Cosine 1 − cos, from 0 to 2; InnerProduct the product with its sign changed, so that within(-0.8) asks
+    /// for products of at least 0.8; Hamming the number of bits that differ; Jaccard the share of bits that only one
+    /// of both has. It is rounded to a float, as distances are. All such records are returned, or the nearest limit() of
+    /// them. Recall is the share that is found of them.
+    /// Cost: grows with the number of records within; from a sixteenth of all on, it is a scan.
+    NearestQuery& within(double radius) noexcept {
+        radius_ = static_cast<float>(radius);
         return *this;
     }
 
@@ -80,17 +95,16 @@ public:
 
     /// The nearest records of one moment, nearest first; equal distances order by age, oldest first.
     /// Throws: Errc::invalid_argument for a query of another dimension, with an element that is not finite, of zero
-    /// length under Cosine, for a limit or ef_search of 0, or a recall that is none; closed, forked, corrupt.
+    /// length under Cosine, for a limit or ef_search of 0, or a recall or radius that is none; closed, forked, corrupt.
     [[nodiscard]] std::vector<Hit<Record>> run() const {
         check();
         const detail::Engine& engine = moment_.engine();
         const auto open = engine.enter();
         const auto snapshot = moment_.snapshot();
-        detail::SearchRequest request = unconditional();
         std::optional<detail::Selection> selection;
-        if (condition_.has_value())
-            request.selection = &selection.emplace(detail::select_records<S>(engine, *condition_));
-        return hits_of(*snapshot, engine.search(*snapshot, request));
+        return hits_of(*snapshot, find(*snapshot, request(selection), [&](const detail::SearchRequest& asked) {
+            return engine.search(*snapshot, asked);
+        }));
     }
 
     /// What run() would do in each segment, and why.
@@ -128,11 +142,28 @@ private:
         return hits;
     }
 
+    /// What is asked, with the condition, which is made in `selection`.
+    [[nodiscard]] detail::SearchRequest request(std::optional<detail::Selection>& selection) const {
+        detail::SearchRequest request = unconditional();
+        if (condition_.has_value()) {
+            request.selection = &selection.emplace(detail::select_records<S>(moment_.engine(), *condition_));
+        }
+        return request;
+    }
+
+    /// What `ask(request)` finds, within the radius if there is one.
+    template <class Ask>
+    [[nodiscard]] std::vector<detail::Found> find(const detail::Snapshot& snapshot,
+                                                  const detail::SearchRequest& request, const Ask& ask) const {
+        if (!radius_.has_value()) return ask(request);
+        return detail::search_within(ask, request, *radius_, limit_.value_or(detail::no_limit), snapshot.live());
+    }
+
     [[nodiscard]] detail::SearchRequest unconditional() const {
         detail::SearchRequest request;
         request.vector_field = VectorField;
         request.query = query_.data();
-        request.limit = limit_;
+        request.limit = limit_.value_or(request.limit);
         request.ef_search = ef_search_;
         request.recall = recall_.value_or(request.recall);
         request.exact = exact_ || recall_ == 1.0;
@@ -155,14 +186,22 @@ private:
             raise(Errc::invalid_argument,
                   "recall is " + std::to_string(*recall_) + "; it must be above 0 and at most 1");
         }
+        if (radius_.has_value()) {
+            const auto problem = detail::radius_problem<typename Attribute::Metric>(*radius_);
+            if (problem.has_value()) {
+                raise(Errc::invalid_argument,
+                      "within: the radius for field '" + std::string(Attribute::name) + "' " + *problem);
+            }
+        }
         if (ef_search_ == 0) raise(Errc::invalid_argument, "ef_search is 0; it must be at least 1");
     }
 
     detail::Moment moment_;
     std::vector<float> query_;  // a copy: the caller's may be gone when the query runs
-    std::size_t limit_ = 10;
+    std::optional<std::size_t> limit_;
     std::optional<double> recall_;
     std::optional<std::size_t> ef_search_;
+    std::optional<float> radius_;
     bool exact_ = false;
     std::optional<Condition<Record>> condition_;
 };
