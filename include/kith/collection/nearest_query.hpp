@@ -93,6 +93,15 @@ public:
         return where(condition<Record, Text>(values...));
     }
 
+    /// Asks for the nearest records of each value of a field instead, where values are those of the nearest records: at
+    /// most `groups` values and `per_group` records of each, and fewer only where fewer exist. The groups come in the
+    /// order of their nearest records. Records without a value are a group of their own.
+    /// Cost: some searches; one or two for each group where few of the nearest neighbours belong to different ones.
+    template <auto Member>
+    [[nodiscard]] GroupedQuery<S, VectorField, Member> group_by(std::size_t groups, std::size_t per_group = 1) const {
+        return GroupedQuery<S, VectorField, Member>(*this, groups, per_group);
+    }
+
     /// The nearest records of one moment, nearest first; equal distances order by age, oldest first.
     /// Throws: Errc::invalid_argument for a query of another dimension, with an element that is not finite, of zero
     /// length under Cosine, for a limit or ef_search of 0, or a recall or radius that is none; closed, forked, corrupt.
@@ -130,6 +139,8 @@ public:
 private:
     template <class, std::size_t>
     friend class NearestManyQuery;
+    template <class, std::size_t, auto>
+    friend class GroupedQuery;
 
     [[nodiscard]] std::vector<Hit<Record>> hits_of(const detail::Snapshot& snapshot,
                                                    const std::vector<detail::Found>& found) const {

@@ -1,6 +1,7 @@
 // kith/collection/reading.hpp — what can be read, from a collection and from a snapshot of it alike.
 #pragma once
 
+#include "kith/collection/grouped_query.hpp"
 #include "kith/collection/moment.hpp"
 #include "kith/collection/nearest_many_query.hpp"
 #include "kith/collection/nearest_query.hpp"
