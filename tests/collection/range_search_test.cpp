@@ -77,6 +77,12 @@ struct Library {
     }
 };
 
+/// One for all cases: it takes half a second to make, and nobody changes it.
+const Library& the_library() {
+    static const Library library;
+    return library;
+}
+
 std::vector<std::string> sorted_keys(const Found& found) {
     std::vector<std::string> keys;
     for (const auto& [key, distance] : found) keys.push_back(key);
@@ -89,7 +95,7 @@ constexpr auto everything = [](const Article&) { return true; };
 }  // namespace
 
 TEST_CASE("A radius finds every record within it and none beyond, however many there are") {
-    const Library library;
+    const Library& library = the_library();
     for (int number = 10'000; number < 10'005; ++number) {
         const Article query = article(number);
         for (const float radius : {0.0F, 0.1F, 0.3F, 0.5F, 0.8F, 1.3F, 3.0F, 100.0F}) {
@@ -102,7 +108,7 @@ TEST_CASE("A radius finds every record within it and none beyond, however many t
 }
 
 TEST_CASE("Without exact() a radius finds the recall that is asked for, and nothing that is not there") {
-    const Library library;
+    const Library& library = the_library();
     std::size_t expected = 0;
     std::size_t reached = 0;
     for (int number = 10'000; number < 10'020; ++number) {
@@ -123,7 +129,7 @@ TEST_CASE("Without exact() a radius finds the recall that is asked for, and noth
 }
 
 TEST_CASE("A limit keeps the nearest of those within the radius") {
-    const Library library;
+    const Library& library = the_library();
     const Article query = article(10'000);
     const Found all = found(library.ask(query).within(0.6).exact().run());
     REQUIRE(all.size() > 60);
@@ -137,7 +143,7 @@ TEST_CASE("A limit keeps the nearest of those within the radius") {
 }
 
 TEST_CASE("A radius and a condition narrow each other, whether an index, a column or rows answer it") {
-    const Library library;
+    const Library& library = the_library();
     const Article query = article(10'001);
     const auto check = [&](const auto& condition) {
         for (const float radius : {0.3F, 0.7F, 50.0F}) {
@@ -157,7 +163,7 @@ TEST_CASE("A radius and a condition narrow each other, whether an index, a colum
 }
 
 TEST_CASE("Many queries with a radius find what each finds alone, also on a snapshot and by several threads") {
-    const Library library;
+    const Library& library = the_library();
     const auto snapshot = library.collection.snapshot();
     std::vector<std::array<float, 8>> queries;
     for (int number = 10'000; number < 10'012; ++number) queries.push_back(article(number).embedding);
@@ -188,7 +194,7 @@ TEST_CASE("Many queries with a radius find what each finds alone, also on a snap
 }
 
 TEST_CASE("A radius that is none is refused and says what it would have to be") {
-    const Library library;
+    const Library& library = the_library();
     const auto ask = [&](double radius) {
         return raised([&] { static_cast<void>(library.ask(article(1)).within(radius).run()); });
     };

@@ -93,6 +93,9 @@ public:
                                                               MatrixView queries, std::span<const Selection> selections,
                                                               unsigned threads) const;
 
+    /// What its searches borrow.
+    [[nodiscard]] ScratchPool& scratches() const noexcept { return scratch_; }
+
     /// The record with `key` as `present` has it, which may be older than the engine's snapshot.
     [[nodiscard]] std::optional<Located> locate_in(std::shared_ptr<const Snapshot> present, std::string_view key) const;
 

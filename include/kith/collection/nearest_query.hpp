@@ -4,9 +4,11 @@
 #pragma once
 
 #include "kith/collection/engine.hpp"
+#include "kith/collection/explain_search.hpp"
 #include "kith/collection/explanation.hpp"
 #include "kith/collection/hit.hpp"
 #include "kith/collection/moment.hpp"
+#include "kith/collection/profile.hpp"
 #include "kith/collection/range_search.hpp"
 #include "kith/collection/record_codec.hpp"
 #include "kith/collection/record_selection.hpp"
@@ -14,6 +16,7 @@
 #include "kith/query/condition.hpp"
 #include "kith/query/wanted.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -117,23 +120,41 @@ public:
     }
 
     /// What run() would do in each segment, and why.
-    /// Throws: as run().
+    /// Throws: as run(). Cost: that of finding which records may satisfy a condition; nothing is compared.
     [[nodiscard]] Explanation explain() const {
         check();
         const auto open = moment_.engine().enter();
         const auto snapshot = moment_.snapshot();
-        const detail::SearchRequest request = unconditional();
-        Explanation explanation{std::string(Attribute::name),
-                                ef_search_.has_value() ? 0 : request.recall,
-                                request.exact,
-                                condition_.has_value(),
-                                {}};
-        SearchScratch scratch;
-        for (const detail::SegmentView& view : snapshot->segments) {
-            explanation.segments.push_back({view.segment->id(), view.segment->sealed(), view.live(),
-                                            detail::SegmentSearch(request, view, scratch).plan()});
+        std::optional<detail::Selection> selection;
+        return explain(*snapshot, request(selection));
+    }
+
+    /// Runs the query by the clock, in this thread alone, and tells what each part took and what came of it.
+    /// Throws: as run(). Cost: that of run(), and of counting the records that satisfy a condition.
+    [[nodiscard]] Profile profile() const {
+        using Clock = std::chrono::steady_clock;
+        check();
+        const auto open = moment_.engine().enter();
+        const auto snapshot = moment_.snapshot();
+        std::optional<detail::Selection> selection;
+        const detail::SearchRequest asked = request(selection);
+        const detail::ScratchPool::Lease scratch(moment_.engine().scratches());
+        detail::ProfiledSearch search(*snapshot, *scratch);
+        const Clock::time_point begin = Clock::now();
+        const std::vector<detail::Found> found =
+            find(*snapshot, asked, [&](const detail::SearchRequest& round) { return search(round); });
+        const Clock::time_point middle = Clock::now();
+        const std::size_t hits = hits_of(*snapshot, found).size();
+        const std::chrono::duration<double, std::micro> searched = middle - begin;
+        const std::chrono::duration<double, std::micro> read = Clock::now() - middle;
+        Profile profile{explain(*snapshot, asked), search.segments(), hits,
+                        search.rounds(),           searched.count(),  read.count()};
+        for (std::size_t at = 0; at < profile.segments.size(); ++at) {
+            const detail::SegmentView& view = snapshot->segments[at];
+            profile.segments[at].matches =
+                selection.has_value() ? detail::select(view, *selection).size() : std::size_t{view.live()};
         }
-        return explanation;
+        return profile;
     }
 
 private:
@@ -168,6 +189,23 @@ private:
                                                   const detail::SearchRequest& request, const Ask& ask) const {
         if (!radius_.has_value()) return ask(request);
         return detail::search_within(ask, request, *radius_, limit_.value_or(detail::no_limit), snapshot.live());
+    }
+
+    [[nodiscard]] Explanation explain(const detail::Snapshot& snapshot, detail::SearchRequest asked) const {
+        Explanation explanation{std::string(Attribute::name),
+                                ef_search_.has_value() ? 0 : asked.recall,
+                                asked.exact,
+                                condition_.has_value(),
+                                radius_,
+                                {}};
+        if (radius_.has_value()) {
+            asked = detail::first_round(asked, limit_.value_or(detail::no_limit), snapshot.live());
+        }
+        const detail::ScratchPool::Lease scratch(moment_.engine().scratches());
+        for (const detail::SegmentView& view : snapshot.segments) {
+            explanation.segments.push_back(detail::explain_segment(asked, view, *scratch, S::fields));
+        }
+        return explanation;
     }
 
     [[nodiscard]] detail::SearchRequest unconditional() const {

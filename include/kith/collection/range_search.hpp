@@ -85,6 +85,13 @@ private:
     bool last_ = false;
 };
 
+/// What is asked first.
+[[nodiscard]] inline SearchRequest first_round(SearchRequest request, std::size_t limit,
+                                               std::uint64_t records) noexcept {
+    static_cast<void>(RangeRounds(request, limit, records));
+    return request;
+}
+
 /// The records within the radius, nearest first, at most `limit` of them. `ask(request)` searches.
 template <class Ask>
 std::vector<Found> search_within(const Ask& ask, SearchRequest request, float radius, std::size_t limit,

@@ -144,12 +144,16 @@ public:
 
     /// What run() would do, before any condition.
     [[nodiscard]] SearchPlan plan() const {
-        const std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
-        const std::optional<SearchParams> params = params_for(limit, view_.allowed());
-        if (params.has_value()) return index_.plan(*params);
-        SearchPlan plan = index_.plan({limit, 1, view_.allowed()});
-        plan.way = SearchWay::compare_all;
-        return plan;
+        return plan(std::min<std::size_t>(request_.limit, view_.live()), view_.allowed());
+    }
+
+    /// What run_among() would do, or do first where rows must be checked.
+    [[nodiscard]] SearchPlan plan(const Candidates& candidates) const {
+        const std::size_t count = candidates.slots().size();
+        const bool tries = candidates.rest() != nullptr && !request_.exact;
+        const std::size_t limit = std::min(tries ? tried * std::min(request_.limit, count) : request_.limit, count);
+        const std::vector<std::uint64_t> excluded = candidates.slots().excluded();
+        return plan(limit, BitsetView(excluded.data(), view_.count));
     }
 
     /// About how many elements of vectors run() reads.
@@ -161,6 +165,17 @@ public:
     }
 
 private:
+    static constexpr std::size_t tried = 4;  // times as many candidates as are wanted have their rows checked first
+
+    [[nodiscard]] SearchPlan plan(std::size_t limit, BitsetView allowed) const {
+        const std::optional<SearchParams> params = params_for(limit, allowed);
+        if (params.has_value()) return index_.plan(*params);
+        SearchPlan plan = index_.plan({limit, 1, allowed});
+        plan.way = SearchWay::compare_all;
+        plan.codes = false;
+        return plan;
+    }
+
     /// Fills neighbors_ with the nearest `limit` of the `count` allowed slots: all of them where that is more.
     void nearest(std::size_t limit, std::size_t count, BitsetView allowed) {
         const std::size_t expected = std::min(limit, count);
@@ -192,8 +207,8 @@ private:
     bool try_candidates(const Candidates& candidates, std::vector<Found>& out) {
         const std::size_t count = candidates.slots().size();
         const std::size_t limit = std::min(request_.limit, count);
-        for (std::size_t wanted = 4 * limit;; wanted *= 4) {
-            if (wanted >= count / 16 && wanted > 4 * limit) return false;
+        for (std::size_t wanted = tried * limit;; wanted *= 4) {
+            if (wanted >= count / 16 && wanted > tried * limit) return false;
             look_among(wanted, candidates.slots());
             const auto rejected = [&](const Neighbor& neighbor) {
                 return !request_.selection->holds(view_, neighbor.slot, *candidates.rest());

@@ -7,6 +7,7 @@
 // Thread safety: none; each query makes its own. The condition and the fields must outlive it.
 #pragma once
 
+#include "kith/collection/condition_way.hpp"
 #include "kith/collection/scalar_field.hpp"
 #include "kith/collection/slot_condition.hpp"
 #include "kith/collection/term_test.hpp"
@@ -59,6 +60,12 @@ public:
         Expression all{.op = Op::all_of};
         add_rest(root_, all);
         return all;
+    }
+
+    /// Calls visit(leaf, way) for each question to a field: in the order in which they are asked, but for rows.
+    template <class Visit>
+    void for_each_leaf(Visit&& visit) const {
+        for_each_leaf(root_, count_, true, visit);
     }
 
 private:
@@ -244,6 +251,23 @@ private:
         std::fill(answer.begin(), answer.end(), std::uint64_t{0});
         leaf.field->answer(ScalarQuestion::present(), count_, answer);
         for (std::size_t word = 0; word < words.size(); ++word) words[word] &= answer[word];
+    }
+
+    /// As keep() goes about it, where every node above narrows if `asked`.
+    template <class Visit>
+    void for_each_leaf(const Node& node, double bits, bool asked, Visit&& visit) const {
+        asked = asked && node.narrows;
+        if (node.condition->kind == Kind::leaf) {
+            const bool by_columns = by_column(node, bits) <= by_index(node);
+            const ConditionWay known = by_columns ? ConditionWay::column : ConditionWay::index;
+            visit(*node.condition, asked ? known : ConditionWay::rows);
+            return;
+        }
+        for (const Node& child : node.children) {
+            for_each_leaf(child, bits, asked, visit);
+            const double part = child.estimate.expected / std::max<double>(count_, 1);
+            bits *= node.condition->kind == Kind::all_of ? part : 1 - part;
+        }
     }
 
     static bool none(std::span<const std::uint64_t> words) noexcept {

@@ -128,8 +128,14 @@ public:
     }
 
     [[nodiscard]] SearchPlan plan(const SearchParams& params) const noexcept override {
-        return {Tag::name, way_of(params, params.allowed.count_allowed()),
-                std::min(index_.size(), params.allowed.count()), calibrated(), params};
+        SearchPlan plan{Tag::name, way_of(params, params.allowed.count_allowed()),
+                        std::min(index_.size(), params.allowed.count()), calibrated(), params};
+        if constexpr (requires(SearchScratch& scratch, Neighbor* out) {
+                          index_.scan(rows_.view(), nullptr, params, scratch, out);
+                      }) {
+            plan.codes = plan.way == SearchWay::scan_cheaper && plan.indexed == params.allowed.count();
+        }
+        return plan;
     }
 
     std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch& scratch,
