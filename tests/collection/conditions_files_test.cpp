@@ -43,6 +43,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// OtherThings whose notes are also found by their end and by what is in them.
+using EndedThings =
+    kith::Schema<Thing, kith::Key<&Thing::key>, kith::Field<&Thing::small, kith::indexed>,
+                 kith::Field<&Thing::size, kith::indexed>, kith::Field<&Thing::price, kith::indexed>,
+                 kith::Field<&Thing::note, kith::Indexed{.suffixes = true, .substrings = true}>,
+                 kith::Field<&Thing::tags, kith::Indexed{.substrings = true}>, kith::Field<&Thing::code, kith::indexed>,
+                 kith::VectorField<&Thing::place, kith::L2, kith::Hnsw<kith::HnswParams{.max_links = 6}>>>;
+
 kith::Options in_segments_of(kith::Slot records) {
     kith::Options options = on_call();
     options.segment_capacity = records;
@@ -117,6 +125,36 @@ TEST_CASE("A schema with other indexes opens the same files, finds the same, and
     again.compact();
     CHECK(scalar_names(path) == names_of_things);
     compare(again, model, conditions);
+}
+
+TEST_CASE("An index that is asked for more than it has is made again by a merge") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    const auto path = directory / "things";
+    const auto parts_of_note = [&] {  // docs/format.md: the flags of an index, behind the header of its file
+        std::set<int> parts;
+        for (const fs::path& file : scalar_files(path)) {
+            if (file.filename() == "note.index") parts.insert(bytes_of(file).at(4096 + 13) & 6);
+        }
+        return parts;
+    };
+    ThingMaker maker(15);
+    Model model;
+    {
+        Collection<OtherThings> plain(path, on_call());
+        write_things(plain, model, maker, 0, 200);
+        plain.checkpoint();
+        CHECK(parts_of_note() == std::set<int>{0});
+    }
+    const std::vector<Asked> conditions = maker.conditions(30);
+    Collection<EndedThings> by_ends(path, on_call());
+    compare(by_ends, model, conditions);
+    by_ends.compact();
+    CHECK(parts_of_note() == std::set<int>{6});
+    compare(by_ends, model, conditions);
+    by_ends.close();
+    Collection<OtherThings>(path, on_call()).compact();  // nothing is missing
+    CHECK(parts_of_note() == std::set<int>{6});
 }
 
 TEST_CASE("Columns and indexes that were removed are done without, and made again by a merge") {
