@@ -5,10 +5,13 @@
 #include "kith/collection/backup.hpp"
 
 #include "settings.hpp"
+#include "support/await.hpp"
 #include "support/file_faults.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <atomic>
+#include <cerrno>
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <thread>
@@ -16,6 +19,7 @@
 
 using kith::Collection;
 using kith_test::Asked;
+using kith_test::await;
 using kith_test::compare;
 using kith_test::erase_things;
 using kith_test::FileFaults;
@@ -62,7 +66,7 @@ TEST_CASE("A condition finds the same in every state of a collection") {
 
         collection.checkpoint();
         compare(collection, model, conditions);
-        const Collection<Things> follower(path, to_read());
+        Collection<Things> follower(path, to_read());
         compare(follower, model, conditions);
 
         write_things(collection, model, maker, 100, 150);
@@ -71,10 +75,15 @@ TEST_CASE("A condition finds the same in every state of a collection") {
         compare(collection, model, conditions);  // sealed ones with deletes beside one that is written
         compare(snapshot, then, conditions);
         compare(follower, then, conditions);
+        follower.refresh();
+        compare(follower, model, conditions);  // out of the log
 
         collection.compact();
         compare(collection, model, conditions);
         compare(snapshot, then, conditions);
+        compare(follower, model, conditions);
+        follower.refresh();
+        compare(follower, model, conditions);
         write_things(collection, model, maker, 120, 30);
     }
     {
@@ -103,6 +112,109 @@ TEST_CASE("In memory a condition finds the same, also once segments were merged"
     compare(collection, model, conditions);
     collection.erase_all();
     compare(collection, Model(), conditions);
+}
+
+TEST_CASE("A condition finds the same where a merge took over a segment with its dead records") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    ThingMaker maker(5);
+    const std::vector<Asked> conditions = maker.conditions(asked_conditions);
+    kith::Options options;
+    options.segment_capacity = 4000;
+    Collection<Things> collection(directory / "things", options);
+    Model model;
+    write_things(collection, model, maker, 0, 1300);
+    erase_things(collection, model, 20);
+    collection.checkpoint();
+    erase_things(collection, model, 25);
+    for (int first = 2000; first < 2300; first += 100) {
+        write_things(collection, model, maker, first, 100);
+        collection.checkpoint();
+    }
+    await([&] { return collection.stats().segments.size() == 1; });
+    CHECK(collection.stats().deleted > 0);
+    compare(collection, model, conditions);
+}
+
+TEST_CASE("What a condition erases and changes is what it finds") {
+    ThingMaker maker(6);
+    Collection<Things> collection(kith::in_memory, in_segments_of(400));
+    Model model;
+    write_things(collection, model, maker, 0, 1000);
+    for (std::uint32_t round = 0; round < 60; ++round) {
+        const Asked asked = maker.condition(2);
+        INFO("where " << asked.text);
+        const auto condition = asked.condition && kith::field<&Thing::code> >= 5 * round &&
+                               kith::field<&Thing::code> < 5 * round + 15;
+        const std::vector<std::string> keys = matching(model, condition);
+        if (round % 2 == 0) {
+            CHECK(collection.erase_where(condition) == keys.size());
+            for (const std::string& key : keys) model.erase(key);
+        } else {
+            const auto change = [](Thing& thing) {
+                thing.small -= 1;
+                thing.note = thing.note.value_or("") + "a";
+            };
+            CHECK(collection.update_where(condition, change) == keys.size());
+            for (const std::string& key : keys) change(model[key]);
+        }
+        CHECK(collection.count(condition) == matching(model, condition).size());
+    }
+    compare(collection, model, maker.conditions(20));
+}
+
+TEST_CASE("A write that failed leaves nothing for conditions to find") {
+    if (!FileFaults::work()) return;
+    const TemporaryDirectory directory;
+    ThingMaker maker(7);
+    const std::vector<Asked> conditions = maker.conditions(40);
+    Collection<Things> collection(directory / "things", in_segments_of(250));
+    Model model;
+    write_things(collection, model, maker, 0, 200);
+    for (int round = 0; round < 3; ++round) {
+        Model unwritten = model;
+        {
+            const FileFaults full(kith_test::FileCall::write, 1, ENOSPC);
+            CHECK_THROWS_AS(write_things(collection, unwritten, maker, 150 + 100 * round, 100), kith::Error);
+        }
+        compare(collection, model, conditions);
+        write_things(collection, model, maker, 180 + 100 * round, 100);
+        compare(collection, model, conditions);
+    }
+}
+
+TEST_CASE("Long texts and lists are found in every state") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    ThingMaker maker(8);
+    Collection<Things> collection(directory / "things", in_segments_of(100));
+    Model model;
+    write_things(collection, model, maker, 0, 60);
+    Thing made = maker.thing(1000);
+    made.note = std::string(200'000, 'x') + "needle" + std::string(100'000, 'y');
+    made.tags.assign(70'000, "many");
+    made.tags.push_back(std::string(70'000, 't'));
+    made.marks.emplace();
+    for (std::int32_t mark = 0; mark < 70'000; ++mark) made.marks->push_back(mark % 1000);
+    made.more = kith::Json{R"({"a": ")" + std::string(300'000, 'j') + R"("})"};
+    model[made.key] = made;
+    collection.upsert(made);
+    const std::vector<Asked> conditions{
+        {"note", kith::field<&Thing::note> == *made.note},
+        {"part of note", kith::parse_condition<Thing>("note like '%needle%'")},
+        {"end of note", has_suffix(kith::field<&Thing::note>, "yyyyy")},
+        {"tags", kith::parse_condition<Thing>("tags contain_all ('many') and array_length(tags) = 70001")},
+        {"long tag", contains(kith::field<&Thing::tags>, std::string(70'000, 't'))},
+        {"marks", kith::parse_condition<Thing>("marks contains 999 and array_length(marks) > 3")},
+        {"JSON", kith::parse_condition<Thing>("more.a > 'jjjjjjjjj'")},
+        {"not", kith::parse_condition<Thing>("not note like '%needle%' and not tags contains 'many'")},
+    };
+    compare(collection, model, conditions);
+    collection.checkpoint();
+    compare(collection, model, conditions);
+    write_things(collection, model, maker, 60, 60);
+    collection.compact();
+    compare(collection, model, conditions);
 }
 
 TEST_CASE("What few of some thousand records satisfy is found whole, with an index and without") {
