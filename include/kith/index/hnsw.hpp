@@ -107,19 +107,9 @@ public:
         if (params.allowed.all() && returned == bound) {
             detail::beam(graph_, scorer, 0, start, bound, horizon, scratch);
         } else {
-            const BitsetView allowed = params.allowed.first(returned);
-            const bool steps = params.steps && graph_.residency() == nullptr;
-            if (steps) detail::stepping_beam(graph_, scorer, start, bound, allowed, horizon, scratch);
-            if (!steps || scratch.pool.size() < limit) {
-                if (steps) {  // nothing near the query was allowed
-                    scratch.visited.clear(bound);
-                    if (params.absent < bound) scratch.visited.insert(params.absent);
-                    scratch.pool.reset(wanted);
-                }
-                scratch.frontier.clear();
-                scratch.frontier.reserve(bound);
-                detail::filtered_beam(graph_, scorer, start, bound, allowed, horizon, scratch);
-            }
+            scratch.frontier.clear();
+            scratch.frontier.reserve(bound);
+            detail::filtered_beam(graph_, scorer, start, bound, params.allowed.first(returned), horizon, scratch);
         }
         const std::size_t count = std::min(limit, scratch.pool.size());
         for (std::size_t i = 0; i < count; ++i) out[i] = scratch.pool[i].neighbor();

@@ -20,7 +20,6 @@ struct SearchParams {
     float stretch = 0;
     std::size_t stretched = 0;  ///< it is the distance of this neighbour that is stretched; 0: of the last wanted
     Slot absent = no_slot;      ///< a graph search goes around this slot, as if it were not there
-    bool steps = false;         ///< a graph search steps over slots that are not allowed, and compares none of them
     float rescore = 0;          ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
 };
 

@@ -114,7 +114,6 @@ public:
         if (way != SearchWay::indexed) return search_exact(query, params, scratch, out);
         const Slot indexed = std::min(index_.size(), count);
         SearchParams walk = params;
-        walk.steps = static_cast<double>(allowed) < steps_below * static_cast<double>(count);
         walk.limit = limit;
         walk.allowed = params.allowed.first(indexed);
         scratch.neighbors.resize(limit);
@@ -227,7 +226,8 @@ public:
                 Tag::template try_as_hard<M>(ladder[ladder.size() - 3], params);
                 return params;
             }
-            const std::optional<float> effort = newest->effort_for(1 - kept_misses * (1 - recall), params.limit);
+            const std::optional<float> effort =
+                newest->effort_for(1 - kept_misses * (1 - recall), measured_limit(params));
             if (!effort.has_value()) return std::nullopt;
             Tag::template try_as_hard<M>(*effort, params);
             return params;
@@ -268,11 +268,16 @@ public:
 private:
     static constexpr auto ladder = Tag::template ladder<M>;
 
-    /// The share of slots that are allowed below which a walk steps over the others (benchmarks/filter).
-    static constexpr double steps_below = 0.6;
-
     /// The share of the misses one may make that is counted on: the curve is measured with a sample of questions.
     static constexpr double kept_misses = 0.75;
+
+    /// The number of neighbours whose curve tells the effort. A walk past slots that are not allowed meets as many more
+    /// before it has those that are, so it is as sure of them as one that wants all it meets.
+    static std::size_t measured_limit(const SearchParams& params) noexcept {
+        if (Tag::reads_all || params.allowed.all()) return params.limit;
+        const std::size_t allowed = std::max<Slot>(params.allowed.count_allowed(), 1);
+        return std::max(params.limit, std::min<std::size_t>(100, params.limit * params.allowed.count() / allowed));
+    }
 
     /// Whether there is something that more effort finds more in: an index that is not trained compares all.
     [[nodiscard]] bool answers_by_effort() const noexcept {
@@ -303,17 +308,21 @@ private:
     [[nodiscard]] SearchWay way_of(const SearchParams& params, Slot allowed) const noexcept {
         if constexpr (ladder.empty()) return SearchWay::compare_all;
         if constexpr (Tag::reads_all) return index_.size() == 0 ? SearchWay::not_indexed : SearchWay::indexed;
-        // A walk that ends by distance expands a hundred nodes or two, whatever it might keep.
-        const std::size_t ef = params.stretch > 0 ? std::min<std::size_t>(params.ef_search, 100) : params.ef_search;
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
-        if (scan_is_cheaper(allowed, params.allowed.count(), std::max(limit, ef))) return SearchWay::scan_cheaper;
+        if (scan_is_cheaper(allowed, params, limit)) return SearchWay::scan_cheaper;
         return answers_by_effort() ? SearchWay::indexed : SearchWay::not_indexed;
     }
 
-    /// A walk expands about ef / (share of allowed) nodes. Each costs as much as `rows_a_node` rows read in order.
-    static bool scan_is_cheaper(Slot allowed, Slot count, std::size_t ef) noexcept {
-        constexpr double rows_a_node = 16;  // between 7 and 30 for 784 to 100 dimensions, at the pass rates in question
-        const double expanded = static_cast<double>(ef) * static_cast<double>(count) / static_cast<double>(allowed);
+    /// A walk expands the more nodes the fewer of those it meets are allowed. Each costs as much as `rows_a_node` rows, or
+    /// their codes, that are scanned (benchmarks/filter: where the two plans cost the same on two sets, for 10 and 100).
+    static bool scan_is_cheaper(Slot allowed, const SearchParams& params, std::size_t limit) noexcept {
+        const bool in_order = allowed >= params.allowed.count() / 2;  // rows that follow one another are read faster
+        const double rows_a_node = in_order ? 16 : 5;
+        // A walk that ends by distance expands so many, whatever it might keep.
+        const double stretched = 50 + 4.5 * static_cast<double>(limit);
+        const double kept = static_cast<double>(std::max<std::size_t>(limit, params.ef_search));
+        const double nodes = params.stretch > 0 ? std::min(stretched, kept) : kept;
+        const double expanded = nodes * static_cast<double>(params.allowed.count()) / static_cast<double>(allowed);
         return static_cast<double>(allowed) <= rows_a_node * expanded;
     }
 
