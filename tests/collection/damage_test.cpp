@@ -205,7 +205,7 @@ TEST_CASE("A file that is missing is named") {
             const ChildSaid said = trials.judge(OpenMode::open, [&](const fs::path& copy) { fs::remove(copy / file); });
             CAPTURE(file.string(), said.complaint);
             // A graph is made again from the vectors, and indexes and columns from the rows.
-            const bool derived = kind == ".graph" || kind == ".index" || file.filename() == "columns";
+            const bool derived = kind == ".graph" || file.extension() == ".index" || file.filename() == "columns";
             if (is_lock(kind) || derived) {
                 CHECK(said.complaint == "right");
             } else {
