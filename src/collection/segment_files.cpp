@@ -93,6 +93,14 @@ std::unique_ptr<const SealedScalars> SegmentFiles::scalars(const EngineSchema& s
         images.indexes.push_back(index == nullptr ? std::string_view() : text_of(*index));
     }
     images.columns = text_of(*columns_);
+    // One by one, so that what cannot be read is named.
+    naming((folder_ / columns_name).string(), [&] { static_cast<void>(ColumnFile(images.columns, count)); });
+    for (std::size_t field = 0; field < schema.fields.size(); ++field) {
+        if (images.indexes[field].empty()) continue;
+        const FieldInfo& info = schema.fields[field];
+        naming((folder_ / index_name(info.name)).string(),
+               [&] { static_cast<void>(ScalarIndex(images.indexes[field], info.kind, info.list, count)); });
+    }
     return std::make_unique<const SealedScalars>(schema.fields, images, count);
 }
 
@@ -113,8 +121,7 @@ std::shared_ptr<Segment> SegmentFiles::map(std::shared_ptr<SegmentFiles> files, 
             });
         }
         naming((files->folder_ / keys_name).string(), [&] { keys = KeyTable(files->keys_->payload()); });
-        naming((files->folder_ / columns_name).string() + " and .index",
-               [&] { scalars = files->scalars(schema, count); });
+        scalars = files->scalars(schema, count);
     });
     if (failed != nullptr) {
         // What is damaged says so by file and offset; what is right, and cannot be read, is of another version.
