@@ -28,6 +28,8 @@
 #include <initializer_list>
 #include <iterator>
 #include <limits>
+#include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -1329,6 +1331,7 @@ namespace kith::inline v0_single {
 enum class SearchWay : std::uint8_t {
     compare_all,   ///< the index compares everything, always
     scan_cheaper,  ///< so few vectors may be returned that comparing them costs less than finding a way to them
+    scan_codes,    ///< the same, by codes, and the best of them by their full vectors
     not_indexed,   ///< nothing is in the index yet
     indexed,       ///< the index is asked; what it does not hold yet is compared
 };
@@ -1806,6 +1809,650 @@ public:
 
 }  // namespace kith::inline v0_single
 
+// kith/schema/field.hpp — what a member may be, and what kith knows of it once its type is left behind.
+//
+// A FieldInfo is all that files, conditions and messages need of a field, so a schema known only at run time can be
+// described with the same words.
+//
+// Thread safety: values and functions without state.
+
+// kith/core/element.hpp — what a vector may be made of, and how floats become elements.
+//
+// Queries come as floats, whatever the rows hold. So each element type says how a float becomes one: rounded to the
+// nearest, ties to even, and at the end of its range for what lies beyond, for an infinite element would make the
+// distance of a vector from itself no number.
+//
+// Thread safety: values and functions.
+
+// kith/core/half.hpp — floats of two bytes, and what they are worth as floats of four.
+//
+// Compilers disagree on which of their own 16-bit types exist, in which mode and with what name mangling, so these hold
+// bits and convert by integer arithmetic. The conversions are always inline: no source leaves a copy of them that was
+// built for a newer processor than the next source's.
+//
+// Thread safety: values.
+// Source: IEEE 754-2008, binary16; Intel, "BFLOAT16 – Hardware Numerics Definition", 2018.
+
+namespace kith::inline v0_single {
+
+/// IEEE 754 binary16: 11 significant bits, from 2^-24 to 65504.
+class Half {
+public:
+    Half() = default;
+
+    /// The nearest half, ties to even: infinite from 65520 on, not a number when `value` is none.
+    [[gnu::always_inline]] constexpr explicit Half(float value) noexcept : bits_(narrow(value)) {}
+
+    [[gnu::always_inline]] static constexpr Half from_bits(std::uint16_t bits) noexcept {
+        Half made;
+        made.bits_ = bits;
+        return made;
+    }
+
+    /// On disk: these bits, little-endian.
+    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
+
+    /// Exact.
+    [[nodiscard, gnu::always_inline]] constexpr operator float() const noexcept {
+        // The exponent moves to its place, and a multiplication corrects its bias: subnormal halves become normal
+        // floats on the way, without a branch.
+        constexpr float rebias = 0x1p112F;
+        constexpr float past_largest = 0x1p16F;
+        const std::uint32_t magnitude = (bits_ & 0x7fffU) << 13;
+        const float finite = std::bit_cast<float>(magnitude) * rebias;
+        const std::uint32_t special = finite >= past_largest ? 0x7f800000U : 0;
+        const std::uint32_t sign = (bits_ & 0x8000U) << 16;
+        return std::bit_cast<float>(std::bit_cast<std::uint32_t>(finite) | special | sign);
+    }
+
+private:
+    [[gnu::always_inline]] static constexpr std::uint16_t narrow(float value) noexcept {
+        constexpr std::uint32_t infinity = 0x7f800000;
+        constexpr std::uint32_t past_largest = 0x47800000;     // 65536
+        constexpr std::uint32_t smallest_normal = 0x38800000;  // 2^-14
+        constexpr std::uint32_t rebias = 0x38000000;           // the difference of the biases, 112, as an exponent
+        const auto bits = std::bit_cast<std::uint32_t>(value);
+        const std::uint32_t sign = (bits >> 16) & 0x8000U;
+        const std::uint32_t magnitude = bits & 0x7fffffffU;
+        std::uint32_t result = 0;
+        if (magnitude > infinity) {
+            result = 0x7e00U | ((magnitude >> 13) & 0x3ffU);  // quiet, with what fits of its payload
+        } else if (magnitude >= past_largest) {
+            result = 0x7c00U;
+        } else if (magnitude < smallest_normal) {
+            // The last bit of 0.5 is the smallest half, so adding it rounds.
+            result = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5F) -
+                     std::bit_cast<std::uint32_t>(0.5F);
+        } else {
+            result = (magnitude + 0xfffU + ((magnitude >> 13) & 1U) - rebias) >> 13;
+        }
+        return static_cast<std::uint16_t>(result | sign);
+    }
+
+    std::uint16_t bits_ = 0;
+};
+
+/// The upper half of a float: 8 significant bits, the range of a float.
+class Bfloat16 {
+public:
+    Bfloat16() = default;
+
+    /// The nearest bfloat16, ties to even: infinite past the largest, not a number when `value` is none.
+    [[gnu::always_inline]] constexpr explicit Bfloat16(float value) noexcept : bits_(narrow(value)) {}
+
+    [[gnu::always_inline]] static constexpr Bfloat16 from_bits(std::uint16_t bits) noexcept {
+        Bfloat16 made;
+        made.bits_ = bits;
+        return made;
+    }
+
+    /// On disk: these bits, little-endian.
+    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
+
+    /// Exact.
+    [[nodiscard, gnu::always_inline]] constexpr operator float() const noexcept {
+        return std::bit_cast<float>(std::uint32_t{bits_} << 16);
+    }
+
+private:
+    [[gnu::always_inline]] static constexpr std::uint16_t narrow(float value) noexcept {
+        constexpr std::uint32_t infinity = 0x7f800000;
+        const auto bits = std::bit_cast<std::uint32_t>(value);
+        if ((bits & 0x7fffffffU) > infinity) return static_cast<std::uint16_t>((bits >> 16) | 0x40U);  // quiet
+        return static_cast<std::uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
+    }
+
+    std::uint16_t bits_ = 0;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// Eight dimensions of one bit: dimension i of a vector is bit i % 8, the lowest first, of its element i / 8.
+/// Everything that takes elements counts these; a vector whose dimensions do not fill its last one has zeros there.
+struct Bits8 {
+    std::uint8_t bits = 0;
+
+    friend constexpr bool operator==(Bits8, Bits8) = default;
+};
+
+/// An Element that stands for a number.
+template <class T>
+concept Number = std::same_as<T, float> || std::same_as<T, Half> || std::same_as<T, Bfloat16> ||
+                 std::same_as<T, std::int8_t> || std::same_as<T, std::uint8_t>;
+
+/// What rows may hold.
+template <class T>
+concept Element = Number<T> || std::same_as<T, Bits8>;
+
+/// The name of an element type. Stored on disk: never rename.
+template <Element T>
+inline constexpr std::string_view element_name = std::same_as<T, float>          ? "f32"
+                                                 : std::same_as<T, Half>         ? "f16"
+                                                 : std::same_as<T, Bfloat16>     ? "bf16"
+                                                 : std::same_as<T, std::int8_t>  ? "i8"
+                                                 : std::same_as<T, std::uint8_t> ? "u8"
+                                                                                 : "bits";
+
+/// Dimensions in one element.
+template <Element T>
+inline constexpr std::size_t dimensions_an_element = std::same_as<T, Bits8> ? 8 : 1;
+
+/// Elements that hold `dim` dimensions.
+template <Element T>
+[[nodiscard, gnu::always_inline]] constexpr std::size_t elements_for(std::size_t dim) noexcept {
+    return (dim + dimensions_an_element<T> - 1) / dimensions_an_element<T>;
+}
+
+/// What the query is made of that kernels compare with rows of T. Against floats of two bytes it keeps its four: the
+/// query is not rounded, and not converted again for each row.
+template <Element T>
+using QueryElement = std::conditional_t<std::same_as<T, Half> || std::same_as<T, Bfloat16>, float, T>;
+
+/// The length of the longest vector: squared distances between such stay finite in floats.
+inline constexpr double longest_vector = 1e18;
+
+namespace detail {
+
+/// The nearest whole number, ties to even. Requires: |value| is below 2^22.
+[[gnu::always_inline]] constexpr std::int32_t nearest_integer(float value) noexcept {
+    constexpr float rounder = 0x1.8p23F;  // the last bit of its neighbours is worth 1
+    return std::bit_cast<std::int32_t>(value + rounder) - std::bit_cast<std::int32_t>(rounder);
+}
+
+/// The element nearest to `value`, within the range of T. Not a number becomes 0 or stays none.
+template <Number T>
+[[gnu::always_inline]] constexpr T nearest_element(float value) noexcept {
+    constexpr float largest_half = 65504;
+    constexpr float largest_bfloat = 0x1.fep127F;
+    if constexpr (std::same_as<T, float>) {
+        return value;
+    } else if constexpr (std::same_as<T, Half>) {
+        return Half(std::clamp(value, -largest_half, largest_half));
+    } else if constexpr (std::same_as<T, Bfloat16>) {
+        return Bfloat16(std::clamp(value, -largest_bfloat, largest_bfloat));
+    } else if constexpr (std::same_as<T, std::int8_t>) {
+        return value == value ? static_cast<T>(nearest_integer(std::clamp(value, -128.0F, 127.0F))) : T{0};
+    } else {
+        return value == value ? static_cast<T>(nearest_integer(std::clamp(value, 0.0F, 255.0F))) : T{0};
+    }
+}
+
+}  // namespace detail
+
+/// Writes `dim` floats as elements: numbers rounded and kept in range, bits set where the float is above 0.
+/// Shape: `out` has room for elements_for<T>(dim).
+template <Element T>
+constexpr void encode_elements(const float* vector, std::size_t dim, T* out) noexcept {
+    if constexpr (std::same_as<T, Bits8>) {
+        for (std::size_t at = 0; at < elements_for<T>(dim); ++at) {
+            unsigned bits = 0;
+            for (std::size_t i = 8 * at; i < dim && i < 8 * at + 8; ++i) bits |= (vector[i] > 0 ? 1U : 0U) << (i % 8);
+            out[at].bits = static_cast<std::uint8_t>(bits);
+        }
+    } else {
+        for (std::size_t i = 0; i < dim; ++i) out[i] = detail::nearest_element<T>(vector[i]);
+    }
+}
+
+/// Writes elements as `dim` floats, exactly; bits as 0 and 1.
+/// Shape: `elements` holds elements_for<T>(dim), `out` has room for dim.
+template <Element T>
+constexpr void decode_elements(const T* elements, std::size_t dim, float* out) noexcept {
+    if constexpr (std::same_as<T, Bits8>) {
+        for (std::size_t i = 0; i < dim; ++i) out[i] = static_cast<float>((elements[i / 8].bits >> (i % 8)) & 1);
+    } else {
+        for (std::size_t i = 0; i < dim; ++i) out[i] = static_cast<float>(elements[i]);
+    }
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/schema/json.hpp — a member that holds JSON, for what has no fixed shape; conditions ask it by path.
+//
+// The text is kept as it was given, so it comes back byte for byte. It is checked once, when it is written, against the
+// grammar of RFC 8259; whoever reads it later need not.
+//
+// Rules:  UTF-8; objects and lists nest at most 64 deep; a number has at most 64 characters; \u escapes name characters,
+//         so a surrogate has its other half behind it. Of several members of one name the first counts.
+//
+// Thread safety: values and functions without state.
+
+// kith/schema/utf8.hpp — tells well-formed UTF-8 from other bytes.
+//
+// Text that is not would fail far from where it came in: in JSON, in a tokenizer, in another language's string type.
+// So it is refused at the door. Zero bytes are well-formed and may stand anywhere.
+//
+// Thread safety: functions without state.
+// Source: The Unicode Standard, version 15.0, table 3-7 (well-formed byte sequences).
+
+namespace kith::inline v0_single::detail {
+
+/// The bytes of the well-formed character at the start of `text`, or 0 when there is none.
+/// Requires: text is not empty.
+inline std::size_t utf8_character(std::string_view text) noexcept {
+    const auto byte = [text](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+    const unsigned char lead = byte(0);
+    if (lead < 0x80) return 1;
+    const std::size_t size = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    if (size == 0 || text.size() < size) return 0;
+    // The second byte also keeps out long spellings, surrogates, and what lies past U+10FFFF.
+    const unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    const unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    if (byte(1) < low || byte(1) > high) return 0;
+    for (std::size_t at = 2; at < size; ++at) {
+        if ((byte(at) & 0xc0) != 0x80) return 0;
+    }
+    return size;
+}
+
+/// The offset of the first byte that begins no well-formed character; text.size() when all is well.
+inline std::size_t utf8_valid_prefix(std::string_view text) noexcept {
+    std::size_t at = 0;
+    while (at < text.size()) {
+        std::uint64_t eight = 0;
+        if (text.size() - at >= sizeof(eight)) {
+            std::memcpy(&eight, text.data() + at, sizeof(eight));
+            if ((eight & 0x8080808080808080ULL) == 0) {  // eight ASCII letters at once
+                at += sizeof(eight);
+                continue;
+            }
+        }
+        const std::size_t size = utf8_character(text.substr(at));
+        if (size == 0) return at;
+        at += size;
+    }
+    return at;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+/// The deepest that objects and lists may nest in a Json.
+inline constexpr std::size_t max_json_depth = 64;
+/// The most characters of a number in a Json.
+inline constexpr std::size_t max_json_number = 64;
+
+/// A JSON text, such as {"author": {"name": "x"}, "year": 2020}.
+struct Json {
+    std::string text = "null";
+
+    friend bool operator==(const Json&, const Json&) = default;
+};
+
+namespace detail {
+
+/// Reads a JSON text to its end, or to the first byte that cannot stand where it does.
+class JsonChecker {
+public:
+    explicit JsonChecker(std::string_view text) noexcept : text_(text) {
+        if (value(0)) {
+            skip_blanks();
+            if (at_ < text_.size()) want("the end");
+        }
+    }
+
+    /// What was expected at byte at(); empty when all is well.
+    [[nodiscard]] std::string_view expected() const noexcept { return expected_; }
+    [[nodiscard]] std::size_t at() const noexcept { return at_; }
+
+private:
+    [[nodiscard]] char peek() const noexcept { return at_ < text_.size() ? text_[at_] : '\0'; }
+
+    void skip_blanks() noexcept {
+        while (peek() == ' ' || peek() == '\t' || peek() == '\n' || peek() == '\r') ++at_;
+    }
+
+    bool take(char letter) noexcept {
+        const bool is = at_ < text_.size() && text_[at_] == letter;
+        at_ += is ? 1u : 0u;
+        return is;
+    }
+
+    bool want(std::string_view what) noexcept {
+        expected_ = what;
+        return false;
+    }
+
+    bool value(std::size_t depth) noexcept {
+        skip_blanks();
+        const char first = peek();
+        if (first == '{' || first == '[') return depth < max_json_depth ? nested(depth + 1) : want("at most 64 levels");
+        if (first == '"') return text();
+        if (first == '-' || is_digit(first)) return number();
+        for (const std::string_view word : {"true", "false", "null"}) {
+            if (!text_.substr(at_).starts_with(word)) continue;
+            at_ += word.size();
+            return true;
+        }
+        return want("a value");
+    }
+
+    bool nested(std::size_t depth) noexcept {
+        const bool object = text_[at_++] == '{';
+        const char close = object ? '}' : ']';
+        skip_blanks();
+        if (take(close)) return true;
+        do {
+            if (object && !member_name()) return false;
+            if (!value(depth)) return false;
+            skip_blanks();
+        } while (take(','));
+        return take(close) || want(object ? "',' or '}'" : "',' or ']'");
+    }
+
+    bool member_name() noexcept {
+        skip_blanks();
+        if (peek() != '"') return want("a name in double quotes");
+        if (!text()) return false;
+        skip_blanks();
+        return take(':') || want("':'");
+    }
+
+    bool text() noexcept {
+        ++at_;
+        while (at_ < text_.size() && text_[at_] != '"') {
+            if (static_cast<unsigned char>(text_[at_]) < 0x20) return want("\\n or the like for a control character");
+            if (text_[at_] != '\\') {
+                ++at_;
+            } else if (!escape()) {
+                return false;
+            }
+        }
+        return take('"') || want("the closing quote");
+    }
+
+    bool escape() noexcept {
+        ++at_;
+        if (take('u')) {
+            const std::optional<unsigned> unit = hexadecimal();
+            if (!unit.has_value()) return want("four hexadecimal digits");
+            if (*unit < 0xd800 || *unit > 0xdfff) return true;
+            const bool first = *unit < 0xdc00 && take('\\') && take('u');
+            const std::optional<unsigned> second = first ? hexadecimal() : std::nullopt;
+            return (second.has_value() && *second >= 0xdc00 && *second <= 0xdfff) || want("both halves of a surrogate");
+        }
+        constexpr std::string_view known = "\"\\/bfnrt";
+        if (at_ == text_.size() || known.find(text_[at_]) == std::string_view::npos) return want("a known escape");
+        ++at_;
+        return true;
+    }
+
+    std::optional<unsigned> hexadecimal() noexcept {
+        unsigned unit = 0;
+        for (int digit = 0; digit < 4; ++digit, ++at_) {
+            const char c = peek();
+            const char low = static_cast<char>(c | 0x20);
+            if (is_digit(c)) {
+                unit = 16 * unit + static_cast<unsigned>(c - '0');
+            } else if (low >= 'a' && low <= 'f') {
+                unit = 16 * unit + static_cast<unsigned>(low - 'a' + 10);
+            } else {
+                return std::nullopt;
+            }
+        }
+        return unit;
+    }
+
+    static bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+    bool digits() noexcept {
+        if (!is_digit(peek())) return want("a digit");
+        while (is_digit(peek())) ++at_;
+        return true;
+    }
+
+    bool number() noexcept {
+        const std::size_t begin = at_;
+        take('-');
+        if (!take('0') && !digits()) return false;
+        if (take('.') && !digits()) return false;
+        if (take('e') || take('E')) {
+            if (!take('+')) take('-');
+            if (!digits()) return false;
+        }
+        return at_ - begin <= max_json_number || want("a number of at most 64 characters");
+    }
+
+    std::string_view text_;
+    std::size_t at_ = 0;
+    std::string_view expected_;
+};
+
+}  // namespace detail
+
+/// Why a text cannot be stored as JSON; nothing when it can.
+/// Cost: two passes over the bytes.
+inline std::optional<std::string> json_problem(std::string_view text) {
+    const std::size_t valid = detail::utf8_valid_prefix(text);
+    if (valid < text.size()) return "byte " + std::to_string(valid) + " is not valid UTF-8, expected UTF-8 text";
+    const detail::JsonChecker checker(text);
+    if (checker.expected().empty()) return std::nullopt;
+    return "byte " + std::to_string(checker.at()) + " of the JSON: expected " + std::string(checker.expected());
+}
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// A point in time in UTC, to the microsecond, as a member of a record.
+using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
+
+/// How a value is stored. On disk: never renumber.
+enum class FieldKind : std::uint8_t {
+    boolean = 1,
+    int32 = 2,
+    int64 = 3,
+    uint32 = 4,
+    uint64 = 5,
+    float32 = 6,
+    float64 = 7,
+    text = 8,
+    vector = 9,
+    timestamp = 10,
+    json = 11,
+};
+
+/// The word for a kind in descriptors and messages, as a C++ programmer would say it. On disk: never rename.
+constexpr std::string_view name(FieldKind kind) noexcept {
+    switch (kind) {
+        case FieldKind::boolean:
+            return "bool";
+        case FieldKind::int32:
+            return "int32";
+        case FieldKind::int64:
+            return "int64";
+        case FieldKind::uint32:
+            return "uint32";
+        case FieldKind::uint64:
+            return "uint64";
+        case FieldKind::float32:
+            return "float";
+        case FieldKind::float64:
+            return "double";
+        case FieldKind::text:
+            return "text";
+        case FieldKind::vector:
+            return "vector";
+        case FieldKind::timestamp:
+            return "timestamp";
+        case FieldKind::json:
+            return "json";
+    }
+    return "unknown";
+}
+
+/// One field of a schema.
+struct FieldInfo {
+    std::string_view name;
+    FieldKind kind = FieldKind::boolean;  // of the element, for a list
+    bool nullable = false;
+    bool list = false;
+    bool key = false;
+    bool indexed = false;
+    bool suffixes = false;       // of an index of texts: by their end, too
+    bool substrings = false;     // and by what is in them
+    std::uint32_t dim = 0;       // dimensions of a vector; 0 for every other kind
+    std::string_view metric{};   // empty unless a VectorField names the member
+    std::string_view index{};    // empty unless a VectorField names the member
+    std::string_view element{};  // the element_name of a vector that is not of floats; empty for everything else
+};
+
+/// The most dimensions a vector field may have.
+inline constexpr std::size_t max_dim = 20'000;
+
+namespace detail {
+
+/// The signed and unsigned integers of 32 and 64 bits under all their names; no character type is among them.
+template <class T>
+concept StoredInteger =
+    std::same_as<T, int> || std::same_as<T, long> || std::same_as<T, long long> || std::same_as<T, unsigned> ||
+    std::same_as<T, unsigned long> || std::same_as<T, unsigned long long>;
+
+/// An enumeration whose underlying type was written down, so that every stored number is one of its values.
+template <class T>
+concept StoredEnum = std::is_enum_v<T> && requires { T{0}; };
+
+template <class T>
+concept StoredScalar = std::same_as<T, bool> || StoredInteger<T> || StoredEnum<T> || std::same_as<T, float> ||
+                       std::same_as<T, double> || std::same_as<T, std::string> || std::same_as<T, Timestamp>;
+
+template <class T>
+inline constexpr std::size_t array_dim = 0;
+
+template <Element T, std::size_t Count>
+inline constexpr std::size_t array_dim<std::array<T, Count>> = Count * dimensions_an_element<T>;
+
+template <class T>
+inline constexpr bool is_element_array = false;
+template <Element T, std::size_t Count>
+inline constexpr bool is_element_array<std::array<T, Count>> = true;
+
+/// A fixed number of elements.
+template <class T>
+concept StoredVector = (array_dim<T> >= 1 && array_dim<T> <= max_dim);
+
+/// What the vector T is made of.
+template <StoredVector T>
+using VectorElement = typename T::value_type;
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+template <class T>
+inline constexpr bool is_list = false;
+template <class T>
+inline constexpr bool is_list<std::vector<T>> = true;
+
+template <class T>
+struct WithoutOptional {
+    using Type = T;
+};
+template <class T>
+struct WithoutOptional<std::optional<T>> {
+    using Type = T;
+};
+
+template <class T>
+struct WithoutList {
+    using Type = T;
+};
+template <class T>
+struct WithoutList<std::vector<T>> {
+    using Type = T;
+};
+
+/// The value inside std::optional, or T itself.
+template <class T>
+using Present = typename WithoutOptional<T>::Type;
+
+/// The scalar inside std::optional and std::vector, or T itself.
+template <class T>
+using ScalarOf = typename WithoutList<Present<T>>::Type;
+
+template <class T>
+inline constexpr bool is_json = std::is_same_v<Present<T>, Json>;
+
+/// Every type a member of a record may have.
+template <class T>
+concept Storable = StoredVector<T> || StoredScalar<ScalarOf<T>> || is_json<T>;
+
+template <class T>
+struct Underlying {
+    using Type = T;
+};
+template <StoredEnum T>
+struct Underlying<T> {
+    using Type = std::underlying_type_t<T>;
+};
+
+/// The kind of a scalar; an enumeration is stored as the integer of 32 or 64 bits that holds its underlying type.
+template <StoredScalar T>
+consteval FieldKind scalar_kind() {
+    using Number = typename Underlying<T>::Type;
+    if constexpr (std::same_as<T, bool>) {
+        return FieldKind::boolean;
+    } else if constexpr (std::same_as<T, std::string>) {
+        return FieldKind::text;
+    } else if constexpr (std::same_as<T, Timestamp>) {
+        return FieldKind::timestamp;
+    } else if constexpr (std::floating_point<T>) {
+        return sizeof(T) == 4 ? FieldKind::float32 : FieldKind::float64;
+    } else if constexpr (std::is_signed_v<Number>) {
+        return sizeof(Number) <= 4 ? FieldKind::int32 : FieldKind::int64;
+    } else {
+        return sizeof(Number) <= 4 ? FieldKind::uint32 : FieldKind::uint64;
+    }
+}
+
+/// What a member's type alone says about its field.
+template <Storable T>
+consteval FieldInfo describe_member(std::string_view name) {
+    FieldInfo info;
+    info.name = name;
+    if constexpr (StoredVector<T>) {
+        info.kind = FieldKind::vector;
+        info.dim = static_cast<std::uint32_t>(array_dim<T>);
+        if (!std::same_as<VectorElement<T>, float>) info.element = element_name<VectorElement<T>>;
+    } else if constexpr (is_json<T>) {
+        info.kind = FieldKind::json;
+        info.nullable = is_optional<T>;
+    } else {
+        info.kind = scalar_kind<ScalarOf<T>>();
+        info.nullable = is_optional<T>;
+        info.list = is_list<Present<T>>;
+    }
+    return info;
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
 namespace kith::inline v0_single::detail {
 
 struct VectorFieldType {
@@ -1831,6 +2478,7 @@ struct EngineSchema {
     std::string descriptor;
     std::uint64_t fingerprint = 0;
     std::vector<VectorFieldType> vectors;
+    std::span<const FieldInfo> fields = {};  // all of a record, in order; none where rows are only bytes
     /// A key as a person writes it, for messages.
     std::string (*show_key)(std::string_view key) = nullptr;
     /// Readable lines on what differs between two descriptors in how records are stored; none when nothing does.
@@ -1910,16 +2558,630 @@ using KeyMap = std::unordered_map<std::string, std::optional<RecordId>, KeyHash,
 // Thread safety: append and truncate belong to the writer; link_up_to may run beside it; everything const may run
 // at any time for slots that a Snapshot has published.
 
-// kith/collection/key_table.hpp — the keys of a sealed segment in order of their bytes, each with its slot.
+// kith/collection/growing_scalars.hpp — indexes and columns of the segment that is being written, beside its rows.
 //
-//   key table := u32 version (1); u32 count; u64 bytes of all keys; count × u64 where each key ends;
-//                count × u32 slot; the keys, one after the other                                        (on disk)
+// Thread safety: one writer; any number of readers of slots that were published to them (see Snapshot).
+
+// kith/collection/scalar_field.hpp — what a segment can say of one field without reading rows.
 //
-// The environment knows where the newest version of each key is. A snapshot that was overtaken, and a reader process
-// whose snapshot is older than the environment, ask the tables of their own segments instead; a merge reads them to
-// tell the environment where its records went.
+// A sealed segment has an index and a column of a field, the writing segment others; some fields have only one of them,
+// or none. Whoever plans asks what an answer costs each way, and takes the cheaper one.
 //
-// Thread safety: a table is immutable; its bytes outlive it.
+// Thread safety: any number of readers; a test belongs to one of them.
+
+// kith/core/assert.hpp — contracts between our own functions, checked in test builds.
+//
+// A broken contract is a bug in the caller, never bad input: input is checked at the facade, which raises an Error.
+// So the check may vanish from release builds, and where it stands it stops the program at the broken promise.
+
+#ifdef KITH_ASSERTS
+#undef NDEBUG
+#include <cassert>
+#define KITH_ASSERT(condition) assert(condition)
+#else
+#define KITH_ASSERT(condition) static_cast<void>(0)
+#endif
+
+// kith/query/scalar.hpp — one value of any kind, how two of them compare, and what they come to together.
+//
+// Conditions meet values of all types: an int32 column beside a double, a uint64 beside a negative number. Converting
+// one to the other's type would change some of them, so integers and reals are compared by what they are. The same
+// functions serve a constant in a text, while compiling, and a column of a record.
+//
+// Thread safety: functions without state.
+
+// kith/query/expression.hpp — a condition as a tree: what is asked, of which field, with which values.
+//
+// However a condition was written, in C++ or as text, it becomes this tree; whoever answers it, by reading records or
+// an index, starts from here. A tree knows fields by their place in the record and no record type.
+//
+// A leaf asks something of a field, or of the length of a list, with values: that is what an index can answer. Only
+// where numbers are calculated, JSON is looked into, or two columns meet, does it hold terms: one in the place of the
+// field, or two and no values.
+//
+// Rules:  values have the field's own type and are in its range; those beside a term have a type of their own. A null
+//         field satisfies no comparison, and neither does it satisfy the negation of one: the answer is unknown, as in
+//         SQL. Only is_null is never unknown. What JSON holds is null to a comparison with values of another type.
+//
+// Thread safety: a tree that nobody changes may be read by many.
+
+namespace kith::inline v0_single {
+
+/// What a node of a condition asks.
+enum class Op : std::uint8_t {
+    equal,          ///< the field, or the only term, is values[0]; or terms[0] is terms[1], and so below
+    not_equal,      ///< the field is not values[0]
+    less,           ///< the field is less than values[0]
+    less_equal,     ///< the field is values[0] or less
+    greater,        ///< the field is greater than values[0]
+    greater_equal,  ///< the field is values[0] or greater
+    in,             ///< the field is one of the values
+    contains_any,   ///< the list holds at least one of the values; never true of no values
+    contains_all,   ///< the list holds every one of the values; always true of no values
+    has_prefix,     ///< the text begins with values[0]
+    has_suffix,     ///< the text ends with values[0]
+    has_substring,  ///< the text has values[0] in it
+    like,           ///< the text matches the pattern values[0]; see kith/query/pattern.hpp
+    ilike,          ///< the same, where the case of ASCII letters does not matter; the pattern has none in upper case
+    is_null,        ///< the field has no value
+    all_of,         ///< every child holds; true without children
+    any_of,         ///< at least one child holds; false without children
+    negation,       ///< the only child does not hold
+};
+
+/// What of a field is compared.
+enum class Aspect : std::uint8_t {
+    value,   ///< what it holds
+    length,  ///< how many elements its list has, as std::uint64_t
+};
+
+/// A value to compare with: signed integers, enumerations and timestamps as std::int64_t, unsigned integers as
+/// std::uint64_t, float and double as double.
+using Value = std::variant<bool, std::int64_t, std::uint64_t, double, std::string>;
+
+/// What a node of a term is.
+enum class TermOp : std::uint8_t {
+    column,     ///< the value of the field
+    length,     ///< the number of elements of the field's list
+    path,       ///< what the field's JSON holds where the parts lead, constants: texts are names, integers positions
+    size,       ///< the number of elements of the JSON list where the parts lead
+    constant,   ///< the value
+    negate,     ///< the only part with its sign changed
+    add,        ///< the sum of both parts, and so below
+    subtract,   ///< the first part less the second
+    multiply,   ///< the product
+    divide,     ///< the quotient; of two integers without its fraction
+    remainder,  ///< what the division of two integers leaves; has the sign of the first
+};
+
+/// One side of a comparison that is more than a field. A term is null where a part of it is or has the wrong type, where
+/// integers leave 64 bits, and where an integer is divided by zero.
+struct Term {
+    TermOp op = TermOp::constant;
+    std::size_t field = 0;  // the place in the record
+    Value value = {};
+    std::vector<Term> parts = {};
+
+    friend bool operator==(const Term&, const Term&) = default;
+};
+
+/// One node. Leaves have a field and values, a term and values, or two terms; all_of, any_of and negation have children.
+struct Expression {
+    Op op = Op::all_of;
+    std::size_t field = 0;           // the place in the record
+    std::vector<Value> values = {};  // in, contains_any, contains_all: ascending and distinct, numbers by what they are
+    std::vector<Expression> children = {};
+    Aspect aspect = Aspect::value;
+    std::vector<Term> terms = {};  // what is asked about, or both sides of a comparison; none for a field
+
+    friend bool operator==(const Expression&, const Expression&) = default;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+enum class ScalarKind : std::uint8_t { null, boolean, integer, real, text, time, json };
+
+/// A value that owns nothing. An integer is a sign and a magnitude, so that it may have the range of int64 and of
+/// uint64; the time is the count of a Timestamp, as an integer. Zero is never negative. A list or an object of JSON is its text.
+struct Scalar {
+    ScalarKind kind = ScalarKind::null;
+    bool boolean = false;
+    bool negative = false;
+    std::uint64_t magnitude = 0;
+    double real = 0;
+    std::string_view text = {};
+
+    static constexpr Scalar of_bool(bool value) noexcept { return {.kind = ScalarKind::boolean, .boolean = value}; }
+    static constexpr Scalar of_signed(std::int64_t value) noexcept {
+        const auto bits = static_cast<std::uint64_t>(value);
+        return {.kind = ScalarKind::integer, .negative = value < 0, .magnitude = value < 0 ? 0 - bits : bits};
+    }
+    static constexpr Scalar of_unsigned(std::uint64_t value) noexcept {
+        return {.kind = ScalarKind::integer, .magnitude = value};
+    }
+    static constexpr Scalar of_real(double value) noexcept { return {.kind = ScalarKind::real, .real = value}; }
+    static constexpr Scalar of_text(std::string_view value) noexcept {
+        return {.kind = ScalarKind::text, .text = value};
+    }
+    static constexpr Scalar of_time(std::int64_t count) noexcept {
+        Scalar made = of_signed(count);
+        made.kind = ScalarKind::time;
+        return made;
+    }
+
+    static constexpr Scalar of_json(std::string_view value) noexcept {
+        return {.kind = ScalarKind::json, .text = value};
+    }
+
+    [[nodiscard]] constexpr bool is_number() const noexcept {
+        return kind == ScalarKind::integer || kind == ScalarKind::real;
+    }
+    [[nodiscard]] constexpr bool is_whole() const noexcept {
+        return kind == ScalarKind::integer || kind == ScalarKind::time;
+    }
+
+    /// The integer as bits in two's complement.
+    [[nodiscard]] constexpr std::uint64_t bits() const noexcept { return negative ? 0 - magnitude : magnitude; }
+
+    /// A number as a double, rounded where it must be.
+    [[nodiscard]] constexpr double as_real() const noexcept {
+        if (kind == ScalarKind::real) return real;
+        const auto whole = static_cast<double>(magnitude);
+        return negative ? -whole : whole;
+    }
+};
+
+inline constexpr std::uint64_t most_negative = std::uint64_t{1} << 63;  // the magnitude of the least int64
+
+/// How the left value stands to the right one; unordered beside a NaN.
+enum class Order : std::uint8_t { less, equal, greater, unordered };
+
+constexpr Order reversed(Order order) noexcept {
+    return order == Order::less ? Order::greater : order == Order::greater ? Order::less : order;
+}
+
+template <class T>
+constexpr Order order_of(const T& left, const T& right) noexcept {
+    return left < right ? Order::less : left > right ? Order::greater : left == right ? Order::equal : Order::unordered;
+}
+
+/// A magnitude beside a real of 0 or more.
+constexpr Order order_of_magnitude(std::uint64_t whole, double real) noexcept {
+    constexpr double beyond = 18446744073709551616.0;  // 2 to the power of 64
+    if (real >= beyond) return Order::less;
+    const auto below = static_cast<std::uint64_t>(real);
+    if (whole != below) return whole < below ? Order::less : Order::greater;
+    return real > static_cast<double>(below) ? Order::less : Order::equal;
+}
+
+constexpr Order order_of_integers(const Scalar& left, const Scalar& right) noexcept {
+    if (left.negative != right.negative) return left.negative ? Order::less : Order::greater;
+    const Order order = order_of(left.magnitude, right.magnitude);
+    return left.negative ? reversed(order) : order;
+}
+
+constexpr Order order_beside_real(const Scalar& left, double right) noexcept {
+    if (right != right) return Order::unordered;
+    if (left.negative) return right >= 0 ? Order::less : reversed(order_of_magnitude(left.magnitude, -right));
+    return right < 0 ? Order::greater : order_of_magnitude(left.magnitude, right);
+}
+
+/// Whether two values can be compared: both are numbers, both texts, both bools or both times.
+constexpr bool alike(const Scalar& left, const Scalar& right) noexcept {
+    if (left.is_number()) return right.is_number();
+    return left.kind == right.kind && left.kind != ScalarKind::null && left.kind != ScalarKind::json;
+}
+
+/// Requires: alike(left, right).
+constexpr Order compare(const Scalar& left, const Scalar& right) noexcept {
+    if (left.kind == ScalarKind::text) return order_of(left.text, right.text);
+    if (left.kind == ScalarKind::boolean) return order_of(left.boolean, right.boolean);
+    if (left.kind == ScalarKind::real && right.kind == ScalarKind::real) return order_of(left.real, right.real);
+    if (left.kind == ScalarKind::real) return reversed(order_beside_real(right, left.real));
+    if (right.kind == ScalarKind::real) return order_beside_real(left, right.real);
+    return order_of_integers(left, right);
+}
+
+/// Whether a comparison holds of two values that stand in this order.
+constexpr bool holds(Op op, Order order) noexcept {
+    switch (op) {
+        case Op::equal:
+            return order == Order::equal;
+        case Op::not_equal:
+            return order != Order::equal;
+        case Op::less:
+            return order == Order::less;
+        case Op::less_equal:
+            return order == Order::less || order == Order::equal;
+        case Op::greater:
+            return order == Order::greater;
+        case Op::greater_equal:
+            return order == Order::greater || order == Order::equal;
+        case Op::in:
+        case Op::contains_any:
+        case Op::contains_all:
+        case Op::has_prefix:
+        case Op::has_suffix:
+        case Op::has_substring:
+        case Op::like:
+        case Op::ilike:
+        case Op::is_null:
+        case Op::all_of:
+        case Op::any_of:
+        case Op::negation:
+            break;
+    }
+    return false;
+}
+
+/// The comparison that holds of the sides exchanged where `op` holds of them as they are.
+constexpr Op mirrored(Op op) noexcept {
+    if (op == Op::less) return Op::greater;
+    if (op == Op::less_equal) return Op::greater_equal;
+    if (op == Op::greater) return Op::less;
+    if (op == Op::greater_equal) return Op::less_equal;
+    return op;
+}
+
+/// An integer of that sign and magnitude; null when it has no place in 64 bits.
+constexpr Scalar integer_of(bool negative, std::uint64_t magnitude) noexcept {
+    if (negative && magnitude > most_negative) return {};
+    return {.kind = ScalarKind::integer, .negative = negative && magnitude > 0, .magnitude = magnitude};
+}
+
+constexpr Scalar sum_of_integers(const Scalar& left, const Scalar& right) noexcept {
+    if (left.negative == right.negative) {
+        const std::uint64_t sum = left.magnitude + right.magnitude;
+        return sum < left.magnitude ? Scalar() : integer_of(left.negative, sum);
+    }
+    const bool left_larger = left.magnitude >= right.magnitude;
+    return integer_of(left_larger ? left.negative : right.negative,
+                      left_larger ? left.magnitude - right.magnitude : right.magnitude - left.magnitude);
+}
+
+/// A number with its sign changed; null when that has no place in 64 bits.
+constexpr Scalar negated(const Scalar& number) noexcept {
+    if (number.kind == ScalarKind::real) return Scalar::of_real(-number.real);
+    return number.kind == ScalarKind::integer ? integer_of(!number.negative, number.magnitude) : Scalar();
+}
+
+constexpr Scalar calculate_integers(TermOp op, const Scalar& left, const Scalar& right) noexcept {
+    const bool signs_differ = left.negative != right.negative;
+    switch (op) {
+        case TermOp::add:
+            return sum_of_integers(left, right);
+        case TermOp::subtract: {
+            Scalar opposite = right;  // never stored, so its magnitude need not fit int64
+            opposite.negative = !right.negative && right.magnitude > 0;
+            return sum_of_integers(left, opposite);
+        }
+        case TermOp::multiply:
+            if (left.magnitude != 0 && right.magnitude > std::numeric_limits<std::uint64_t>::max() / left.magnitude) {
+                return {};
+            }
+            return integer_of(signs_differ, left.magnitude * right.magnitude);
+        case TermOp::divide:
+            return right.magnitude == 0 ? Scalar() : integer_of(signs_differ, left.magnitude / right.magnitude);
+        case TermOp::remainder:
+            return right.magnitude == 0 ? Scalar() : integer_of(left.negative, left.magnitude % right.magnitude);
+        case TermOp::column:
+        case TermOp::length:
+        case TermOp::path:
+        case TermOp::size:
+        case TermOp::constant:
+        case TermOp::negate:
+            break;
+    }
+    return {};
+}
+
+/// What two numbers come to; null where one of them is, where integers have no such result, and for what is no
+/// calculation.
+constexpr Scalar calculate(TermOp op, const Scalar& left, const Scalar& right) noexcept {
+    if (!left.is_number() || !right.is_number()) return {};
+    if (left.kind == ScalarKind::integer && right.kind == ScalarKind::integer) {
+        return calculate_integers(op, left, right);
+    }
+    const double a = left.as_real();
+    const double b = right.as_real();
+    if (op == TermOp::add) return Scalar::of_real(a + b);
+    if (op == TermOp::subtract) return Scalar::of_real(a - b);
+    if (op == TermOp::multiply) return Scalar::of_real(a * b);
+    if (op == TermOp::divide && b != 0) return Scalar::of_real(a / b);
+    if (op == TermOp::divide) {  // spelled out, for a compiler calls it no constant and a sanitizer an error
+        constexpr double infinity = std::numeric_limits<double>::infinity();
+        if (a == 0 || a != a) return Scalar::of_real(std::numeric_limits<double>::quiet_NaN());
+        const bool below = (a < 0) != ((std::bit_cast<std::uint64_t>(b) >> 63) != 0);
+        return Scalar::of_real(below ? -infinity : infinity);
+    }
+    return {};
+}
+
+inline Scalar scalar_of_value(const Value& value) noexcept {
+    if (const auto* boolean = std::get_if<bool>(&value)) return Scalar::of_bool(*boolean);
+    if (const auto* integer = std::get_if<std::int64_t>(&value)) return Scalar::of_signed(*integer);
+    if (const auto* natural = std::get_if<std::uint64_t>(&value)) return Scalar::of_unsigned(*natural);
+    if (const auto* real = std::get_if<double>(&value)) return Scalar::of_real(*real);
+    return Scalar::of_text(*std::get_if<std::string>(&value));
+}
+
+/// Values in the order that a look-up halves and that makes equal conditions equal trees.
+/// Requires: all are alike.
+inline std::vector<Value> ascending(std::vector<Value> values) {
+    const auto stands = [](const Value& a, const Value& b) { return compare(scalar_of_value(a), scalar_of_value(b)); };
+    std::sort(values.begin(), values.end(),
+              [&](const Value& a, const Value& b) { return stands(a, b) == Order::less; });
+    const auto equal = [&](const Value& a, const Value& b) { return stands(a, b) == Order::equal; };
+    values.erase(std::unique(values.begin(), values.end(), equal), values.end());
+    return values;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/scalar/question.hpp — what can be asked of one field, in terms, and how many slots an answer is expected to have.
+//
+// The index of a sealed segment, that of the writing segment and a column take the same questions and give the same
+// answers: the slots for which the condition certainly holds, as bits that are set. A slot that is null holds none of
+// them but `null`; one that is NaN is present, and otherwise as if it had no term. So "not equal" is `present` without
+// the answer to `equal`, as three-valued logic wants it.
+//
+// Shape: slot s is bit s % 64 of word s / 64. An answer sets bits and clears none, so that several become one.
+//
+// Thread safety: a question that nobody changes may be asked by many.
+
+namespace kith::inline v0_single::detail {
+
+enum class Ask : std::uint8_t {
+    any_of,     ///< the scalar, or an element of the list, is one of the terms: equal, in, contains_any
+    all_of,     ///< the list holds every one of the terms: contains_all
+    range,      ///< the scalar, or an element of the list, is within the bounds
+    prefix,     ///< the text begins with terms[0]
+    suffix,     ///< the text ends with terms[0]
+    substring,  ///< the text holds terms[0]
+    null,       ///< there is no value
+    present,    ///< there is a value
+    matching,   ///< `test` of the text and terms[1] is true; every such text begins with terms[0]
+    length,     ///< the list has from `fewest` to `most` elements
+};
+
+/// Says whether a text matches a pattern.
+using TextTest = bool (*)(std::string_view text, std::string_view pattern) noexcept;
+
+/// One end of a range.
+struct TermBound {
+    std::string term;
+    bool inclusive = true;
+};
+
+struct ScalarQuestion {
+    Ask ask = Ask::present;
+    std::vector<std::string> terms = {};  // any_of, all_of: ascending and distinct
+    std::optional<TermBound> lower = {};  // open when it is not there
+    std::optional<TermBound> upper = {};
+    std::uint32_t fewest = 0;
+    std::uint32_t most = std::numeric_limits<std::uint32_t>::max();
+    TextTest test = nullptr;
+
+    static ScalarQuestion equal(std::string term) { return {.ask = Ask::any_of, .terms = {std::move(term)}}; }
+    static ScalarQuestion any_of(std::vector<std::string> terms) {
+        return {.ask = Ask::any_of, .terms = in_order(std::move(terms))};
+    }
+    static ScalarQuestion all_of(std::vector<std::string> terms) {
+        return {.ask = Ask::all_of, .terms = in_order(std::move(terms))};
+    }
+    static ScalarQuestion range(std::optional<TermBound> lower, std::optional<TermBound> upper) {
+        return {.ask = Ask::range, .lower = std::move(lower), .upper = std::move(upper)};
+    }
+    static ScalarQuestion prefix(std::string text) { return {.ask = Ask::prefix, .terms = {std::move(text)}}; }
+    static ScalarQuestion suffix(std::string text) { return {.ask = Ask::suffix, .terms = {std::move(text)}}; }
+    static ScalarQuestion substring(std::string text) { return {.ask = Ask::substring, .terms = {std::move(text)}}; }
+    static ScalarQuestion matching(std::string prefix, std::string pattern, TextTest test) {
+        return {.ask = Ask::matching, .terms = {std::move(prefix), std::move(pattern)}, .test = test};
+    }
+    static ScalarQuestion null() { return {.ask = Ask::null}; }
+    static ScalarQuestion present() { return {.ask = Ask::present}; }
+    static ScalarQuestion length(std::uint32_t fewest, std::uint32_t most) {
+        return {.ask = Ask::length, .fewest = fewest, .most = most};
+    }
+
+    /// Whether it is about there being a value, or about how many elements, and not about what they are.
+    [[nodiscard]] bool about_size() const noexcept {
+        return ask == Ask::null || ask == Ask::present || ask == Ask::length || (ask == Ask::all_of && terms.empty());
+    }
+
+    /// Whether a term satisfies it. Requires: it is not about size, and not all_of.
+    [[nodiscard]] bool accepts(std::string_view term) const noexcept {
+        switch (ask) {
+            case Ask::any_of:
+                return terms.size() == 1 ? term == terms.front() : std::binary_search(terms.begin(), terms.end(), term);
+            case Ask::range:
+                return (!lower || (lower->inclusive ? term >= lower->term : term > lower->term)) &&
+                       (!upper || (upper->inclusive ? term <= upper->term : term < upper->term));
+            case Ask::prefix:
+                return term.starts_with(terms.front());
+            case Ask::suffix:
+                return term.ends_with(terms.front());
+            case Ask::substring:
+                return term.find(terms.front()) != std::string_view::npos;
+            case Ask::matching:
+                return test(term, terms[1]);
+            case Ask::all_of:
+            case Ask::null:
+            case Ask::present:
+            case Ask::length:
+                break;
+        }
+        KITH_ASSERT(false);
+        return false;
+    }
+
+private:
+    static std::vector<std::string> in_order(std::vector<std::string> terms) {
+        std::sort(terms.begin(), terms.end());
+        terms.erase(std::unique(terms.begin(), terms.end()), terms.end());
+        return terms;
+    }
+};
+
+/// The least text that is above every text with this prefix; nothing where there is none.
+[[nodiscard]] inline std::optional<std::string> after_prefix(std::string prefix) {
+    while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();
+    if (prefix.empty()) return std::nullopt;
+    prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+    return prefix;
+}
+
+/// How many slots an answer has.
+struct SlotEstimate {
+    Slot fewest = 0;      // never more than it has
+    double expected = 0;  // from fewest to most
+    Slot most = 0;        // never fewer than it has
+
+    static SlotEstimate exactly(std::uint64_t count) noexcept {
+        return {static_cast<Slot>(count), static_cast<double>(count), static_cast<Slot>(count)};
+    }
+    static SlotEstimate between(std::uint64_t fewest, double expected, std::uint64_t most) noexcept {
+        most = std::max(fewest, most);
+        return {static_cast<Slot>(fewest), std::clamp(expected, static_cast<double>(fewest), static_cast<double>(most)),
+                static_cast<Slot>(most)};
+    }
+};
+
+/// The words that `slots` bits take.
+constexpr std::size_t words_of(Slot slots) noexcept {
+    return (std::size_t{slots} + 63) / 64;
+}
+
+/// Calls `take` with each slot whose bit is set, in order.
+template <class Take>
+void for_each_bit(std::span<const std::uint64_t> words, Take&& take) {
+    for (std::size_t word = 0; word < words.size(); ++word) {
+        for (std::uint64_t left = words[word]; left != 0; left &= left - 1) {
+            take(static_cast<Slot>(64 * word + static_cast<std::size_t>(std::countr_zero(left))));
+        }
+    }
+}
+
+/// How many bits are set.
+[[nodiscard]] inline std::size_t count_bits(std::span<const std::uint64_t> words) noexcept {
+    std::size_t bits = 0;
+    for (const std::uint64_t word : words) bits += word == 0 ? 0 : static_cast<std::size_t>(std::popcount(word));
+    return bits;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// A question put to some slots.
+class SlotTest {
+public:
+    virtual ~SlotTest() = default;
+
+    /// Clears the bits of slots for which the answer is not certainly `wanted`. Shape: words_of(count) words.
+    /// Throws: Errc::corrupt.
+    virtual void keep(bool wanted, std::span<std::uint64_t> words) = 0;
+
+    /// Whether the answer for a slot is certainly `wanted`. Throws: Errc::corrupt.
+    [[nodiscard]] virtual bool holds(Slot slot, bool wanted) const = 0;
+};
+
+/// Of all calls: `count` is the number of slots the caller sees; questions fit the field (see ScalarIndex).
+class ScalarField {
+public:
+    virtual ~ScalarField() = default;
+
+    /// Whether there is an index, which estimates and answers.
+    [[nodiscard]] virtual bool indexed() const noexcept = 0;
+
+    /// Whether there is a column, which tests slots.
+    [[nodiscard]] virtual bool has_column() const noexcept = 0;
+
+    // Require: indexed(). Throw: Errc::corrupt.
+
+    [[nodiscard]] virtual SlotEstimate estimate(const ScalarQuestion& question, Slot count) const = 0;
+
+    /// Sets the bits of the slots that satisfy the question. Shape: words_of(count) words.
+    virtual void answer(const ScalarQuestion& question, Slot count, std::span<std::uint64_t> words) const = 0;
+
+    /// About how long answer() takes.
+    [[nodiscard]] virtual double answer_nanoseconds(const ScalarQuestion& question, const SlotEstimate& estimate,
+                                                    Slot count) const = 0;
+
+    // Require: has_column(). Throw: Errc::corrupt.
+
+    [[nodiscard]] virtual std::unique_ptr<SlotTest> test(const ScalarQuestion& question, Slot count) const = 0;
+
+    /// The value of a slot, or how many elements its list has; null where there is none. A text lives as long as the field.
+    /// Requires: a list is asked for the latter.
+    [[nodiscard]] virtual Scalar value(Slot slot, bool length) const = 0;
+
+    /// About how long a test takes to keep some of `bits` slots.
+    [[nodiscard]] virtual double test_nanoseconds(double bits, Slot count) const noexcept = 0;
+};
+
+/// What a segment can say of all its fields.
+class ScalarFields {
+public:
+    virtual ~ScalarFields() = default;
+
+    /// By their places in the record; null for a field of which nothing is kept.
+    [[nodiscard]] virtual std::span<const ScalarField* const> fields() const noexcept = 0;
+};
+
+/// The value that an ordered number of a kind stands for: see scalar/term.hpp.
+[[nodiscard]] inline Scalar scalar_of_number(FieldKind kind, std::uint64_t number) noexcept {
+    constexpr std::uint64_t sign = std::uint64_t{1} << 63;
+    constexpr std::uint32_t sign32 = std::uint32_t{1} << 31;
+    const auto number32 = static_cast<std::uint32_t>(number);
+    switch (kind) {
+        case FieldKind::boolean:
+            return Scalar::of_bool(number != 0);
+        case FieldKind::int32:
+            return Scalar::of_signed(static_cast<std::int32_t>(number32 ^ sign32));
+        case FieldKind::int64:
+            return Scalar::of_signed(static_cast<std::int64_t>(number ^ sign));
+        case FieldKind::timestamp:
+            return Scalar::of_time(static_cast<std::int64_t>(number ^ sign));
+        case FieldKind::uint32:
+        case FieldKind::uint64:
+            return Scalar::of_unsigned(number);
+        case FieldKind::float32:
+            return Scalar::of_real(std::bit_cast<float>((number32 & sign32) != 0 ? number32 ^ sign32 : ~number32));
+        case FieldKind::float64:
+            return Scalar::of_real(std::bit_cast<double>((number & sign) != 0 ? number ^ sign : ~number));
+        case FieldKind::text:
+        case FieldKind::json:
+        case FieldKind::vector:
+            break;
+    }
+    KITH_ASSERT(false);
+    return {};
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/scalar/growing_column.hpp — the numbers of a field of the segment that is being written, for whole passes.
+//
+// The index beside it visits its terms one by one, which for many of them takes longer than to compare every number. So
+// the numbers stand here once more in the order of their slots, as a column of a sealed segment has them. They lie in
+// blocks that are only added to, so that a reader of published slots needs no lock.
+//
+// Thread safety: one writer; any number of readers of slots that were published to them (see Snapshot).
+
+// kith/scalar/growing_blocks.hpp — an array in blocks of 1,024 slots that is added to while others read it.
+//
+// Thread safety: one writer; any number of readers of blocks with a slot that was published to them (see Snapshot).
+
+// kith/scalar/number_intervals.hpp — which ordered numbers satisfy a question, and a block of them compared at once.
+//
+// Whatever is asked of numbers comes down to intervals of ordered ones (scalar/term.hpp), and so does what is asked of
+// the places of texts in a dictionary. One subtraction and one comparison tell whether a number is within an interval,
+// in loops without a branch, which a compiler makes vectors of.
+//
+// Thread safety: intervals that nobody changes may be asked by many.
 
 // kith/core/bytes.hpp — numbers to bytes and back, little-endian on every machine.
 //
@@ -2086,6 +3348,1593 @@ private:
 
 }  // namespace kith::inline v0_single
 
+// kith/scalar/term.hpp — every scalar as bytes that stand in the order of the values.
+//
+//   term := bool: u8 0 or 1 | integer, timestamp: its 4 or 8 bytes, highest first, a signed one with its sign bit flipped
+//         | float, double: its bits, all flipped when it is negative, else the sign bit alone, highest first
+//         | text: its bytes                                                                                  (on disk)
+//
+// Compared byte by byte, and the shorter first where one begins the other, terms stand in the order of operator<. So
+// an index, a column and the writing segment need one code for all types. -0 has the term of +0, for they are equal.
+// Every NaN has the same term, above that of infinity; it compares with nothing, so whoever indexes leaves it out.
+//
+// Thread safety: functions without state.
+
+namespace kith::inline v0_single::detail {
+
+/// The bytes of every term of a kind; 0 where they differ, as for text, and where there is none.
+constexpr std::size_t term_bytes(FieldKind kind) noexcept {
+    switch (kind) {
+        case FieldKind::boolean:
+            return 1;
+        case FieldKind::int32:
+        case FieldKind::uint32:
+        case FieldKind::float32:
+            return 4;
+        case FieldKind::int64:
+        case FieldKind::uint64:
+        case FieldKind::float64:
+        case FieldKind::timestamp:
+            return 8;
+        case FieldKind::text:
+        case FieldKind::vector:
+        case FieldKind::json:
+            return 0;
+    }
+    return 0;
+}
+
+/// Whether the terms of a kind are bytes of any number.
+constexpr bool holds_text(FieldKind kind) noexcept {
+    return kind == FieldKind::text || kind == FieldKind::json;
+}
+
+/// Whether fields of a kind have terms. That of JSON is its whole text: it is kept in columns, and no index asks for it.
+constexpr bool has_terms(FieldKind kind) noexcept {
+    return term_bytes(kind) != 0 || holds_text(kind);
+}
+
+/// A number as an unsigned one of as many bits in the same order; bool counts as a number.
+template <class T>
+    requires std::integral<T> || std::floating_point<T>
+constexpr std::uint64_t ordered_number(T value) noexcept {
+    if constexpr (std::floating_point<T>) {
+        using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+        constexpr Bits sign = Bits{1} << (8 * sizeof(T) - 1);
+        if (value != value) value = std::numeric_limits<T>::quiet_NaN();
+        if (value == T{0}) value = T{0};
+        const Bits bits = std::bit_cast<Bits>(value) & (value != value ? static_cast<Bits>(~sign) : ~Bits{0});
+        return (bits & sign) != 0 ? static_cast<Bits>(~bits) : static_cast<Bits>(bits | sign);
+    } else if constexpr (std::is_signed_v<T>) {
+        using Bits = std::make_unsigned_t<T>;
+        return static_cast<Bits>(static_cast<Bits>(value) ^ static_cast<Bits>(Bits{1} << (8 * sizeof(T) - 1)));
+    } else {
+        return static_cast<std::uint64_t>(value);
+    }
+}
+
+/// The greatest ordered number that compares with others.
+constexpr std::uint64_t greatest_number(FieldKind kind) noexcept {
+    if (kind == FieldKind::float32) return ordered_number(std::numeric_limits<float>::infinity());
+    if (kind == FieldKind::float64) return ordered_number(std::numeric_limits<double>::infinity());
+    const std::size_t bytes = term_bytes(kind);
+    return bytes == 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * bytes)) - 1;
+}
+
+/// Appends the term of an ordered number. Requires: the kind is not text.
+inline void append_number_term(FieldKind kind, std::uint64_t number, std::string& out) {
+    for (std::size_t left = term_bytes(kind); left-- > 0;)
+        out.push_back(static_cast<char>((number >> (8 * left)) & 0xff));
+}
+
+/// The ordered number that a term of at most 8 bytes stands for.
+constexpr std::uint64_t number_of_term(std::string_view term) noexcept {
+    std::uint64_t number = 0;
+    for (const char byte : term) number = (number << 8) | static_cast<unsigned char>(byte);
+    return number;
+}
+
+/// True for the term of NaN.
+constexpr bool is_nan_term(FieldKind kind, std::string_view term) noexcept {
+    return (kind == FieldKind::float32 || kind == FieldKind::float64) && number_of_term(term) > greatest_number(kind);
+}
+
+/// Appends the term of a scalar.
+template <StoredScalar T>
+void append_term(const T& value, std::string& out) {
+    if constexpr (std::same_as<T, std::string>) {
+        out += value;
+    } else {
+        constexpr FieldKind kind = scalar_kind<T>();
+        if constexpr (kind == FieldKind::boolean || kind == FieldKind::float32 || kind == FieldKind::float64) {
+            append_number_term(kind, ordered_number(value), out);
+        } else if constexpr (kind == FieldKind::timestamp) {
+            append_number_term(kind, ordered_number(std::int64_t{value.time_since_epoch().count()}), out);
+        } else if constexpr (kind == FieldKind::int32) {
+            append_number_term(kind, ordered_number(static_cast<std::int32_t>(value)), out);
+        } else if constexpr (kind == FieldKind::uint32) {
+            append_number_term(kind, ordered_number(static_cast<std::uint32_t>(value)), out);
+        } else if constexpr (kind == FieldKind::int64) {
+            append_number_term(kind, ordered_number(static_cast<std::int64_t>(value)), out);
+        } else {
+            append_number_term(kind, ordered_number(static_cast<std::uint64_t>(value)), out);
+        }
+    }
+}
+
+/// The term of a scalar.
+template <StoredScalar T>
+[[nodiscard]] std::string term_of(const T& value) {
+    std::string term;
+    append_term(value, term);
+    return term;
+}
+
+/// The term, in a field of `kind`, of a value in the widest type of its sort: as conditions hold them.
+/// Requires: it is of the kind's sort and in its range.
+[[nodiscard]] inline std::string term_of(FieldKind kind, bool value) {
+    KITH_ASSERT(kind == FieldKind::boolean);
+    std::string term;
+    append_number_term(kind, ordered_number(value), term);
+    return term;
+}
+[[nodiscard]] inline std::string term_of(FieldKind kind, std::int64_t value) {
+    KITH_ASSERT(kind == FieldKind::int32 || kind == FieldKind::int64 || kind == FieldKind::timestamp);
+    return kind == FieldKind::int32 ? term_of(static_cast<std::int32_t>(value))
+                                    : term_of(static_cast<long long>(value));
+}
+[[nodiscard]] inline std::string term_of(FieldKind kind, std::uint64_t value) {
+    KITH_ASSERT(kind == FieldKind::uint32 || kind == FieldKind::uint64);
+    return kind == FieldKind::uint32 ? term_of(static_cast<std::uint32_t>(value))
+                                     : term_of(static_cast<unsigned long long>(value));
+}
+[[nodiscard]] inline std::string term_of(FieldKind kind, double value) {
+    KITH_ASSERT(kind == FieldKind::float32 || kind == FieldKind::float64);
+    return kind == FieldKind::float32 ? term_of(static_cast<float>(value)) : term_of(value);
+}
+[[nodiscard]] inline std::string term_of([[maybe_unused]] FieldKind kind, const std::string& value) {
+    KITH_ASSERT(kind == FieldKind::text);
+    return value;
+}
+
+/// What a member holds, as terms: what every writer of this layer takes. It is reused from record to record.
+class MemberTerms {
+public:
+    void clear() noexcept {
+        null_ = false;
+        bytes_.clear();
+        ends_.clear();
+    }
+
+    void set_null() noexcept { null_ = true; }
+
+    template <StoredScalar T>
+    void add(const T& value) {
+        append_term<T>(value, bytes_);
+        ends_.push_back(bytes_.size());
+    }
+
+    /// Takes a term as it is.
+    void add_term(std::string_view term) {
+        bytes_ += term;
+        ends_.push_back(bytes_.size());
+    }
+
+    [[nodiscard]] bool null() const noexcept { return null_; }
+
+    /// The elements of a list, one for a scalar, none for null.
+    [[nodiscard]] std::size_t size() const noexcept { return ends_.size(); }
+
+    /// In the order of the list, equal ones as often as they stand in it.
+    [[nodiscard]] std::string_view operator[](std::size_t at) const noexcept {
+        const std::size_t begin = at == 0 ? 0 : ends_[at - 1];
+        return std::string_view(bytes_).substr(begin, ends_[at] - begin);
+    }
+
+private:
+    bool null_ = false;
+    std::string bytes_;              // the terms, one after the other
+    std::vector<std::size_t> ends_;  // where each ends
+};
+
+/// Takes a member apart.
+template <Storable T>
+    requires(!StoredVector<T>)
+void member_terms(const T& member, MemberTerms& out) {
+    if constexpr (is_optional<T>) {
+        if (member.has_value()) {
+            member_terms(*member, out);
+        } else {
+            out.clear();
+            out.set_null();
+        }
+    } else {
+        out.clear();
+        if constexpr (is_list<T>) {
+            for (const ScalarOf<T>& element : member) out.add<ScalarOf<T>>(element);
+        } else if constexpr (is_json<T>) {
+            out.add_term(member.text);
+        } else {
+            out.add(member);
+        }
+    }
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+inline constexpr Slot column_block = 1024;                            // slots that are looked at together
+inline constexpr std::size_t column_block_words = column_block / 64;  // of their bits
+
+/// The bits of one block: bit s % 64 of word s / 64 for its slot s.
+using BlockWords = std::span<std::uint64_t, column_block_words>;
+
+/// For each value of a block 1 where it satisfies a question, else 0.
+using BlockMatches = std::array<std::uint8_t, column_block>;
+
+/// The bits of the first `count` slots of a block that are in one of its words.
+constexpr std::uint64_t first_bits(std::size_t word, std::size_t count) noexcept {
+    const std::size_t before = 64 * word;
+    if (count >= before + 64) return ~std::uint64_t{0};
+    return count <= before ? 0 : (std::uint64_t{1} << (count - before)) - 1;
+}
+
+/// Turns the first `count` matches into bits; the others are 0.
+inline void pack(const BlockMatches& matches, std::size_t count, BlockWords out) noexcept {
+    for (std::size_t word = 0; word < column_block_words; ++word) {
+        std::uint64_t bits = 0;
+        for (std::size_t eight = 0; eight < 8; ++eight) {
+            // Eight bytes of 0 or 1, the first the lowest: the product moves each to its bit of the highest byte.
+            std::uint64_t bytes = 0;
+            std::memcpy(&bytes, &matches[64 * word + 8 * eight], sizeof(bytes));
+            bits |= (little_endian(bytes) * 0x0102040810204080U) >> 56 << (8 * eight);
+        }
+        out[word] = bits & first_bits(word, count);
+    }
+}
+
+inline constexpr std::size_t few_bits = 64;  // of a block: below, its slots are looked at one by one
+
+/// Clears the bits of slots, the first of which is `first`, that `keep` has no use for.
+template <class Keep>
+void keep_bits(std::span<std::uint64_t> words, Slot first, Keep&& keep) {
+    for_each_bit(words, [&](Slot at) {
+        if (!keep(first + at)) words[at / 64] &= ~(std::uint64_t{1} << (at % 64));
+    });
+}
+
+class NumberIntervals {
+public:
+    /// None.
+    NumberIntervals() = default;
+
+    /// Those of a question. Requires: it is any_of or range, of a kind that is no text.
+    NumberIntervals(FieldKind kind, const ScalarQuestion& question) {
+        if (question.ask == Ask::any_of) {
+            for (const std::string& term : question.terms) {
+                if (!is_nan_term(kind, term)) add(number_of_term(term), number_of_term(term));
+            }
+            return;
+        }
+        KITH_ASSERT(question.ask == Ask::range);
+        std::uint64_t low = 0;
+        std::uint64_t high = greatest_number(kind);
+        if (question.upper) {
+            const std::uint64_t bound = number_of_term(question.upper->term);
+            if (bound == 0 && !question.upper->inclusive) return;
+            high = std::min(high, bound - (question.upper->inclusive ? 0U : 1U));
+        }
+        if (question.lower) {
+            low = number_of_term(question.lower->term);
+            if (!question.lower->inclusive && low++ >= high) return;
+        }
+        add(low, high);
+    }
+
+    /// Adds the numbers from `low` to `high`, if there are any. Requires: they are above those of earlier intervals.
+    void add(std::uint64_t low, std::uint64_t high) {
+        if (low <= high) intervals_.push_back({low, high - low});
+    }
+
+    [[nodiscard]] bool contains(std::uint64_t number) const noexcept {
+        const auto above = std::upper_bound(intervals_.begin(), intervals_.end(), number,
+                                            [](std::uint64_t one, const Interval& other) { return one < other.low; });
+        return above != intervals_.begin() && number - std::prev(above)->low <= std::prev(above)->span;
+    }
+
+    /// Sets matches[at] for each number. Requires: there is room for them; intervals are of numbers that T holds.
+    template <class T>
+    void match(std::span<const T> numbers, BlockMatches& matches) const noexcept {
+        constexpr std::size_t most_passes = 8;  // intervals that are compared one after the other; more are searched
+        if (intervals_.size() > most_passes) {
+            for (std::size_t at = 0; at < numbers.size(); ++at) matches[at] = contains(numbers[at]) ? 1 : 0;
+            return;
+        }
+        std::fill_n(matches.begin(), numbers.size(), std::uint8_t{0});
+        for (const Interval& one : intervals_) {
+            const T low = static_cast<T>(one.low);
+            const T span = static_cast<T>(one.span);
+            for (std::size_t at = 0; at < numbers.size(); ++at) {
+                const bool within = static_cast<T>(numbers[at] - low) <= span;
+                matches[at] = static_cast<std::uint8_t>(matches[at] | (within ? 1 : 0));
+            }
+        }
+    }
+
+private:
+    /// Numbers from `low` to `low` + `span`.
+    struct Interval {
+        std::uint64_t low = 0;
+        std::uint64_t span = 0;
+    };
+
+    std::vector<Interval> intervals_;  // ascending
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// `Block` holds what belongs to column_block slots.
+template <class Block>
+class GrowingBlocks {
+public:
+    explicit GrowingBlocks(Slot capacity) : blocks_(std::make_unique<std::unique_ptr<Block>[]>(blocks_of(capacity))) {}
+
+    /// The block of a slot, for the writer; made when it is not there. Requires: the slot is below the capacity.
+    Block& of(Slot slot) {
+        std::unique_ptr<Block>& block = blocks_[slot / column_block];
+        if (block == nullptr) block = std::make_unique<Block>();
+        return *block;
+    }
+
+    [[nodiscard]] const Block& operator[](Slot number) const noexcept { return *blocks_[number]; }
+
+    /// The memory of the blocks of `size` slots.
+    [[nodiscard]] static std::size_t bytes(Slot size) noexcept { return blocks_of(size) * sizeof(Block); }
+
+private:
+    static std::size_t blocks_of(Slot slots) noexcept { return (std::size_t{slots} + column_block - 1) / column_block; }
+
+    std::unique_ptr<std::unique_ptr<Block>[]> blocks_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+class GrowingColumn {
+public:
+    /// Whether there are columns of such fields: of numbers and of bool, but not of lists.
+    static constexpr bool holds(FieldKind kind, bool list) noexcept { return !list && term_bytes(kind) != 0; }
+
+    struct Block {
+        std::array<std::uint64_t, column_block> numbers;
+        BlockMatches present;  // 1 where there is a value
+    };
+
+    /// Requires: holds(kind, false).
+    GrowingColumn(FieldKind kind, Slot capacity) : kind_(kind), blocks_(capacity) {}
+
+    [[nodiscard]] FieldKind kind() const noexcept { return kind_; }
+    [[nodiscard]] Slot size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t bytes() const noexcept { return blocks_.bytes(size_); }
+
+    /// Adds the next slot. Requires: size() is below the capacity; the member is null or has a term of the kind.
+    /// Throws: std::bad_alloc; nothing was added then.
+    void append(const MemberTerms& member) {
+        Block& block = blocks_.of(size_);
+        block.present[size_ % column_block] = member.null() ? 0 : 1;
+        block.numbers[size_ % column_block] = member.null() ? 0 : number_of_term(member[0]);
+        ++size_;
+    }
+
+    /// Forgets the slots from `size` on. Requires: none of them was published.
+    void truncate(Slot size) noexcept { size_ = std::min(size_, size); }
+
+    /// A block of slots. Requires: a slot of it was published.
+    [[nodiscard]] const Block& block(Slot number) const noexcept { return blocks_[number]; }
+
+private:
+    FieldKind kind_;
+    GrowingBlocks<Block> blocks_;
+    Slot size_ = 0;  // the writer's count; readers use their snapshot's
+};
+
+/// A question answered from the numbers. Thread safety: none; every thread that scans has its own.
+class GrowingColumnScan {
+public:
+    /// Of the slots below `count`. Requires: they were published to the caller; the question is any_of, range, null or
+    /// present, with terms of the column's kind.
+    GrowingColumnScan(const GrowingColumn& column, const ScalarQuestion& question, Slot count)
+        : column_(&column), ask_(question.ask), count_(count) {
+        if (!question.about_size()) intervals_ = NumberIntervals(column.kind(), question);
+    }
+
+    /// Clears the bits of slots for which the answer is not certainly `wanted`. Shape: words_of(count) words.
+    /// Cost: as the blocks with bits in them; where those are few, as the bits.
+    void keep(bool wanted, std::span<std::uint64_t> words) {
+        KITH_ASSERT(words.size() == words_of(count_));
+        for (Slot block = 0; block * column_block < count_; ++block) {
+            const std::size_t first = std::size_t{block} * column_block_words;
+            const auto kept = words.subspan(first, std::min(column_block_words, words.size() - first));
+            const std::size_t left = count_bits(kept);
+            if (left == 0) continue;
+            if (left < few_bits) {
+                keep_bits(kept, block * column_block,
+                          [&](Slot slot) { return wanted ? satisfies(slot) : excludes(slot); });
+            } else {
+                keep_block(wanted, column_->block(block), std::min<Slot>(column_block, count_ - block * column_block),
+                           kept);
+            }
+        }
+    }
+
+    /// About how long keep() takes where that many bits are set, spread evenly: what a planner weighs.
+    [[nodiscard]] static double nanoseconds(Slot count, double bits) noexcept {
+        constexpr double any_pass = 1000, a_bit = 10, a_slot = 0.5;  // on one core of 3 GHz (benchmarks/scalar)
+        return any_pass + std::min(a_bit * bits, a_slot * count);
+    }
+
+    /// Whether a slot satisfies the question, and whether it certainly does not. Requires: it is below the count.
+    [[nodiscard]] bool satisfies(Slot slot) const noexcept {
+        if (ask_ == Ask::null) return !present(slot);
+        return present(slot) && (ask_ == Ask::present || intervals_.contains(number(slot)));
+    }
+    [[nodiscard]] bool excludes(Slot slot) const noexcept { return present(slot) && !satisfies(slot); }
+
+private:
+    [[nodiscard]] bool present(Slot slot) const noexcept {
+        return column_->block(slot / column_block).present[slot % column_block] != 0;
+    }
+    [[nodiscard]] std::uint64_t number(Slot slot) const noexcept {
+        return column_->block(slot / column_block).numbers[slot % column_block];
+    }
+
+    void keep_block(bool wanted, const GrowingColumn::Block& block, Slot count,
+                    std::span<std::uint64_t> kept) noexcept {
+        if (ask_ == Ask::null || ask_ == Ask::present) {
+            std::fill_n(matches_.begin(), count, static_cast<std::uint8_t>(ask_ == Ask::present ? 1 : 0));
+        } else {
+            intervals_.match(std::span<const std::uint64_t>(block.numbers).first(count), matches_);
+        }
+        // Of null, the answer is yes where there is no value; of everything else, neither yes nor no.
+        const std::uint8_t flip = wanted ? 0 : 1;
+        const bool null_wanted = ask_ == Ask::null && wanted;
+        for (Slot at = 0; at < count; ++at) {
+            const auto value = static_cast<std::uint8_t>((matches_[at] ^ flip) & block.present[at]);
+            matches_[at] = null_wanted ? static_cast<std::uint8_t>(block.present[at] ^ 1U) : value;
+        }
+        std::array<std::uint64_t, column_block_words> bits;
+        pack(matches_, count, bits);
+        for (std::size_t word = 0; word < kept.size(); ++word) kept[word] &= bits[word];
+    }
+
+    const GrowingColumn* column_;
+    Ask ask_;
+    Slot count_;
+    NumberIntervals intervals_;
+    BlockMatches matches_{};  // scratch
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/scalar/growing_index.hpp — the index of a field in the segment that is being written: ScalarIndex's answers.
+//
+// It grows beside the rows. A reader passes the count of its snapshot and gets the slots below it, whatever is appended
+// or taken back meanwhile, and no lock is held for it.
+//
+// Thread safety: one writer; any number of readers of slots that were published to them (see Snapshot).
+
+// kith/scalar/growing_terms.hpp — terms in order, each with its slots, that one thread adds to while others read.
+//
+// A skip list: a reader follows links and meets no lock, and a term that was linked stays where it is for good. The
+// writer links a new term from below, so that a reader sees all of it or nothing.
+//
+// Thread safety: one writer; any number of readers.
+// Source: W. Pugh, "Skip Lists: A Probabilistic Alternative to Balanced Trees", CACM 33(6), 1990.
+
+// kith/core/random.hpp — small, seeded, the same numbers on every machine.
+//
+// The standard's distributions differ between libraries; a graph built with one seed must not. So levels and samples
+// come from this generator and from arithmetic written here.
+//
+// Source: Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014 (SplitMix64).
+
+namespace kith::inline v0_single {
+
+/// Maps a number to a well-mixed one; neighbouring inputs give unrelated outputs.
+constexpr std::uint64_t mix64(std::uint64_t value) noexcept {
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111ebULL;
+    return value ^ (value >> 31);
+}
+
+/// A sequence of 64-bit numbers from a seed. Satisfies std::uniform_random_bit_generator.
+class SplitMix64 {
+public:
+    using result_type = std::uint64_t;
+
+    constexpr explicit SplitMix64(std::uint64_t seed) noexcept : state_(seed) {}
+
+    static constexpr std::uint64_t min() noexcept { return 0; }
+    static constexpr std::uint64_t max() noexcept { return ~std::uint64_t{0}; }
+
+    constexpr std::uint64_t operator()() noexcept {
+        state_ += 0x9e3779b97f4a7c15ULL;
+        return mix64(state_);
+    }
+
+    /// A number in [0, 1), a multiple of 2^-53.
+    constexpr double uniform() noexcept { return static_cast<double>((*this)() >> 11) * 0x1p-53; }
+
+    /// A number in [0, bound). It is made of 53 bits: the bias is below bound / 2^53, and beyond 2^53 not every number
+    /// occurs. Requires: bound is positive.
+    constexpr std::uint64_t below(std::uint64_t bound) noexcept {
+        return static_cast<std::uint64_t>(uniform() * static_cast<double>(bound)) % bound;
+    }
+
+private:
+    std::uint64_t state_;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/scalar/slot_chain.hpp — ascending slots that one thread appends to while others read.
+//
+// Most terms have one slot or two, which stand in the chain itself; the others fill chunks, each twice as large as the
+// one before, that never move. A reader looks at slots below the count of its snapshot: those were there when it was
+// published and stay as they are. What it may meet beyond them, being written or taken back, are slots that it passes
+// over, and it is for them alone that a slot is atomic.
+//
+// Thread safety: one writer; any number of readers, of slots that were published to them.
+
+namespace kith::inline v0_single::detail {
+
+/// Memory that is handed out in pieces, which stay where they are, and given back all at once. Thread safety: none.
+class PieceMemory {
+public:
+    /// `bytes` bytes, aligned to a pointer.
+    void* take(std::size_t bytes) {
+        bytes = (bytes + alignof(void*) - 1) / alignof(void*) * alignof(void*);
+        if (bytes > free_) {
+            const std::size_t block_bytes = std::max(bytes, least_block);
+            blocks_.push_back(std::make_unique<std::byte[]>(block_bytes));
+            next_ = blocks_.back().get();
+            free_ = block_bytes;
+            bytes_ += block_bytes;
+        }
+        void* const taken = next_;
+        next_ += bytes;
+        free_ -= bytes;
+        return taken;
+    }
+
+    /// All memory that is held.
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+private:
+    static constexpr std::size_t least_block = std::size_t{1} << 16;
+
+    std::vector<std::unique_ptr<std::byte[]>> blocks_;
+    std::byte* next_ = nullptr;  // where the next piece goes
+    std::size_t free_ = 0;       // bytes from there to the end of its block
+    std::size_t bytes_ = 0;
+};
+
+class SlotChain {
+public:
+    /// Adds a slot above all others; one that is the last already is not added again.
+    void append(Slot slot, PieceMemory& memory) {
+        const std::uint32_t count = count_.load(std::memory_order_relaxed);
+        if (count > 0 && last_ == slot) return;
+        if (count < few) {
+            few_[count].store(slot, std::memory_order_relaxed);
+        } else {
+            if (tail_ == nullptr || used_ == tail_->capacity) enter_next(memory);
+            tail_->slots()[used_++].store(slot, std::memory_order_relaxed);
+        }
+        last_ = slot;
+        count_.store(count + 1, std::memory_order_release);
+    }
+
+    /// Takes back the slots from `end` on. Requires: none of them was published.
+    void truncate(Slot end) noexcept {
+        const std::uint32_t kept = count_below(end);
+        if (kept == count_.load(std::memory_order_relaxed)) return;
+        count_.store(kept, std::memory_order_release);
+        tail_ = nullptr;
+        used_ = 0;
+        if (kept > 0) last_ = few_[(kept < few ? kept : few) - 1].load(std::memory_order_relaxed);
+        std::uint32_t before = few;
+        for (Chunk* chunk = first_; chunk != nullptr && before < kept; chunk = chunk->next) {
+            tail_ = chunk;
+            used_ = kept - before < chunk->capacity ? kept - before : chunk->capacity;
+            last_ = chunk->slots()[used_ - 1].load(std::memory_order_relaxed);
+            before += chunk->capacity;
+        }
+    }
+
+    /// Calls `take` with each slot below `end`, in order.
+    template <class Take>
+    void for_each_below(Slot end, Take&& take) const {
+        std::uint32_t left = count_.load(std::memory_order_acquire);
+        const std::atomic<Slot>* slots = few_;
+        std::uint32_t capacity = few;
+        for (Chunk* const* link = &first_; left > 0; link = &(*link)->next) {
+            for (std::uint32_t at = 0; at < capacity && left > 0; ++at, --left) {
+                const Slot slot = slots[at].load(std::memory_order_relaxed);
+                if (slot >= end) return;
+                take(slot);
+            }
+            if (left == 0) return;  // and the link is not looked at, for it may be written now
+            slots = (*link)->slots();
+            capacity = (*link)->capacity;
+        }
+    }
+
+    /// How many slots there are below `end`. Cost: a look at each chunk, and a binary search.
+    [[nodiscard]] std::uint32_t count_below(Slot end) const noexcept {
+        const std::uint32_t count = count_.load(std::memory_order_acquire);
+        std::uint32_t below = 0;
+        while (below < few && below < count && few_[below].load(std::memory_order_relaxed) < end) ++below;
+        if (below < few) return below;
+        for (Chunk* const* link = &first_; below < count; link = &(*link)->next) {
+            const Chunk& chunk = **link;
+            const std::uint32_t filled = count - below < chunk.capacity ? count - below : chunk.capacity;
+            const std::uint32_t here = below_in(chunk, filled, end);
+            below += here;
+            if (here < chunk.capacity) break;
+        }
+        return below;
+    }
+
+private:
+    struct Chunk {
+        Chunk* next;
+        std::uint32_t capacity;
+
+        [[nodiscard]] std::atomic<Slot>* slots() noexcept { return reinterpret_cast<std::atomic<Slot>*>(this + 1); }
+        [[nodiscard]] const std::atomic<Slot>* slots() const noexcept {
+            return reinterpret_cast<const std::atomic<Slot>*>(this + 1);
+        }
+    };
+    static constexpr std::uint32_t few = 2;
+    static constexpr std::uint32_t least_chunk = 4;
+
+    /// Of the first `filled` slots of a chunk, those below `end`.
+    static std::uint32_t below_in(const Chunk& chunk, std::uint32_t filled, Slot end) noexcept {
+        std::uint32_t first = 0;
+        while (filled > 0) {
+            const std::uint32_t half = filled / 2;
+            if (chunk.slots()[first + half].load(std::memory_order_relaxed) < end) {
+                first += half + 1;
+                filled -= half + 1;
+            } else {
+                filled = half;
+            }
+        }
+        return first;
+    }
+
+    /// Makes the chunk behind the tail the tail; one that a truncation left is taken again.
+    void enter_next(PieceMemory& memory) {
+        Chunk*& next = tail_ == nullptr ? first_ : tail_->next;
+        if (next == nullptr) {
+            const std::uint32_t capacity = tail_ == nullptr ? least_chunk : 2 * tail_->capacity;
+            void* const place = memory.take(sizeof(Chunk) + capacity * sizeof(std::atomic<Slot>));
+            Chunk* const made = ::new (place) Chunk{nullptr, capacity};
+            for (std::uint32_t at = 0; at < capacity; ++at) ::new (made->slots() + at) std::atomic<Slot>(no_slot);
+            next = made;
+        }
+        tail_ = next;
+        used_ = 0;
+    }
+
+    std::atomic<std::uint32_t> count_ = 0;  // of slots; written last
+    std::atomic<Slot> few_[few] = {};       // the first of them
+    Chunk* first_ = nullptr;                // the others; a link is written once, before a count that needs it
+    Chunk* tail_ = nullptr;                 // the writer's: the last chunk with a slot in it
+    std::uint32_t used_ = 0;                // the writer's: slots in it
+    Slot last_ = 0;                         // the writer's: the last slot, where there is one
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+class GrowingTerms {
+public:
+    /// A term, with its slots and links.
+    class Node {
+    public:
+        [[nodiscard]] std::string_view term() const noexcept { return {term_, term_bytes_}; }
+        [[nodiscard]] const SlotChain& slots() const noexcept { return slots_; }
+
+        /// The next term that is on `level`, or null.
+        [[nodiscard]] const Node* next(std::size_t level = 0) const noexcept {
+            return links()[level].load(std::memory_order_acquire);
+        }
+
+    private:
+        friend class GrowingTerms;
+
+        [[nodiscard]] std::atomic<Node*>* links() noexcept { return reinterpret_cast<std::atomic<Node*>*>(this + 1); }
+        [[nodiscard]] const std::atomic<Node*>* links() const noexcept {
+            return reinterpret_cast<const std::atomic<Node*>*>(this + 1);
+        }
+
+        const char* term_ = nullptr;
+        std::size_t term_bytes_ = 0;
+        SlotChain slots_;
+    };
+
+    static constexpr std::size_t levels = 12;    // enough for 4^12 terms
+    static constexpr std::size_t branching = 4;  // of the terms on a level, one in so many is on the next
+
+    GrowingTerms() : head_(make_node({}, levels)) {}
+    GrowingTerms(const GrowingTerms&) = delete;
+    GrowingTerms& operator=(const GrowingTerms&) = delete;
+
+    /// Notes that `slot` has `term`. Requires: no slot of the term is above it.
+    void add(std::string_view term, Slot slot) {
+        std::array<Node*, levels> before{};
+        Node* found = head_;
+        for (std::size_t level = levels; level-- > 0;) {
+            for (Node* next = link(found, level); next != nullptr && next->term() < term; next = link(found, level)) {
+                found = next;
+            }
+            before[level] = found;
+        }
+        Node* node = link(found, 0);
+        if (node != nullptr && node->term() == term) return node->slots_.append(slot, memory_);
+        const std::size_t height = random_height();
+        node = make_node(term, height);
+        node->slots_.append(slot, memory_);
+        for (std::size_t level = 0; level < height; ++level) {
+            node->links()[level].store(link(before[level], level), std::memory_order_relaxed);
+            before[level]->links()[level].store(node, std::memory_order_release);
+        }
+        size_.fetch_add(1, std::memory_order_relaxed);
+    }
+
+    /// Takes back the slots from `end` on; terms that have none left stay. Requires: none of them was published.
+    /// Cost: a visit a term.
+    void truncate(Slot end) noexcept {
+        for (Node* node = link(head_, 0); node != nullptr; node = link(node, 0)) node->slots_.truncate(end);
+    }
+
+    /// The node before the first term, on every level. It has no term.
+    [[nodiscard]] const Node* head() const noexcept { return head_; }
+
+    /// The last node that is on `level` and whose term is below `term`; the head where there is none.
+    [[nodiscard]] const Node* before(std::string_view term, std::size_t level = 0) const noexcept {
+        const Node* found = head_;
+        for (std::size_t at = levels; at-- > level;) {
+            for (const Node* next = found->next(at); next != nullptr && next->term() < term; next = found->next(at)) {
+                found = next;
+            }
+        }
+        return found;
+    }
+
+    /// The node of a term, or null.
+    [[nodiscard]] const Node* find(std::string_view term) const noexcept {
+        const Node* const node = before(term)->next();
+        return node != nullptr && node->term() == term ? node : nullptr;
+    }
+
+    /// How many terms there are, about: some may have no slots.
+    [[nodiscard]] std::uint32_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+
+    /// All memory that is held.
+    [[nodiscard]] std::size_t bytes() const noexcept { return memory_.bytes(); }
+
+private:
+    static Node* link(Node* node, std::size_t level) noexcept {
+        return node->links()[level].load(std::memory_order_relaxed);  // the writer reads what it wrote
+    }
+
+    Node* make_node(std::string_view term, std::size_t height) {
+        const std::size_t links_bytes = height * sizeof(std::atomic<Node*>);
+        auto* const place = static_cast<std::byte*>(memory_.take(sizeof(Node) + links_bytes + term.size()));
+        Node* const node = ::new (place) Node;
+        for (std::size_t level = 0; level < height; ++level) ::new (node->links() + level) std::atomic<Node*>(nullptr);
+        char* const bytes = reinterpret_cast<char*>(place + sizeof(Node) + links_bytes);
+        if (!term.empty()) std::memcpy(bytes, term.data(), term.size());
+        node->term_ = bytes;
+        node->term_bytes_ = term.size();
+        return node;
+    }
+
+    std::size_t random_height() noexcept {
+        std::size_t height = 1;
+        while (height < levels && random_.below(branching) == 0) ++height;
+        return height;
+    }
+
+    PieceMemory memory_;
+    SplitMix64 random_{1};
+    Node* head_;
+    std::atomic<std::uint32_t> size_ = 0;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+class GrowingScalarIndex {
+public:
+    /// Requires: the kind is no vector.
+    GrowingScalarIndex(FieldKind kind, bool list, Slot capacity)
+        : kind_(kind), list_(list), sizes_(list ? capacity : 0) {}
+
+    [[nodiscard]] Slot size() const noexcept { return size_; }
+
+    /// Memory of the terms and their slots, of nulls, and of the numbers of elements.
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        return terms_.bytes() + null_memory_.bytes() + (list_ ? sizes_.bytes(size_) : 0);
+    }
+
+    /// Adds the next slot. Requires: size() is below the capacity; the terms are of the field's kind.
+    /// Throws: std::bad_alloc; nothing was added then.
+    void append(const MemberTerms& member) {
+        KITH_ASSERT(list_ || member.null() || member.size() == 1);
+        Undo undo{this};
+        if (list_) sizes_.of(size_)[size_ % column_block] = static_cast<std::uint32_t>(member.size());
+        if (member.null()) nulls_.append(size_, null_memory_);
+        for (std::size_t at = 0; at < member.size(); ++at) {
+            if (!is_nan_term(kind_, member[at])) terms_.add(member[at], size_);
+        }
+        undo.index = nullptr;
+        ++size_;
+    }
+
+    /// Forgets the slots from `size` on. Requires: none of them was published.
+    void truncate(Slot size) noexcept {
+        if (size >= size_) return;
+        take_back(size);
+        size_ = size;
+    }
+
+    /// Sets the bits of the slots below `count` that satisfy a question.
+    /// Requires: they were published to the caller; the question fits the field, as for ScalarIndex.
+    /// Shape: `words` holds words_of(count) words.
+    /// Cost: a visit of each term of the answer; of every term for a suffix, substring or pattern; a pass over four bytes
+    /// a slot for length.
+    void answer(const ScalarQuestion& question, Slot count, std::span<std::uint64_t> words) const {
+        KITH_ASSERT(words.size() == words_of(count));
+        if (question.about_size()) return add_sizes(question, count, words);
+        if (question.ask == Ask::all_of) return add_all_of(question, count, words);
+        for_each_match(question, [&](const Node& node) { add(node, count, words); });
+    }
+
+    /// How many of the slots below `count` satisfy it.
+    /// Cost: of a range, some hundred visits; of a suffix or substring too.
+    [[nodiscard]] SlotEstimate estimate(const ScalarQuestion& question, Slot count) const {
+        switch (question.ask) {
+            case Ask::null:
+                return SlotEstimate::exactly(nulls_.count_below(count));
+            case Ask::present:
+                return SlotEstimate::exactly(count - nulls_.count_below(count));
+            case Ask::length:
+                return SlotEstimate::exactly(count_lengths(question, count));
+            case Ask::all_of:
+                if (question.terms.empty()) return estimate(ScalarQuestion::present(), count);
+                [[fallthrough]];
+            case Ask::any_of:
+                return estimate_terms(question, count);
+            case Ask::range:
+            case Ask::prefix:
+            case Ask::suffix:
+            case Ask::substring:
+            case Ask::matching:
+                break;
+        }
+        return estimate_sample(question, count);
+    }
+
+    /// About how long an answer takes, whose estimate is given: what a planner weighs.
+    [[nodiscard]] double nanoseconds(const ScalarQuestion& question, const SlotEstimate& estimate, Slot count) const {
+        // On one core of 3 GHz (benchmarks/scalar). Terms lie where they came, so each step is a miss of the cache.
+        constexpr double any_answer = 1000, visited_term = 220, found_term = 1000, listed_slot = 0.8, passed_slot = 1.5;
+        if (question.about_size()) return any_answer + (question.ask == Ask::length ? passed_slot : 0.1) * count;
+        const double slots = any_answer + listed_slot * estimate.expected;
+        if (question.ask == Ask::any_of || question.ask == Ask::all_of) {
+            return slots + found_term * static_cast<double>(question.terms.size());
+        }
+        const double part = estimate.expected / std::max<double>(count, 1);
+        const bool in_order = question.ask == Ask::range || question.ask == Ask::prefix;
+        return slots + visited_term * terms_.size() * (in_order ? part : 1);
+    }
+
+private:
+    using Node = GrowingTerms::Node;
+    using Sizes = std::array<std::uint32_t, column_block>;
+    static constexpr std::size_t least_sample = 32;
+
+    /// Takes a slot back that was not added whole.
+    struct Undo {
+        GrowingScalarIndex* index;
+
+        ~Undo() {
+            if (index != nullptr) index->take_back(index->size_);
+        }
+    };
+
+    void take_back(Slot size) noexcept {
+        terms_.truncate(size);
+        nulls_.truncate(size);
+    }
+
+    /// Calls `take` with each slot whose list has as many elements as the question wants; null is as a list of none.
+    template <class Take>
+    void for_each_length(const ScalarQuestion& question, Slot count, Take&& take) const {
+        for (Slot slot = 0; slot < count; ++slot) {
+            const std::uint32_t size = sizes_[slot / column_block][slot % column_block];
+            if (size >= question.fewest && size <= question.most) take(slot);
+        }
+    }
+
+    [[nodiscard]] Slot count_lengths(const ScalarQuestion& question, Slot count) const {
+        Slot found = 0;
+        for_each_length(question, count, [&](Slot) { ++found; });
+        return question.fewest == 0 ? found - nulls_.count_below(count) : found;
+    }
+
+    void add_sizes(const ScalarQuestion& question, Slot count, std::span<std::uint64_t> words) const {
+        if (question.ask == Ask::null) {
+            nulls_.for_each_below(count, [&](Slot slot) { set(slot, words); });
+            return;
+        }
+        std::vector<std::uint64_t> found(words.size());
+        if (question.ask == Ask::length) {
+            for_each_length(question, count, [&](Slot slot) { set(slot, found); });
+        } else if (count > 0) {
+            std::fill(found.begin(), found.end(), ~std::uint64_t{0});
+            found.back() >>= 64 * found.size() - count;
+        }
+        nulls_.for_each_below(count, [&](Slot slot) { found[slot / 64] &= ~(std::uint64_t{1} << (slot % 64)); });
+        for (std::size_t word = 0; word < words.size(); ++word) words[word] |= found[word];
+    }
+
+    static void set(Slot slot, std::span<std::uint64_t> words) noexcept {
+        words[slot / 64] |= std::uint64_t{1} << (slot % 64);
+    }
+
+    static void add(const Node& node, Slot count, std::span<std::uint64_t> words) noexcept {
+        node.slots().for_each_below(count, [&](Slot slot) { set(slot, words); });
+    }
+
+    void add_all_of(const ScalarQuestion& question, Slot count, std::span<std::uint64_t> words) const {
+        std::vector<std::uint64_t> all(words.size());
+        std::vector<std::uint64_t> one(words.size());
+        for (std::size_t at = 0; at < question.terms.size(); ++at) {
+            const Node* const node = terms_.find(question.terms[at]);
+            if (node == nullptr) return;
+            std::fill(one.begin(), one.end(), std::uint64_t{0});
+            add(*node, count, one);
+            for (std::size_t word = 0; word < all.size(); ++word)
+                all[word] = at == 0 ? one[word] : all[word] & one[word];
+        }
+        for (std::size_t word = 0; word < all.size(); ++word) words[word] |= all[word];
+    }
+
+    /// The terms that a question may be true of: from behind `before` on, up to where `reaches` is false.
+    class Bounds {
+    public:
+        Bounds(const GrowingTerms& terms, const ScalarQuestion& question, std::size_t level) : question_(question) {
+            before_ = terms.head();
+            if (question.ask == Ask::prefix || question.ask == Ask::matching) {
+                before_ = terms.before(question.terms.front(), level);
+                after_ = after_prefix(question.terms.front());
+            } else if (question.ask == Ask::range && question.lower) {
+                before_ = terms.before(question.lower->term, level);
+                const Node* const next = before_->next(level);
+                if (!question.lower->inclusive && next != nullptr && next->term() == question.lower->term)
+                    before_ = next;
+            }
+        }
+
+        [[nodiscard]] const Node* before() const noexcept { return before_; }
+
+        [[nodiscard]] bool reaches(std::string_view term) const noexcept {
+            if (question_.ask == Ask::prefix || question_.ask == Ask::matching) return !after_ || term < *after_;
+            if (question_.ask != Ask::range || !question_.upper) return true;
+            return question_.upper->inclusive ? term <= question_.upper->term : term < question_.upper->term;
+        }
+
+    private:
+        const ScalarQuestion& question_;
+        const Node* before_;
+        std::optional<std::string> after_;  // of a prefix
+    };
+
+    /// Whether a term within the bounds satisfies a question.
+    static bool satisfies(const ScalarQuestion& question, std::string_view term) noexcept {
+        return question.ask == Ask::range || question.ask == Ask::prefix || question.accepts(term);
+    }
+
+    template <class Take>
+    void for_each_match(const ScalarQuestion& question, Take&& take) const {
+        if (question.ask == Ask::any_of) {
+            for (const std::string& term : question.terms) {
+                if (const Node* const node = terms_.find(term)) take(*node);
+            }
+            return;
+        }
+        const Bounds bounds(terms_, question, 0);
+        for (const Node* node = bounds.before()->next(); node != nullptr && bounds.reaches(node->term());
+             node = node->next()) {
+            if (satisfies(question, node->term())) take(*node);
+        }
+    }
+
+    [[nodiscard]] SlotEstimate estimate_terms(const ScalarQuestion& question, Slot count) const {
+        std::uint64_t sum = 0;
+        std::uint64_t fewest = count;
+        std::uint64_t most = 0;
+        double without_any = 1;
+        double with_all = 1;
+        const double slots = std::max<double>(count, 1);
+        for (const std::string& term : question.terms) {
+            const Node* const node = terms_.find(term);
+            const std::uint64_t found = node == nullptr ? 0 : node->slots().count_below(count);
+            sum += found;
+            fewest = std::min(fewest, found);
+            most = std::max(most, found);
+            without_any *= 1 - static_cast<double>(found) / slots;
+            with_all *= static_cast<double>(found) / slots;
+        }
+        const std::uint64_t left_out =
+            (question.terms.size() - std::min<std::size_t>(question.terms.size(), 1)) * count;
+        if (question.ask == Ask::all_of) {
+            return SlotEstimate::between(sum > left_out ? std::min(sum - left_out, fewest) : 0, slots * with_all,
+                                         fewest);
+        }
+        if (!list_) return SlotEstimate::exactly(sum);
+        return SlotEstimate::between(most, slots * (1 - without_any), std::min<std::uint64_t>(sum, count));
+    }
+
+    /// Looks at the terms of the highest level that has enough of them; each stands for as many as are below it.
+    [[nodiscard]] SlotEstimate estimate_sample(const ScalarQuestion& question, Slot count) const {
+        double scale = 1;
+        for (std::size_t level = 1; level < GrowingTerms::levels; ++level) scale *= GrowingTerms::branching;
+        for (std::size_t level = GrowingTerms::levels; level-- > 0; scale /= GrowingTerms::branching) {
+            const Bounds bounds(terms_, question, level);
+            std::size_t seen = 0;
+            std::uint64_t sum = 0;
+            std::uint64_t most = 0;
+            const Node* node = bounds.before()->next(level);
+            for (; node != nullptr && bounds.reaches(node->term()); node = node->next(level), ++seen) {
+                if (!satisfies(question, node->term())) continue;
+                const std::uint64_t found = node->slots().count_below(count);
+                sum += found;
+                most = std::max(most, found);
+            }
+            if (level > 0 && seen < least_sample) continue;
+            const std::uint64_t fewest = list_ ? most : sum;
+            const std::uint64_t upper = level == 0 ? std::min<std::uint64_t>(sum, count) : count;
+            return SlotEstimate::between(std::min<std::uint64_t>(fewest, count), static_cast<double>(sum) * scale,
+                                         upper);
+        }
+        return {};
+    }
+
+    FieldKind kind_;
+    bool list_;
+    GrowingTerms terms_;
+    PieceMemory null_memory_;
+    SlotChain nulls_;             // the slots without a value
+    GrowingBlocks<Sizes> sizes_;  // of a list, how many elements each slot has
+    Slot size_ = 0;               // the writer's count; readers use their snapshot's
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/scalar/row_terms.hpp — the fields of a stored row as terms, without the type of the record.
+//
+// The engine moves rows as bytes. Here one is taken apart by what a schema says of its fields at run time, in one pass,
+// so that a segment can be indexed by who seals or merges it.
+//
+// Thread safety: none; each owner uses its own.
+
+// kith/schema/codec.hpp — a record as one run of bytes, and back.
+//
+//   row    := u8 format = 1; u8 count of fields; nulls; the value of each field that is not null, in the order given
+//   nulls  := one bit a nullable field, in order, lowest bit first, set when null; unused bits are 0
+//   value  := scalar | list | vector
+//   scalar := bool: u8 0 or 1 | int32, uint32: u32 | int64, uint64: u64 | float: f32 | double: f64
+//           | timestamp: u64, microseconds since 1970 in two's complement | text, json: varint-sized bytes
+//   list   := varint count, then that many scalars
+//   vector := each element: f32; f16 and bf16: u16; i8, u8 and bits: u8                 (on disk, little-endian)
+//
+// Every byte is accounted for: a row that is cut, extended, or of another schema is refused. Changed bits inside a
+// value are for the checksum of whoever stores the row.
+//
+// Thread safety: functions without state.
+
+namespace kith::inline v0_single::detail {
+
+inline constexpr std::uint8_t row_format = 1;  // on disk
+
+template <StoredScalar T>
+void encode_scalar(ByteWriter& writer, const T& value) {
+    constexpr FieldKind kind = scalar_kind<T>();
+    if constexpr (kind == FieldKind::text) {
+        writer.sized(value);
+    } else if constexpr (kind == FieldKind::float32) {
+        writer.f32(value);
+    } else if constexpr (kind == FieldKind::float64) {
+        writer.f64(value);
+    } else if constexpr (kind == FieldKind::boolean) {
+        writer.u8(value ? 1 : 0);
+    } else if constexpr (kind == FieldKind::timestamp) {
+        writer.u64(static_cast<std::uint64_t>(value.time_since_epoch().count()));
+    } else if constexpr (kind == FieldKind::int32 || kind == FieldKind::uint32) {
+        writer.u32(static_cast<std::uint32_t>(value));
+    } else {
+        writer.u64(static_cast<std::uint64_t>(value));
+    }
+}
+
+/// True when the stored `number` is one that T can hold; enumerations may be narrower than what stores them.
+template <class T, std::integral Number>
+[[nodiscard]] bool decode_integer(Number number, T& value) noexcept {
+    using Limits = std::numeric_limits<typename Underlying<T>::Type>;
+    if (number < static_cast<Number>(Limits::min()) || number > static_cast<Number>(Limits::max())) return false;
+    value = static_cast<T>(number);
+    return true;
+}
+
+template <StoredScalar T>
+[[nodiscard]] bool decode_scalar(ByteReader& reader, T& value) {
+    constexpr FieldKind kind = scalar_kind<T>();
+    if constexpr (kind == FieldKind::text) {
+        std::string_view text;
+        if (!reader.sized(text)) return false;
+        value.assign(text);
+        return true;
+    } else if constexpr (kind == FieldKind::float32) {
+        return reader.f32(value);
+    } else if constexpr (kind == FieldKind::float64) {
+        return reader.f64(value);
+    } else if constexpr (kind == FieldKind::boolean) {
+        std::uint8_t byte = 0;
+        if (!reader.u8(byte) || byte > 1) return false;
+        value = byte == 1;
+        return true;
+    } else if constexpr (kind == FieldKind::timestamp) {
+        std::uint64_t count = 0;
+        if (!reader.u64(count)) return false;
+        value = Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(count)));
+        return true;
+    } else if constexpr (kind == FieldKind::int32 || kind == FieldKind::uint32) {
+        using Number = std::conditional_t<kind == FieldKind::int32, std::int32_t, std::uint32_t>;
+        std::uint32_t bits = 0;
+        return reader.u32(bits) && decode_integer(static_cast<Number>(bits), value);
+    } else {
+        using Number = std::conditional_t<kind == FieldKind::int64, std::int64_t, std::uint64_t>;
+        std::uint64_t bits = 0;
+        return reader.u64(bits) && decode_integer(static_cast<Number>(bits), value);
+    }
+}
+
+/// The fewest bytes a scalar takes; bounds what a damaged count can make a reader allocate.
+template <StoredScalar T>
+inline constexpr std::size_t least_bytes =
+    std::same_as<T, std::string> || std::same_as<T, bool> ? 1 : (sizeof(T) <= 4 ? 4 : 8);
+
+template <Element T>
+void encode_element(ByteWriter& writer, T element) {
+    if constexpr (std::same_as<T, float>) {
+        writer.f32(element);
+    } else if constexpr (sizeof(T) == 2) {
+        writer.u16(element.bits());
+    } else {
+        writer.u8(std::bit_cast<std::uint8_t>(element));
+    }
+}
+
+template <Element T>
+[[nodiscard]] bool decode_element(ByteReader& reader, T& element) {
+    if constexpr (std::same_as<T, float>) {
+        return reader.f32(element);
+    } else if constexpr (sizeof(T) == 2) {
+        std::uint16_t bits = 0;
+        if (!reader.u16(bits)) return false;
+        element = T::from_bits(bits);
+        return true;
+    } else {
+        std::uint8_t byte = 0;
+        if (!reader.u8(byte)) return false;
+        element = std::bit_cast<T>(byte);
+        return true;
+    }
+}
+
+template <class T>
+void encode_value(ByteWriter& writer, const T& value) {
+    if constexpr (StoredVector<T>) {
+        for (const auto element : value) encode_element(writer, element);
+    } else if constexpr (is_list<T>) {
+        writer.varint(value.size());
+        for (const ScalarOf<T>& element : value) encode_scalar<ScalarOf<T>>(writer, element);
+    } else if constexpr (is_json<T>) {
+        writer.sized(value.text);
+    } else {
+        encode_scalar(writer, value);
+    }
+}
+
+template <class T>
+[[nodiscard]] bool decode_value(ByteReader& reader, T& value) {
+    if constexpr (StoredVector<T>) {
+        for (auto& element : value) {
+            if (!decode_element(reader, element)) return false;
+        }
+        return true;
+    } else if constexpr (is_list<T>) {
+        std::uint64_t count = 0;
+        if (!reader.varint(count) || count > reader.remaining() / least_bytes<ScalarOf<T>>) return false;
+        value.clear();
+        value.reserve(static_cast<std::size_t>(count));
+        for (; count > 0; --count) {
+            ScalarOf<T> element{};
+            if (!decode_scalar(reader, element)) return false;
+            value.push_back(std::move(element));
+        }
+        return true;
+    } else if constexpr (is_json<T>) {
+        return decode_scalar(reader, value.text);
+    } else {
+        return decode_scalar(reader, value);
+    }
+}
+
+/// Writes and reads rows made of the members `Positions` of a tuple of references.
+template <std::size_t... Positions>
+class RowCodec {
+    static_assert(sizeof...(Positions) <= 64, "the nulls of a row fit one number");
+
+public:
+    /// Appends the row to `out`.
+    template <class Members>
+    static void encode(const Members& members, std::string& out) {
+        ByteWriter writer(out);
+        writer.u8(row_format);
+        writer.u8(sizeof...(Positions));
+        NullBits nulls;
+        (nulls.note(std::get<Positions>(members)), ...);
+        for (std::size_t bit = 0; bit < nulls.count; bit += 8) writer.u8(static_cast<std::uint8_t>(nulls.bits >> bit));
+        (encode_member(writer, std::get<Positions>(members)), ...);
+    }
+
+    /// Assigns the members from a row; false on any damage, and then their values are unspecified.
+    template <class Members>
+    [[nodiscard]] static bool decode(std::string_view row, const Members& members) {
+        ByteReader reader(row);
+        std::uint8_t format = 0;
+        std::uint8_t count = 0;
+        if (!reader.u8(format) || format != row_format) return false;
+        if (!reader.u8(count) || count != sizeof...(Positions)) return false;
+        NullBits nulls;
+        constexpr std::size_t nullable =
+            (std::size_t{0} + ... +
+             (is_optional<std::remove_cvref_t<std::tuple_element_t<Positions, Members>>> ? 1 : 0));
+        for (std::size_t bit = 0; bit < nullable; bit += 8) {
+            std::uint8_t eight = 0;
+            if (!reader.u8(eight)) return false;
+            nulls.bits |= static_cast<std::uint64_t>(eight) << bit;
+        }
+        return (decode_member(reader, std::get<Positions>(members), nulls) && ...) && nulls.bits == 0 &&
+               reader.remaining() == 0;
+    }
+
+private:
+    /// The nulls of a row, lowest bit first.
+    struct NullBits {
+        std::uint64_t bits = 0;
+        std::size_t count = 0;
+
+        template <class T>
+        void note(const T& member) noexcept {
+            if constexpr (is_optional<T>) bits |= static_cast<std::uint64_t>(!member.has_value()) << count++;
+        }
+
+        /// Takes the next bit away, so that what is left at the end belongs to no field.
+        bool next() noexcept {
+            const bool null = (bits & 1) != 0;
+            bits >>= 1;
+            return null;
+        }
+    };
+
+    template <class T>
+    static void encode_member(ByteWriter& writer, const T& member) {
+        if constexpr (!is_optional<T>) {
+            encode_value(writer, member);
+        } else if (member.has_value()) {
+            encode_value(writer, *member);
+        }
+    }
+
+    template <class T>
+    static bool decode_member(ByteReader& reader, T& member, NullBits& nulls) {
+        if constexpr (!is_optional<T>) {
+            return decode_value(reader, member);
+        } else if (nulls.next()) {
+            member.reset();
+            return true;
+        } else {
+            return decode_value(reader, member.emplace());
+        }
+    }
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+class RowTerms {
+public:
+    /// Takes rows of these fields apart, which are those of a schema in their order.
+    explicit RowTerms(std::span<const FieldInfo> fields) {
+        for (std::size_t at = 0; at < fields.size(); ++at) {
+            const FieldInfo& field = fields[at];
+            if (!field.metric.empty()) continue;  // its vectors are no part of the row
+            fields_.push_back({at, field.kind, field.nullable, field.list, vector_bytes(field)});
+            nullable_ += field.nullable ? 1 : 0;
+        }
+    }
+
+    /// Calls take(place of the field, its terms) for each field of a row but those of vectors, in order.
+    /// False on any damage; some fields may have been taken then.
+    template <class Take>
+    [[nodiscard]] bool read(std::string_view row, Take&& take) {
+        ByteReader reader(row);
+        std::uint8_t format = 0;
+        std::uint8_t count = 0;
+        if (!reader.u8(format) || format != row_format || !reader.u8(count) || count != fields_.size()) return false;
+        std::uint64_t nulls = 0;
+        for (std::size_t bit = 0; bit < nullable_; bit += 8) {
+            std::uint8_t eight = 0;
+            if (!reader.u8(eight)) return false;
+            nulls |= std::uint64_t{eight} << bit;
+        }
+        for (const RowField& field : fields_) {
+            if (field.kind == FieldKind::vector) {
+                std::string_view skipped;
+                if (!reader.bytes(field.vector_bytes, skipped)) return false;
+                continue;
+            }
+            terms_.clear();
+            const bool null = field.nullable && (nulls & 1U) != 0;
+            if (field.nullable) nulls >>= 1;
+            if (null) {
+                terms_.set_null();
+            } else if (!read_value(reader, field)) {
+                return false;
+            }
+            take(field.place, static_cast<const MemberTerms&>(terms_));
+        }
+        return nulls == 0 && reader.remaining() == 0;
+    }
+
+private:
+    struct RowField {
+        std::size_t place = 0;  // among the fields of the schema
+        FieldKind kind = FieldKind::boolean;
+        bool nullable = false;
+        bool list = false;
+        std::size_t vector_bytes = 0;  // of an array that is no vector field
+    };
+
+    static std::size_t vector_bytes(const FieldInfo& field) noexcept {
+        if (field.kind != FieldKind::vector) return 0;
+        if (field.element.empty()) return sizeof(float) * std::size_t{field.dim};
+        if (field.element == element_name<Half> || field.element == element_name<Bfloat16>)
+            return 2 * std::size_t{field.dim};
+        return field.element == "bits" ? field.dim / 8 : field.dim;
+    }
+
+    bool read_value(ByteReader& reader, const RowField& field) {
+        if (!field.list) return read_scalar(reader, field.kind);
+        std::uint64_t count = 0;
+        if (!reader.varint(count) || count > reader.remaining()) return false;
+        for (; count > 0; --count) {
+            if (!read_scalar(reader, field.kind)) return false;
+        }
+        return true;
+    }
+
+    template <class Stored>
+    bool read_as(ByteReader& reader) {
+        Stored value{};
+        if (!decode_scalar(reader, value)) return false;
+        terms_.add(value);
+        return true;
+    }
+
+    bool read_scalar(ByteReader& reader, FieldKind kind) {
+        switch (kind) {
+            case FieldKind::boolean:
+                return read_as<bool>(reader);
+            case FieldKind::int32:
+                return read_as<std::int32_t>(reader);
+            case FieldKind::int64:
+                return read_as<std::int64_t>(reader);
+            case FieldKind::uint32:
+                return read_as<std::uint32_t>(reader);
+            case FieldKind::uint64:
+                return read_as<std::uint64_t>(reader);
+            case FieldKind::float32:
+                return read_as<float>(reader);
+            case FieldKind::float64:
+                return read_as<double>(reader);
+            case FieldKind::timestamp:
+                return read_as<Timestamp>(reader);
+            case FieldKind::text:
+            case FieldKind::json: {
+                std::string_view text;
+                if (!reader.sized(text)) return false;
+                terms_.add_term(text);
+                return true;
+            }
+            case FieldKind::vector:
+                break;
+        }
+        return false;
+    }
+
+    std::vector<RowField> fields_;
+    std::size_t nullable_ = 0;  // fields that may be null
+    MemberTerms terms_;         // of the field that is read
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// One field: an index where the schema asks for it, and a column where it holds one number a record.
+class GrowingScalarField final : public ScalarField {
+public:
+    GrowingScalarField(const FieldInfo& field, Slot capacity) {
+        if (field.indexed) index_.emplace(field.kind, field.list, capacity);
+        if (GrowingColumn::holds(field.kind, field.list)) column_.emplace(field.kind, capacity);
+    }
+
+    void append(const MemberTerms& member) {
+        if (index_) index_->append(member);
+        if (column_) column_->append(member);
+    }
+
+    void truncate(Slot size) noexcept {
+        if (index_) index_->truncate(size);
+        if (column_) column_->truncate(size);
+    }
+
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        return (index_ ? index_->bytes() : 0) + (column_ ? column_->bytes() : 0);
+    }
+
+    [[nodiscard]] bool indexed() const noexcept override { return index_.has_value(); }
+    [[nodiscard]] bool has_column() const noexcept override { return column_.has_value(); }
+
+    [[nodiscard]] SlotEstimate estimate(const ScalarQuestion& question, Slot count) const override {
+        return index_->estimate(question, count);
+    }
+    void answer(const ScalarQuestion& question, Slot count, std::span<std::uint64_t> words) const override {
+        index_->answer(question, count, words);
+    }
+    [[nodiscard]] double answer_nanoseconds(const ScalarQuestion& question, const SlotEstimate& estimate,
+                                            Slot count) const override {
+        return index_->nanoseconds(question, estimate, count);
+    }
+    [[nodiscard]] std::unique_ptr<SlotTest> test(const ScalarQuestion& question, Slot count) const override {
+        return std::make_unique<Test>(*column_, question, count);
+    }
+    [[nodiscard]] Scalar value(Slot slot, [[maybe_unused]] bool length) const override {
+        KITH_ASSERT(!length);
+        const GrowingColumn::Block& block = column_->block(slot / column_block);
+        if (block.present[slot % column_block] == 0) return {};
+        return scalar_of_number(column_->kind(), block.numbers[slot % column_block]);
+    }
+    [[nodiscard]] double test_nanoseconds(double bits, Slot count) const noexcept override {
+        return GrowingColumnScan::nanoseconds(count, bits);
+    }
+
+private:
+    class Test final : public SlotTest {
+    public:
+        Test(const GrowingColumn& column, const ScalarQuestion& question, Slot count)
+            : scan_(column, question, count) {}
+
+        void keep(bool wanted, std::span<std::uint64_t> words) override { scan_.keep(wanted, words); }
+        [[nodiscard]] bool holds(Slot slot, bool wanted) const override {
+            return wanted ? scan_.satisfies(slot) : scan_.excludes(slot);
+        }
+
+    private:
+        GrowingColumnScan scan_;
+    };
+
+    std::optional<GrowingScalarIndex> index_;
+    std::optional<GrowingColumn> column_;
+};
+
+class GrowingScalars final : public ScalarFields {
+public:
+    /// Of these fields, which are those of a schema in their order.
+    GrowingScalars(std::span<const FieldInfo> fields, Slot capacity) : rows_(fields) {
+        for (const FieldInfo& field : fields) {
+            fields_.push_back(has_terms(field.kind) ? std::make_unique<GrowingScalarField>(field, capacity) : nullptr);
+            readable_.push_back(fields_.back().get());
+        }
+    }
+
+    [[nodiscard]] Slot size() const noexcept { return size_; }
+
+    /// Memory beside the rows.
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        std::size_t bytes = 0;
+        for (const auto& field : fields_) bytes += field == nullptr ? 0 : field->bytes();
+        return bytes;
+    }
+
+    /// Adds the encoded row of the next slot. Requires: size() is below the capacity.
+    /// Throws: std::bad_alloc, or Errc::corrupt for what is no row; nothing was added then.
+    void append(std::string_view row) {
+        struct Undo {
+            GrowingScalars* scalars;
+            ~Undo() {
+                if (scalars != nullptr) scalars->truncate_fields(scalars->size_);
+            }
+        } undo{this};
+        const auto take = [&](std::size_t field, const MemberTerms& member) {
+            if (fields_[field] != nullptr) fields_[field]->append(member);
+        };
+        if (!rows_.read(row, take)) raise(Errc::corrupt, "a row does not hold the fields of its schema");
+        undo.scalars = nullptr;
+        ++size_;
+    }
+
+    /// Forgets the slots from `size` on. Requires: none of them was published.
+    void truncate(Slot size) noexcept {
+        if (size >= size_) return;
+        truncate_fields(size);
+        size_ = size;
+    }
+
+    [[nodiscard]] std::span<const ScalarField* const> fields() const noexcept override { return readable_; }
+
+private:
+    void truncate_fields(Slot size) noexcept {
+        for (const auto& field : fields_) {
+            if (field != nullptr) field->truncate(size);
+        }
+    }
+
+    RowTerms rows_;
+    std::vector<std::unique_ptr<GrowingScalarField>> fields_;
+    std::vector<const ScalarField*> readable_;  // the same
+    Slot size_ = 0;                             // the writer's count; readers use their snapshot's
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/key_table.hpp — the keys of a sealed segment in order of their bytes, each with its slot.
+//
+//   key table := u32 version (1); u32 count; u64 bytes of all keys; count × u64 where each key ends;
+//                count × u32 slot; the keys, one after the other                                        (on disk)
+//
+// The environment knows where the newest version of each key is. A snapshot that was overtaken, and a reader process
+// whose snapshot is older than the environment, ask the tables of their own segments instead; a merge reads them to
+// tell the environment where its records went.
+//
+// Thread safety: a table is immutable; its bytes outlive it.
+
 namespace kith::inline v0_single::detail {
 
 struct KeySlot {
@@ -2193,19 +5042,6 @@ private:
 // hashes of all keys, four bytes a slot in one array: only snapshots that a change has overtaken ask for it.
 //
 // Thread safety: one writer; any number of readers of slots that were published to them (see Snapshot).
-
-// kith/core/assert.hpp — contracts between our own functions, checked in test builds.
-//
-// A broken contract is a bug in the caller, never bad input: input is checked at the facade, which raises an Error.
-// So the check may vanish from release builds, and where it stands it stops the program at the broken promise.
-
-#ifdef KITH_ASSERTS
-#undef NDEBUG
-#include <cassert>
-#define KITH_ASSERT(condition) assert(condition)
-#else
-#define KITH_ASSERT(condition) static_cast<void>(0)
-#endif
 
 // kith/core/reserved_memory.hpp — address space for an array that grows and never moves.
 //
@@ -2393,7 +5229,11 @@ class Segment {
 public:
     /// An empty segment in memory.
     Segment(std::uint32_t id, Slot capacity, const EngineSchema& schema)
-        : id_(id), capacity_(capacity), schema_(&schema), rows_(std::make_unique<RowStore>(capacity)) {
+        : id_(id),
+          capacity_(capacity),
+          schema_(&schema),
+          rows_(std::make_unique<RowStore>(capacity)),
+          growing_(schema.fields.empty() ? nullptr : std::make_unique<GrowingScalars>(schema.fields, capacity)) {
         for (const VectorFieldType& field : schema.vectors) {
             indexes_.push_back(field.make(field.dim, capacity));
             scratch_.resize(std::max(scratch_.size(), field.dim));
@@ -2408,29 +5248,37 @@ public:
           ended_(true),
           schema_(&schema),
           rows_(std::move(rows)),
-          indexes_(std::move(indexes)) {}
+          growing_(schema.fields.empty() ? nullptr : std::make_unique<GrowingScalars>(schema.fields, capacity_)),
+          indexes_(std::move(indexes)) {
+        for (Slot slot = 0; growing_ != nullptr && slot < rows_->size(); ++slot) growing_->append((*rows_)[slot]);
+    }
 
-    /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, or of the keys (keys_part), are not as they
-    /// were written; of the vector of a slot alone, unless that is no_slot. It keeps alive the bytes that indexes and
+    /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, of the keys (keys_part) or of the scalar fields
+    /// (scalars_part), are not as they were written; of the vector of a slot alone, unless that is no_slot. It keeps alive the bytes that indexes and
     /// keys are mapped over, and is cheap when asked again.
     using Check = std::function<void(std::size_t part, Slot slot)>;
     static constexpr std::size_t keys_part = ~std::size_t{0};
+    static constexpr std::size_t scalars_part = keys_part - 1;
 
-    /// A sealed segment.
+    /// A sealed segment. `scalars` is null where their files are missing.
     Segment(std::uint32_t id, Slot count, std::vector<std::unique_ptr<VectorIndex>> indexes, const KeyTable& keys,
-            Check check, bool outdated)
+            std::unique_ptr<const ScalarFields> scalars, Check check, bool outdated, bool incomplete)
         : id_(id),
           capacity_(count),
           sealed_count_(count),
           outdated_(outdated),
+          incomplete_(incomplete),
           check_(std::move(check)),
           keys_(keys),
+          scalars_(std::move(scalars)),
           indexes_(std::move(indexes)) {}
 
     [[nodiscard]] std::uint32_t id() const noexcept { return id_; }
     [[nodiscard]] bool sealed() const noexcept { return rows_ == nullptr; }
     /// Whether it has a graph that is missing, or that another index made: vectors are then compared one by one.
     [[nodiscard]] bool outdated() const noexcept { return outdated_; }
+    /// Whether it is outdated, or lacks columns or an index of a scalar field that the schema asks for: a merge makes them.
+    [[nodiscard]] bool incomplete() const noexcept { return incomplete_; }
     /// For the writer, as size() is: no record can be added.
     [[nodiscard]] bool full() const noexcept { return ended_ || size() == capacity_; }
 
@@ -2443,7 +5291,8 @@ public:
     /// Bytes of the records in memory, as far as they are known without asking an index. For the writer.
     [[nodiscard]] std::uint64_t bytes() const noexcept {
         if (sealed()) return 0;
-        return rows_->bytes() + std::uint64_t{rows_->size()} * schema_->vector_bytes();
+        const std::uint64_t beside = growing_ == nullptr ? 0 : growing_->bytes();
+        return rows_->bytes() + beside + std::uint64_t{rows_->size()} * schema_->vector_bytes();
     }
 
     /// Adds a record in the next slot, which it returns.
@@ -2458,6 +5307,7 @@ public:
             indexes_[field]->append(scratch_.data());
         }
         KITH_ASSERT(next == vectors.data() + vectors.size());
+        if (growing_ != nullptr) growing_->append(row);
         rows_->append(key, row);
         return slot;
     }
@@ -2465,6 +5315,7 @@ public:
     /// Forgets the slots from `size` on, none of which was ever published.
     void truncate(Slot size) noexcept {
         for (const auto& index : indexes_) index->truncate(size);
+        if (growing_ != nullptr) growing_->truncate(size);
         rows_->truncate(size);
     }
 
@@ -2497,6 +5348,16 @@ public:
     [[nodiscard]] const KeyTable& key_table() const {
         if (check_) check_(keys_part, no_slot);
         return keys_;
+    }
+
+    /// What is known of the scalar fields without rows, by their places in the record; nothing at all where the files of a
+    /// sealed segment are missing.
+    /// Throws: Errc::corrupt, Errc::io.
+    [[nodiscard]] std::span<const ScalarField* const> scalars() const {
+        if (growing_ != nullptr) return growing_->fields();
+        if (scalars_ == nullptr) return {};
+        if (check_) check_(scalars_part, no_slot);
+        return scalars_->fields();
     }
 
     /// Throws: Errc::corrupt, Errc::io, for a sealed segment whose files are damaged.
@@ -2555,10 +5416,13 @@ private:
     Slot sealed_count_ = 0;                              // slots of a sealed segment
     bool ended_ = false;                                 // full, whatever the capacity
     bool outdated_ = false;                              // a graph of a sealed segment is missing or not usable
+    bool incomplete_ = false;                            // so, or files of scalar fields are missing
     Check check_;                                        // of a sealed segment; outlives keys_ and indexes_
     KeyTable keys_;                                      // of a sealed segment
     const EngineSchema* schema_ = nullptr;               // the engine's; of a segment in memory
     std::unique_ptr<RowStore> rows_;                     // null once sealed: rows are in the environment
+    std::unique_ptr<GrowingScalars> growing_;            // beside rows_, where the schema names fields
+    std::unique_ptr<const ScalarFields> scalars_;        // of a sealed segment, or null
     std::vector<std::unique_ptr<VectorIndex>> indexes_;  // one a vector field, in the order of the schema
     std::vector<float> scratch_;                         // the writer's: one vector, aligned
     std::mutex link_mutex_;                              // one thread links at a time
@@ -3019,6 +5883,7 @@ struct SegmentImage {
     Slot count = 0;
     std::vector<const VectorIndex*> indexes;  // one a vector field; every slot is indexed
     std::vector<KeySlot> keys;                // in order
+    std::function<std::string(Slot)> row;     // empty for a slot that nobody sees
 };
 
 /// What commit() makes the new checkpoint.
@@ -3182,7 +6047,7 @@ namespace kith::inline v0_single::detail {
 struct SegmentSize {
     Slot live = 0;
     Slot deleted = 0;
-    bool outdated = false;  // its graph is missing, or was made by another index
+    bool outdated = false;  // a graph, column or index is missing, or was made by another index
 };
 
 inline constexpr std::size_t segments_a_merge = 4;
@@ -3394,11 +6259,1552 @@ private:
 
 // kith/collection/search.hpp — one question put to every segment of a snapshot, and the answers merged.
 //
-// Each segment answers from its graph; a condition is checked on the candidates, nearest first. When too few of them
-// pass, more candidates are asked for, and when that no longer pays every record is checked and the matches are
-// scanned exactly: a search never returns fewer records than exist.
+// Each segment finds by indexes and columns which slots may be returned, and its vector index looks among those. What
+// only rows know of a condition is checked on the nearest of them, and on more, until enough pass; when that no longer
+// pays on all of them: a search never returns fewer records than exist.
 //
 // Thread safety: any number of searches at once; each borrows its own scratch from the pool.
+
+// kith/collection/selection.hpp — which records of a segment satisfy a condition.
+//
+// Indexes and columns say which slots may; what they do not know is asked of rows.
+//
+// Thread safety: as the segments that are asked; a Selection belongs to one thread, for it decodes rows into one record.
+
+// kith/collection/slot_condition.hpp — a condition as questions about single fields, joined by "and" and "or".
+//
+// Negations are pushed down to the leaves, each of which says then which certain answer it wants: yes, or no. So a slot
+// satisfies a condition certainly exactly where it satisfies this one, and no third value is ever computed: NOT (a AND b)
+// is certainly true where a is certainly false or b is. Bounds of the same field become one range.
+//
+// Thread safety: what nobody changes may be read by many.
+
+// kith/query/pattern.hpp — the patterns of LIKE: what they match, and which of them are something simpler.
+//
+//   %  any number of characters, also none      _  exactly one      \  in front of %, _ or \: that very letter
+//
+// A pattern in a tree is canonical: it has \ for its escape, nowhere else than needed, and never %%.
+//
+// Thread safety: functions without state.
+
+namespace kith::inline v0_single {
+
+/// The most bytes of a pattern: a match may cost the product of its size and the text's.
+inline constexpr std::size_t max_pattern_bytes = 4'096;
+
+namespace detail {
+
+constexpr char lower_letter(char letter) noexcept {
+    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+}
+
+/// The bytes of the character at `at` in well-formed UTF-8.
+constexpr std::size_t character_size(std::string_view text, std::size_t at) noexcept {
+    std::size_t end = at + 1;
+    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) ++end;
+    return end - at;
+}
+
+/// Whether the whole text matches a canonical pattern; with FoldCase, one without ASCII letters in upper case.
+/// Cost: at most the product of both sizes; no allocation.
+template <bool FoldCase>
+constexpr bool matches(std::string_view text, std::string_view pattern) noexcept {
+    constexpr std::size_t none = std::string_view::npos;
+    std::size_t at = 0;
+    std::size_t next = 0;
+    std::size_t behind_percent = none;  // in the pattern: what follows the last % that was met
+    std::size_t taken = 0;              // in the text: where what that % takes ends, for now
+    while (at < text.size()) {
+        if (next < pattern.size() && pattern[next] == '%') {
+            behind_percent = ++next;
+            taken = at;
+            continue;
+        }
+        if (next < pattern.size() && pattern[next] == '_') {
+            at += character_size(text, at);
+            ++next;
+            continue;
+        }
+        const std::size_t letter = next + (next < pattern.size() && pattern[next] == '\\' ? 1 : 0);
+        const char c = FoldCase ? lower_letter(text[at]) : text[at];
+        if (letter < pattern.size() && pattern[letter] == c) {
+            ++at;
+            next = letter + 1;
+            continue;
+        }
+        if (behind_percent == none) return false;
+        taken += character_size(text, taken);
+        at = taken;
+        next = behind_percent;
+    }
+    while (next < pattern.size() && pattern[next] == '%') ++next;
+    return next == pattern.size();
+}
+
+/// A pattern on its way to a leaf.
+class PatternReader {
+public:
+    /// Throws: Error with invalid_argument when nothing that may be escaped follows the escape; limit_exceeded.
+    PatternReader(std::string_view field, std::string_view pattern, char escape, bool fold) {
+        if (pattern.size() > max_pattern_bytes) {
+            raise(Errc::limit_exceeded, "field '" + std::string(field) + "': the pattern has " +
+                                            std::to_string(pattern.size()) + " bytes, expected at most " +
+                                            std::to_string(max_pattern_bytes));
+        }
+        for (std::size_t at = 0; at < pattern.size(); ++at) {
+            const char letter = pattern[at];
+            if (letter == escape) {
+                ++at;
+                if (at == pattern.size() || !(pattern[at] == '%' || pattern[at] == '_' || pattern[at] == escape)) {
+                    raise(Errc::invalid_argument, "field '" + std::string(field) + "': byte " + std::to_string(at - 1) +
+                                                      " of the pattern is an escape, expected %, _ or the escape "
+                                                      "itself behind it");
+                }
+                add_letter(pattern[at]);
+            } else if (letter == '%') {
+                if (percent_last()) continue;
+                add_wildcard('%');
+                ++percents_;
+            } else if (letter == '_') {
+                add_wildcard('_');
+            } else {
+                add_letter(fold ? lower_letter(letter) : letter);
+            }
+        }
+    }
+
+    /// The leaf that asks for the pattern, as simple as it can be.
+    [[nodiscard]] Expression leaf(Op op, Expression subject) && {
+        const auto made = [&subject](Op simple, std::string text) {
+            subject.op = simple;
+            subject.values.emplace_back(std::move(text));
+            return std::move(subject);
+        };
+        if (op == Op::ilike) return made(Op::ilike, std::move(pattern_));
+        const bool first = !pattern_.empty() && pattern_.front() == '%';
+        const bool last = percent_last();
+        if (wildcards_ == 0) return made(Op::equal, std::move(letters_));
+        if (wildcards_ == 1 && last) return made(Op::has_prefix, std::move(letters_));
+        if (wildcards_ == 1 && first) return made(Op::has_suffix, std::move(letters_));
+        if (wildcards_ == 2 && percents_ == 2 && first && last) return made(Op::has_substring, std::move(letters_));
+        return made(Op::like, std::move(pattern_));
+    }
+
+private:
+    [[nodiscard]] bool percent_last() const noexcept { return wildcard_last_ && pattern_.back() == '%'; }
+
+    void add_wildcard(char wildcard) {
+        pattern_ += wildcard;
+        wildcard_last_ = true;
+        ++wildcards_;
+    }
+
+    void add_letter(char letter) {
+        if (letter == '%' || letter == '_' || letter == '\\') pattern_ += '\\';
+        pattern_ += letter;
+        letters_ += letter;
+        wildcard_last_ = false;
+    }
+
+    std::string pattern_;         // canonical
+    std::string letters_;         // of the pattern, without wildcards
+    std::size_t wildcards_ = 0;   // in pattern_
+    std::size_t percents_ = 0;    // of these, %
+    bool wildcard_last_ = false;  // pattern_ ends with one
+};
+
+/// The leaf for `subject LIKE pattern`, or ILIKE; a field's `name` is for messages.
+/// Throws: Error with invalid_argument for a pattern that ends within an escape or escapes a common letter;
+/// limit_exceeded for one beyond max_pattern_bytes.
+inline Expression pattern_leaf(Op op, Expression subject, std::string_view name, std::string_view pattern,
+                               char escape = '\\') {
+    return PatternReader(name, pattern, escape, op == Op::ilike).leaf(op, std::move(subject));
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+/// A node. An all_of without children is true, an any_of false.
+struct SlotCondition {
+    enum class Kind : std::uint8_t { all_of, any_of, leaf };
+
+    /// Of a tree that must outlive this: holds where `expression` is certainly `wanted`.
+    struct Source {
+        const Expression* expression = nullptr;
+        bool wanted = true;
+    };
+
+    Kind kind = Kind::leaf;
+    std::size_t field = 0;                        // of a leaf: the place in the record
+    bool wanted = true;                           // of a leaf: the answer
+    std::optional<ScalarQuestion> question = {};  // of a leaf, if a question can ask it
+    std::vector<SlotCondition> children = {};
+    std::vector<Source> sources = {};  // holds where all of these do
+};
+
+/// Makes a SlotCondition of a tree.
+class SlotConditionMaker {
+public:
+    /// For records of these fields, which are those of a schema in their order.
+    explicit SlotConditionMaker(std::span<const FieldInfo> fields) noexcept : fields_(fields) {}
+
+    /// What holds where the tree is certainly `wanted`. It refers to the tree.
+    [[nodiscard]] SlotCondition make(const Expression& node, bool wanted = true) const {
+        if (node.op == Op::negation) return make(node.children.front(), !wanted);
+        if (node.op != Op::all_of && node.op != Op::any_of) return leaf(node, wanted);
+        const bool all = (node.op == Op::all_of) == wanted;
+        SlotCondition made{.kind = all ? SlotCondition::Kind::all_of : SlotCondition::Kind::any_of,
+                           .sources = {{&node, wanted}}};
+        for (const Expression& child : node.children) add(make(child, wanted), made);
+        return made;
+    }
+
+private:
+    /// Adds a child. Those of its own kind are taken up, and bounds of the same field are joined.
+    void add(SlotCondition child, SlotCondition& parent) const {
+        if (child.kind == parent.kind) {
+            for (SlotCondition& one : child.children) add(std::move(one), parent);
+            return;
+        }
+        if (parent.kind == SlotCondition::Kind::all_of && is_bound(child)) {
+            for (SlotCondition& other : parent.children) {
+                if (other.field != child.field || !is_bound(other) || other.question->ask != child.question->ask)
+                    continue;
+                narrow(*other.question, *child.question);
+                other.sources.insert(other.sources.end(), child.sources.begin(), child.sources.end());
+                return;
+            }
+        }
+        parent.children.push_back(std::move(child));
+    }
+
+    /// Whether it is a range of which there is one value a slot.
+    [[nodiscard]] bool is_bound(const SlotCondition& node) const {
+        if (!node.question || !node.wanted) return false;
+        return node.question->ask == Ask::length || (node.question->ask == Ask::range && !fields_[node.field].list);
+    }
+
+    static void narrow(ScalarQuestion& range, const ScalarQuestion& other) {
+        range.fewest = std::max(range.fewest, other.fewest);
+        range.most = std::min(range.most, other.most);
+        const auto tighter = [](std::optional<TermBound>& bound, const std::optional<TermBound>& candidate,
+                                bool lower) {
+            if (!candidate) return;
+            const bool further = bound && (lower ? candidate->term < bound->term : candidate->term > bound->term);
+            if (further || (bound && bound->term == candidate->term && !bound->inclusive)) return;
+            bound = candidate;
+        };
+        tighter(range.lower, other.lower, true);
+        tighter(range.upper, other.upper, false);
+    }
+
+    [[nodiscard]] SlotCondition leaf(const Expression& node, bool wanted) const {
+        SlotCondition made{.field = node.field, .wanted = wanted, .sources = {{&node, wanted}}};
+        if (!node.terms.empty() || !has_terms(fields_[node.field].kind)) return made;
+        if (node.aspect == Aspect::length && node.op == Op::in) return length_in(node, wanted);
+        if (node.op == Op::is_null) {  // never unknown
+            made.wanted = true;
+            made.question = wanted ? ScalarQuestion::null() : ScalarQuestion::present();
+            return made;
+        }
+        if (node.op == Op::not_equal) made.wanted = !wanted;
+        made.question =
+            node.aspect == Aspect::length ? about_length(node.op, length_of(node.values[0])) : about_value(node);
+        return made;
+    }
+
+    [[nodiscard]] static std::uint32_t length_of(const Value& value) {
+        constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
+        return static_cast<std::uint32_t>(std::min(std::get<std::uint64_t>(value), most));
+    }
+
+    /// A length that is one of some values: equal to the first or to the second.
+    [[nodiscard]] static SlotCondition length_in(const Expression& node, bool wanted) {
+        SlotCondition made{.kind = wanted ? SlotCondition::Kind::any_of : SlotCondition::Kind::all_of,
+                           .sources = {{&node, wanted}}};
+        for (const Value& value : node.values) {
+            made.children.push_back({.field = node.field,
+                                     .wanted = wanted,
+                                     .question = about_length(Op::equal, length_of(value)),
+                                     .sources = {{&node, wanted}}});
+        }
+        return made;
+    }
+
+    /// No list has as many elements as the greatest number.
+    [[nodiscard]] static ScalarQuestion about_length(Op op, std::uint32_t length) {
+        constexpr std::uint32_t most = std::numeric_limits<std::uint32_t>::max();
+        if (op == Op::less) return length == 0 ? ScalarQuestion::length(1, 0) : ScalarQuestion::length(0, length - 1);
+        if (op == Op::less_equal) return ScalarQuestion::length(0, length);
+        if (op == Op::greater)
+            return length == most ? ScalarQuestion::length(1, 0) : ScalarQuestion::length(length + 1, most);
+        if (op == Op::greater_equal) return ScalarQuestion::length(length, most);
+        KITH_ASSERT(op == Op::equal || op == Op::not_equal);
+        return ScalarQuestion::length(length, length);
+    }
+
+    [[nodiscard]] std::optional<ScalarQuestion> about_value(const Expression& node) const {
+        const auto term = [&](std::size_t at) {
+            const FieldKind kind = fields_[node.field].kind;
+            return std::visit([kind](const auto& value) { return term_of(kind, value); }, node.values[at]);
+        };
+        const auto terms = [&] {
+            std::vector<std::string> all;
+            for (std::size_t at = 0; at < node.values.size(); ++at) all.push_back(term(at));
+            return all;
+        };
+        switch (node.op) {
+            case Op::equal:
+            case Op::not_equal:
+                return ScalarQuestion::equal(term(0));
+            case Op::less:
+                return ScalarQuestion::range({}, TermBound{term(0), false});
+            case Op::less_equal:
+                return ScalarQuestion::range({}, TermBound{term(0), true});
+            case Op::greater:
+                return ScalarQuestion::range(TermBound{term(0), false}, {});
+            case Op::greater_equal:
+                return ScalarQuestion::range(TermBound{term(0), true}, {});
+            case Op::in:
+            case Op::contains_any:
+                return ScalarQuestion::any_of(terms());
+            case Op::contains_all:
+                return ScalarQuestion::all_of(terms());
+            case Op::has_prefix:
+                return ScalarQuestion::prefix(term(0));
+            case Op::has_suffix:
+                return ScalarQuestion::suffix(term(0));
+            case Op::has_substring:
+                return ScalarQuestion::substring(term(0));
+            case Op::like:
+                return ScalarQuestion::matching(letters_before_wildcards(term(0)), term(0), &matches<false>);
+            case Op::ilike:
+                return ScalarQuestion::matching({}, term(0), &matches<true>);
+            case Op::is_null:
+            case Op::all_of:
+            case Op::any_of:
+            case Op::negation:
+                break;
+        }
+        KITH_ASSERT(false);
+        return std::nullopt;
+    }
+
+    /// What every text begins with that matches a canonical pattern.
+    [[nodiscard]] static std::string letters_before_wildcards(std::string_view pattern) {
+        std::string letters;
+        for (std::size_t at = 0; at < pattern.size() && pattern[at] != '%' && pattern[at] != '_'; ++at) {
+            if (pattern[at] == '\\') ++at;
+            letters += pattern[at];
+        }
+        return letters;
+    }
+
+    std::span<const FieldInfo> fields_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/slot_filter.hpp — which slots of one segment may satisfy a condition, found by indexes and columns.
+//
+// Slots that cannot satisfy it are struck out, part by part: the part that leaves the fewest for its price goes first,
+// and the others look only at what is left, by index or by column, as is cheaper. What no index and no column knows is
+// left to be checked row by row, on the slots that remain.
+//
+// Thread safety: none; each query makes its own. The condition and the fields must outlive it.
+
+// kith/collection/term_test.hpp — a comparison of calculated terms, or of what JSON holds, put to slots by columns.
+//
+// No index answers such a comparison: each slot that is left is looked at.
+//
+// Thread safety: none; each query makes its own. The leaf and the fields must outlive it.
+
+// kith/query/evaluate.hpp — whether a record satisfies a condition.
+//
+// The tree is walked as it stands. A leaf reaches its member through a table with one function a field, made while
+// compiling, and the work behind those functions is shared by all members of one type.
+//
+// Three answers, as in SQL: a comparison with null is unknown, the negation of unknown is unknown, and only what is
+// certainly true is found. NaN, which a float field may hold, compares as in C++: it differs from everything. A term
+// that has no value, see kith/query/expression.hpp, is as null.
+//
+// Thread safety: functions without state.
+
+// kith/query/condition.hpp — which records of a type are wanted, and how two wishes become one.
+//
+// A Condition is a tree that belongs to one record type, so that it cannot be asked of another.
+//
+// Thread safety: a condition that nobody changes may be read by many.
+
+namespace kith::inline v0_single {
+
+/// Which records of a type are wanted. One made from nothing holds for every record.
+template <class R>
+class Condition {
+public:
+    using Record = R;
+
+    Condition() = default;
+
+    /// Requires: the fields and values of `expression` are those of the record.
+    explicit Condition(Expression expression) : expression_(std::move(expression)) {}
+
+    [[nodiscard]] const Expression& expression() const noexcept { return expression_; }
+
+    friend bool operator==(const Condition&, const Condition&) = default;
+
+private:
+    Expression expression_;
+};
+
+namespace detail {
+
+/// Joins two trees under `op`; a left side that is already such a node grows instead of nesting.
+inline Expression join(Op op, Expression left, Expression right) {
+    if (left.op != op) {
+        Expression parent{.op = op};
+        parent.children.push_back(std::move(left));
+        left = std::move(parent);
+    }
+    left.children.push_back(std::move(right));
+    return left;
+}
+
+}  // namespace detail
+
+template <class Left, class Right>
+[[nodiscard]] Condition<Left> operator&&(Condition<Left> left, Condition<Right> right) {
+    static_assert(std::is_same_v<Left, Right>, "kith: both sides of && must be about the same record type");
+    return Condition<Left>(detail::join(Op::all_of, left.expression(), right.expression()));
+}
+
+template <class Left, class Right>
+[[nodiscard]] Condition<Left> operator||(Condition<Left> left, Condition<Right> right) {
+    static_assert(std::is_same_v<Left, Right>, "kith: both sides of || must be about the same record type");
+    return Condition<Left>(detail::join(Op::any_of, left.expression(), right.expression()));
+}
+
+template <class R>
+[[nodiscard]] Condition<R> operator!(const Condition<R>& condition) {
+    Expression parent{.op = Op::negation};
+    parent.children.push_back(condition.expression());
+    return Condition<R>(std::move(parent));
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/query/term_value.hpp — what a term comes to for one record.
+//
+// Thread safety: functions without state.
+
+// kith/query/json_path.hpp — what JSON holds at a path, read from its text without making anything of the rest.
+//
+// The text was checked when it was written, so this only looks for where things begin and end. Bytes that are no JSON
+// are never read past; what they hold is nobody's promise.
+//
+// Thread safety: functions without state; an iterator belongs to one thread.
+
+// kith/query/decimal.hpp — a number in decimal digits as the nearest double, also while compiling.
+//
+// The standard's own conversion runs only at run time, and not at all for doubles in some libraries. This one divides
+// two exact integers until it has 64 bits of the quotient, which with the rest decide the rounding.
+//
+// Thread safety: functions without state.
+
+namespace kith::inline v0_single::detail {
+
+/// The most characters of a number.
+inline constexpr std::size_t max_number_characters = 64;
+
+/// A non-negative integer of up to 1,792 bits: 64 digits, times ten to the power of 394, fit.
+class BigInteger {
+public:
+    explicit constexpr BigInteger(std::uint32_t value) noexcept { add(value); }
+
+    [[nodiscard]] constexpr bool is_zero() const noexcept { return used_ == 0; }
+
+    constexpr void multiply(std::uint32_t factor) noexcept {
+        std::uint64_t carry = 0;
+        for (std::size_t at = 0; at < used_; ++at) {
+            carry += std::uint64_t{limbs_[at]} * factor;
+            limbs_[at] = static_cast<std::uint32_t>(carry);
+            carry >>= 32;
+        }
+        if (carry > 0) limbs_[used_++] = static_cast<std::uint32_t>(carry);
+    }
+
+    constexpr void multiply_by_power_of_ten(int power) noexcept {
+        for (; power >= 9; power -= 9) multiply(1'000'000'000);
+        for (; power > 0; --power) multiply(10);
+    }
+
+    constexpr void add(std::uint32_t value) noexcept {
+        std::uint64_t carry = value;
+        for (std::size_t at = 0; carry > 0; ++at) {
+            if (at == used_) ++used_;
+            carry += limbs_[at];
+            limbs_[at] = static_cast<std::uint32_t>(carry);
+            carry >>= 32;
+        }
+    }
+
+    [[nodiscard]] constexpr int bit_length() const noexcept {
+        return used_ == 0 ? 0 : static_cast<int>(32 * used_) - std::countl_zero(limbs_[used_ - 1]);
+    }
+
+    /// Requires: at most 53 bits.
+    [[nodiscard]] constexpr double to_real() const noexcept {
+        return static_cast<double>((std::uint64_t{limbs_[1]} << 32) | limbs_[0]);
+    }
+
+    constexpr void shift_left(int bits) noexcept {
+        for (; bits >= 31; bits -= 31) multiply(std::uint32_t{1} << 31);
+        multiply(std::uint32_t{1} << bits);
+    }
+
+    [[nodiscard]] constexpr bool at_least(const BigInteger& other) const noexcept {
+        if (used_ != other.used_) return used_ > other.used_;
+        for (std::size_t at = used_; at-- > 0;) {
+            if (limbs_[at] != other.limbs_[at]) return limbs_[at] > other.limbs_[at];
+        }
+        return true;
+    }
+
+    /// Requires: at_least(other).
+    constexpr void subtract(const BigInteger& other) noexcept {
+        std::uint64_t borrow = 0;
+        for (std::size_t at = 0; at < used_; ++at) {
+            const std::uint64_t taken = (at < other.used_ ? other.limbs_[at] : 0) + borrow;
+            borrow = limbs_[at] < taken ? 1 : 0;
+            limbs_[at] = static_cast<std::uint32_t>(limbs_[at] - taken);
+        }
+        while (used_ > 0 && limbs_[used_ - 1] == 0) --used_;
+    }
+
+private:
+    std::array<std::uint32_t, 56> limbs_{};  // lowest first; zero from used_ on
+    std::size_t used_ = 0;                   // the last used limb is not zero
+};
+
+/// `quotient` times 2 to the power of `power`, rounded to the nearest double and half way to even. `rest`: more than
+/// that, by less than one unit of the quotient.
+constexpr double nearest_double(std::uint64_t quotient, bool rest, int power) noexcept {
+    if (quotient == 0) return 0;
+    const int length = 64 - std::countl_zero(quotient);
+    int exponent = power + length - 1;
+    const int precision = exponent >= -1022 ? 53 : 53 - (-1022 - exponent);
+    if (precision < 0) return 0;
+    const int dropped = length - precision;  // 10 or more: the quotient has 63 bits at least
+    const std::uint64_t kept = dropped == 64 ? 0 : quotient >> dropped;
+    const std::uint64_t half = std::uint64_t{1} << (dropped - 1);
+    const std::uint64_t lost = quotient - (dropped == 64 ? 0 : kept << dropped);
+    std::uint64_t digits = kept + (lost > half || (lost == half && (rest || kept % 2 == 1)) ? 1 : 0);
+    if (exponent < -1022) return std::bit_cast<double>(digits);  // one that rounds up to 2 to the -1022 fits as well
+    if (digits >> 53 != 0) {
+        digits >>= 1;
+        ++exponent;
+    }
+    if (exponent > 1023) return std::numeric_limits<double>::infinity();
+    const std::uint64_t fraction = digits & ((std::uint64_t{1} << 52) - 1);
+    return std::bit_cast<double>((static_cast<std::uint64_t>(exponent + 1023) << 52) | fraction);
+}
+
+/// The double nearest to a number such as 12, 0.5, .5 or 1e-3; infinity when it is beyond them all.
+/// Requires: digits with at most one dot, then nothing or e, a sign or none, and digits; max_number_characters at most.
+constexpr double to_double(std::string_view text) noexcept {
+    constexpr int far = 5'000;  // beyond any exponent that 64 characters of digits could make up for
+    BigInteger numerator(0);
+    int exponent = 0;
+    int point = 0;  // 1 behind the dot
+    std::size_t at = 0;
+    for (; at < text.size() && text[at] != 'e' && text[at] != 'E'; ++at) {
+        if (text[at] == '.') {
+            point = 1;
+            continue;
+        }
+        numerator.multiply(10);
+        numerator.add(static_cast<std::uint32_t>(text[at] - '0'));
+        exponent -= point;
+    }
+    if (at < text.size()) {
+        ++at;
+        const bool negative = text[at] == '-';
+        if (text[at] == '-' || text[at] == '+') ++at;
+        int given = 0;
+        for (; at < text.size(); ++at) given = given < far ? 10 * given + (text[at] - '0') : given;
+        exponent += negative ? -given : given;
+    }
+    if (numerator.is_zero()) return 0;
+    if (numerator.bit_length() <= 53 && exponent >= -22 && exponent <= 22) {  // one rounding of two exact numbers
+        double power = 1;
+        for (int left = exponent < 0 ? -exponent : exponent; left > 0; --left) power *= 10;
+        return exponent < 0 ? numerator.to_real() / power : numerator.to_real() * power;
+    }
+    if (exponent > 310) return std::numeric_limits<double>::infinity();
+    if (exponent < -394) return 0;  // 64 digits and less than 10 to the -330
+    BigInteger denominator(1);
+    if (exponent >= 0) numerator.multiply_by_power_of_ten(exponent);
+    if (exponent < 0) denominator.multiply_by_power_of_ten(-exponent);
+    const int longer = numerator.bit_length() - denominator.bit_length();
+    if (longer > 0) denominator.shift_left(longer);
+    if (longer < 0) numerator.shift_left(-longer);
+    std::uint64_t quotient = 0;
+    for (int bit = 0; bit < 64; ++bit) {
+        const bool goes = numerator.at_least(denominator);
+        if (goes) numerator.subtract(denominator);
+        quotient = 2 * quotient + (goes ? 1 : 0);
+        numerator.shift_left(1);
+    }
+    return nearest_double(quotient, !numerator.is_zero(), longer - 63);
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// Where the JSON text ends whose opening quote stands in front of `at`.
+inline std::size_t json_text_end(std::string_view json, std::size_t at) noexcept {
+    for (std::size_t quote = json.find('"', at); quote < json.size(); quote = json.find('"', quote + 1)) {
+        std::size_t escapes = quote;
+        while (escapes > at && json[escapes - 1] == '\\') --escapes;
+        if ((quote - escapes) % 2 == 0) return quote + 1;
+    }
+    return json.size();
+}
+
+/// Where the JSON value, or the name, that begins at `at` ends.
+inline std::size_t json_end(std::string_view json, std::size_t at) noexcept {
+    if (at == json.size()) return at;
+    if (json[at] == '"') return json_text_end(json, at + 1);
+    if (json[at] != '{' && json[at] != '[') {
+        constexpr std::string_view behind = ",}] \t\n\r:";
+        while (at < json.size() && behind.find(json[at]) == std::string_view::npos) ++at;
+        return at;
+    }
+    std::size_t open = 0;
+    while (at < json.size()) {
+        const char c = json[at++];
+        if (c == '"') at = json_text_end(json, at);
+        const char folded = static_cast<char>(c | 0x20);  // [ is { then, and ] is }
+        if (folded == '{') ++open;
+        if (folded == '}' && --open == 0) return at;
+    }
+    return json.size();
+}
+
+/// The members of an object or the elements of a list, one after the other; nothing of any other value.
+class JsonItems {
+public:
+    explicit JsonItems(std::string_view container) noexcept
+        : json_(container),
+          object_(container.starts_with('{')),
+          at_(object_ || container.starts_with('[') ? 1 : container.size()) {}
+
+    bool next() noexcept {
+        skip();
+        if (object_) {
+            name_ = take();
+            skip();
+        }
+        value_ = take();
+        return !value_.empty();
+    }
+
+    /// With its quotes.
+    [[nodiscard]] std::string_view name() const noexcept { return name_; }
+    [[nodiscard]] std::string_view value() const noexcept { return value_; }
+
+private:
+    void skip() noexcept {
+        constexpr std::string_view between = " \t\n\r,:";
+        while (at_ < json_.size() && between.find(json_[at_]) != std::string_view::npos) ++at_;
+    }
+
+    std::string_view take() noexcept {
+        const std::size_t begin = at_;
+        at_ = json_end(json_, at_);
+        return json_.substr(begin, at_ - begin);
+    }
+
+    std::string_view json_;
+    bool object_;
+    std::size_t at_;
+    std::string_view name_;
+    std::string_view value_;
+};
+
+inline void append_utf8(std::string& out, std::uint32_t character) {
+    const auto last_bits = [&](int shift) { return static_cast<char>(0x80 | ((character >> shift) & 0x3f)); };
+    if (character < 0x80) {
+        out += static_cast<char>(character);
+    } else if (character < 0x800) {
+        out += {static_cast<char>(0xc0 | (character >> 6)), last_bits(0)};
+    } else if (character < 0x10000) {
+        out += {static_cast<char>(0xe0 | (character >> 12)), last_bits(6), last_bits(0)};
+    } else {
+        out += {static_cast<char>(0xf0 | (character >> 18)), last_bits(12), last_bits(6), last_bits(0)};
+    }
+}
+
+/// The number that the four hexadecimal digits behind `at` are.
+inline std::uint32_t json_unit(std::string_view text, std::size_t at) noexcept {
+    std::uint32_t unit = 0;
+    for (const char c : text.substr(at < text.size() ? at : text.size()).substr(0, 4)) {
+        unit = 16 * unit + (static_cast<std::uint32_t>(c) & 0xf) + (c > '9' ? 9 : 0);
+    }
+    return unit;
+}
+
+/// What a JSON text with its quotes says. Views `scratch` when it has escapes, and only then allocates.
+inline std::string_view json_text(std::string_view quoted, std::string& scratch) {
+    const std::string_view text = quoted.size() < 2 ? std::string_view() : quoted.substr(1, quoted.size() - 2);
+    if (text.find('\\') == std::string_view::npos) return text;
+    scratch.clear();
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text[at] != '\\' || ++at == text.size()) {
+            scratch += text[at < text.size() ? at : at - 1];
+            continue;
+        }
+        constexpr std::string_view letters = "bfnrt";
+        constexpr std::string_view meanings = "\b\f\n\r\t";
+        const std::size_t known = letters.find(text[at]);
+        if (text[at] != 'u') {
+            scratch += known == std::string_view::npos ? text[at] : meanings[known];
+            continue;
+        }
+        std::uint32_t character = json_unit(text, at + 1);
+        at += 4;
+        if (character >= 0xd800 && character < 0xdc00) {  // the other half is behind it: \uXXXX
+            character = 0x10000 + ((character & 0x3ff) << 10) + (json_unit(text, at + 3) & 0x3ff);
+            at += 6;
+        }
+        append_utf8(scratch, character);
+    }
+    return scratch;
+}
+
+inline Scalar json_number(std::string_view number) noexcept {
+    const bool negative = number.starts_with('-');
+    if (negative) number.remove_prefix(1);
+    if (number.find_first_not_of("0123456789") == std::string_view::npos) {
+        std::uint64_t whole = 0;
+        bool fits = true;
+        for (const char digit : number) {
+            const auto value = static_cast<std::uint64_t>(digit - '0');
+            fits = fits && whole <= (std::numeric_limits<std::uint64_t>::max() - value) / 10;
+            whole = 10 * whole + value;
+        }
+        if (fits && !(negative && whole > most_negative)) return integer_of(negative, whole);
+    }
+    if (!JsonChecker(number).expected().empty()) return {};
+    const double real = to_double(number);
+    return Scalar::of_real(negative ? -real : real);
+}
+
+/// A JSON value as a scalar: a list or an object keeps its text; JSON's null, and nothing at all, are null.
+inline Scalar json_scalar(std::string_view value, std::string& scratch) {
+    if (value.empty()) return {};
+    const char first = value.front();
+    if (first == '"') return Scalar::of_text(json_text(value, scratch));
+    if (first == 't' || first == 'f') return Scalar::of_bool(first == 't');
+    if (first == '{' || first == '[') return Scalar::of_json(value);
+    if (first == '-' || (first >= '0' && first <= '9')) return json_number(value);
+    return {};
+}
+
+/// The value where the steps lead from the outermost one: the first member of a name, the element at a position.
+/// Cost: a look at every byte in front of what is found; allocates for names with escapes only.
+inline std::string_view json_at(std::string_view json, std::span<const Term> steps, std::string& scratch) {
+    json.remove_prefix(std::min(json.size(), json.find_first_not_of(" \t\n\r")));
+    if (steps.empty()) return json.substr(0, json_end(json, 0));
+    for (const Term& step : steps) {
+        JsonItems items(json);
+        json = {};
+        if (const auto* name = std::get_if<std::string>(&step.value)) {
+            while (json.empty() && items.next()) {
+                if (items.name().size() > 1 && json_text(items.name(), scratch) == *name) json = items.value();
+            }
+        } else if (const auto* position = std::get_if<std::uint64_t>(&step.value)) {
+            for (std::uint64_t left = *position; items.next() && items.name().empty(); --left) {
+                if (left > 0) continue;
+                json = items.value();
+                break;
+            }
+        }
+    }
+    return json;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+template <StoredScalar T>
+Scalar stored_scalar(const T& value) noexcept {
+    if constexpr (std::same_as<T, std::string>) {
+        return Scalar::of_text(value);
+    } else if constexpr (std::same_as<T, bool>) {
+        return Scalar::of_bool(value);
+    } else if constexpr (std::floating_point<T>) {
+        return Scalar::of_real(static_cast<double>(value));
+    } else if constexpr (std::same_as<T, Timestamp>) {
+        return Scalar::of_time(value.time_since_epoch().count());
+    } else if constexpr (std::is_signed_v<typename Underlying<T>::Type>) {
+        return Scalar::of_signed(static_cast<std::int64_t>(value));
+    } else {
+        return Scalar::of_unsigned(static_cast<std::uint64_t>(value));
+    }
+}
+
+/// The value of a member, or the length of its list; null where there is none. JSON is its whole text.
+template <class T>
+Scalar member_scalar(const T& member, bool length) noexcept {
+    if constexpr (is_optional<T>) {
+        return member.has_value() ? member_scalar(*member, length) : Scalar();
+    } else if constexpr (is_list<T>) {
+        KITH_ASSERT(length);
+        return Scalar::of_unsigned(member.size());
+    } else if constexpr (is_json<T>) {
+        return Scalar::of_json(member.text);
+    } else if constexpr (StoredScalar<T>) {
+        KITH_ASSERT(!length);
+        return stored_scalar(member);
+    } else {
+        KITH_ASSERT(false);  // a term names a vector, which nothing compares or calculates with
+        return {};
+    }
+}
+
+template <class R, std::size_t I>
+Scalar scalar_at(const R& record, bool length) noexcept {
+    return member_scalar(std::get<I>(members(record)), length);
+}
+
+template <class R, std::size_t... I>
+constexpr auto scalar_table(std::index_sequence<I...>) noexcept {
+    return std::array<Scalar (*)(const R&, bool) noexcept, sizeof...(I)>{&scalar_at<R, I>...};
+}
+
+template <class R>
+inline constexpr auto scalars_of = scalar_table<R>(std::make_index_sequence<member_count<R>>());
+
+inline Scalar json_size(std::string_view list) noexcept {
+    if (!list.starts_with('[')) return {};
+    std::uint64_t size = 0;
+    for (JsonItems items(list); items.next();) ++size;
+    return Scalar::of_unsigned(size);
+}
+
+/// Calls to the value of a field of a record, or the length of its list: what term_value() asks.
+template <class R>
+auto members_of(const R& record) noexcept {
+    return [&record](std::size_t field, bool length) {
+        KITH_ASSERT(field < scalars_of<R>.size());
+        return scalars_of<R>[field](record, length);
+    };
+}
+
+/// What a term comes to where fields have the values that member(field, length) gives.
+/// Cost: one visit a node; no allocation but in `scratch`, for JSON texts with escapes. A text that comes out views what
+/// the member viewed, the term or `scratch`.
+template <class Member>
+Scalar term_value(const Member& member, const Term& term, std::string& scratch) {
+    switch (term.op) {
+        case TermOp::column:
+        case TermOp::length:
+            return member(term.field, term.op == TermOp::length);
+        case TermOp::path:
+            return json_scalar(json_at(member(term.field, false).text, term.parts, scratch), scratch);
+        case TermOp::size:
+            return json_size(json_at(member(term.field, false).text, term.parts, scratch));
+        case TermOp::constant:
+            return scalar_of_value(term.value);
+        case TermOp::negate:
+            KITH_ASSERT(term.parts.size() == 1);
+            return negated(term_value(member, term.parts[0], scratch));
+        case TermOp::add:
+        case TermOp::subtract:
+        case TermOp::multiply:
+        case TermOp::divide:
+        case TermOp::remainder:
+            break;
+    }
+    KITH_ASSERT(term.parts.size() == 2);
+    const Scalar left = term_value(member, term.parts[0], scratch);
+    if (!left.is_number()) return {};
+    return calculate(term.op, left, term_value(member, term.parts[1], scratch));
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// In this order "and" is the least of two answers and "or" the greatest.
+enum class Truth : std::uint8_t { no = 0, unknown = 1, yes = 2 };
+
+constexpr Truth truth(bool known) noexcept {
+    return known ? Truth::yes : Truth::no;
+}
+
+/// The alternative of Value in which scalars of type T are compared.
+template <StoredScalar T>
+using ComparedAs = std::conditional_t<
+    std::same_as<T, std::string> || std::same_as<T, bool>, T,
+    std::conditional_t<std::floating_point<T>, double,
+                       std::conditional_t<std::is_signed_v<typename Underlying<T>::Type> || std::same_as<T, Timestamp>,
+                                          std::int64_t, std::uint64_t>>>;
+
+/// What is compared: a text in place, everything else widened.
+template <StoredScalar T>
+decltype(auto) compared(const T& scalar) noexcept {
+    if constexpr (std::same_as<T, std::string>) {
+        return (scalar);
+    } else if constexpr (std::same_as<T, Timestamp>) {
+        return std::int64_t{scalar.time_since_epoch().count()};
+    } else {
+        return static_cast<ComparedAs<T>>(scalar);
+    }
+}
+
+template <class V>
+const V& value_at(const Expression& leaf, std::size_t at) noexcept {
+    KITH_ASSERT(at < leaf.values.size() && std::holds_alternative<V>(leaf.values[at]));
+    return *std::get_if<V>(&leaf.values[at]);
+}
+
+/// Requires: the values of the leaf are ascending.
+template <class V>
+bool is_among(const V& scalar, const Expression& leaf) noexcept {
+    std::size_t first = 0;
+    std::size_t last = leaf.values.size();
+    while (first < last) {
+        const std::size_t middle = first + (last - first) / 2;
+        if (value_at<V>(leaf, middle) < scalar) {
+            first = middle + 1;
+        } else {
+            last = middle;
+        }
+    }
+    return first < leaf.values.size() && value_at<V>(leaf, first) == scalar;
+}
+
+/// Answers a test that only texts take.
+inline bool text_satisfies(std::string_view text, const Expression& leaf) noexcept {
+    const std::string_view wanted = value_at<std::string>(leaf, 0);
+    if (leaf.op == Op::has_prefix) return text.starts_with(wanted);
+    if (leaf.op == Op::has_suffix) return text.ends_with(wanted);
+    if (leaf.op == Op::has_substring) return text.find(wanted) != std::string_view::npos;
+    return leaf.op == Op::ilike ? matches<true>(text, wanted) : matches<false>(text, wanted);
+}
+
+/// The same for a value of a type that is known only now. Requires: alike(value, any of the values).
+inline bool is_among(const Scalar& value, const Expression& leaf) noexcept {
+    const auto first = std::partition_point(leaf.values.begin(), leaf.values.end(), [&](const Value& one) {
+        return compare(scalar_of_value(one), value) == Order::less;
+    });
+    return first != leaf.values.end() && compare(scalar_of_value(*first), value) == Order::equal;
+}
+
+/// Whether a JSON list holds any or all of the values of a leaf; unknown of what is no list.
+inline Truth json_list_satisfies(const Scalar& list, const Expression& leaf) {
+    if (list.kind != ScalarKind::json || !list.text.starts_with('[')) return Truth::unknown;
+    std::string scratch;
+    const auto holds_one = [&](auto&& is_wanted) {
+        for (JsonItems items(list.text); items.next();) {
+            const Scalar element = json_scalar(items.value(), scratch);
+            if (alike(element, scalar_of_value(leaf.values.front())) && is_wanted(element)) return true;
+        }
+        return false;
+    };
+    if (leaf.values.empty()) return truth(leaf.op == Op::contains_all);
+    if (leaf.op == Op::contains_any) return truth(holds_one([&](const Scalar& one) { return is_among(one, leaf); }));
+    return truth(std::all_of(leaf.values.begin(), leaf.values.end(), [&](const Value& wanted) {
+        return holds_one([&](const Scalar& one) { return compare(one, scalar_of_value(wanted)) == Order::equal; });
+    }));
+}
+
+template <StoredScalar T>
+bool scalar_satisfies(const T& scalar, const Expression& leaf) noexcept {
+    using V = ComparedAs<T>;
+    const auto& left = compared(scalar);
+    switch (leaf.op) {
+        case Op::equal:
+            return left == value_at<V>(leaf, 0);
+        case Op::not_equal:
+            return left != value_at<V>(leaf, 0);
+        case Op::less:
+            return left < value_at<V>(leaf, 0);
+        case Op::less_equal:
+            return left <= value_at<V>(leaf, 0);
+        case Op::greater:
+            return left > value_at<V>(leaf, 0);
+        case Op::greater_equal:
+            return left >= value_at<V>(leaf, 0);
+        case Op::in:
+            return is_among<V>(left, leaf);
+        case Op::has_prefix:
+        case Op::has_suffix:
+        case Op::has_substring:
+        case Op::like:
+        case Op::ilike:
+            if constexpr (std::same_as<T, std::string>) return text_satisfies(scalar, leaf);
+            break;
+        case Op::contains_any:
+        case Op::contains_all:
+        case Op::is_null:
+        case Op::all_of:
+        case Op::any_of:
+        case Op::negation:
+            break;
+    }
+    KITH_ASSERT(false);  // a condition on a list, on text, or on no field at all, reached such a scalar
+    return false;
+}
+
+template <StoredScalar T>
+bool list_satisfies(const std::vector<T>& list, const Expression& leaf) noexcept {
+    using V = ComparedAs<T>;
+    if (leaf.aspect == Aspect::length) return scalar_satisfies(static_cast<std::uint64_t>(list.size()), leaf);
+    if (leaf.op == Op::contains_any) {
+        for (const auto& element : list) {
+            if (is_among<V>(compared<T>(element), leaf)) return true;
+        }
+        return false;
+    }
+    KITH_ASSERT(leaf.op == Op::contains_all);
+    for (std::size_t at = 0; at < leaf.values.size(); ++at) {
+        const V& wanted = value_at<V>(leaf, at);
+        bool found = false;
+        for (const auto& element : list) found = found || compared<T>(element) == wanted;
+        if (!found) return false;
+    }
+    return true;
+}
+
+template <class T>
+Truth member_satisfies(const T& member, const Expression& leaf) noexcept {
+    if constexpr (is_optional<T>) {
+        if (leaf.op == Op::is_null) return truth(!member.has_value());
+        return member.has_value() ? member_satisfies(*member, leaf) : Truth::unknown;
+    } else if constexpr (is_list<T>) {
+        return truth(list_satisfies(member, leaf));
+    } else if constexpr (StoredScalar<T>) {
+        return truth(scalar_satisfies(member, leaf));
+    } else {
+        KITH_ASSERT(false);  // a condition names a vector, which no comparison takes
+        return Truth::unknown;
+    }
+}
+
+/// Answers a leaf for the member at position I.
+template <class R, std::size_t I>
+Truth leaf_satisfies(const R& record, const Expression& leaf) noexcept {
+    return member_satisfies(std::get<I>(members(record)), leaf);
+}
+
+template <class R, std::size_t... I>
+constexpr auto leaf_table(std::index_sequence<I...>) noexcept {
+    return std::array<Truth (*)(const R&, const Expression&) noexcept, sizeof...(I)>{&leaf_satisfies<R, I>...};
+}
+
+template <class R>
+inline constexpr auto leaves = leaf_table<R>(std::make_index_sequence<member_count<R>>());
+
+/// Whether a leaf that asks about one term holds of what that comes to.
+inline Truth value_satisfies(const Scalar& value, const Expression& leaf) {
+    if (leaf.op == Op::is_null) return truth(value.kind == ScalarKind::null);
+    const Scalar wanted = leaf.values.empty() ? Scalar() : scalar_of_value(leaf.values.front());
+    switch (leaf.op) {
+        case Op::in:
+            if (value.kind == ScalarKind::null || value.kind == ScalarKind::json) return Truth::unknown;
+            return !leaf.values.empty() && !alike(value, wanted) ? Truth::unknown : truth(is_among(value, leaf));
+        case Op::contains_any:
+        case Op::contains_all:
+            return json_list_satisfies(value, leaf);
+        case Op::has_prefix:
+        case Op::has_suffix:
+        case Op::has_substring:
+        case Op::like:
+        case Op::ilike:
+            return value.kind == ScalarKind::text ? truth(text_satisfies(value.text, leaf)) : Truth::unknown;
+        case Op::equal:
+        case Op::not_equal:
+        case Op::less:
+        case Op::less_equal:
+        case Op::greater:
+        case Op::greater_equal:
+            return alike(value, wanted) ? truth(holds(leaf.op, compare(value, wanted))) : Truth::unknown;
+        case Op::is_null:
+        case Op::all_of:
+        case Op::any_of:
+        case Op::negation:
+            break;
+    }
+    KITH_ASSERT(false);
+    return Truth::unknown;
+}
+
+/// Answers a leaf about one term, or a comparison of two. See term_value() for `member`.
+template <class Member>
+Truth terms_satisfy(const Member& member, const Expression& leaf) {
+    std::string left_scratch;
+    const Scalar left = term_value(member, leaf.terms[0], left_scratch);
+    if (leaf.terms.size() == 1) return value_satisfies(left, leaf);
+    KITH_ASSERT(leaf.terms.size() == 2);
+    std::string right_scratch;
+    const Scalar right = term_value(member, leaf.terms[1], right_scratch);
+    return alike(left, right) ? truth(holds(leaf.op, compare(left, right))) : Truth::unknown;
+}
+
+template <class R>
+Truth satisfies(const R& record, const Expression& node) {
+    Truth answer = Truth::yes;
+    switch (node.op) {
+        case Op::all_of:
+            for (std::size_t at = 0; at < node.children.size() && answer != Truth::no; ++at) {
+                answer = std::min(answer, satisfies(record, node.children[at]));
+            }
+            return answer;
+        case Op::any_of:
+            answer = Truth::no;
+            for (std::size_t at = 0; at < node.children.size() && answer != Truth::yes; ++at) {
+                answer = std::max(answer, satisfies(record, node.children[at]));
+            }
+            return answer;
+        case Op::negation: {
+            KITH_ASSERT(node.children.size() == 1);
+            const Truth inner = satisfies(record, node.children.front());
+            return inner == Truth::unknown ? inner : truth(inner == Truth::no);
+        }
+        case Op::equal:
+        case Op::not_equal:
+        case Op::less:
+        case Op::less_equal:
+        case Op::greater:
+        case Op::greater_equal:
+        case Op::in:
+        case Op::contains_any:
+        case Op::contains_all:
+        case Op::has_prefix:
+        case Op::has_suffix:
+        case Op::has_substring:
+        case Op::like:
+        case Op::ilike:
+        case Op::is_null:
+            break;
+    }
+    if (!node.terms.empty()) return terms_satisfy(members_of(record), node);
+    KITH_ASSERT(node.field < leaves<R>.size());
+    return leaves<R>[node.field](record, node);
+}
+
+}  // namespace detail
+
+/// True when `record` certainly satisfies `condition`.
+/// Cost: one visit a node until the answer is certain; no allocation, but for texts in JSON that have escapes.
+template <class R>
+[[nodiscard]] bool evaluate(const Condition<R>& condition, const R& record) {
+    return detail::satisfies(record, condition.expression()) == detail::Truth::yes;
+}
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+class TermTest final : public SlotTest {
+public:
+    /// A test of a leaf with terms; null where a field of theirs has no column.
+    [[nodiscard]] static std::unique_ptr<TermTest> make(const Expression& leaf,
+                                                        std::span<const ScalarField* const> fields) {
+        const bool known = std::all_of(leaf.terms.begin(), leaf.terms.end(),
+                                       [&](const Term& term) { return has_columns(term, fields); });
+        return known ? std::make_unique<TermTest>(leaf, fields) : nullptr;
+    }
+
+    /// Requires: each field of the leaf's terms has a column.
+    TermTest(const Expression& leaf, std::span<const ScalarField* const> fields) noexcept
+        : leaf_(leaf), fields_(fields) {}
+
+    void keep(bool wanted, std::span<std::uint64_t> words) override {
+        keep_bits(words, 0, [&](Slot slot) { return holds(slot, wanted); });
+    }
+
+    [[nodiscard]] bool holds(Slot slot, bool wanted) const override {
+        const auto member = [&](std::size_t field, bool length) { return fields_[field]->value(slot, length); };
+        return terms_satisfy(member, leaf_) == truth(wanted);
+    }
+
+private:
+    static bool has_columns(const Term& term, std::span<const ScalarField* const> fields) {
+        const bool of_field = term.op == TermOp::column || term.op == TermOp::length || term.op == TermOp::path ||
+                              term.op == TermOp::size;
+        const bool there = !of_field || (term.field < fields.size() && fields[term.field] != nullptr);
+        if (!there || (of_field && !fields[term.field]->has_column())) return false;
+        return std::all_of(term.parts.begin(), term.parts.end(),
+                           [&](const Term& part) { return has_columns(part, fields); });
+    }
+
+    const Expression& leaf_;
+    std::span<const ScalarField* const> fields_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+class SlotFilter {
+public:
+    /// For the first `count` slots of a segment; `fields` by their places in the record, null where nothing is kept, or
+    /// none at all.
+    /// Throws: Errc::corrupt. Cost: an estimate of each leaf; some microseconds each.
+    SlotFilter(const SlotCondition& condition, std::span<const ScalarField* const> fields, Slot count)
+        : fields_(fields), count_(count), root_(plan(condition)) {}
+
+    /// How many slots satisfy the condition, whether or not they must be checked for it.
+    [[nodiscard]] const SlotEstimate& estimate() const noexcept { return root_.estimate; }
+
+    /// Whether the candidates are those slots that satisfy the condition, and no others.
+    [[nodiscard]] bool exact() const noexcept { return root_.exact; }
+
+    /// Whether there may be fewer candidates than slots.
+    [[nodiscard]] bool narrows() const noexcept { return root_.narrows; }
+
+    /// About how long it takes to find the candidates.
+    [[nodiscard]] double nanoseconds() const noexcept { return root_.nanoseconds; }
+
+    /// All slots that satisfy the condition, and where it is not exact some that may. Deleted ones are among them.
+    /// Shape: bit s % 64 of word s / 64 for slot s. Throws: Errc::corrupt.
+    [[nodiscard]] std::vector<std::uint64_t> candidates() {
+        std::vector<std::uint64_t> words(words_of(count_), ~std::uint64_t{0});
+        if (count_ % 64 != 0) words.back() = (std::uint64_t{1} << (count_ % 64)) - 1;
+        keep(root_, words, count_);
+        return words;
+    }
+
+    /// What a candidate must satisfy besides; true of everything where the filter is exact.
+    [[nodiscard]] Expression rest() const {
+        Expression all{.op = Op::all_of};
+        add_rest(root_, all);
+        return all;
+    }
+
+private:
+    using Kind = SlotCondition::Kind;
+
+    struct Node {
+        const SlotCondition* condition = nullptr;
+        const ScalarField* field = nullptr;   // of a leaf about a field, if that can answer
+        SlotEstimate asked = {};              // of a leaf with an index: slots that satisfy its question
+        bool some_null = true;                // of such a leaf: a slot may have no value
+        std::unique_ptr<SlotTest> test = {};  // of a leaf with columns, once it was needed
+        SlotEstimate estimate = {};           // slots that satisfy the node
+        double nanoseconds = 0;               // about what it takes to keep those, of all
+        bool exact = true;
+        bool narrows = true;              // it may strike something out
+        std::vector<Node> children = {};  // in the order in which they are looked at
+    };
+
+    // ---- estimates ----
+
+    [[nodiscard]] Node plan(const SlotCondition& condition) const {
+        if (condition.kind == Kind::leaf) return plan_leaf(condition);
+        Node node{.condition = &condition};
+        for (const SlotCondition& child : condition.children) node.children.push_back(plan(child));
+        const bool all = condition.kind == Kind::all_of;
+        for (const Node& child : node.children) node.exact = node.exact && child.exact;
+        const auto narrows = [](const Node& child) { return child.narrows; };
+        node.narrows = all ? std::any_of(node.children.begin(), node.children.end(), narrows)
+                           : std::all_of(node.children.begin(), node.children.end(), narrows);
+        sort(node.children, all);
+        join(node, all);
+        return node;
+    }
+
+    /// What decides most slots for its price goes first.
+    void sort(std::vector<Node>& children, bool all) const {
+        const auto price = [&](const Node& child) {
+            const double part = child.estimate.expected / std::max<double>(count_, 1);
+            return child.nanoseconds / std::max(all ? 1 - part : part, 1e-6);
+        };
+        std::sort(children.begin(), children.end(), [&](const Node& a, const Node& b) {
+            const double first = price(a);
+            const double second = price(b);
+            return first != second ? first < second : a.condition < b.condition;  // as they were written
+        });
+    }
+
+    /// The estimate of a node from those of its children, as if they had nothing to do with each other.
+    void join(Node& node, bool all) const {
+        const double slots = count_;
+        double part = 1;  // of the slots that is left for the next child
+        double fewest = all ? slots : 0;
+        double most = all ? slots : 0;
+        for (const Node& child : node.children) {
+            const SlotEstimate& one = child.estimate;
+            const double decided = slots == 0 ? 0 : one.expected / slots;
+            node.nanoseconds += std::min(child.nanoseconds, whole_words() + slot_price * part * slots);
+            part *= all ? decided : 1 - decided;
+            fewest = all ? fewest + one.fewest - slots : std::max<double>(fewest, one.fewest);
+            most = all ? std::min<double>(most, one.most) : std::min<double>(most + one.most, slots);
+        }
+        node.estimate = SlotEstimate::between(static_cast<std::uint64_t>(std::max(fewest, 0.0)),
+                                              slots * (all ? part : 1 - part), static_cast<std::uint64_t>(most));
+    }
+
+    [[nodiscard]] Node plan_leaf(const SlotCondition& condition) const {
+        Node node{.condition = &condition};
+        const ScalarField* const field =
+            condition.question && condition.field < fields_.size() ? fields_[condition.field] : nullptr;
+        if (const Expression& leaf = *condition.sources.front().expression; !leaf.terms.empty()) {
+            node.test = TermTest::make(leaf, fields_);
+        }
+        if (node.test == nullptr && (field == nullptr || !(field->indexed() || field->has_column()))) {
+            node.exact = false;
+            node.narrows = false;
+            node.estimate = SlotEstimate::between(0, count_ / 2.0, count_);
+            return node;
+        }
+        node.field = field;
+        if (field == nullptr) {
+            node.estimate = sample(*node.test, condition.wanted);
+        } else if (field->indexed()) {
+            node.asked = field->estimate(*condition.question, count_);
+            const SlotEstimate present = field->estimate(ScalarQuestion::present(), count_);
+            node.some_null = present.fewest < count_;
+            node.estimate = condition.wanted ? node.asked : without(present, node.asked);
+        } else {
+            node.test = field->test(*condition.question, count_);
+            node.estimate = sample(*node.test, condition.wanted);
+        }
+        node.nanoseconds = std::min(by_index(node), by_column(node, count_));
+        return node;
+    }
+
+    /// The slots with a value that do not satisfy a question.
+    [[nodiscard]] static SlotEstimate without(const SlotEstimate& present, const SlotEstimate& asked) noexcept {
+        const auto less = [](Slot a, Slot b) { return a > b ? a - b : 0; };
+        return SlotEstimate::between(less(present.fewest, asked.most), present.expected - asked.expected,
+                                     less(present.most, asked.fewest));
+    }
+
+    /// What a look at some slots says of all.
+    [[nodiscard]] SlotEstimate sample(const SlotTest& test, bool wanted) const {
+        constexpr Slot looks = 1000;
+        const Slot step = std::max<Slot>(count_ / looks, 1);
+        Slot looked = 0;
+        Slot held = 0;
+        for (Slot slot = step / 2; slot < count_; slot += step) {
+            ++looked;
+            if (test.holds(slot, wanted)) ++held;
+        }
+        const double part = looked == 0 ? 0 : static_cast<double>(held) / looked;
+        return SlotEstimate::between(held, part * count_, count_ - (looked - held));
+    }
+
+    // ---- prices, in nanoseconds (benchmarks/scalar) ----
+
+    static constexpr double slot_price = 10;   // a look at one slot
+    static constexpr double term_price = 100;  // the same, where terms are calculated
+
+    /// A pass over the words of an answer, and their allocation.
+    [[nodiscard]] double whole_words() const noexcept { return 500 + 0.02 * count_; }
+
+    [[nodiscard]] double by_index(const Node& leaf) const {
+        if (leaf.field == nullptr || !leaf.field->indexed()) return std::numeric_limits<double>::infinity();
+        return leaf.field->answer_nanoseconds(*leaf.condition->question, leaf.asked, count_) + whole_words();
+    }
+    [[nodiscard]] double by_column(const Node& leaf, double bits) const {
+        if (leaf.field == nullptr) return term_price * bits;
+        return leaf.field->has_column() ? leaf.field->test_nanoseconds(bits, count_)
+                                        : std::numeric_limits<double>::infinity();
+    }
+
+    // ---- answers ----
+
+    /// Clears the bits of slots that cannot satisfy a node; about `bits` of them are set.
+    void keep(Node& node, std::span<std::uint64_t> words, double bits) const {
+        if (!node.narrows) return;
+        if (node.condition->kind == Kind::leaf) {
+            keep_leaf(node, words, bits);
+        } else if (node.condition->kind == Kind::all_of) {
+            for (Node& child : node.children) {
+                keep(child, words, bits);
+                bits *= child.estimate.expected / std::max<double>(count_, 1);
+                if (none(words)) return;
+            }
+        } else {
+            keep_any(node, words, bits);
+        }
+    }
+
+    void keep_any(Node& node, std::span<std::uint64_t> words, double bits) const {
+        std::vector<std::uint64_t> kept(words.size());
+        std::vector<std::uint64_t> one(words.size());
+        for (Node& child : node.children) {
+            std::copy(words.begin(), words.end(), one.begin());
+            keep(child, one, bits);
+            bits *= 1 - child.estimate.expected / std::max<double>(count_, 1);
+            for (std::size_t word = 0; word < words.size(); ++word) {
+                kept[word] |= one[word];
+                words[word] &= ~one[word];  // what is left for the next child
+            }
+            if (none(words)) break;
+        }
+        std::copy(kept.begin(), kept.end(), words.begin());
+    }
+
+    void keep_leaf(Node& leaf, std::span<std::uint64_t> words, double bits) const {
+        const SlotCondition& condition = *leaf.condition;
+        if (by_column(leaf, bits) <= by_index(leaf)) {
+            if (leaf.test == nullptr) leaf.test = leaf.field->test(*condition.question, count_);
+            leaf.test->keep(condition.wanted, words);
+            return;
+        }
+        std::vector<std::uint64_t> answer(words.size());
+        leaf.field->answer(*condition.question, count_, answer);
+        if (condition.wanted) {
+            for (std::size_t word = 0; word < words.size(); ++word) words[word] &= answer[word];
+            return;
+        }
+        for (std::size_t word = 0; word < words.size(); ++word) words[word] &= ~answer[word];
+        if (!leaf.some_null) return;
+        std::fill(answer.begin(), answer.end(), std::uint64_t{0});
+        leaf.field->answer(ScalarQuestion::present(), count_, answer);
+        for (std::size_t word = 0; word < words.size(); ++word) words[word] &= answer[word];
+    }
+
+    static bool none(std::span<const std::uint64_t> words) noexcept {
+        return std::all_of(words.begin(), words.end(), [](std::uint64_t word) { return word == 0; });
+    }
+
+    // ---- what is left ----
+
+    static void add_rest(const Node& node, Expression& all) {
+        if (node.exact) return;
+        if (node.condition->kind == Kind::all_of) {
+            for (const Node& child : node.children) add_rest(child, all);
+            return;
+        }
+        for (const SlotCondition::Source& source : node.condition->sources) {
+            if (source.wanted) {
+                all.children.push_back(*source.expression);
+            } else {
+                all.children.push_back({.op = Op::negation, .children = {*source.expression}});
+            }
+        }
+    }
+
+    std::span<const ScalarField* const> fields_;
+    Slot count_;
+    Node root_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// Says whether a record certainly satisfies a tree, by its row.
+using RowTest = std::function<bool(const SegmentView& view, Slot slot, const Expression& tree)>;
+
+/// Which records are wanted.
+struct Selection {
+    SlotCondition condition;
+    RowTest holds;
+};
+
+/// Slots of one segment, as bits that are set.
+class SlotSet {
+public:
+    /// All live slots of a segment.
+    explicit SlotSet(const SegmentView& view) : words_((std::size_t{view.count} + 63) / 64, ~std::uint64_t{0}) {
+        if (view.count % 64 != 0) words_.back() = (std::uint64_t{1} << (view.count % 64)) - 1;
+        if (view.deletes == nullptr) return;
+        for (std::size_t at = 0; at < words_.size() && at < view.deletes->words.size(); ++at) {
+            words_[at] &= ~view.deletes->words[at];
+        }
+    }
+
+    /// Keeps the slots for which `holds(slot)` is true.
+    template <class Holds>
+    void keep_if(Holds&& holds) {
+        for_each([&](Slot slot) {
+            if (!holds(slot)) words_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+        });
+    }
+
+    /// Calls `take(slot)` for each, in order.
+    template <class Take>
+    void for_each(Take&& take) const {
+        for (std::size_t at = 0; at < words_.size(); ++at) {
+            for (std::uint64_t left = words_[at]; left != 0; left &= left - 1) {
+                take(static_cast<Slot>(64 * at + static_cast<std::size_t>(std::countr_zero(left))));
+            }
+        }
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept {
+        std::size_t size = 0;
+        for (const std::uint64_t word : words_) size += static_cast<std::size_t>(std::popcount(word));
+        return size;
+    }
+
+    /// Keeps those that are also in `words`.
+    void keep_common(std::span<const std::uint64_t> words) noexcept {
+        for (std::size_t at = 0; at < words_.size(); ++at) words_[at] &= words[at];
+    }
+
+    /// The others, as a BitsetView wants them.
+    [[nodiscard]] std::vector<std::uint64_t> excluded() const {
+        std::vector<std::uint64_t> excluded(words_.size());
+        for (std::size_t at = 0; at < words_.size(); ++at) excluded[at] = ~words_[at];
+        return excluded;
+    }
+
+private:
+    std::vector<std::uint64_t> words_;  // slot s is bit s % 64 of word s / 64
+};
+
+/// The live slots of a segment of which indexes and columns say that they satisfy a condition, or that they may.
+class Candidates {
+public:
+    /// Throws: Errc::corrupt, Errc::io.
+    Candidates(const SegmentView& view, const SlotCondition& condition) : slots_(view) {
+        SlotFilter filter(condition, view.segment->scalars(), view.count);
+        if (filter.narrows()) slots_.keep_common(filter.candidates());
+        if (!filter.exact()) rest_ = filter.rest();
+    }
+
+    [[nodiscard]] const SlotSet& slots() const noexcept { return slots_; }
+
+    /// What they must satisfy besides; null where they satisfy all of the condition.
+    [[nodiscard]] const Expression* rest() const noexcept { return rest_.has_value() ? &*rest_ : nullptr; }
+
+    /// Looks at the row of each, and drops those that do not satisfy the condition.
+    void check_rows(const SegmentView& view, const RowTest& holds) {
+        if (!rest_.has_value()) return;
+        slots_.keep_if([&](Slot slot) { return holds(view, slot, *rest_); });
+        rest_.reset();
+    }
+
+private:
+    SlotSet slots_;
+    std::optional<Expression> rest_;
+};
+
+/// The live slots of a segment that satisfy a condition.
+/// Throws: Errc::corrupt, Errc::io.
+[[nodiscard]] inline SlotSet select(const SegmentView& view, const Selection& selection) {
+    Candidates candidates(view, selection.condition);
+    candidates.check_rows(view, selection.holds);
+    return candidates.slots();
+}
+
+}  // namespace kith::inline v0_single::detail
 
 // kith/core/matrix_view.hpp — rows of floats that somebody else owns.
 
@@ -3437,9 +7843,6 @@ void share_work(unsigned threads, std::size_t pieces, const Work& work) {
 
 namespace kith::inline v0_single::detail {
 
-/// Says whether a record may be returned; null stands for every record.
-using Accept = std::function<bool(const SegmentView& view, Slot slot)>;
-
 struct SearchRequest {
     std::size_t vector_field = 0;
     const float* query = nullptr;
@@ -3447,7 +7850,7 @@ struct SearchRequest {
     std::optional<std::size_t> ef_search;  ///< where it is given, it is tried instead of `recall`
     double recall = 0.95;
     bool exact = false;
-    const Accept* accept = nullptr;
+    const Selection* selection = nullptr;  ///< null: every record
 };
 
 struct Found {
@@ -3510,22 +7913,34 @@ public:
 
     /// Adds the nearest records of the segment to `out`, at most `limit` of them, nearest first.
     void run(std::vector<Found>& out) {
-        if (request_.accept == nullptr) {
-            nearest(request_.limit, view_.allowed());
+        if (request_.selection == nullptr) {
+            nearest(request_.limit, view_.live(), view_.allowed());
             keep_first(neighbors_.size(), out);
-        } else if (!try_candidates(out)) {
-            scan_matches(out);
+            view_.segment->confirm(request_.vector_field);
+        } else {
+            run_among(Candidates(view_, request_.selection->condition), out);
+        }
+    }
+
+    /// The same, of candidates that were found before.
+    void run_among(Candidates candidates, std::vector<Found>& out) {
+        const bool sure = request_.exact || candidates.rest() == nullptr || !try_candidates(candidates, out);
+        if (sure) {
+            candidates.check_rows(view_, request_.selection->holds);
+            look_among(request_.limit, candidates.slots());
+            keep_first(neighbors_.size(), out);
         }
         view_.segment->confirm(request_.vector_field);
     }
 
-    /// For each query, adds to out[i] what run() adds for it.
-    /// Requires: the request is exact, or accepts every record.
-    void run_many(MatrixView queries, std::span<SearchScratch* const> scratches, std::vector<std::vector<Found>>& out) {
+    /// For each query, adds to out[i] what run() adds for it: of `among`, or of all live slots where it is null.
+    void run_many(MatrixView queries, std::span<SearchScratch* const> scratches, const SlotSet* among,
+                  std::vector<std::vector<Found>>& out) {
         BitsetView allowed = view_.allowed();
         std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
-        if (request_.accept != nullptr) {
-            limit = std::min(limit, find_matches());
+        if (among != nullptr) {
+            limit = std::min(limit, among->size());
+            excluded_ = among->excluded();
             allowed = BitsetView(excluded_.data(), view_.count);
         }
         neighbors_.resize(queries.rows * limit);
@@ -3561,16 +7976,23 @@ public:
     }
 
 private:
-    /// Fills neighbors_ with the nearest `limit` allowed slots: all of them where fewer exist.
-    void nearest(std::size_t limit, BitsetView allowed) {
-        const std::size_t expected = std::min<std::size_t>(limit, view_.live());
+    /// Fills neighbors_ with the nearest `limit` of the `count` allowed slots: all of them where that is more.
+    void nearest(std::size_t limit, std::size_t count, BitsetView allowed) {
+        const std::size_t expected = std::min(limit, count);
         neighbors_.resize(expected);
+        if (expected == 0) return;
         const std::optional<SearchParams> params = params_for(expected, allowed);
         const std::size_t found =
             params.has_value()
                 ? index_.search(request_.query, *params, scratch_, neighbors_.data())
                 : index_.search_exact(request_.query, {expected, 1, allowed}, scratch_, neighbors_.data());
         neighbors_.resize(found);
+    }
+
+    /// The same for slots of a set.
+    void look_among(std::size_t limit, const SlotSet& slots) {
+        excluded_ = slots.excluded();
+        nearest(limit, slots.size(), BitsetView(excluded_.data(), view_.count));
     }
 
     /// How the index is asked; nothing where only comparing every vector is good enough.
@@ -3581,43 +8003,21 @@ private:
         return request_.ef_search.has_value() ? params : index_.tuned(request_.recall, params);
     }
 
-    /// Checks the condition on ever more candidates; false when checking every record is the better plan.
-    bool try_candidates(std::vector<Found>& out) {
-        if (request_.exact) return false;
-        const std::size_t live = view_.live();
-        const std::size_t limit = std::min(request_.limit, live);
+    /// Checks rows of ever more candidates, nearest first; false when checking the rows of all is the better plan.
+    bool try_candidates(const Candidates& candidates, std::vector<Found>& out) {
+        const std::size_t count = candidates.slots().size();
+        const std::size_t limit = std::min(request_.limit, count);
         for (std::size_t wanted = 4 * limit;; wanted *= 4) {
-            nearest(wanted, view_.allowed());
-            const auto rejected = [&](const Neighbor& neighbor) { return !(*request_.accept)(view_, neighbor.slot); };
+            if (wanted >= count / 16 && wanted > 4 * limit) return false;
+            look_among(wanted, candidates.slots());
+            const auto rejected = [&](const Neighbor& neighbor) {
+                return !request_.selection->holds(view_, neighbor.slot, *candidates.rest());
+            };
             neighbors_.erase(std::remove_if(neighbors_.begin(), neighbors_.end(), rejected), neighbors_.end());
-            if (neighbors_.size() >= limit || wanted >= live) break;
-            if (wanted >= live / 16) return false;
+            if (neighbors_.size() >= limit || wanted >= count) break;
         }
         keep_first(limit, out);
         return true;
-    }
-
-    /// Checks the condition on every record and scans those that match.
-    void scan_matches(std::vector<Found>& out) {
-        neighbors_.resize(std::min(request_.limit, find_matches()));
-        const SearchParams params{neighbors_.size(), 1, BitsetView(excluded_.data(), view_.count)};
-        neighbors_.resize(index_.search_exact(request_.query, params, scratch_, neighbors_.data()));
-        keep_first(neighbors_.size(), out);
-    }
-
-    /// Checks the condition on every record and excludes those that do not match; returns how many do.
-    std::size_t find_matches() {
-        excluded_.assign((std::size_t{view_.count} + 63) / 64, 0);
-        const BitsetView allowed = view_.allowed();
-        std::size_t matches = 0;
-        for (Slot slot = 0; slot < view_.count; ++slot) {
-            if (allowed.allows(slot) && (*request_.accept)(view_, slot)) {
-                ++matches;
-            } else {
-                excluded_[slot / 64] |= std::uint64_t{1} << (slot % 64);
-            }
-        }
-        return matches;
     }
 
     void keep_first(std::size_t count, std::vector<Found>& out) {
@@ -3635,7 +8035,7 @@ private:
     const VectorIndex& index_;
     SearchScratch& scratch_;
     std::vector<Neighbor> neighbors_;
-    std::vector<std::uint64_t> excluded_;  // by the condition, once find_matches() ran
+    std::vector<std::uint64_t> excluded_;  // of the slots that are looked among
 };
 
 /// Puts what the segments found in order, and keeps the first `limit`.
@@ -3656,13 +8056,13 @@ inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& 
 /// Less is done before a thread is awake, and to wake it costs the caller some microseconds.
 inline constexpr std::size_t worth_a_thread = 1'000'000;
 
-/// As search(), the segments shared by at most `threads` threads where that pays. A condition is checked by the
-/// caller's thread alone.
+/// As search(), the segments shared by at most `threads` threads where that pays. Rows are checked by the caller's
+/// thread alone.
 inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request, ScratchPool& scratches,
                                  unsigned threads) {
     const std::vector<SegmentView>& views = snapshot.segments;
     const ScratchPool::Lease scratch(scratches);
-    if (threads <= 1 || views.size() <= 1 || request.accept != nullptr) return search(snapshot, request, *scratch);
+    if (threads <= 1 || views.size() <= 1 || request.selection != nullptr) return search(snapshot, request, *scratch);
     std::vector<std::pair<std::size_t, std::size_t>> order;  // elements and segment, most elements first
     std::size_t elements = 0;
     for (std::size_t at = 0; at < views.size(); ++at) {
@@ -3688,26 +8088,32 @@ inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& 
 }
 
 /// For each query what search() finds, by as many threads as there are scratches.
-/// Requires: the rows of `queries` follow one another. `accepts` is empty or holds the condition once a thread.
+/// Requires: the rows of `queries` follow one another. `selections` is empty or holds the condition once a thread.
 inline std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, SearchRequest request, MatrixView queries,
-                                                   std::span<const Accept> accepts,
+                                                   std::span<const Selection> selections,
                                                    std::span<SearchScratch* const> scratches) {
     std::vector<std::vector<Found>> found(queries.rows);
-    if (accepts.empty() || request.exact) {
-        request.accept = accepts.empty() ? nullptr : &accepts[0];
-        for (const SegmentView& view : snapshot.segments) {
-            SegmentSearch(request, view, *scratches[0]).run_many(queries, scratches, found);
+    request.selection = selections.empty() ? nullptr : &selections[0];
+    for (const SegmentView& view : snapshot.segments) {
+        if (request.selection == nullptr) {
+            SegmentSearch(request, view, *scratches[0]).run_many(queries, scratches, nullptr, found);
+            continue;
         }
-        for (std::vector<Found>& one : found) merge(one, request.limit);
-    } else {
-        // How many candidates pass differs from query to query.
+        Candidates candidates(view, request.selection->condition);
+        if (request.exact) candidates.check_rows(view, request.selection->holds);
+        if (candidates.rest() == nullptr) {
+            SegmentSearch(request, view, *scratches[0]).run_many(queries, scratches, &candidates.slots(), found);
+            continue;
+        }
+        // How many rows must be checked differs from query to query.
         share_work(static_cast<unsigned>(scratches.size()), queries.rows, [&](std::size_t at, unsigned thread) {
             SearchRequest one = request;
             one.query = queries.row(at);
-            one.accept = &accepts[thread];
-            found[at] = search(snapshot, one, *scratches[thread]);
+            one.selection = &selections[thread];
+            SegmentSearch(one, view, *scratches[thread]).run_among(candidates, found[at]);
         });
     }
+    for (std::vector<Found>& one : found) merge(one, request.limit);
     return found;
 }
 
@@ -3734,219 +8140,6 @@ inline std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, Sea
 //   vector := its elements, little-endian: f32; u16 for f16 and bf16; a byte for i8, u8 and eight bits          (on disk)
 //
 // Thread safety: functions without state.
-
-// kith/core/element.hpp — what a vector may be made of, and how floats become elements.
-//
-// Queries come as floats, whatever the rows hold. So each element type says how a float becomes one: rounded to the
-// nearest, ties to even, and at the end of its range for what lies beyond, for an infinite element would make the
-// distance of a vector from itself no number.
-//
-// Thread safety: values and functions.
-
-// kith/core/half.hpp — floats of two bytes, and what they are worth as floats of four.
-//
-// Compilers disagree on which of their own 16-bit types exist, in which mode and with what name mangling, so these hold
-// bits and convert by integer arithmetic. The conversions are always inline: no source leaves a copy of them that was
-// built for a newer processor than the next source's.
-//
-// Thread safety: values.
-// Source: IEEE 754-2008, binary16; Intel, "BFLOAT16 – Hardware Numerics Definition", 2018.
-
-namespace kith::inline v0_single {
-
-/// IEEE 754 binary16: 11 significant bits, from 2^-24 to 65504.
-class Half {
-public:
-    Half() = default;
-
-    /// The nearest half, ties to even: infinite from 65520 on, not a number when `value` is none.
-    [[gnu::always_inline]] constexpr explicit Half(float value) noexcept : bits_(narrow(value)) {}
-
-    [[gnu::always_inline]] static constexpr Half from_bits(std::uint16_t bits) noexcept {
-        Half made;
-        made.bits_ = bits;
-        return made;
-    }
-
-    /// On disk: these bits, little-endian.
-    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
-
-    /// Exact.
-    [[nodiscard, gnu::always_inline]] constexpr operator float() const noexcept {
-        // The exponent moves to its place, and a multiplication corrects its bias: subnormal halves become normal
-        // floats on the way, without a branch.
-        constexpr float rebias = 0x1p112F;
-        constexpr float past_largest = 0x1p16F;
-        const std::uint32_t magnitude = (bits_ & 0x7fffU) << 13;
-        const float finite = std::bit_cast<float>(magnitude) * rebias;
-        const std::uint32_t special = finite >= past_largest ? 0x7f800000U : 0;
-        const std::uint32_t sign = (bits_ & 0x8000U) << 16;
-        return std::bit_cast<float>(std::bit_cast<std::uint32_t>(finite) | special | sign);
-    }
-
-private:
-    [[gnu::always_inline]] static constexpr std::uint16_t narrow(float value) noexcept {
-        constexpr std::uint32_t infinity = 0x7f800000;
-        constexpr std::uint32_t past_largest = 0x47800000;     // 65536
-        constexpr std::uint32_t smallest_normal = 0x38800000;  // 2^-14
-        constexpr std::uint32_t rebias = 0x38000000;           // the difference of the biases, 112, as an exponent
-        const auto bits = std::bit_cast<std::uint32_t>(value);
-        const std::uint32_t sign = (bits >> 16) & 0x8000U;
-        const std::uint32_t magnitude = bits & 0x7fffffffU;
-        std::uint32_t result = 0;
-        if (magnitude > infinity) {
-            result = 0x7e00U | ((magnitude >> 13) & 0x3ffU);  // quiet, with what fits of its payload
-        } else if (magnitude >= past_largest) {
-            result = 0x7c00U;
-        } else if (magnitude < smallest_normal) {
-            // The last bit of 0.5 is the smallest half, so adding it rounds.
-            result = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5F) -
-                     std::bit_cast<std::uint32_t>(0.5F);
-        } else {
-            result = (magnitude + 0xfffU + ((magnitude >> 13) & 1U) - rebias) >> 13;
-        }
-        return static_cast<std::uint16_t>(result | sign);
-    }
-
-    std::uint16_t bits_ = 0;
-};
-
-/// The upper half of a float: 8 significant bits, the range of a float.
-class Bfloat16 {
-public:
-    Bfloat16() = default;
-
-    /// The nearest bfloat16, ties to even: infinite past the largest, not a number when `value` is none.
-    [[gnu::always_inline]] constexpr explicit Bfloat16(float value) noexcept : bits_(narrow(value)) {}
-
-    [[gnu::always_inline]] static constexpr Bfloat16 from_bits(std::uint16_t bits) noexcept {
-        Bfloat16 made;
-        made.bits_ = bits;
-        return made;
-    }
-
-    /// On disk: these bits, little-endian.
-    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
-
-    /// Exact.
-    [[nodiscard, gnu::always_inline]] constexpr operator float() const noexcept {
-        return std::bit_cast<float>(std::uint32_t{bits_} << 16);
-    }
-
-private:
-    [[gnu::always_inline]] static constexpr std::uint16_t narrow(float value) noexcept {
-        constexpr std::uint32_t infinity = 0x7f800000;
-        const auto bits = std::bit_cast<std::uint32_t>(value);
-        if ((bits & 0x7fffffffU) > infinity) return static_cast<std::uint16_t>((bits >> 16) | 0x40U);  // quiet
-        return static_cast<std::uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
-    }
-
-    std::uint16_t bits_ = 0;
-};
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single {
-
-/// Eight dimensions of one bit: dimension i of a vector is bit i % 8, the lowest first, of its element i / 8.
-/// Everything that takes elements counts these; a vector whose dimensions do not fill its last one has zeros there.
-struct Bits8 {
-    std::uint8_t bits = 0;
-
-    friend constexpr bool operator==(Bits8, Bits8) = default;
-};
-
-/// An Element that stands for a number.
-template <class T>
-concept Number = std::same_as<T, float> || std::same_as<T, Half> || std::same_as<T, Bfloat16> ||
-                 std::same_as<T, std::int8_t> || std::same_as<T, std::uint8_t>;
-
-/// What rows may hold.
-template <class T>
-concept Element = Number<T> || std::same_as<T, Bits8>;
-
-/// The name of an element type. Stored on disk: never rename.
-template <Element T>
-inline constexpr std::string_view element_name = std::same_as<T, float>          ? "f32"
-                                                 : std::same_as<T, Half>         ? "f16"
-                                                 : std::same_as<T, Bfloat16>     ? "bf16"
-                                                 : std::same_as<T, std::int8_t>  ? "i8"
-                                                 : std::same_as<T, std::uint8_t> ? "u8"
-                                                                                 : "bits";
-
-/// Dimensions in one element.
-template <Element T>
-inline constexpr std::size_t dimensions_an_element = std::same_as<T, Bits8> ? 8 : 1;
-
-/// Elements that hold `dim` dimensions.
-template <Element T>
-[[nodiscard, gnu::always_inline]] constexpr std::size_t elements_for(std::size_t dim) noexcept {
-    return (dim + dimensions_an_element<T> - 1) / dimensions_an_element<T>;
-}
-
-/// What the query is made of that kernels compare with rows of T. Against floats of two bytes it keeps its four: the
-/// query is not rounded, and not converted again for each row.
-template <Element T>
-using QueryElement = std::conditional_t<std::same_as<T, Half> || std::same_as<T, Bfloat16>, float, T>;
-
-/// The length of the longest vector: squared distances between such stay finite in floats.
-inline constexpr double longest_vector = 1e18;
-
-namespace detail {
-
-/// The nearest whole number, ties to even. Requires: |value| is below 2^22.
-[[gnu::always_inline]] constexpr std::int32_t nearest_integer(float value) noexcept {
-    constexpr float rounder = 0x1.8p23F;  // the last bit of its neighbours is worth 1
-    return std::bit_cast<std::int32_t>(value + rounder) - std::bit_cast<std::int32_t>(rounder);
-}
-
-/// The element nearest to `value`, within the range of T. Not a number becomes 0 or stays none.
-template <Number T>
-[[gnu::always_inline]] constexpr T nearest_element(float value) noexcept {
-    constexpr float largest_half = 65504;
-    constexpr float largest_bfloat = 0x1.fep127F;
-    if constexpr (std::same_as<T, float>) {
-        return value;
-    } else if constexpr (std::same_as<T, Half>) {
-        return Half(std::clamp(value, -largest_half, largest_half));
-    } else if constexpr (std::same_as<T, Bfloat16>) {
-        return Bfloat16(std::clamp(value, -largest_bfloat, largest_bfloat));
-    } else if constexpr (std::same_as<T, std::int8_t>) {
-        return value == value ? static_cast<T>(nearest_integer(std::clamp(value, -128.0F, 127.0F))) : T{0};
-    } else {
-        return value == value ? static_cast<T>(nearest_integer(std::clamp(value, 0.0F, 255.0F))) : T{0};
-    }
-}
-
-}  // namespace detail
-
-/// Writes `dim` floats as elements: numbers rounded and kept in range, bits set where the float is above 0.
-/// Shape: `out` has room for elements_for<T>(dim).
-template <Element T>
-constexpr void encode_elements(const float* vector, std::size_t dim, T* out) noexcept {
-    if constexpr (std::same_as<T, Bits8>) {
-        for (std::size_t at = 0; at < elements_for<T>(dim); ++at) {
-            unsigned bits = 0;
-            for (std::size_t i = 8 * at; i < dim && i < 8 * at + 8; ++i) bits |= (vector[i] > 0 ? 1U : 0U) << (i % 8);
-            out[at].bits = static_cast<std::uint8_t>(bits);
-        }
-    } else {
-        for (std::size_t i = 0; i < dim; ++i) out[i] = detail::nearest_element<T>(vector[i]);
-    }
-}
-
-/// Writes elements as `dim` floats, exactly; bits as 0 and 1.
-/// Shape: `elements` holds elements_for<T>(dim), `out` has room for dim.
-template <Element T>
-constexpr void decode_elements(const T* elements, std::size_t dim, float* out) noexcept {
-    if constexpr (std::same_as<T, Bits8>) {
-        for (std::size_t i = 0; i < dim; ++i) out[i] = static_cast<float>((elements[i / 8].bits >> (i % 8)) & 1);
-    } else {
-        for (std::size_t i = 0; i < dim; ++i) out[i] = static_cast<float>(elements[i]);
-    }
-}
-
-}  // namespace kith::inline v0_single
 
 namespace kith::inline v0_single::detail {
 
@@ -4268,6 +8461,69 @@ struct CollectionStats {
 // Before a function that the compiled unit holds where there is one.
 #define KITH_INLINE inline
 
+// kith/query/condition_cache.hpp — conditions in text that were read lately, so that they need not be read again.
+//
+// Reading costs 15 times a look-up and a copy of the tree (0.3 to 2 µs, against 0.02 to 0.13). Conditions with
+// placeholders are not kept, for their trees hold the values; long ones neither, so the memory stays below a megabyte
+// or so.
+//
+// Thread safety: any number of threads. Nobody waits: whoever finds another thread inside reads the text itself.
+
+namespace kith::inline v0_single::detail {
+
+/// The trees of texts about one record type, least recently used first out.
+class ConditionCache {
+public:
+    explicit ConditionCache(std::size_t capacity = 128) : capacity_(capacity) {}
+
+    /// The tree of `text`: a copy of the one that is kept, or what `read` makes of it.
+    /// Throws: what `read` raises; nothing is kept then.
+    template <class Read>
+    [[nodiscard]] Expression get(std::string_view text, Read&& read) {
+        if (text.size() > longest) return read();
+        if (const std::unique_lock lock(mutex_, std::try_to_lock); lock.owns_lock()) {
+            if (const auto found = places_.find(text); found != places_.end()) {
+                kept_.splice(kept_.begin(), kept_, found->second);
+                return found->second->tree;
+            }
+        }
+        Expression tree = read();
+        if (const std::unique_lock lock(mutex_, std::try_to_lock); lock.owns_lock()) keep(text, tree);
+        return tree;
+    }
+
+    /// How many are kept.
+    [[nodiscard]] std::size_t size() const {
+        const std::lock_guard lock(mutex_);
+        return kept_.size();
+    }
+
+private:
+    static constexpr std::size_t longest = 1024;
+
+    struct Kept {
+        std::string text;
+        Expression tree;
+    };
+
+    void keep(std::string_view text, const Expression& tree) {
+        if (capacity_ == 0 || places_.contains(text)) return;
+        if (kept_.size() == capacity_) {
+            places_.erase(kept_.back().text);
+            kept_.pop_back();
+        }
+        kept_.push_front({std::string(text), tree});
+        places_.emplace(kept_.front().text, kept_.begin());
+    }
+
+    const std::size_t capacity_;
+    mutable std::mutex mutex_;
+    std::list<Kept> kept_;                                                    // lately used first
+    std::unordered_map<std::string_view, std::list<Kept>::iterator> places_;  // views the texts in kept_
+};
+
+}  // namespace kith::inline v0_single::detail
+
 namespace kith::inline v0_single::detail {
 
 class MergeBuilder;
@@ -4313,7 +8569,7 @@ public:
     [[nodiscard]] std::string row(const SegmentView& view, Slot slot) const;
     [[nodiscard]] std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request) const;
     [[nodiscard]] std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, const SearchRequest& request,
-                                                              MatrixView queries, std::span<const Accept> accepts,
+                                                              MatrixView queries, std::span<const Selection> selections,
                                                               unsigned threads) const;
 
     /// The record with `key` as `present` has it, which may be older than the engine's snapshot.
@@ -4348,6 +8604,9 @@ public:
     void close();
 
     [[nodiscard]] const RecoveryReport& recovery() const noexcept { return recovery_; }
+
+    /// The conditions in text that were asked lately.
+    [[nodiscard]] ConditionCache& conditions() const noexcept { return conditions_; }
 
 private:
     struct Request {
@@ -4455,6 +8714,7 @@ private:
     std::atomic<std::uint64_t> disk_bytes_ = 0;     // without the log, when it was last looked at
 
     mutable ScratchPool scratch_;
+    mutable ConditionCache conditions_;
 
     /// The threads, and what wakes them.
     struct Background {
@@ -4730,9 +8990,17 @@ public:
     [[nodiscard]] std::vector<MovedSegment> take_moves() noexcept { return std::move(moves_); }
     [[nodiscard]] std::vector<std::unique_ptr<VectorIndex>> take_indexes() noexcept { return std::move(indexes_); }
 
-    /// What the files are written from; it refers to this, and to the parts.
-    [[nodiscard]] SegmentImage image() const {
-        SegmentImage image{id_, count_, {}, {}};
+    /// What the files are written from; it refers to this, to the parts, and to `store`, which has their rows.
+    [[nodiscard]] SegmentImage image(const DurableStore& store) const {
+        std::vector<std::optional<RecordId>> origins(count_);
+        for (const MovedSegment& part : moves_) {
+            for (Slot slot = 0; slot < part.to.size(); ++slot) {
+                if (part.to[slot] != no_slot) origins[part.to[slot]] = RecordId{part.from->id(), slot};
+            }
+        }
+        SegmentImage image{id_, count_, {}, {}, [&store, origins = std::move(origins)](Slot slot) {
+                               return origins[slot].has_value() ? store.row(*origins[slot]) : std::string();
+                           }};
         for (const auto& index : indexes_) image.indexes.push_back(index.get());
         for (const MovedSegment& part : moves_) {
             const KeyTable& keys = part.from->key_table();
@@ -4829,7 +9097,7 @@ KITH_INLINE bool Engine::merge(ChooseSegments choose, const LongCall& call) {
     constexpr double dead_kept_for_speed = 0.1;
     MergeBuilder builder(schema_, id, parts, choose == &next_merge ? dead_kept_for_speed : 0);
     index_merged(builder, call);
-    if (builder.count() > 0) merged.segment = store_->write_segment(builder.image(), call);
+    if (builder.count() > 0) merged.segment = store_->write_segment(builder.image(*store_), call);
     merged.parts = builder.take_moves();
     if (merged.segment != nullptr) committing([&] { store_->copy_rows(merged, call); });
     const std::lock_guard keeper(keeper_);
@@ -4873,7 +9141,7 @@ KITH_INLINE bool Engine::has_space_for(const std::vector<SegmentView>& parts) co
 }
 
 KITH_INLINE SegmentSize Engine::size_of(const SegmentView& view) {
-    return {view.live(), view.count - view.live(), view.segment->outdated()};
+    return {view.live(), view.count - view.live(), view.segment->incomplete()};
 }
 
 KITH_INLINE std::vector<SegmentSize> Engine::sizes_of(const Snapshot& snapshot) {
@@ -5156,12 +9424,13 @@ KITH_INLINE std::vector<Found> Engine::search(const Snapshot& snapshot, const Se
 }
 
 KITH_INLINE std::vector<std::vector<Found>> Engine::search_many(const Snapshot& snapshot, const SearchRequest& request,
-                                                                MatrixView queries, std::span<const Accept> accepts,
+                                                                MatrixView queries,
+                                                                std::span<const Selection> selections,
                                                                 unsigned threads) const {
     std::deque<ScratchPool::Lease> leases;
     std::vector<SearchScratch*> scratches;
     for (unsigned thread = 0; thread < threads; ++thread) scratches.push_back(&*leases.emplace_back(scratch_));
-    return detail::search_many(snapshot, request, queries, accepts, scratches);
+    return detail::search_many(snapshot, request, queries, selections, scratches);
 }
 
 }  // namespace kith::inline v0_single::detail
@@ -5330,7 +9599,9 @@ KITH_INLINE void Engine::seal(const LongCall& call) {
     calibrate(in_memory(*frozen), call, true);
     for (const SegmentView& view : frozen->segments) {
         if (view.segment->sealed()) continue;
-        SegmentImage image{view.segment->id(), view.count, {}, view.segment->keys(view.allowed())};
+        SegmentImage image{view.segment->id(), view.count, {}, view.segment->keys(view.allowed()), [&](Slot slot) {
+                               return std::string(view.segment->row(slot));
+                           }};
         for (std::size_t field = 0; field < view.segment->index_count(); ++field) {
             image.indexes.push_back(&view.segment->index(field));
         }
@@ -5677,7 +9948,8 @@ KITH_INLINE void Engine::newest_vector(RecordId id, std::size_t vector_field, fl
 // kith/collection/estimate.hpp — how much memory and disk a collection will take, said before the work.
 //
 // Vectors, codes and graphs are told by their indexes to a few in a hundred; rows and keys by how LMDB and the tables in
-// memory keep them, which depends on their lengths and is told for a typical record.
+// memory keep them, which depends on their lengths and is told for a typical record. Columns and indexes of scalar fields
+// depend on how often values come again: columns are told as if none did, indexes as if there were a thousand values.
 //
 // Thread safety: plain functions.
 
@@ -5716,9 +9988,45 @@ namespace detail {
     return table + record.row + entry + allocation + (record.key > within_string ? record.key + allocation : 0);
 }
 
+/// What columns and indexes of the scalar fields take for `count` records in one segment. Measured; the most that an
+/// index of a number takes, where all differ, is 20 bytes of a record on disk and 60 in memory.
+[[nodiscard]] inline IndexSpace scalar_space(std::span<const FieldInfo> fields, std::size_t row_bytes, Slot count) {
+    constexpr std::uint64_t file_header = 4096, offset = 4;  // on disk: where a list or a text begins
+    constexpr std::uint64_t number_in_memory = 9;
+    if (fields.empty() || count == 0) return {};
+    std::uint64_t files = 1;
+    std::uint64_t on_disk = row_bytes;
+    std::uint64_t in_memory = 0;
+    for (const FieldInfo& field : fields) {
+        if (!has_terms(field.kind)) continue;
+        const bool text = field.kind == FieldKind::text || field.kind == FieldKind::json;
+        on_disk += (text ? offset : 0) + (field.list ? offset : 0);
+        if (!text && !field.list) in_memory += number_in_memory;
+        if (!field.indexed) continue;
+        ++files;
+        on_disk += field.list ? 16 : field.kind == FieldKind::boolean ? 2 : 8;
+        if (field.suffixes || field.substrings) on_disk += 8;
+        in_memory += field.list ? 24 : 10;
+    }
+    return {count * in_memory, count * on_disk + files * file_header};
+}
+
+/// What is held while columns and indexes of `count` records are made and written: the values, and for each term of an
+/// index its slot and its place; then the files. Measured.
+[[nodiscard]] inline std::uint64_t sealing_bytes(std::span<const FieldInfo> fields, std::size_t row_bytes, Slot count) {
+    constexpr std::uint64_t of_term = 36, of_text = 12, in_list = 4;
+    std::uint64_t values = row_bytes + row_bytes / 2;
+    for (const FieldInfo& field : fields) {
+        const std::uint64_t terms = field.list ? in_list : 1;
+        if (field.indexed) values += of_term * terms;
+        if (field.kind == FieldKind::text || field.kind == FieldKind::json) values += of_text * terms;
+    }
+    return fields.empty() ? 0 : count * values + scalar_space(fields, row_bytes, count).disk_bytes;
+}
+
 /// The indexes of `count` records in one segment.
-[[nodiscard]] inline IndexSpace segment_space(const EngineSchema& schema, Slot count) {
-    IndexSpace all;
+[[nodiscard]] inline IndexSpace segment_space(const EngineSchema& schema, RecordBytes record, Slot count) {
+    IndexSpace all = scalar_space(schema.fields, record.row, count);
     for (const VectorFieldType& field : schema.vectors) all += field.space(field.dim, count);
     return all;
 }
@@ -5730,16 +10038,17 @@ namespace detail {
     const std::uint64_t capacity = std::max<std::uint64_t>(options.segment_capacity, 1);
     const auto largest = static_cast<Slot>(std::min(records, capacity));
     const std::uint64_t full = records / capacity;
-    const IndexSpace one = segment_space(schema, largest);
-    const IndexSpace rest = segment_space(schema, static_cast<Slot>(records % capacity));
+    const IndexSpace one = segment_space(schema, record, largest);
+    const IndexSpace rest = segment_space(schema, record, static_cast<Slot>(records % capacity));
+    const std::uint64_t sealing = sealing_bytes(schema.fields, record.row, largest);
     const std::uint64_t stored = environment_bytes(record) + record.key + key_entry;
 
     Estimate all;
     const std::uint64_t written_at_once = std::min<std::uint64_t>(records, 2 * std::uint64_t{largest});
-    all.memory_bytes = one.memory_bytes * (full >= 2 ? 2 : 1) + written_at_once * unsealed_bytes(record);
+    all.memory_bytes = one.memory_bytes * (full >= 2 ? 2 : 1) + written_at_once * unsealed_bytes(record) + sealing;
     if (full == 1 && records > capacity) all.memory_bytes += rest.memory_bytes;
     all.disk_bytes = empty_environment + full * one.disk_bytes + rest.disk_bytes + records * stored;
-    all.merge_memory_bytes = one.memory_bytes;
+    all.merge_memory_bytes = one.memory_bytes + sealing;
     all.merge_disk_bytes = one.disk_bytes + largest * stored;
     return all;
 }
@@ -5862,6 +10171,8 @@ inline std::string way_text(const SegmentExplanation& segment) {
             return all;
         case SearchWay::scan_cheaper:
             return all + ": so few cost less than a walk";
+        case SearchWay::scan_codes:
+            return all + " by their codes: so few cost less than a walk";
         case SearchWay::not_indexed:
             return all + ": none is in the index yet";
         case SearchWay::indexed:
@@ -5954,484 +10265,150 @@ typename S::Record decode_record(const Engine& engine, const SegmentView& view, 
 
 }  // namespace kith::inline v0_single::detail
 
-// kith/query/condition.hpp — which records of a type are wanted, and how two wishes become one.
+// kith/collection/record_selection.hpp — a condition on records as the engine asks it.
 //
-// A Condition is a tree that belongs to one record type, so that it cannot be asked of another.
-//
-// Thread safety: a condition that nobody changes may be read by many.
+// Thread safety: none; each thread makes its own. Engine and condition must outlive it.
 
-// kith/query/expression.hpp — a condition as a tree: what is asked, of which field, with which values.
-//
-// However a condition was written, in C++ or one day as text, it becomes this tree; whoever answers it, by reading
-// records or an index, starts from here. A tree knows fields by their place in the record and no record type.
-//
-// Rules:  values have the field's own type and are in its range. A null field satisfies no comparison, and neither does
-//         it satisfy the negation of one: the answer is unknown, as in SQL. Only is_null is never unknown.
-//
-// Thread safety: a tree that nobody changes may be read by many.
+namespace kith::inline v0_single::detail {
 
-namespace kith::inline v0_single {
-
-/// What a node of a condition asks.
-enum class Op : std::uint8_t {
-    equal,          ///< the field is values[0]
-    not_equal,      ///< the field is not values[0]
-    less,           ///< the field is less than values[0]
-    less_equal,     ///< the field is values[0] or less
-    greater,        ///< the field is greater than values[0]
-    greater_equal,  ///< the field is values[0] or greater
-    in,             ///< the field is one of the values
-    contains_any,   ///< the list holds at least one of the values; never true of no values
-    contains_all,   ///< the list holds every one of the values; always true of no values
-    is_null,        ///< the field has no value
-    all_of,         ///< every child holds; true without children
-    any_of,         ///< at least one child holds; false without children
-    negation,       ///< the only child does not hold
-};
-
-/// A value to compare with: signed integers and enumerations as std::int64_t, unsigned ones as std::uint64_t, float
-/// and double as double.
-using Value = std::variant<bool, std::int64_t, std::uint64_t, double, std::string>;
-
-/// One node. Leaves have a field and values; all_of, any_of and negation have children.
-struct Expression {
-    Op op = Op::all_of;
-    std::size_t field = 0;           // the place in the record
-    std::vector<Value> values = {};  // in, contains_any, contains_all: ascending and distinct
-    std::vector<Expression> children = {};
-
-    friend bool operator==(const Expression&, const Expression&) = default;
-};
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single {
-
-/// Which records of a type are wanted. One made from nothing holds for every record.
-template <class R>
-class Condition {
-public:
-    using Record = R;
-
-    Condition() = default;
-
-    /// Requires: the fields and values of `expression` are those of the record.
-    explicit Condition(Expression expression) : expression_(std::move(expression)) {}
-
-    [[nodiscard]] const Expression& expression() const noexcept { return expression_; }
-
-    friend bool operator==(const Condition&, const Condition&) = default;
-
-private:
-    Expression expression_;
-};
-
-namespace detail {
-
-/// Joins two trees under `op`; a left side that is already such a node grows instead of nesting.
-inline Expression join(Op op, Expression left, Expression right) {
-    if (left.op != op) {
-        Expression parent{.op = op};
-        parent.children.push_back(std::move(left));
-        left = std::move(parent);
-    }
-    left.children.push_back(std::move(right));
-    return left;
+template <class S>
+[[nodiscard]] Selection select_records(const Engine& engine, const Condition<typename S::Record>& condition) {
+    using Record = typename S::Record;
+    return {SlotConditionMaker(S::fields).make(condition.expression()),
+            [&engine, record = std::make_shared<Record>()](const SegmentView& view, Slot slot, const Expression& tree) {
+                decode_row<S>(engine, view, slot, *record);
+                return satisfies(*record, tree) == Truth::yes;
+            }};
 }
 
-}  // namespace detail
+}  // namespace kith::inline v0_single::detail
 
-template <class Left, class Right>
-[[nodiscard]] Condition<Left> operator&&(Condition<Left> left, Condition<Right> right) {
-    static_assert(std::is_same_v<Left, Right>, "kith: both sides of && must be about the same record type");
-    return Condition<Left>(detail::join(Op::all_of, left.expression(), right.expression()));
-}
+// kith/query.hpp — which records are asked for.
 
-template <class Left, class Right>
-[[nodiscard]] Condition<Left> operator||(Condition<Left> left, Condition<Right> right) {
-    static_assert(std::is_same_v<Left, Right>, "kith: both sides of || must be about the same record type");
-    return Condition<Left>(detail::join(Op::any_of, left.expression(), right.expression()));
-}
-
-template <class R>
-[[nodiscard]] Condition<R> operator!(const Condition<R>& condition) {
-    Expression parent{.op = Op::negation};
-    parent.children.push_back(condition.expression());
-    return Condition<R>(std::move(parent));
-}
-
-}  // namespace kith::inline v0_single
-
-// kith/query/evaluate.hpp — whether a record satisfies a condition.
+// kith/query/column.hpp — the columns of a record as a condition in text sees them.
 //
-// The tree is walked as it stands. A leaf reaches its member through a table with one function a field, made while
-// compiling, and the work behind those functions is shared by all members of one type.
-//
-// Three answers, as in SQL: a comparison with null is unknown, the negation of unknown is unknown, and only what is
-// certainly true is found. NaN, which a float field may hold, compares as in C++: it differs from everything.
-//
-// Thread safety: functions without state.
-
-// kith/schema/field.hpp — what a member may be, and what kith knows of it once its type is left behind.
-//
-// A FieldInfo is all that files, conditions and messages need of a field, so a schema known only at run time can be
-// described with the same words.
+// A text names columns and the values of enumerations, so it is read beside a table of both. For a record type the
+// table is made while compiling; a schema known only at run time fills one from its fields.
 //
 // Thread safety: values and functions without state.
 
 namespace kith::inline v0_single {
 
-/// How a value is stored. On disk: never renumber.
-enum class FieldKind : std::uint8_t {
-    boolean = 1,
-    int32 = 2,
-    int64 = 3,
-    uint32 = 4,
-    uint64 = 5,
-    float32 = 6,
-    float64 = 7,
-    text = 8,
-    vector = 9,
+/// A value of an enumeration that has a name.
+struct EnumName {
+    std::string_view name;
+    std::int64_t value = 0;
 };
 
-/// The word for a kind in descriptors and messages, as a C++ programmer would say it. On disk: never rename.
-constexpr std::string_view name(FieldKind kind) noexcept {
-    switch (kind) {
-        case FieldKind::boolean:
-            return "bool";
-        case FieldKind::int32:
-            return "int32";
-        case FieldKind::int64:
-            return "int64";
-        case FieldKind::uint32:
-            return "uint32";
-        case FieldKind::uint64:
-            return "uint64";
-        case FieldKind::float32:
-            return "float";
-        case FieldKind::float64:
-            return "double";
-        case FieldKind::text:
-            return "text";
-        case FieldKind::vector:
-            return "vector";
-    }
-    return "unknown";
-}
-
-/// One field of a schema.
-struct FieldInfo {
+/// What a condition in text may say of a field. Views must outlive the table.
+struct Column {
     std::string_view name;
     FieldKind kind = FieldKind::boolean;  // of the element, for a list
     bool nullable = false;
     bool list = false;
-    bool key = false;
-    bool indexed = false;
-    std::uint32_t dim = 0;     // dimensions of a vector; 0 for every other kind
-    std::string_view metric;   // empty unless a VectorField names the member
-    std::string_view index;    // empty unless a VectorField names the member
-    std::string_view element;  // the element_name of a vector that is not of floats; empty for everything else
+    bool enumeration = false;
+    std::int64_t least = 0;             // of an integer; an enumeration may be narrower than its kind
+    std::uint64_t most = 0;             // of an integer
+    std::span<const EnumName> names{};  // those of an enumeration that are known
 };
 
-/// The most dimensions a vector field may have.
-inline constexpr std::size_t max_dim = 20'000;
+/// The column of a field whose type is known by its description alone.
+constexpr Column column_of(const FieldInfo& field) noexcept {
+    Column column{.name = field.name, .kind = field.kind, .nullable = field.nullable, .list = field.list};
+    if (field.kind == FieldKind::int32) {
+        column.least = std::numeric_limits<std::int32_t>::min();
+        column.most = std::numeric_limits<std::int32_t>::max();
+    } else if (field.kind == FieldKind::int64) {
+        column.least = std::numeric_limits<std::int64_t>::min();
+        column.most = std::numeric_limits<std::int64_t>::max();
+    } else if (field.kind == FieldKind::uint32) {
+        column.most = std::numeric_limits<std::uint32_t>::max();
+    } else if (field.kind == FieldKind::uint64) {
+        column.most = std::numeric_limits<std::uint64_t>::max();
+    }
+    return column;
+}
 
 namespace detail {
 
-/// The signed and unsigned integers of 32 and 64 bits under all their names; no character type is among them.
-template <class T>
-concept StoredInteger =
-    std::same_as<T, int> || std::same_as<T, long> || std::same_as<T, long long> || std::same_as<T, unsigned> ||
-    std::same_as<T, unsigned long> || std::same_as<T, unsigned long long>;
+// The values of an enumeration that are looked at for names: a compiler knows the name of a value it is given, and not
+// which values have one.
+inline constexpr int first_named = -16;
+inline constexpr int last_named = 127;
 
-/// An enumeration whose underlying type was written down, so that every stored number is one of its values.
-template <class T>
-concept StoredEnum = std::is_enum_v<T> && requires { T{0}; };
+/// The name of a value; empty when it has none. A compiler prints such a value as a number.
+template <auto EnumValue>
+consteval std::string_view enum_name() {
+    const std::string_view printed = printed_name<EnumValue>();
+    const std::string_view found = last_name(printed);
+    if (found.empty() || found.data() == printed.data()) return {};
+    // A value without a name is printed behind its type in parentheses, as a number or as a character in quotes.
+    const char before = *(found.data() - 1);
+    const bool digit = found.front() >= '0' && found.front() <= '9';
+    return digit || before == ')' || before == '\'' ? std::string_view() : found;
+}
 
-template <class T>
-concept StoredScalar = std::same_as<T, bool> || StoredInteger<T> || StoredEnum<T> || std::same_as<T, float> ||
-                       std::same_as<T, double> || std::same_as<T, std::string>;
-
-template <class T>
-inline constexpr std::size_t array_dim = 0;
-
-template <Element T, std::size_t Count>
-inline constexpr std::size_t array_dim<std::array<T, Count>> = Count * dimensions_an_element<T>;
-
-template <class T>
-inline constexpr bool is_element_array = false;
-template <Element T, std::size_t Count>
-inline constexpr bool is_element_array<std::array<T, Count>> = true;
-
-/// A fixed number of elements.
-template <class T>
-concept StoredVector = (array_dim<T> >= 1 && array_dim<T> <= max_dim);
-
-/// What the vector T is made of.
-template <StoredVector T>
-using VectorElement = typename T::value_type;
-
-template <class T>
-inline constexpr bool is_optional = false;
-template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
-
-template <class T>
-inline constexpr bool is_list = false;
-template <class T>
-inline constexpr bool is_list<std::vector<T>> = true;
-
-template <class T>
-struct WithoutOptional {
-    using Type = T;
-};
-template <class T>
-struct WithoutOptional<std::optional<T>> {
-    using Type = T;
-};
-
-template <class T>
-struct WithoutList {
-    using Type = T;
-};
-template <class T>
-struct WithoutList<std::vector<T>> {
-    using Type = T;
-};
-
-/// The value inside std::optional, or T itself.
-template <class T>
-using Present = typename WithoutOptional<T>::Type;
-
-/// The scalar inside std::optional and std::vector, or T itself.
-template <class T>
-using ScalarOf = typename WithoutList<Present<T>>::Type;
-
-/// Every type a member of a record may have.
-template <class T>
-concept Storable = StoredVector<T> || StoredScalar<ScalarOf<T>>;
-
-template <class T>
-struct Underlying {
-    using Type = T;
-};
-template <StoredEnum T>
-struct Underlying<T> {
-    using Type = std::underlying_type_t<T>;
-};
-
-/// The kind of a scalar; an enumeration is stored as the integer of 32 or 64 bits that holds its underlying type.
-template <StoredScalar T>
-consteval FieldKind scalar_kind() {
-    using Number = typename Underlying<T>::Type;
-    if constexpr (std::same_as<T, bool>) {
-        return FieldKind::boolean;
-    } else if constexpr (std::same_as<T, std::string>) {
-        return FieldKind::text;
-    } else if constexpr (std::floating_point<T>) {
-        return sizeof(T) == 4 ? FieldKind::float32 : FieldKind::float64;
-    } else if constexpr (std::is_signed_v<Number>) {
-        return sizeof(Number) <= 4 ? FieldKind::int32 : FieldKind::int64;
+template <StoredEnum E, int Value>
+consteval std::string_view enum_name_of() {
+    if constexpr (std::in_range<std::underlying_type_t<E>>(Value)) {
+        return enum_name<static_cast<E>(Value)>();
     } else {
-        return sizeof(Number) <= 4 ? FieldKind::uint32 : FieldKind::uint64;
+        return {};
     }
 }
 
-/// What a member's type alone says about its field.
-template <Storable T>
-consteval FieldInfo describe_member(std::string_view name) {
-    FieldInfo info;
-    info.name = name;
-    if constexpr (StoredVector<T>) {
-        info.kind = FieldKind::vector;
-        info.dim = static_cast<std::uint32_t>(array_dim<T>);
-        if (!std::same_as<VectorElement<T>, float>) info.element = element_name<VectorElement<T>>;
-    } else {
-        info.kind = scalar_kind<ScalarOf<T>>();
-        info.nullable = is_optional<T>;
-        info.list = is_list<Present<T>>;
-    }
-    return info;
+template <StoredEnum E>
+inline constexpr auto all_enum_names = []<int... I>(std::integer_sequence<int, I...>) {
+    return std::array<std::string_view, sizeof...(I)>{enum_name_of<E, first_named + I>()...};
+}(std::make_integer_sequence<int, last_named - first_named + 1>());
+
+template <StoredEnum E>
+consteval std::size_t count_enum_names() {
+    std::size_t count = 0;
+    for (const std::string_view name : all_enum_names<E>) count += name.empty() ? 0u : 1u;
+    return count;
 }
+
+template <StoredEnum E>
+consteval auto make_enum_names() {
+    std::array<EnumName, count_enum_names<E>()> names{};
+    std::size_t next = 0;
+    for (std::size_t at = 0; at < all_enum_names<E>.size(); ++at) {
+        const std::string_view name = all_enum_names<E>[at];
+        if (!name.empty()) names[next++] = {name, first_named + static_cast<std::int64_t>(at)};
+    }
+    return names;
+}
+
+/// The named values of an enumeration, ascending.
+template <StoredEnum E>
+inline constexpr auto enum_names = make_enum_names<E>();
+
+template <class Record, std::size_t I>
+consteval Column member_column() {
+    using T = MemberType<Record, I>;
+    if constexpr (!Storable<T>) {
+        return {.name = member_name<Record, I>, .kind = FieldKind::vector};  // its Schema has more to say of it
+    } else {
+        Column column = column_of(describe_member<T>(member_name<Record, I>));
+        using Element = ScalarOf<T>;
+        if constexpr (StoredEnum<Element>) {
+            using Limits = std::numeric_limits<std::underlying_type_t<Element>>;
+            column.enumeration = true;
+            column.least = static_cast<std::int64_t>(Limits::min());
+            column.most = static_cast<std::uint64_t>(Limits::max());
+            column.names = enum_names<Element>;
+        }
+        return column;
+    }
+}
+
+template <class Record>
+inline constexpr auto columns_of = []<std::size_t... I>(std::index_sequence<I...>) {
+    return std::array<Column, sizeof...(I)>{member_column<Record, I>()...};
+}(std::make_index_sequence<member_count<Record>>());
 
 }  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-/// In this order "and" is the least of two answers and "or" the greatest.
-enum class Truth : std::uint8_t { no = 0, unknown = 1, yes = 2 };
-
-constexpr Truth truth(bool known) noexcept {
-    return known ? Truth::yes : Truth::no;
-}
-
-/// The alternative of Value in which scalars of type T are compared.
-template <StoredScalar T>
-using ComparedAs =
-    std::conditional_t<std::same_as<T, std::string> || std::same_as<T, bool>, T,
-                       std::conditional_t<std::floating_point<T>, double,
-                                          std::conditional_t<std::is_signed_v<typename Underlying<T>::Type>,
-                                                             std::int64_t, std::uint64_t>>>;
-
-/// What is compared: a text in place, everything else widened.
-template <StoredScalar T>
-decltype(auto) compared(const T& scalar) noexcept {
-    if constexpr (std::same_as<T, std::string>) {
-        return (scalar);
-    } else {
-        return static_cast<ComparedAs<T>>(scalar);
-    }
-}
-
-template <class V>
-const V& value_at(const Expression& leaf, std::size_t at) noexcept {
-    KITH_ASSERT(at < leaf.values.size() && std::holds_alternative<V>(leaf.values[at]));
-    return *std::get_if<V>(&leaf.values[at]);
-}
-
-/// Requires: the values of the leaf are ascending.
-template <class V>
-bool is_among(const V& scalar, const Expression& leaf) noexcept {
-    std::size_t first = 0;
-    std::size_t last = leaf.values.size();
-    while (first < last) {
-        const std::size_t middle = first + (last - first) / 2;
-        if (value_at<V>(leaf, middle) < scalar) {
-            first = middle + 1;
-        } else {
-            last = middle;
-        }
-    }
-    return first < leaf.values.size() && value_at<V>(leaf, first) == scalar;
-}
-
-template <StoredScalar T>
-bool scalar_satisfies(const T& scalar, const Expression& leaf) noexcept {
-    using V = ComparedAs<T>;
-    const auto& left = compared(scalar);
-    switch (leaf.op) {
-        case Op::equal:
-            return left == value_at<V>(leaf, 0);
-        case Op::not_equal:
-            return left != value_at<V>(leaf, 0);
-        case Op::less:
-            return left < value_at<V>(leaf, 0);
-        case Op::less_equal:
-            return left <= value_at<V>(leaf, 0);
-        case Op::greater:
-            return left > value_at<V>(leaf, 0);
-        case Op::greater_equal:
-            return left >= value_at<V>(leaf, 0);
-        case Op::in:
-            return is_among<V>(left, leaf);
-        case Op::contains_any:
-        case Op::contains_all:
-        case Op::is_null:
-        case Op::all_of:
-        case Op::any_of:
-        case Op::negation:
-            break;
-    }
-    KITH_ASSERT(false);  // a condition on a list, or on no field at all, reached a scalar
-    return false;
-}
-
-template <StoredScalar T>
-bool list_satisfies(const std::vector<T>& list, const Expression& leaf) noexcept {
-    using V = ComparedAs<T>;
-    if (leaf.op == Op::contains_any) {
-        for (const auto& element : list) {
-            if (is_among<V>(compared<T>(element), leaf)) return true;
-        }
-        return false;
-    }
-    KITH_ASSERT(leaf.op == Op::contains_all);
-    for (std::size_t at = 0; at < leaf.values.size(); ++at) {
-        const V& wanted = value_at<V>(leaf, at);
-        bool found = false;
-        for (const auto& element : list) found = found || compared<T>(element) == wanted;
-        if (!found) return false;
-    }
-    return true;
-}
-
-template <class T>
-Truth member_satisfies(const T& member, const Expression& leaf) noexcept {
-    if constexpr (is_optional<T>) {
-        if (leaf.op == Op::is_null) return truth(!member.has_value());
-        return member.has_value() ? member_satisfies(*member, leaf) : Truth::unknown;
-    } else if constexpr (is_list<T>) {
-        return truth(list_satisfies(member, leaf));
-    } else if constexpr (StoredScalar<T>) {
-        return truth(scalar_satisfies(member, leaf));
-    } else {
-        KITH_ASSERT(false);  // a condition names a vector, which no comparison takes
-        return Truth::unknown;
-    }
-}
-
-/// Answers a leaf for the member at position I.
-template <class R, std::size_t I>
-Truth leaf_satisfies(const R& record, const Expression& leaf) noexcept {
-    return member_satisfies(std::get<I>(members(record)), leaf);
-}
-
-template <class R, std::size_t... I>
-constexpr auto leaf_table(std::index_sequence<I...>) noexcept {
-    return std::array<Truth (*)(const R&, const Expression&) noexcept, sizeof...(I)>{&leaf_satisfies<R, I>...};
-}
-
-template <class R>
-inline constexpr auto leaves = leaf_table<R>(std::make_index_sequence<member_count<R>>());
-
-template <class R>
-Truth satisfies(const R& record, const Expression& node) noexcept {
-    Truth answer = Truth::yes;
-    switch (node.op) {
-        case Op::all_of:
-            for (std::size_t at = 0; at < node.children.size() && answer != Truth::no; ++at) {
-                answer = std::min(answer, satisfies(record, node.children[at]));
-            }
-            return answer;
-        case Op::any_of:
-            answer = Truth::no;
-            for (std::size_t at = 0; at < node.children.size() && answer != Truth::yes; ++at) {
-                answer = std::max(answer, satisfies(record, node.children[at]));
-            }
-            return answer;
-        case Op::negation: {
-            KITH_ASSERT(node.children.size() == 1);
-            const Truth inner = satisfies(record, node.children.front());
-            return inner == Truth::unknown ? inner : truth(inner == Truth::no);
-        }
-        case Op::equal:
-        case Op::not_equal:
-        case Op::less:
-        case Op::less_equal:
-        case Op::greater:
-        case Op::greater_equal:
-        case Op::in:
-        case Op::contains_any:
-        case Op::contains_all:
-        case Op::is_null:
-            break;
-    }
-    KITH_ASSERT(node.field < leaves<R>.size());
-    return leaves<R>[node.field](record, node);
-}
-
-}  // namespace detail
-
-/// True when `record` certainly satisfies `condition`.
-/// Cost: one visit a node until the answer is certain; no allocation.
-template <class R>
-[[nodiscard]] bool evaluate(const Condition<R>& condition, const R& record) noexcept {
-    return detail::satisfies(record, condition.expression()) == detail::Truth::yes;
-}
 
 }  // namespace kith::inline v0_single
 
@@ -6442,7 +10419,7 @@ template <class R>
 //
 //   ==  !=  <  <=  >  >=        a field that is no list, with a value of its type; bool takes == and != only
 //   in(field, {a, b})           the same, one of several
-//   contains(field, a)          a list that holds a; contains_any and contains_all take several
+//   contains(field, a)          a list that holds a, or a text with a in it; contains_any and contains_all take several
 //   field.is_null()             an optional field without a value
 //   &&  ||  !                   conditions
 //
@@ -6460,7 +10437,7 @@ template <class R>
 // A NaN in one vector would make every comparison with it meaningless, and a graph built on such comparisons loses
 // other records too. So each value is looked at once, before anything is written.
 //
-// Rules:  a text key has 1 to 511 bytes; every text is well-formed UTF-8 and may contain zero bytes; the elements of a
+// Rules:  a text key has 1 to 511 bytes; every text is well-formed UTF-8 and may contain zero bytes; JSON is as RFC 8259 says; the elements of a
 //         vector are finite and its length is at most 1e18, so that squared distances stay finite; under Cosine its
 //         length is also at least 1e-18, for a vector without length has no direction. Scalar numbers may be anything.
 //
@@ -6540,55 +10517,6 @@ std::string show_key(std::string_view bytes) {
 }  // namespace detail
 
 }  // namespace kith::inline v0_single
-
-// kith/schema/utf8.hpp — tells well-formed UTF-8 from other bytes.
-//
-// Text that is not would fail far from where it came in: in JSON, in a tokenizer, in another language's string type.
-// So it is refused at the door. Zero bytes are well-formed and may stand anywhere.
-//
-// Thread safety: functions without state.
-// Source: The Unicode Standard, version 15.0, table 3-7 (well-formed byte sequences).
-
-namespace kith::inline v0_single::detail {
-
-/// The bytes of the well-formed character at the start of `text`, or 0 when there is none.
-/// Requires: text is not empty.
-inline std::size_t utf8_character(std::string_view text) noexcept {
-    const auto byte = [text](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-    const unsigned char lead = byte(0);
-    if (lead < 0x80) return 1;
-    const std::size_t size = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-    if (size == 0 || text.size() < size) return 0;
-    // The second byte also keeps out long spellings, surrogates, and what lies past U+10FFFF.
-    const unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-    const unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-    if (byte(1) < low || byte(1) > high) return 0;
-    for (std::size_t at = 2; at < size; ++at) {
-        if ((byte(at) & 0xc0) != 0x80) return 0;
-    }
-    return size;
-}
-
-/// The offset of the first byte that begins no well-formed character; text.size() when all is well.
-inline std::size_t utf8_valid_prefix(std::string_view text) noexcept {
-    std::size_t at = 0;
-    while (at < text.size()) {
-        std::uint64_t eight = 0;
-        if (text.size() - at >= sizeof(eight)) {
-            std::memcpy(&eight, text.data() + at, sizeof(eight));
-            if ((eight & 0x8080808080808080ULL) == 0) {  // eight ASCII letters at once
-                at += sizeof(eight);
-                continue;
-            }
-        }
-        const std::size_t size = utf8_character(text.substr(at));
-        if (size == 0) return at;
-        at += size;
-    }
-    return at;
-}
-
-}  // namespace kith::inline v0_single::detail
 
 namespace kith::inline v0_single {
 
@@ -6727,6 +10655,8 @@ std::optional<std::string> value_problem(const T& value, bool is_key) {
         return value.has_value() ? value_problem(*value, is_key) : std::nullopt;
     } else if constexpr (std::same_as<T, std::string>) {
         return is_key ? key_problem(value) : text_problem(value);
+    } else if constexpr (std::same_as<T, Json>) {
+        return json_problem(value.text);
     } else if constexpr (std::same_as<T, std::vector<std::string>>) {
         for (std::size_t at = 0; at < value.size(); ++at) {
             if (auto problem = text_problem(value[at])) return "element " + std::to_string(at) + ": " + *problem;
@@ -6757,6 +10687,8 @@ consteval bool literal_fits() {
         return std::is_convertible_v<const L&, std::string_view>;
     } else if constexpr (StoredInteger<T>) {
         return IntegerLiteral<L>;
+    } else if constexpr (std::same_as<T, Timestamp>) {
+        return std::is_convertible_v<const L&, Timestamp>;
     } else if constexpr (std::floating_point<T>) {
         return NumberLiteral<L>;
     } else {
@@ -6778,6 +10710,9 @@ struct LiteralCheck {
     static_assert(ok || null || !std::floating_point<T>,
                   "kith: this is a number field; compare it with a number, such as 0.5");
     static_assert(ok || null || !std::same_as<T, bool>, "kith: this is a bool field; compare it with true or false");
+    static_assert(
+        ok || null || !std::same_as<T, Timestamp>,
+        "kith: this is a timestamp field; compare it with a std::chrono::sys_time of microseconds or coarser");
     static_assert(ok || null || !StoredEnum<T>,
                   "kith: this is an enum field; compare it with a value of the same enum");
 };
@@ -6838,6 +10773,8 @@ Value literal_value(std::string_view field, const L& literal) {
         return std::string(std::string_view(literal));
     } else if constexpr (std::same_as<T, bool>) {
         return literal;
+    } else if constexpr (std::same_as<T, Timestamp>) {
+        return std::int64_t{Timestamp(literal).time_since_epoch().count()};
     } else if constexpr (StoredEnum<T>) {
         using Number = std::conditional_t<std::is_signed_v<std::underlying_type_t<T>>, std::int64_t, std::uint64_t>;
         return static_cast<Number>(literal);
@@ -6862,13 +10799,15 @@ template <class T, Form Wanted>
 struct FormCheck {
     static constexpr bool vector = is_element_array<T>;
     static constexpr bool list = is_list<Present<T>>;
-    static constexpr bool storable = vector || StoredScalar<ScalarOf<T>>;
+    static constexpr bool json = is_json<T>;
+    static constexpr bool storable = vector || json || StoredScalar<ScalarOf<T>>;
     static constexpr bool of_list = Wanted == Form::content;
 
     static_assert(storable, "kith: a member of this type is no field; see the sentence about its Schema");
     static_assert(!vector, "kith: a vector field is searched, not compared; write nearest<&Record::member>(query)");
+    static_assert(!json, "kith: JSON is asked by its parts; write kith::field<&Record::member>[\"name\"]");
     static_assert(
-        !storable || vector || list || !of_list,
+        !storable || vector || json || list || !of_list,
         "kith: contains looks into a list and this field is none; write kith::in(kith::field<&Record::member>, "
         "{...}) or compare it");
     static_assert(!list || of_list,
@@ -6876,8 +10815,8 @@ struct FormCheck {
     static_assert(list || Wanted != Form::order || !std::is_same_v<ScalarOf<T>, bool>,
                   "kith: a bool field is not ordered; compare it with == or !=");
 
-    static constexpr bool ok =
-        storable && !vector && list == of_list && !(Wanted == Form::order && std::is_same_v<ScalarOf<T>, bool>);
+    static constexpr bool ok = storable && !vector && !json && list == of_list &&
+                               !(Wanted == Form::order && std::is_same_v<ScalarOf<T>, bool>);
 };
 
 template <auto Member>
@@ -6895,7 +10834,6 @@ Expression leaf_of_one(Op op, const L& literal) {
     return leaf;
 }
 
-/// Values are sorted, so that equal conditions are equal trees and a look-up can halve.
 template <auto Member, Form Wanted, class Literals>
 Expression leaf_of_many(Op op, const Literals& literals) {
     using T = TypeOf<Member>;
@@ -6904,13 +10842,26 @@ Expression leaf_of_many(Op op, const Literals& literals) {
         for (const auto& literal : literals) {
             leaf.values.push_back(literal_value<ScalarOf<T>>(field_name<Member>(), literal));
         }
-        std::sort(leaf.values.begin(), leaf.values.end());
-        leaf.values.erase(std::unique(leaf.values.begin(), leaf.values.end()), leaf.values.end());
+        leaf.values = ascending(std::move(leaf.values));
     }
     return leaf;
 }
 
+/// A text that has another in it is asked for with contains, as a list is for its element.
+template <auto Member>
+inline constexpr bool is_text = std::is_same_v<Present<TypeOf<Member>>, std::string>;
+
+/// True for what a comparison may have on its right side besides a literal: another field or a calculation.
+template <class>
+inline constexpr bool is_term_side = false;
+
+template <class L>
+concept LiteralSide = !is_term_side<L>;
+
 }  // namespace detail
+
+template <auto Member>
+struct JsonRef;
 
 /// Stands for a field in a condition; see `field`.
 template <auto Member>
@@ -6921,9 +10872,20 @@ struct FieldRef {
 
     /// Holds for records in which the field has no value.
     [[nodiscard]] Condition<Record> is_null() const {
-        static_assert(detail::is_optional<detail::TypeOf<Member>>,
+        static_assert(detail::is_optional<detail::TypeOf<Member>> || detail::is_json<detail::TypeOf<Member>>,
                       "kith: this field is never null; only a std::optional member takes is_null()");
-        return Condition<Record>({.op = Op::is_null, .field = detail::member_index<Member>});
+        if constexpr (detail::is_json<detail::TypeOf<Member>>) {
+            return JsonRef<Member>().is_null();
+        } else {
+            return Condition<Record>({.op = Op::is_null, .field = detail::member_index<Member>});
+        }
+    }
+
+    /// What JSON holds under a name or at a position; see kith/query/json_ref.hpp.
+    template <class Step>
+    [[nodiscard]] JsonRef<Member> operator[](const Step& step) const {
+        static_assert(detail::is_json<detail::TypeOf<Member>>, "kith: only a kith::Json member has members");
+        return JsonRef<Member>()[step];
     }
 };
 
@@ -6932,34 +10894,34 @@ struct FieldRef {
 template <auto Member>
 inline constexpr FieldRef<Member> field{};
 
-template <auto Member, class L>
+template <auto Member, detail::LiteralSide L>
 [[nodiscard]] auto operator==(FieldRef<Member>, const L& literal) {
     return Condition<detail::RecordOf<Member>>(detail::leaf_of_one<Member, detail::Form::equality>(Op::equal, literal));
 }
 
-template <auto Member, class L>
+template <auto Member, detail::LiteralSide L>
 [[nodiscard]] auto operator!=(FieldRef<Member>, const L& literal) {
     return Condition<detail::RecordOf<Member>>(
         detail::leaf_of_one<Member, detail::Form::equality>(Op::not_equal, literal));
 }
 
-template <auto Member, class L>
+template <auto Member, detail::LiteralSide L>
 [[nodiscard]] auto operator<(FieldRef<Member>, const L& literal) {
     return Condition<detail::RecordOf<Member>>(detail::leaf_of_one<Member, detail::Form::order>(Op::less, literal));
 }
 
-template <auto Member, class L>
+template <auto Member, detail::LiteralSide L>
 [[nodiscard]] auto operator<=(FieldRef<Member>, const L& literal) {
     return Condition<detail::RecordOf<Member>>(
         detail::leaf_of_one<Member, detail::Form::order>(Op::less_equal, literal));
 }
 
-template <auto Member, class L>
+template <auto Member, detail::LiteralSide L>
 [[nodiscard]] auto operator>(FieldRef<Member>, const L& literal) {
     return Condition<detail::RecordOf<Member>>(detail::leaf_of_one<Member, detail::Form::order>(Op::greater, literal));
 }
 
-template <auto Member, class L>
+template <auto Member, detail::LiteralSide L>
 [[nodiscard]] auto operator>=(FieldRef<Member>, const L& literal) {
     return Condition<detail::RecordOf<Member>>(
         detail::leaf_of_one<Member, detail::Form::order>(Op::greater_equal, literal));
@@ -6976,11 +10938,16 @@ template <auto Member, class L>
     return in<Member, std::initializer_list<L>>(field, values);
 }
 
-/// The list holds the value.
+/// The list holds the value, or the text has it in it.
 template <auto Member, class L>
 [[nodiscard]] auto contains(FieldRef<Member>, const L& value) {
-    return Condition<detail::RecordOf<Member>>(
-        detail::leaf_of_one<Member, detail::Form::content>(Op::contains_any, value));
+    if constexpr (detail::is_text<Member>) {
+        return Condition<detail::RecordOf<Member>>(
+            detail::leaf_of_one<Member, detail::Form::equality>(Op::has_substring, value));
+    } else {
+        return Condition<detail::RecordOf<Member>>(
+            detail::leaf_of_one<Member, detail::Form::content>(Op::contains_any, value));
+    }
 }
 
 /// The list holds at least one of the values; false of none.
@@ -7008,6 +10975,2646 @@ template <auto Member, class L>
 }
 
 }  // namespace kith::inline v0_single
+
+// kith/query/field_tests.hpp — what else can be asked of one field in C++: a pattern, the length of a list.
+//
+//   like(field, "a%")  ilike(…)      a text that matches a pattern; see kith/query/pattern.hpp
+//   has_prefix(field, "a")           a text that begins so; has_suffix: ends so; contains: has it in it
+//   array_length(field) >= 2         how many elements a list has; all six comparisons, and in
+//
+// Thread safety: functions without state.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Says what to write when a field that is no text is tested as one.
+template <auto Member>
+struct TextFieldCheck {
+    static constexpr bool ok = is_text<Member>;
+    static_assert(ok, "kith: this test is for text; the field must be a std::string or std::optional<std::string>");
+};
+
+template <auto Member>
+auto text_condition(Op op, std::string_view wanted) {
+    Expression leaf{.op = op, .field = member_index<Member>};
+    if constexpr (TextFieldCheck<Member>::ok) leaf.values.emplace_back(std::string(wanted));
+    return Condition<RecordOf<Member>>(std::move(leaf));
+}
+
+template <auto Member>
+auto pattern_condition(Op op, std::string_view pattern, char escape) {
+    static_cast<void>(TextFieldCheck<Member>::ok);
+    return Condition<RecordOf<Member>>(
+        pattern_leaf(op, {.field = member_index<Member>}, field_name<Member>(), pattern, escape));
+}
+
+}  // namespace detail
+
+/// The text begins with `start`.
+template <auto Member>
+[[nodiscard]] auto has_prefix(FieldRef<Member>, std::string_view start) {
+    return detail::text_condition<Member>(Op::has_prefix, start);
+}
+
+/// The text ends with `end`.
+template <auto Member>
+[[nodiscard]] auto has_suffix(FieldRef<Member>, std::string_view end) {
+    return detail::text_condition<Member>(Op::has_suffix, end);
+}
+
+/// The text matches a pattern of %, any characters, and _, one character; behind `escape` they stand for themselves.
+/// Throws: Error with invalid_argument when anything but %, _ or the escape itself stands behind the escape.
+template <auto Member>
+[[nodiscard]] auto like(FieldRef<Member>, std::string_view pattern, char escape = '\\') {
+    return detail::pattern_condition<Member>(Op::like, pattern, escape);
+}
+
+/// As like, where the case of the letters A to Z does not matter.
+template <auto Member>
+[[nodiscard]] auto ilike(FieldRef<Member>, std::string_view pattern, char escape = '\\') {
+    return detail::pattern_condition<Member>(Op::ilike, pattern, escape);
+}
+
+/// Stands for the number of elements of a list in a condition; see `array_length`.
+template <auto Member>
+struct LengthRef {};
+
+/// The number of elements of a list: `array_length(field<&Article::tags>) > 2`.
+/// Throws: each comparison, Error with invalid_argument for a number below 0.
+template <auto Member>
+[[nodiscard]] constexpr LengthRef<Member> array_length(FieldRef<Member>) noexcept {
+    static_assert(detail::is_list<detail::Present<detail::TypeOf<Member>>>,
+                  "kith: array_length counts the elements of a list; the field must be a std::vector of scalars");
+    return {};
+}
+
+namespace detail {
+
+template <auto Member, class L>
+auto length_condition(Op op, const L& length) {
+    Expression leaf{.op = op, .field = member_index<Member>};
+    leaf.aspect = Aspect::length;
+    leaf.values.push_back(literal_value<std::uint64_t>(field_name<Member>(), length));
+    return Condition<RecordOf<Member>>(std::move(leaf));
+}
+
+}  // namespace detail
+
+template <auto Member, detail::LiteralSide L>
+[[nodiscard]] auto operator==(LengthRef<Member>, const L& length) {
+    return detail::length_condition<Member>(Op::equal, length);
+}
+
+template <auto Member, detail::LiteralSide L>
+[[nodiscard]] auto operator!=(LengthRef<Member>, const L& length) {
+    return detail::length_condition<Member>(Op::not_equal, length);
+}
+
+template <auto Member, detail::LiteralSide L>
+[[nodiscard]] auto operator<(LengthRef<Member>, const L& length) {
+    return detail::length_condition<Member>(Op::less, length);
+}
+
+template <auto Member, detail::LiteralSide L>
+[[nodiscard]] auto operator<=(LengthRef<Member>, const L& length) {
+    return detail::length_condition<Member>(Op::less_equal, length);
+}
+
+template <auto Member, detail::LiteralSide L>
+[[nodiscard]] auto operator>(LengthRef<Member>, const L& length) {
+    return detail::length_condition<Member>(Op::greater, length);
+}
+
+template <auto Member, detail::LiteralSide L>
+[[nodiscard]] auto operator>=(LengthRef<Member>, const L& length) {
+    return detail::length_condition<Member>(Op::greater_equal, length);
+}
+
+/// The list has one of these lengths; false of none.
+template <auto Member, class Literals>
+[[nodiscard]] auto in(LengthRef<Member>, const Literals& lengths) {
+    Expression leaf{.op = Op::in, .field = detail::member_index<Member>};
+    leaf.aspect = Aspect::length;
+    for (const auto& length : lengths) {
+        leaf.values.push_back(detail::literal_value<std::uint64_t>(detail::field_name<Member>(), length));
+    }
+    leaf.values = detail::ascending(std::move(leaf.values));
+    return Condition<detail::RecordOf<Member>>(std::move(leaf));
+}
+
+template <auto Member, class L>
+[[nodiscard]] auto in(LengthRef<Member> length, std::initializer_list<L> lengths) {
+    return in<Member, std::initializer_list<L>>(length, lengths);
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/query/json_ref.hpp — conditions on what JSON holds, written in C++.
+//
+//   field<&R::meta>["author"]["name"] == "x"         members by name, elements by position: ["tags"][0]
+//   ==  !=  <  <=  >  >=                             with a number, a text, a bool (== and != only), or another field
+//   in(…)  between(…)  like(…)  has_prefix(…) …      as of fields; contains, contains_any, contains_all: of a list
+//   array_length(field<&R::meta>["tags"]) > 2        how many elements a list has
+//   field<&R::meta>["author"].is_null()              JSON's null, or nothing there
+//
+// What is there decides only with a record: a comparison with a value of another type is unknown, as one with null is.
+//
+// Thread safety: functions without state.
+
+// kith/query/term_ref.hpp — calculations and comparisons between fields, written in C++.
+//
+//   field<&R::price> * 2 + 1 < field<&R::limit>      + - * / % and a sign, of numbers; one side at least has a field
+//   field<&R::first> == field<&R::last>              two numbers, two texts, two bools (== and != only), one enum
+//   between(field<&R::year>, a, b)                   from a to b, both included; of whatever can be compared
+//
+// Integers are exact in 64 bits, signed or not, and integers beside reals are compared by what they are. What has no
+// result, by overflow or division of an integer by zero, is null and satisfies nothing.
+//
+// Thread safety: functions without state.
+
+namespace kith::inline v0_single {
+
+/// A number calculated from fields of a record; whole when it is of integers alone.
+template <class R, bool Whole>
+struct Calculated {
+    Term term;
+};
+
+namespace detail {
+
+template <auto Member>
+inline constexpr bool is_term_side<FieldRef<Member>> = true;
+template <auto Member>
+inline constexpr bool is_term_side<LengthRef<Member>> = true;
+template <class R, bool Whole>
+inline constexpr bool is_term_side<Calculated<R, Whole>> = true;
+
+template <class>
+inline constexpr bool is_calculated = false;
+template <class R, bool Whole>
+inline constexpr bool is_calculated<Calculated<R, Whole>> = true;
+
+/// What one side of an operator is.
+template <class T>
+struct Side;
+
+/// A literal beside a term, which has no type that could say more of it.
+/// Throws: Error with invalid_argument for NaN.
+template <class L>
+Value free_value(const L& literal) {
+    if constexpr (std::same_as<L, bool>) {
+        return literal;
+    } else if constexpr (std::floating_point<L>) {
+        if (std::isnan(literal)) raise(Errc::invalid_argument, "NaN compares with nothing, expected a number");
+        return static_cast<double>(literal);
+    } else if constexpr (!IntegerLiteral<L>) {
+        return std::string(std::string_view(literal));
+    } else if constexpr (std::is_signed_v<L>) {
+        return static_cast<std::int64_t>(literal);
+    } else {
+        const auto natural = static_cast<std::uint64_t>(literal);
+        return natural < most_negative ? Value(static_cast<std::int64_t>(natural)) : Value(natural);
+    }
+}
+
+template <NumberLiteral T>
+struct Side<T> {
+    using Record = void;
+    using Type = T;
+    static constexpr bool plain = true;
+    static constexpr bool whole = IntegerLiteral<T>;
+    static Term term(T literal) { return {.op = TermOp::constant, .value = free_value(literal)}; }
+};
+
+template <auto Member>
+struct Side<FieldRef<Member>> {
+    using Record = RecordOf<Member>;
+    using Type = Present<TypeOf<Member>>;
+    static constexpr bool plain = StoredScalar<Type>;
+    static constexpr bool whole = StoredInteger<Type>;
+    static Term term(FieldRef<Member>) { return {.op = TermOp::column, .field = member_index<Member>}; }
+};
+
+template <auto Member>
+struct Side<LengthRef<Member>> {
+    using Record = RecordOf<Member>;
+    using Type = std::uint64_t;
+    static constexpr bool plain = true;
+    static constexpr bool whole = true;
+    static Term term(LengthRef<Member>) { return {.op = TermOp::length, .field = member_index<Member>}; }
+};
+
+template <class R, bool Whole>
+struct Side<Calculated<R, Whole>> {
+    using Record = R;
+    using Type = std::conditional_t<Whole, std::int64_t, double>;
+    static constexpr bool plain = true;
+    static constexpr bool whole = Whole;
+    static Term term(const Calculated<R, Whole>& calculated) { return calculated.term; }
+};
+
+// Values, not concepts, so that a compiler which orders the overloads meets each as one; it would otherwise weigh all
+// their parts against each other, which takes one clang more memory than there is.
+template <class L, class R>
+inline constexpr bool is_calculation =
+    is_term_side<L> ? is_term_side<R> || NumberLiteral<R> : NumberLiteral<L> && is_term_side<R>;
+
+/// True for a literal that can stand beside a term of type T without a field to say what it must be.
+template <class T, class L>
+inline constexpr bool is_free_literal = is_calculated<T> && NumberLiteral<L>;
+
+template <class L, class R>
+inline constexpr bool is_term_comparison =
+    (is_term_side<L> && is_term_side<R>) || is_free_literal<L, R> || is_free_literal<R, L>;
+
+template <class L, class R>
+concept Calculation = is_calculation<L, R>;
+
+template <class L, class R>
+concept TermComparison = is_term_comparison<L, R>;
+
+template <class T>
+inline constexpr bool is_number = StoredInteger<T> || std::floating_point<T> || NumberLiteral<T>;
+
+/// What JSON holds may be any of these; what it is not is null.
+template <class T>
+inline constexpr bool is_in_json =
+    is_number<T> || std::same_as<T, std::string> || std::same_as<T, bool> || std::same_as<T, Json>;
+
+/// The record both sides are about.
+template <class L, class R>
+struct CommonRecord {
+    using Left = typename Side<L>::Record;
+    using Right = typename Side<R>::Record;
+    static constexpr bool ok = std::is_void_v<Left> || std::is_void_v<Right> || std::is_same_v<Left, Right>;
+    static_assert(ok, "kith: both sides must be about the same record type");
+    using Type = std::conditional_t<std::is_void_v<Left>, Right, Left>;
+};
+
+template <class L, class R>
+struct CalculationCheck {
+    template <class T>
+    static constexpr bool takes = is_number<T> || std::same_as<T, Json>;
+    static constexpr bool ok = takes<typename Side<L>::Type> && takes<typename Side<R>::Type>;
+    static_assert(ok, "kith: only numbers are calculated with; both sides must be integers, float or double");
+};
+
+template <class L, class R>
+auto calculated(TermOp op, const L& left, const R& right) {
+    static_cast<void>(CalculationCheck<L, R>::ok);
+    Calculated<typename CommonRecord<L, R>::Type, Side<L>::whole && Side<R>::whole> made{{.op = op}};
+    made.term.parts.push_back(Side<L>::term(left));
+    made.term.parts.push_back(Side<R>::term(right));
+    return made;
+}
+
+template <class L, class R>
+struct ComparisonCheck {
+    using Left = typename Side<L>::Type;
+    using Right = typename Side<R>::Type;
+    static constexpr bool json = std::same_as<Left, Json> || std::same_as<Right, Json>;
+    static constexpr bool ok = Side<L>::plain && Side<R>::plain &&
+                               (json ? is_in_json<Left> && is_in_json<Right>
+                                     : (is_number<Left> && is_number<Right>) || std::same_as<Left, Right>);
+    static_assert(Side<L>::plain && Side<R>::plain,
+                  "kith: lists and vectors are not compared with each other; compare array_length(field)");
+    static_assert(ok || !Side<L>::plain || !Side<R>::plain,
+                  "kith: fields are compared when both are numbers, texts, bools, or values of one enum");
+};
+
+/// A leaf about one term that asks nothing yet.
+template <class T>
+Expression subject(const T& side) {
+    Expression leaf;
+    leaf.terms.push_back(Side<T>::term(side));
+    return leaf;
+}
+
+/// A literal comes to stand on the right, as in a text.
+template <class L, class R>
+auto equated_terms(Op op, const L& left, const R& right) {
+    if constexpr (!is_term_side<L>) {
+        return equated_terms(mirrored(op), right, left);
+    } else if constexpr (!is_term_side<R>) {
+        Expression leaf = subject(left);
+        leaf.op = op;
+        leaf.values.push_back(free_value(right));
+        return Condition<typename Side<L>::Record>(std::move(leaf));
+    } else {
+        static_cast<void>(ComparisonCheck<L, R>::ok);
+        Expression leaf = subject(left);
+        leaf.op = op;
+        leaf.terms.push_back(Side<R>::term(right));
+        return Condition<typename CommonRecord<L, R>::Type>(std::move(leaf));
+    }
+}
+
+template <class T>
+inline constexpr bool is_bool_side = std::same_as<T, bool>;
+template <auto Member>
+inline constexpr bool is_bool_side<FieldRef<Member>> = std::same_as<Present<TypeOf<Member>>, bool>;
+
+template <class L, class R>
+auto compared_terms(Op op, const L& left, const R& right) {
+    static_assert(!is_bool_side<L> && !is_bool_side<R>, "kith: a bool field is not ordered; compare it with == or !=");
+    return equated_terms(op, left, right);
+}
+
+}  // namespace detail
+
+template <class L, class R>
+    requires detail::Calculation<L, R>
+[[nodiscard]] auto operator+(const L& left, const R& right) {
+    return detail::calculated(TermOp::add, left, right);
+}
+
+template <class L, class R>
+    requires detail::Calculation<L, R>
+[[nodiscard]] auto operator-(const L& left, const R& right) {
+    return detail::calculated(TermOp::subtract, left, right);
+}
+
+template <class L, class R>
+    requires detail::Calculation<L, R>
+[[nodiscard]] auto operator*(const L& left, const R& right) {
+    return detail::calculated(TermOp::multiply, left, right);
+}
+
+template <class L, class R>
+    requires detail::Calculation<L, R>
+[[nodiscard]] auto operator/(const L& left, const R& right) {
+    return detail::calculated(TermOp::divide, left, right);
+}
+
+template <class L, class R>
+    requires detail::Calculation<L, R>
+[[nodiscard]] auto operator%(const L& left, const R& right) {
+    static_assert(detail::Side<L>::whole && detail::Side<R>::whole, "kith: % takes integers");
+    return detail::calculated(TermOp::remainder, left, right);
+}
+
+template <class L>
+    requires detail::is_term_side<L>
+[[nodiscard]] auto operator-(const L& number) {
+    static_cast<void>(detail::CalculationCheck<L, L>::ok);
+    Calculated<typename detail::Side<L>::Record, detail::Side<L>::whole> made{{.op = TermOp::negate}};
+    made.term.parts.push_back(detail::Side<L>::term(number));
+    return made;
+}
+
+template <class L, class R>
+    requires detail::TermComparison<L, R>
+[[nodiscard]] auto operator==(const L& left, const R& right) {
+    return detail::equated_terms(Op::equal, left, right);
+}
+
+template <class L, class R>
+    requires detail::TermComparison<L, R>
+[[nodiscard]] auto operator!=(const L& left, const R& right) {
+    return detail::equated_terms(Op::not_equal, left, right);
+}
+
+template <class L, class R>
+    requires detail::TermComparison<L, R>
+[[nodiscard]] auto operator<(const L& left, const R& right) {
+    return detail::compared_terms(Op::less, left, right);
+}
+
+template <class L, class R>
+    requires detail::TermComparison<L, R>
+[[nodiscard]] auto operator<=(const L& left, const R& right) {
+    return detail::compared_terms(Op::less_equal, left, right);
+}
+
+template <class L, class R>
+    requires detail::TermComparison<L, R>
+[[nodiscard]] auto operator>(const L& left, const R& right) {
+    return detail::compared_terms(Op::greater, left, right);
+}
+
+template <class L, class R>
+    requires detail::TermComparison<L, R>
+[[nodiscard]] auto operator>=(const L& left, const R& right) {
+    return detail::compared_terms(Op::greater_equal, left, right);
+}
+
+/// What is compared is `low` or greater and `high` or less.
+/// Throws: as the comparisons.
+template <class L, class Low, class High>
+    requires detail::is_term_side<L>
+[[nodiscard]] auto between(const L& compared, const Low& low, const High& high) {
+    return (compared >= low) && (compared <= high);
+}
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// Stands for what a JSON field holds at a path.
+template <auto Member>
+struct JsonRef {
+    using Record = detail::RecordOf<Member>;
+
+    std::vector<Term> steps{};
+
+    [[nodiscard]] JsonRef operator[](std::string_view name) const { return with(std::string(name)); }
+    [[nodiscard]] JsonRef operator[](std::size_t position) const { return with(std::uint64_t{position}); }
+
+    /// Holds where there is nothing, or JSON's null.
+    [[nodiscard]] Condition<Record> is_null() const { return ask(Op::is_null, {}); }
+
+    [[nodiscard]] Term term(TermOp op = TermOp::path) const {
+        return {.op = op, .field = detail::member_index<Member>, .parts = steps};
+    }
+
+    [[nodiscard]] Condition<Record> ask(Op op, std::vector<Value> values) const {
+        Expression leaf{.op = op};
+        leaf.values = detail::ascending(std::move(values));
+        leaf.terms.push_back(term());
+        return Condition<Record>(std::move(leaf));
+    }
+
+private:
+    [[nodiscard]] JsonRef with(Value step) const {
+        JsonRef longer = *this;
+        longer.steps.push_back({.op = TermOp::constant, .value = std::move(step)});
+        return longer;
+    }
+};
+
+namespace detail {
+
+template <auto Member>
+inline constexpr bool is_term_side<JsonRef<Member>> = true;
+
+template <class L>
+concept JsonLiteral = NumberLiteral<L> || std::same_as<L, bool> || std::is_convertible_v<const L&, std::string_view>;
+
+template <auto Member, JsonLiteral L>
+inline constexpr bool is_free_literal<JsonRef<Member>, L> = !is_term_side<L>;
+
+template <auto Member>
+struct Side<JsonRef<Member>> {
+    using Record = RecordOf<Member>;
+    using Type = Json;
+    static constexpr bool plain = true;
+    static constexpr bool whole = true;  // where it is a real, % has no result
+    static Term term(const JsonRef<Member>& ref) { return ref.term(); }
+};
+
+template <class Literals>
+std::vector<Value> free_values(const Literals& literals) {
+    using L = std::remove_cvref_t<decltype(*literals.begin())>;
+    static_assert(JsonLiteral<L>, "kith: JSON is compared with numbers, texts and bools");
+    std::vector<Value> values;
+    for (const L& literal : literals) values.push_back(free_value(literal));
+    return values;
+}
+
+template <auto Member>
+auto json_pattern(Op op, const JsonRef<Member>& ref, std::string_view pattern, char escape) {
+    return Condition<RecordOf<Member>>(pattern_leaf(op, subject(ref), field_name<Member>(), pattern, escape));
+}
+
+}  // namespace detail
+
+template <auto Member, class Literals>
+[[nodiscard]] auto in(const JsonRef<Member>& ref, const Literals& values) {
+    return ref.ask(Op::in, detail::free_values(values));
+}
+template <auto Member, class L>
+[[nodiscard]] auto in(const JsonRef<Member>& ref, std::initializer_list<L> values) {
+    return ref.ask(Op::in, detail::free_values(values));
+}
+
+/// The JSON list holds the value.
+template <auto Member, detail::JsonLiteral L>
+[[nodiscard]] auto contains(const JsonRef<Member>& ref, const L& value) {
+    return ref.ask(Op::contains_any, {detail::free_value(value)});
+}
+
+template <auto Member, class Literals>
+[[nodiscard]] auto contains_any(const JsonRef<Member>& ref, const Literals& values) {
+    return ref.ask(Op::contains_any, detail::free_values(values));
+}
+template <auto Member, class L>
+[[nodiscard]] auto contains_any(const JsonRef<Member>& ref, std::initializer_list<L> values) {
+    return ref.ask(Op::contains_any, detail::free_values(values));
+}
+
+template <auto Member, class Literals>
+[[nodiscard]] auto contains_all(const JsonRef<Member>& ref, const Literals& values) {
+    return ref.ask(Op::contains_all, detail::free_values(values));
+}
+template <auto Member, class L>
+[[nodiscard]] auto contains_all(const JsonRef<Member>& ref, std::initializer_list<L> values) {
+    return ref.ask(Op::contains_all, detail::free_values(values));
+}
+
+template <auto Member>
+[[nodiscard]] auto has_prefix(const JsonRef<Member>& ref, std::string_view start) {
+    return ref.ask(Op::has_prefix, {std::string(start)});
+}
+
+template <auto Member>
+[[nodiscard]] auto has_suffix(const JsonRef<Member>& ref, std::string_view end) {
+    return ref.ask(Op::has_suffix, {std::string(end)});
+}
+
+template <auto Member>
+[[nodiscard]] auto like(const JsonRef<Member>& ref, std::string_view pattern, char escape = '\\') {
+    return detail::json_pattern(Op::like, ref, pattern, escape);
+}
+
+template <auto Member>
+[[nodiscard]] auto ilike(const JsonRef<Member>& ref, std::string_view pattern, char escape = '\\') {
+    return detail::json_pattern(Op::ilike, ref, pattern, escape);
+}
+
+/// The number of elements of a JSON list.
+template <auto Member>
+[[nodiscard]] Calculated<detail::RecordOf<Member>, true> array_length(const JsonRef<Member>& ref) {
+    return {ref.term(TermOp::size)};
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/query/parse.hpp — conditions as text, such as "year >= 2020 AND NOT title LIKE '%owl%'".
+//
+// A text becomes the tree that the same condition written in C++ would be. One that is known while compiling is
+// checked by the compiler; any other is checked when it is read. docs/conditions.md has the grammar.
+//
+// Thread safety: functions without state of their own.
+
+// kith/query/parse/arguments.hpp — values of C++ types on their way to the placeholders of a condition.
+//
+// Thread safety: values.
+
+// kith/query/parse/constant.hpp — a constant beside a column: whether it is a value of the column's type.
+//
+// The rules and the sentences are those of kith/query/literal.hpp, for values whose type only the text tells.
+//
+// Thread safety: functions without state.
+
+// kith/query/parse/sentence.hpp — what is wrong with a condition, in words, also while compiling.
+//
+// Thread safety: values.
+
+// kith/query/parse/lexer.hpp — the text of a condition, cut into words.
+//
+// Thread safety: functions without state; a Lexer belongs to one parser.
+
+namespace kith::inline v0_single::detail {
+
+enum class TokenKind : std::uint8_t {
+    end,
+    name,         // letters, digits and _, also a keyword
+    quoted_name,  // "…"
+    number,
+    text,  // '…'
+    symbol,
+    placeholder,
+    bad,  // a character no condition has, or a quote that is never closed
+};
+
+/// A word and where it stands in the text.
+struct Token {
+    TokenKind kind = TokenKind::end;
+    std::size_t begin = 0;
+    std::size_t end = 0;
+};
+
+constexpr char lower_case(char letter) noexcept {
+    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+}
+
+/// Whether two words are the same but for the case of ASCII letters.
+constexpr bool same_word(std::string_view left, std::string_view right) noexcept {
+    if (left.size() != right.size()) return false;
+    for (std::size_t at = 0; at < left.size(); ++at) {
+        if (lower_case(left[at]) != lower_case(right[at])) return false;
+    }
+    return true;
+}
+
+constexpr bool is_digit(char c) noexcept {
+    return c >= '0' && c <= '9';
+}
+
+class Lexer {
+public:
+    explicit constexpr Lexer(std::string_view text) noexcept : text_(text) {}
+
+    /// The word that begins at `at` or behind the blanks there.
+    [[nodiscard]] constexpr Token next(std::size_t at) const noexcept {
+        while (at < text_.size() && is_blank(text_[at])) ++at;
+        if (at == text_.size()) return {TokenKind::end, at, at};
+        const char c = text_[at];
+        if (c == '\'') return quoted(TokenKind::text, at);
+        if (c == '"') return quoted(TokenKind::quoted_name, at);
+        if (c == '?') return {TokenKind::placeholder, at, at + 1};
+        if (is_digit(c) || (c == '.' && is_digit(peek(at + 1)))) return number(at);
+        if (is_name_character(c)) {
+            std::size_t end = at;
+            while (end < text_.size() && is_name_character(text_[end])) ++end;
+            return {TokenKind::name, at, end};
+        }
+        return symbol(at);
+    }
+
+private:
+    static constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+    [[nodiscard]] constexpr char peek(std::size_t at) const noexcept { return at < text_.size() ? text_[at] : '\0'; }
+
+    /// A quote inside is written twice.
+    [[nodiscard]] constexpr Token quoted(TokenKind kind, std::size_t begin) const noexcept {
+        const char quote = text_[begin];
+        for (std::size_t at = begin + 1; at < text_.size(); ++at) {
+            if (text_[at] != quote) continue;
+            if (peek(at + 1) != quote) return {kind, begin, at + 1};
+            ++at;
+        }
+        return {TokenKind::bad, begin, text_.size()};
+    }
+
+    /// Digits, a dot, digits, an exponent. A letter that follows at once belongs to it and makes it bad.
+    [[nodiscard]] constexpr Token number(std::size_t begin) const noexcept {
+        std::size_t at = begin;
+        while (is_digit(peek(at))) ++at;
+        if (peek(at) == '.') ++at;
+        while (is_digit(peek(at))) ++at;
+        if (lower_case(peek(at)) == 'e') {
+            const std::size_t sign = peek(at + 1) == '-' || peek(at + 1) == '+' ? 1 : 0;
+            if (is_digit(peek(at + 1 + sign))) {
+                at += 1 + sign;
+                while (is_digit(peek(at))) ++at;
+            }
+        }
+        if (!is_name_character(peek(at)) && peek(at) != '.') return {TokenKind::number, begin, at};
+        while (is_name_character(peek(at)) || peek(at) == '.') ++at;
+        return {TokenKind::bad, begin, at};
+    }
+
+    [[nodiscard]] constexpr Token symbol(std::size_t at) const noexcept {
+        const char c = text_[at];
+        const char after = peek(at + 1);
+        const bool two = (after == '=' && (c == '<' || c == '>' || c == '!' || c == '=')) || (c == '<' && after == '>');
+        if (two) return {TokenKind::symbol, at, at + 2};
+        constexpr std::string_view known = "=<>+-*/%(),.[]";
+        return {known.find(c) == std::string_view::npos ? TokenKind::bad : TokenKind::symbol, at, at + 1};
+    }
+
+    std::string_view text_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+constexpr bool continues_character(char byte) noexcept {
+    return (static_cast<unsigned char>(byte) & 0xc0) == 0x80;
+}
+
+/// A text of limited size that can be put together in a constant expression; what does not fit is left out.
+class Sentence {
+public:
+    constexpr Sentence() = default;
+
+    constexpr Sentence& add(std::string_view words) noexcept {
+        for (const char letter : words) {
+            if (size_ < letters_.size()) letters_[size_++] = letter;
+        }
+        return *this;
+    }
+
+    /// Words of the condition's author: not all of them when they are many, and none that a terminal obeys.
+    constexpr Sentence& add_quoted(std::string_view words) noexcept {
+        std::size_t enough = std::min<std::size_t>(words.size(), 60);
+        while (enough < words.size() && continues_character(words[enough])) --enough;
+        for (const char letter : words.substr(0, enough)) {
+            const bool control = static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f;
+            add({control ? "?" : &letter, 1});
+        }
+        return add(enough < words.size() ? "…" : "");
+    }
+
+    constexpr Sentence& add_number(std::uint64_t value, bool negative = false) noexcept {
+        std::array<char, 20> digits{};
+        std::size_t first = digits.size();
+        do {
+            digits[--first] = static_cast<char>('0' + value % 10);
+            value /= 10;
+        } while (value > 0);
+        if (negative) add("-");
+        return add({digits.data() + first, digits.size() - first});
+    }
+
+    [[nodiscard]] constexpr std::string_view view() const noexcept { return {letters_.data(), size_}; }
+
+private:
+    std::array<char, 320> letters_{};
+    std::size_t size_ = 0;
+};
+
+/// What kind of mistake a condition has.
+enum class FaultKind : std::uint8_t {
+    none,
+    not_well_formed,
+    unknown_column,
+    wrong_comparison,  // the column takes no such comparison
+    wrong_type,        // a value is not of the column's type
+    out_of_range,      // a value does not fit the column's type
+    limit,
+};
+
+/// The first mistake of a condition and the place it is in.
+struct Fault {
+    FaultKind kind = FaultKind::none;
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    Sentence sentence{};
+};
+
+/// How many letters must be inserted, removed or exchanged to make one word of the other, the case of ASCII letters
+/// aside; 64 when one of them is longer than that.
+constexpr std::size_t edit_distance(std::string_view left, std::string_view right) noexcept {
+    constexpr std::size_t longest = 64;
+    if (left.size() > longest || right.size() > longest) return longest;
+    std::array<std::size_t, longest + 1> row{};  // row[i]: from the first i letters of `left` to those of `right`
+    for (std::size_t i = 0; i <= left.size(); ++i) row[i] = i;
+    for (std::size_t j = 1; j <= right.size(); ++j) {
+        std::size_t diagonal = row[0];
+        row[0] = j;
+        for (std::size_t i = 1; i <= left.size(); ++i) {
+            const std::size_t exchanged = diagonal + (lower_case(left[i - 1]) == lower_case(right[j - 1]) ? 0 : 1);
+            diagonal = row[i];
+            row[i] = std::min({exchanged, row[i] + 1, row[i - 1] + 1});
+        }
+    }
+    return row[left.size()];
+}
+
+/// The closest of several names, so far.
+class NearestName {
+public:
+    explicit constexpr NearestName(std::string_view wanted) noexcept
+        : wanted_(wanted), distance_(1 + (wanted.size() + 2) / 3) {}
+
+    constexpr void meet(std::string_view name) noexcept {
+        const std::size_t distance = edit_distance(wanted_, name);
+        if (distance >= distance_) return;
+        distance_ = distance;
+        found_ = name;
+    }
+
+    /// Empty when no name is close.
+    [[nodiscard]] constexpr std::string_view found() const noexcept { return found_; }
+
+private:
+    std::string_view wanted_;
+    std::size_t distance_;  // of the best so far, or what is too far
+    std::string_view found_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/query/parse/time_reader.hpp — a point in time as ISO 8601 writes it, also while compiling.
+//
+//   time := YYYY-MM-DD [("T" | " ") HH:MM [":" SS ["." 1 to 6 digits]] ["Z" | ("+" | "-") HH ":" MM]]
+//
+// Thread safety: values.
+
+namespace kith::inline v0_single::detail {
+
+/// Reads a whole text at once.
+class TimeReader {
+public:
+    explicit constexpr TimeReader(std::string_view text) : text_(text) {
+        read();
+        ok_ = ok_ && text_.empty();
+    }
+
+    [[nodiscard]] constexpr bool ok() const noexcept { return ok_; }
+
+    /// Microseconds since 1970, in UTC.
+    [[nodiscard]] constexpr std::int64_t count() const noexcept { return count_; }
+
+private:
+    constexpr void read() {
+        const int year = number(4, 9999);
+        want('-');
+        const int month = number(2, 12);
+        want('-');
+        const int day = number(2, 31);
+        const std::chrono::year_month_day date{std::chrono::year(year),
+                                               std::chrono::month(static_cast<unsigned>(month)),
+                                               std::chrono::day(static_cast<unsigned>(day))};
+        ok_ = ok_ && date.ok();
+        if (!ok_) return;
+        constexpr std::int64_t minute = 60'000'000;
+        count_ = std::chrono::sys_days(date).time_since_epoch().count() * (24 * 60 * minute);
+        if (text_.empty()) return;
+        if (!take('T') && !take(' ')) return;
+        count_ += number(2, 23) * (60 * minute);
+        want(':');
+        count_ += number(2, 59) * minute;
+        if (take(':')) {
+            count_ += number(2, 59) * (minute / 60);
+            if (take('.')) fraction();
+        }
+        if (take('Z') || text_.empty()) return;
+        const int sign = take('-') ? 1 : -1;  // behind UTC: UTC is later
+        if (sign < 0) want('+');
+        count_ += sign * (number(2, 23) * (60 * minute));
+        want(':');
+        count_ += sign * (number(2, 59) * minute);
+    }
+
+    constexpr void fraction() {
+        std::int64_t unit = 100'000;
+        std::size_t digits = 0;
+        for (; digits < 6 && !text_.empty() && text_.front() >= '0' && text_.front() <= '9'; ++digits) {
+            count_ += (text_.front() - '0') * unit;
+            unit /= 10;
+            text_.remove_prefix(1);
+        }
+        ok_ = ok_ && digits > 0;
+    }
+
+    constexpr bool take(char letter) noexcept {
+        if (text_.empty() || text_.front() != letter) return false;
+        text_.remove_prefix(1);
+        return true;
+    }
+
+    constexpr void want(char letter) noexcept { ok_ = take(letter) && ok_; }
+
+    /// That many digits.
+    constexpr int number(std::size_t digits, int most) noexcept {
+        int value = 0;
+        for (; digits > 0; --digits) {
+            if (text_.empty() || text_.front() < '0' || text_.front() > '9') {
+                ok_ = false;
+                return 0;
+            }
+            value = 10 * value + (text_.front() - '0');
+            text_.remove_prefix(1);
+        }
+        ok_ = ok_ && value <= most;
+        return value;
+    }
+
+    std::string_view text_;  // what is not read yet
+    std::int64_t count_ = 0;
+    bool ok_ = true;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// A value in the text of a condition, or one bound to a placeholder.
+struct Constant {
+    Scalar value{};
+    bool known = true;     // false while compiling, for a placeholder: only its kind counts
+    bool written = true;   // in the text; a quote in it stands twice
+    bool natural = false;  // for a column of unsigned integers
+    std::size_t begin = 0;
+    std::size_t end = 0;
+};
+
+/// What is bound to a placeholder: one value, or all of a list.
+struct Argument {
+    Constant one{};  // of a list: any element, not known
+    bool is_list = false;
+    std::span<const Constant> many{};  // the values of a list that are known
+};
+
+/// A value for a message.
+constexpr void show(Sentence& out, std::string_view text, const Constant& constant) {
+    if (constant.written) {
+        out.add_quoted(text.substr(constant.begin, constant.end - constant.begin));
+        return;
+    }
+    const Scalar& value = constant.value;
+    if (!constant.known) {
+        out.add(value.kind == ScalarKind::boolean   ? "a bool"
+                : value.kind == ScalarKind::integer ? "an integer"
+                : value.kind == ScalarKind::real    ? "a number"
+                : value.kind == ScalarKind::time    ? "a timestamp"
+                                                    : "text");
+    } else if (value.kind == ScalarKind::boolean) {
+        out.add(value.boolean ? "true" : "false");
+    } else if (value.kind == ScalarKind::integer) {
+        out.add_number(value.magnitude, value.negative);
+    } else if (value.kind == ScalarKind::real) {
+        if (!std::is_constant_evaluated()) out.add(show_number(value.real));
+    } else if (value.kind == ScalarKind::time) {
+        out.add("a timestamp");
+    } else {
+        out.add("'").add_quoted(value.text).add("'");
+    }
+}
+
+/// Decides whether a constant can be compared with a column, or with the length of its lists.
+class Fitting {
+public:
+    constexpr Fitting(std::string_view text, const Column& column, Aspect aspect, Fault& fault) noexcept
+        : text_(text), column_(column), aspect_(aspect), fault_(fault) {}
+
+    /// Makes the constant a value of the column's type; a fault when it is none.
+    constexpr void fit(Constant& constant) {
+        constant.natural =
+            aspect_ == Aspect::length || column_.kind == FieldKind::uint32 || column_.kind == FieldKind::uint64;
+        if (aspect_ == Aspect::length) return fit_integer(constant, 0, std::numeric_limits<std::uint64_t>::max());
+        switch (column_.kind) {
+            case FieldKind::boolean:
+                return want(constant, ScalarKind::boolean, "TRUE or FALSE");
+            case FieldKind::text:
+                return want(constant, ScalarKind::text, "text in single quotes");
+            case FieldKind::float32:
+                return fit_real<float>(constant);
+            case FieldKind::float64:
+                return fit_real<double>(constant);
+            case FieldKind::int32:
+            case FieldKind::int64:
+            case FieldKind::uint32:
+            case FieldKind::uint64:
+                if (column_.enumeration && constant.value.kind == ScalarKind::text) return fit_name(constant);
+                return fit_integer(constant, column_.least, column_.most);
+            case FieldKind::timestamp:
+                return fit_time(constant);
+            case FieldKind::json:
+            case FieldKind::vector:
+                break;
+        }
+    }
+
+private:
+    /// The beginning of a sentence about the constant.
+    constexpr Sentence& fail(FaultKind kind, const Constant& constant) {
+        fault_ = {kind, constant.begin, constant.end, {}};
+        const bool length = aspect_ == Aspect::length;
+        return fault_.sentence.add(length ? "array_length(" : "field '").add(column_.name).add(length ? "): " : "': ");
+    }
+
+    constexpr void want(const Constant& constant, ScalarKind kind, std::string_view words) {
+        if (constant.value.kind == kind) return;
+        Sentence& sentence = fail(FaultKind::wrong_type, constant).add("got ");
+        show(sentence, text_, constant);
+        sentence.add(", expected ").add(words);
+    }
+
+    constexpr void fit_integer(const Constant& constant, std::int64_t least, std::uint64_t most) {
+        want(constant, ScalarKind::integer, column_.enumeration ? "a name or number of the enum" : "an integer");
+        if (fault_.kind != FaultKind::none || !constant.known) return;
+        const Scalar low = Scalar::of_signed(least);
+        const Scalar high = Scalar::of_unsigned(most);
+        if (compare(constant.value, low) != Order::less && compare(constant.value, high) != Order::greater) return;
+        Sentence& sentence = fail(FaultKind::out_of_range, constant);
+        sentence.add_number(constant.value.magnitude, constant.value.negative).add(" does not fit ");
+        sentence.add(column_.enumeration ? "the enum" : aspect_ == Aspect::length ? "a length" : name(column_.kind));
+        sentence.add(", expected ").add_number(low.magnitude, low.negative).add(" to ").add_number(most);
+    }
+
+    /// A time is written as text and bound as one.
+    constexpr void fit_time(Constant& constant) {
+        if (constant.value.kind != ScalarKind::text || !constant.known) {
+            if (constant.value.kind == ScalarKind::text) return;
+            return want(constant, ScalarKind::time, "a time such as '2026-01-31T12:00:00Z'");
+        }
+        const TimeReader reader(constant.value.text);
+        if (reader.ok()) {
+            constant.value = Scalar::of_time(reader.count());
+            return;
+        }
+        Sentence& sentence = fail(FaultKind::wrong_type, constant);
+        show(sentence, text_, constant);
+        sentence.add(" is no time, expected one such as '2026-01-31' or '2026-01-31T12:00:00.5Z'");
+    }
+
+    constexpr void fit_name(Constant& constant) {
+        if (!constant.known) return;
+        NearestName nearest(constant.value.text);
+        for (const EnumName& one : column_.names) {
+            if (one.name == constant.value.text) {
+                constant.value = Scalar::of_signed(one.value);
+                return;
+            }
+            nearest.meet(one.name);
+        }
+        Sentence& sentence = fail(FaultKind::wrong_type, constant);
+        show(sentence, text_, constant);
+        sentence.add(" is no name of the enum");
+        if (!nearest.found().empty()) sentence.add("; did you mean '").add(nearest.found()).add("'?");
+    }
+
+    template <class T>
+    constexpr void fit_real(Constant& constant) {
+        if (constant.value.kind == ScalarKind::integer) {
+            if (constant.known && !is_exact<T>(constant.value.magnitude)) {
+                fail(FaultKind::out_of_range, constant)
+                    .add_number(constant.value.magnitude, constant.value.negative)
+                    .add(" is between two values of ")
+                    .add(name(column_.kind))
+                    .add("; write the one that is meant");
+                return;
+            }
+            constant.value = Scalar::of_real(constant.value.as_real());
+        }
+        want(constant, ScalarKind::real, "a number");
+        if (fault_.kind != FaultKind::none || !constant.known) return;
+        const double real = constant.value.real;
+        constexpr double infinity = std::numeric_limits<double>::infinity();
+        constexpr auto most = static_cast<double>(std::numeric_limits<T>::max());
+        if (real != real) {
+            fail(FaultKind::out_of_range, constant).add("NaN compares with nothing, expected a number");
+        } else if (real != infinity && real != -infinity) {
+            if (real > most || real < -most) {
+                Sentence& sentence = fail(FaultKind::out_of_range, constant);
+                show(sentence, text_, constant);
+                sentence.add(" does not fit ").add(name(column_.kind));
+            } else {
+                constant.value.real = static_cast<double>(static_cast<T>(real));
+            }
+        }
+    }
+
+    std::string_view text_;
+    const Column& column_;
+    Aspect aspect_;
+    Fault& fault_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+template <class L>
+concept TextLiteral = std::is_convertible_v<const L&, std::string_view> && !std::same_as<L, std::nullptr_t>;
+
+template <class L>
+concept TimeLiteral = std::is_convertible_v<const L&, Timestamp>;
+
+template <class L>
+concept OneArgument = std::same_as<L, bool> || NumberLiteral<L> || StoredEnum<L> || TextLiteral<L> || TimeLiteral<L>;
+
+/// Anything with a beginning and an end that holds such values; std::vector<bool> too.
+template <class L>
+concept ListArgument = !OneArgument<L> && requires(const L& list) {
+    list.begin();
+    list.end();
+    requires OneArgument<std::remove_cvref_t<typename L::value_type>>;
+};
+
+template <class L>
+concept BindableArgument = OneArgument<L> || ListArgument<L>;
+
+/// Says what can stand for a placeholder.
+template <class L>
+struct ArgumentCheck {
+    static constexpr bool ok = BindableArgument<L>;
+    static constexpr bool null = std::same_as<L, std::nullopt_t> || std::same_as<L, std::nullptr_t>;
+    static_assert(!null, "kith: nothing equals null; write IS NULL in the condition instead of a placeholder");
+    static_assert(
+        ok || null,
+        "kith: a placeholder takes a bool, a number, text, a value of an enum, a std::chrono::sys_time of microseconds "
+        "or coarser, or a std::vector of those");
+};
+
+template <OneArgument L>
+constexpr Scalar scalar_of(const L& literal) {
+    if constexpr (std::same_as<L, bool>) {
+        return Scalar::of_bool(literal);
+    } else if constexpr (std::floating_point<L>) {
+        return Scalar::of_real(static_cast<double>(literal));
+    } else if constexpr (StoredEnum<L>) {
+        return scalar_of(
+            static_cast<std::conditional_t<std::is_signed_v<std::underlying_type_t<L>>, std::int64_t, std::uint64_t>>(
+                literal));
+    } else if constexpr (IntegerLiteral<L>) {
+        if constexpr (std::is_signed_v<L>) return Scalar::of_signed(literal);
+        return Scalar::of_unsigned(static_cast<std::uint64_t>(literal));
+    } else if constexpr (TimeLiteral<L>) {
+        return Scalar::of_time(Timestamp(literal).time_since_epoch().count());
+    } else {
+        return Scalar::of_text(std::string_view(literal));
+    }
+}
+
+template <OneArgument L>
+consteval ScalarKind scalar_kind_of_literal() {
+    if constexpr (TextLiteral<L>) return ScalarKind::text;
+    if constexpr (TimeLiteral<L>) return ScalarKind::time;
+    if constexpr (std::same_as<L, bool>) return ScalarKind::boolean;
+    if constexpr (std::floating_point<L>) return ScalarKind::real;
+    return ScalarKind::integer;
+}
+
+/// What a type says of an argument before there is a value.
+template <class L>
+consteval Argument argument_kind() {
+    Argument argument;
+    argument.one.known = false;
+    argument.one.written = false;
+    if constexpr (OneArgument<L>) {
+        argument.one.value.kind = scalar_kind_of_literal<L>();
+    } else if constexpr (ListArgument<L>) {
+        argument.is_list = true;
+        argument.one.value.kind = scalar_kind_of_literal<std::remove_cvref_t<typename L::value_type>>();
+    }
+    return argument;
+}
+
+/// Values bound in order. Texts are viewed, not copied: they must live until the condition is made.
+template <std::size_t Count>
+class Arguments {
+public:
+    template <BindableArgument... L>
+    explicit Arguments(const L&... values) {
+        [[maybe_unused]] std::size_t at = 0;
+        (bind(at++, values), ...);
+    }
+    Arguments(const Arguments&) = delete;  // bound_ views lists_
+    Arguments& operator=(const Arguments&) = delete;
+
+    [[nodiscard]] const std::array<Argument, Count>& bound() const noexcept { return bound_; }
+
+private:
+    template <class L>
+    void bind(std::size_t at, const L& value) {
+        bound_[at] = argument_kind<L>();
+        if constexpr (OneArgument<L>) {
+            bound_[at].one.value = scalar_of(value);
+            bound_[at].one.known = true;
+        } else {
+            using Element = std::remove_cvref_t<typename L::value_type>;
+            for (const Element& element : value) {
+                Constant constant{.written = false};
+                constant.value = scalar_of(element);
+                lists_[at].push_back(constant);
+            }
+            bound_[at].many = lists_[at];
+        }
+    }
+
+    std::array<Argument, Count> bound_{};
+    std::array<std::vector<Constant>, Count> lists_{};
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/query/parse/check_maker.hpp — stands where a tree would be made when a text is only checked.
+//
+// Thread safety: functions without state.
+
+namespace kith::inline v0_single::detail {
+
+/// Makes nothing: the text is only checked.
+struct CheckMaker {
+    struct Tree {};
+    struct TermTree {};
+    struct Values {};
+
+    static constexpr TermTree column(std::size_t) noexcept { return {}; }
+    static constexpr TermTree length(std::size_t) noexcept { return {}; }
+    static constexpr TermTree constant(const Constant&) noexcept { return {}; }
+    static constexpr TermTree path(std::size_t) noexcept { return {}; }
+    static constexpr void step(TermTree&, std::string_view) noexcept {}
+    static constexpr void step(TermTree&, std::uint64_t) noexcept {}
+    static constexpr TermTree size(TermTree) noexcept { return {}; }
+    static constexpr TermTree calculation(TermOp, TermTree, TermTree = {}) noexcept { return {}; }
+    static constexpr void add(Values&, const Constant&) noexcept {}
+    static constexpr Tree subject(std::size_t, Aspect) noexcept { return {}; }
+    static constexpr Tree subject(TermTree) noexcept { return {}; }
+    static constexpr Tree ask(Op, Tree, Values) noexcept { return {}; }
+    static constexpr Tree ask_pattern(Op, Tree, std::string_view, const Constant&, char) noexcept { return {}; }
+    static constexpr Tree compare(Op, TermTree, TermTree) noexcept { return {}; }
+    static constexpr Tree always(bool) noexcept { return {}; }
+    static constexpr Tree negation(Tree) noexcept { return {}; }
+    static constexpr Tree join(Op, Tree, Tree) noexcept { return {}; }
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/query/parse/fault_text.hpp — the mistake of a condition as a person reads it: a sentence, the text, a caret.
+//
+// Thread safety: functions without state.
+
+namespace kith::inline v0_single::detail {
+
+/// How many characters a text has.
+constexpr std::size_t count_characters(std::string_view text) noexcept {
+    std::size_t count = 0;
+    for (const char byte : text) count += continues_character(byte) ? 0u : 1u;
+    return count;
+}
+
+/// "condition: " and the sentence; below it the text around the place, and below that a caret under the place.
+inline std::string fault_text(std::string_view text, const Fault& fault) {
+    constexpr std::size_t before = 40;  // bytes shown in front of the place
+    constexpr std::size_t shown = 76;   // bytes shown in all
+    std::size_t first = fault.begin > before ? fault.begin - before : 0;
+    while (first > 0 && continues_character(text[first])) --first;
+    std::size_t last = std::min(text.size(), first + shown);
+    while (last < text.size() && continues_character(text[last])) ++last;
+
+    std::string line(text.substr(first, last - first));
+    for (char& letter : line) {
+        if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f) letter = ' ';
+    }
+    const std::string_view left = first > 0 ? "  …" : "  ";
+    const std::size_t end = std::clamp(fault.end, fault.begin, last);
+    const std::size_t marked = std::max<std::size_t>(1, count_characters(text.substr(fault.begin, end - fault.begin)));
+    std::string said = "condition: " + std::string(fault.sentence.view()) + '\n';
+    said.append(left).append(line).append(last < text.size() ? "…\n" : "\n");
+    said.append(count_characters(left) + count_characters(text.substr(first, fault.begin - first)), ' ');
+    return said + '^' + std::string(marked - 1, '~');
+}
+
+[[noreturn]] inline void raise_fault(std::string_view text, const Fault& fault) {
+    raise(fault.kind == FaultKind::limit ? Errc::limit_exceeded : Errc::invalid_argument, fault_text(text, fault));
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/query/parse/parser.hpp — reads a condition in text and hands it, checked, to whoever makes a tree of it.
+//
+//   condition  := conjunction {OR conjunction}
+//   conjunction := negation {AND negation}
+//   negation   := NOT negation | comparison
+//   comparison := sum [op sum | [NOT] BETWEEN sum AND sum | [NOT] test | IS [NOT] NULL]
+//   op         := "=" | "==" | "!=" | "<>" | "<" | "<=" | ">" | ">="
+//
+// sum is in kith/query/parse/terms.hpp, the tests are in value_tests.hpp, the meaning of it all in docs/conditions.md. The
+// parser looks one word ahead, knows every column's type and finds the first mistake. A Maker makes the tree, or nothing.
+//
+// Thread safety: none; a parser reads one text.
+
+// kith/query/parse/value_tests.hpp — reads the comparisons of a field with constants: lists, parts of texts, patterns.
+//
+//   test   := IN values | CONTAIN_ANY values | CONTAIN_ALL values | CONTAINS sum | HAS_PREFIX sum | HAS_SUFFIX sum
+//           | (LIKE | ILIKE) sum [ESCAPE text]
+//   values := "(" [sum {"," sum}] ")" | "?"
+//
+// The sums must be constants. Every such test becomes one leaf, which an index can answer.
+//
+// Thread safety: none; a parser reads one text.
+
+// kith/query/parse/terms.hpp — reads the values of a condition: columns, constants, calculations.
+//
+//   sum     := product {("+" | "-") product}
+//   product := sign {("*" | "/" | "%") sign}
+//   sign    := "-" sign | primary
+//   primary := number | text | "?" | TRUE | FALSE | column | ARRAY_LENGTH "(" column ")" | "(" condition ")"
+//   column  := name {"." name | "[" number "]"}                         a name is a word or stands in double quotes
+//
+// Parentheses hold a condition or a value; which one, only what stands in them tells. So whoever asks for a value gets
+// a node, and says what is wrong when that is a condition.
+//
+// Thread safety: none; a parser reads one text.
+
+// kith/query/parse/node.hpp — what a part of a condition is, before it is known what becomes of it.
+//
+// Thread safety: values and functions without state.
+
+namespace kith::inline v0_single {
+
+/// The most bytes of a condition in text.
+inline constexpr std::size_t max_condition_bytes = std::size_t{1} << 20;
+/// The deepest that parentheses, NOT and calculations may nest in a condition in text.
+inline constexpr std::size_t max_condition_depth = 64;
+/// The most comparisons of a condition in text.
+inline constexpr std::size_t max_comparisons = 4'096;
+/// The most values of one list in a condition in text.
+inline constexpr std::size_t max_list_values = 65'536;
+
+namespace detail {
+
+enum class Shape : std::uint8_t { constant, column, length, path, computed, condition };
+
+/// A part of a condition: a value of some shape, or a condition.
+template <class Maker>
+struct Node {
+    Shape shape = Shape::constant;
+    std::size_t field = 0;               // of a column, a length or a path
+    Constant constant{};                 // of a constant
+    ScalarKind kind = ScalarKind::null;  // what its values are; null: known only with a record
+    std::size_t depth = 0;               // of a computed term
+    typename Maker::Tree tree{};         // of a condition
+    typename Maker::TermTree term{};     // of a path or a computed term
+    std::size_t begin = 0;               // in the text
+    std::size_t end = 0;
+};
+
+/// What values of a column are; null for a vector.
+constexpr ScalarKind scalar_kind_of(FieldKind kind) noexcept {
+    switch (kind) {
+        case FieldKind::boolean:
+            return ScalarKind::boolean;
+        case FieldKind::int32:
+        case FieldKind::int64:
+        case FieldKind::uint32:
+        case FieldKind::uint64:
+            return ScalarKind::integer;
+        case FieldKind::float32:
+        case FieldKind::float64:
+            return ScalarKind::real;
+        case FieldKind::text:
+            return ScalarKind::text;
+        case FieldKind::timestamp:
+            return ScalarKind::time;
+        case FieldKind::json:
+        case FieldKind::vector:
+            break;
+    }
+    return ScalarKind::null;
+}
+
+constexpr std::string_view words_for(ScalarKind kind) noexcept {
+    switch (kind) {
+        case ScalarKind::null:
+        case ScalarKind::json:
+            return "JSON";
+        case ScalarKind::boolean:
+            return "a bool";
+        case ScalarKind::integer:
+        case ScalarKind::real:
+            return "a number";
+        case ScalarKind::text:
+            return "text";
+        case ScalarKind::time:
+            return "a timestamp";
+    }
+    return "JSON";
+}
+
+/// The words that a column can be called only in double quotes.
+inline constexpr std::array<std::string_view, 18> reserved_words{
+    "and",        "or",         "not",      "in",          "is",          "null", "like",  "ilike",  "between",
+    "has_prefix", "has_suffix", "contains", "contain_any", "contain_all", "true", "false", "escape", "array_length"};
+
+constexpr bool is_reserved(std::string_view word) noexcept {
+    for (const std::string_view reserved : reserved_words) {
+        if (same_word(word, reserved)) return true;
+    }
+    return false;
+}
+
+/// Constants are calculated once; null where the result is no finite number.
+constexpr Scalar fold(TermOp op, const Scalar& left, const Scalar& right) noexcept {
+    if (left.kind == ScalarKind::integer && right.kind == ScalarKind::integer) return calculate(op, left, right);
+    constexpr double most = 1.797693134862315708e308;
+    const auto size_of = [](double real) { return real < 0 ? -real : real; };
+    const double a = size_of(left.as_real());
+    const double b = size_of(right.as_real());
+    if (!(a <= most) || !(b <= most)) return {};
+    // Looked at before, for a constant expression must not overflow.
+    if ((op == TermOp::add || op == TermOp::subtract) && a / 2 + b / 2 > most / 2) return {};
+    if (op == TermOp::multiply && a > 1 && b > most / a) return {};
+    if (op == TermOp::divide && (b == 0 || (b < 1 && a > most * b))) return {};
+    return calculate(op, left, right);
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/query/parse/token_reader.hpp — the words of a condition one after the other, and what is said when one is wrong.
+//
+// Thread safety: none; a reader belongs to one parser.
+
+namespace kith::inline v0_single::detail {
+
+/// Holds the word that is looked at and the first fault. After a fault every word is the end, so that all loops end.
+class TokenReader {
+public:
+    explicit constexpr TokenReader(std::string_view text) noexcept : text_(text), lexer_(text) { advance(); }
+
+    [[nodiscard]] constexpr const Token& token() const noexcept { return token_; }
+    [[nodiscard]] constexpr bool failed() const noexcept { return fault_.kind != FaultKind::none; }
+    [[nodiscard]] constexpr Fault& fault() noexcept { return fault_; }
+    [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
+
+    /// Where the word before this one ended.
+    [[nodiscard]] constexpr std::size_t last_end() const noexcept { return last_end_; }
+
+    [[nodiscard]] constexpr std::string_view word() const noexcept {
+        return text_.substr(token_.begin, token_.end - token_.begin);
+    }
+
+    constexpr void advance() noexcept {
+        last_end_ = token_.end;
+        token_ = failed() ? Token{TokenKind::end, text_.size(), text_.size()} : lexer_.next(token_.end);
+    }
+
+    [[nodiscard]] constexpr bool is_symbol(std::string_view symbol) const noexcept {
+        return token_.kind == TokenKind::symbol && word() == symbol;
+    }
+
+    [[nodiscard]] constexpr bool is_keyword(std::string_view keyword) const noexcept {
+        return token_.kind == TokenKind::name && same_word(word(), keyword);
+    }
+
+    constexpr bool take_symbol(std::string_view symbol) noexcept {
+        const bool is = is_symbol(symbol);
+        if (is) advance();
+        return is;
+    }
+
+    constexpr bool take_keyword(std::string_view keyword) noexcept {
+        const bool is = is_keyword(keyword);
+        if (is) advance();
+        return is;
+    }
+
+    /// Notes a fault, unless there is one, and returns its sentence.
+    constexpr Sentence& fail(FaultKind kind, std::size_t begin, std::size_t end) noexcept {
+        if (failed()) {
+            ignored_ = Sentence();
+            return ignored_;
+        }
+        fault_ = {kind, begin, end, {}};
+        token_ = {TokenKind::end, text_.size(), text_.size()};
+        return fault_.sentence;
+    }
+
+    /// Notes that this word cannot stand here.
+    constexpr void unexpected(std::string_view expected) noexcept {
+        const Token bad = token_;
+        const std::string_view found = word();
+        Sentence& sentence = fail(FaultKind::not_well_formed, bad.begin, bad.end);
+        if (bad.kind == TokenKind::bad && !found.empty() && (found.front() == '\'' || found.front() == '"')) {
+            sentence.add("this quote is never closed");
+            return;
+        }
+        sentence.add("expected ").add(expected).add(", got ");
+        if (bad.kind == TokenKind::end) {
+            sentence.add("the end");
+            return;
+        }
+        sentence.add("'").add_quoted(found).add("'");
+        if (found == "&") sentence.add("; write AND");
+        if (found == "|") sentence.add("; write OR");
+        if (found == "!") sentence.add("; write NOT");
+    }
+
+    constexpr void expect_symbol(std::string_view symbol, std::string_view expected) noexcept {
+        if (!take_symbol(symbol)) unexpected(expected);
+    }
+
+private:
+    std::string_view text_;
+    Lexer lexer_;
+    Token token_{};
+    std::size_t last_end_ = 0;
+    Fault fault_{};
+    Sentence ignored_{};
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// `Derived` reads what stands in parentheses: `NodeType enclosed()`.
+template <class Maker, class Derived>
+class TermParser {
+public:
+    using NodeType = Node<Maker>;
+
+    constexpr TermParser(std::string_view text, std::span<const Column> columns, std::span<const Argument> arguments)
+        : reader_(text), columns_(columns), arguments_(arguments) {}
+
+protected:
+    constexpr NodeType sum() {
+        NodeType left = product();
+        while (reader_.is_symbol("+") || reader_.is_symbol("-")) {
+            const TermOp op = reader_.is_symbol("+") ? TermOp::add : TermOp::subtract;
+            reader_.advance();
+            left = calculated(op, std::move(left), product());
+        }
+        return left;
+    }
+
+    /// Notes a fault unless the node is a value.
+    constexpr void want_value(const NodeType& node) {
+        if (node.shape != Shape::condition) return;
+        reader_.fail(FaultKind::not_well_formed, node.begin, node.end).add("this is a condition, expected a value");
+    }
+
+    /// Notes a fault when the node is a column that no comparison or calculation takes as it is.
+    constexpr void want_scalar(const NodeType& node) {
+        want_value(node);
+        if (node.shape != Shape::column) return;
+        const Column& column = columns_[node.field];
+        if (column.kind == FieldKind::vector) {
+            misuse(node).add("a vector is searched, not compared; only IS NULL and nearest() take it");
+        } else if (column.list) {
+            misuse(node)
+                .add("this is a list; write CONTAIN_ANY ('x', 'y'), CONTAINS 'x' or ARRAY_LENGTH(")
+                .add(column.name)
+                .add(") > 0");
+        }
+    }
+
+    /// The beginning of a sentence about a column that is used as it cannot be.
+    constexpr Sentence& misuse(const NodeType& node) {
+        Sentence& sentence = reader_.fail(FaultKind::wrong_comparison, node.begin, node.end);
+        return sentence.add("field '").add(columns_[node.field].name).add("': ");
+    }
+
+    /// The term of a value of any shape.
+    constexpr typename Maker::TermTree term_of(NodeType&& node) {
+        if (node.shape == Shape::column) return Maker::column(node.field);
+        if (node.shape == Shape::length) return Maker::length(node.field);
+        if (node.shape == Shape::path || node.shape == Shape::computed) return std::move(node.term);
+        return Maker::constant(node.constant);
+    }
+
+    /// The next value that is bound to a placeholder, and where that stands.
+    constexpr Argument take_argument() {
+        const Token at = reader_.token();
+        if (used_ == arguments_.size()) {
+            reader_.fail(FaultKind::not_well_formed, at.begin, at.end)
+                .add("no value is given for this placeholder; there are ")
+                .add_number(arguments_.size());
+            return {};
+        }
+        Argument taken = arguments_[used_++];
+        taken.one.begin = at.begin;
+        taken.one.end = at.end;
+        reader_.advance();
+        return taken;
+    }
+
+    /// Counts one level more; a fault when that is too deep.
+    constexpr bool descend() {
+        if (++depth_ <= max_condition_depth) return true;
+        too_deep(reader_.token().begin, reader_.token().end);
+        return false;
+    }
+    constexpr void ascend() noexcept { --depth_; }
+
+    TokenReader reader_;
+    std::span<const Column> columns_;
+    std::span<const Argument> arguments_;
+    std::size_t used_ = 0;   // of the arguments
+    std::size_t depth_ = 0;  // of what is open
+
+private:
+    constexpr void too_deep(std::size_t begin, std::size_t end) {
+        reader_.fail(FaultKind::limit, begin, end)
+            .add("the condition nests deeper than ")
+            .add_number(max_condition_depth)
+            .add(" levels");
+    }
+
+    constexpr NodeType product() {
+        NodeType left = sign();
+        while (reader_.is_symbol("*") || reader_.is_symbol("/") || reader_.is_symbol("%")) {
+            const TermOp op = reader_.is_symbol("*")   ? TermOp::multiply
+                              : reader_.is_symbol("/") ? TermOp::divide
+                                                       : TermOp::remainder;
+            reader_.advance();
+            left = calculated(op, std::move(left), sign());
+        }
+        return left;
+    }
+
+    constexpr NodeType sign() {
+        if (!reader_.is_symbol("-")) return primary();
+        const std::size_t begin = reader_.token().begin;
+        if (!descend()) return {};
+        reader_.advance();
+        NodeType node = sign();
+        ascend();
+        want_number(node);
+        node.begin = begin;
+        if (reader_.failed()) return node;
+        if (node.shape == Shape::constant) {
+            if (node.constant.known) node.constant.value = negated(node.constant.value);
+            node.constant.begin = begin;
+            want_result(node);
+            return node;
+        }
+        node.depth = check_depth(node, node.depth + 1);
+        node.term = Maker::calculation(TermOp::negate, term_of(std::move(node)));
+        node.shape = Shape::computed;
+        return node;
+    }
+
+    constexpr NodeType primary() {
+        const Token at = reader_.token();
+        switch (at.kind) {
+            case TokenKind::number:
+                return number();
+            case TokenKind::text:
+                return constant({.value = Scalar::of_text(inside(at))});
+            case TokenKind::placeholder: {
+                const Argument argument = take_argument();
+                NodeType node{
+                    .constant = argument.one, .kind = argument.one.value.kind, .begin = at.begin, .end = at.end};
+                if (argument.is_list) {
+                    reader_.fail(FaultKind::wrong_type, at.begin, at.end).add("a list is given, expected one value");
+                }
+                return node;
+            }
+            case TokenKind::quoted_name:
+                return column(inside(at));
+            case TokenKind::name:
+                return named();
+            case TokenKind::symbol:
+                if (reader_.is_symbol("(")) return parentheses();
+                break;
+            case TokenKind::end:
+            case TokenKind::bad:
+                break;
+        }
+        reader_.unexpected("a column or a value");
+        return {};
+    }
+
+    constexpr NodeType parentheses() {
+        const std::size_t begin = reader_.token().begin;
+        if (!descend()) return {};
+        reader_.advance();
+        NodeType node = static_cast<Derived*>(this)->enclosed();
+        ascend();
+        reader_.expect_symbol(")", "')'");
+        node.begin = begin;
+        node.end = reader_.last_end();
+        return node;
+    }
+
+    constexpr NodeType named() {
+        const Token at = reader_.token();
+        if (reader_.is_keyword("true")) return constant({.value = Scalar::of_bool(true)});
+        if (reader_.is_keyword("false")) return constant({.value = Scalar::of_bool(false)});
+        if (reader_.is_keyword("null")) {
+            reader_.fail(FaultKind::wrong_type, at.begin, at.end)
+                .add("nothing equals NULL; write IS NULL or IS NOT NULL");
+            return {};
+        }
+        if (reader_.is_keyword("array_length")) return length();
+        const std::string_view word = reader_.word();
+        if (is_reserved(word)) {
+            reader_.unexpected("a column or a value");
+            return {};
+        }
+        return column(word);
+    }
+
+    constexpr NodeType length() {
+        const std::size_t begin = reader_.token().begin;
+        reader_.advance();
+        reader_.expect_symbol("(", "'(' and a column");
+        const Token at = reader_.token();
+        if (at.kind != TokenKind::name && at.kind != TokenKind::quoted_name) reader_.unexpected("a column");
+        if (reader_.failed()) return {};
+        NodeType node = column(at.kind == TokenKind::name ? reader_.word() : inside(at));
+        const bool json = node.shape == Shape::path;
+        if (!reader_.failed() && !json && !columns_[node.field].list) {
+            misuse(node).add("ARRAY_LENGTH counts the elements of a list and this is none");
+        }
+        reader_.expect_symbol(")", "')'");
+        if (json) node.term = Maker::size(std::move(node.term));
+        node.shape = json ? Shape::computed : Shape::length;
+        node.kind = ScalarKind::integer;
+        node.begin = begin;
+        node.end = reader_.last_end();
+        return node;
+    }
+
+    constexpr NodeType column(std::string_view name) {
+        const Token at = reader_.token();
+        NodeType node{.shape = Shape::column, .begin = at.begin, .end = at.end};
+        NearestName nearest(name);
+        for (std::size_t field = 0; field < columns_.size(); ++field) {
+            if (columns_[field].name != name) continue;
+            reader_.advance();
+            node.field = field;
+            node.kind = scalar_kind_of(columns_[field].kind);
+            if (columns_[field].kind == FieldKind::json) {
+                path(node);
+            } else if (reader_.is_symbol(".") || reader_.is_symbol("[")) {
+                misuse(node).add("only JSON has members, and this is ").add(kith::name(columns_[field].kind));
+            }
+            return node;
+        }
+        for (const Column& one : columns_) nearest.meet(one.name);
+        Sentence& sentence = reader_.fail(FaultKind::unknown_column, at.begin, at.end);
+        sentence.add("there is no column '").add_quoted(name).add("'");
+        if (!nearest.found().empty()) {
+            sentence.add("; did you mean '").add(nearest.found()).add("'?");
+        } else if (at.kind == TokenKind::quoted_name) {
+            sentence.add("; text stands in single quotes");
+        }
+        return node;
+    }
+
+    /// What stands behind a JSON column: where to look in it.
+    constexpr void path(NodeType& node) {
+        node.shape = Shape::path;
+        node.term = Maker::path(node.field);
+        for (std::size_t steps = 1; reader_.is_symbol(".") || reader_.is_symbol("["); ++steps) {
+            if (steps > max_json_depth) too_deep(node.begin, reader_.token().end);
+            const bool member = reader_.take_symbol(".");
+            if (!member) reader_.advance();
+            const Token at = reader_.token();
+            if (member && at.kind == TokenKind::name) {
+                Maker::step(node.term, reader_.word());
+            } else if (member && at.kind == TokenKind::quoted_name) {
+                Maker::step(node.term, inside(at));
+            } else if (!member && at.kind == TokenKind::number) {
+                const Constant position = number().constant;
+                if (position.value.kind == ScalarKind::integer) Maker::step(node.term, position.value.magnitude);
+                if (position.value.kind == ScalarKind::real) {
+                    reader_.fail(FaultKind::not_well_formed, at.begin, at.end).add("a position is a whole number");
+                }
+            } else {
+                reader_.unexpected(member ? "a name" : "the position of an element");
+            }
+            if (member) reader_.advance();
+            if (!member) reader_.expect_symbol("]", "']'");
+        }
+        node.end = reader_.last_end();
+    }
+
+    constexpr NodeType number() {
+        const Token at = reader_.token();
+        const std::string_view digits = reader_.word();
+        if (digits.size() > max_number_characters) {
+            reader_.fail(FaultKind::limit, at.begin, at.end)
+                .add("a number has at most ")
+                .add_number(max_number_characters)
+                .add(" characters");
+            return {};
+        }
+        std::uint64_t whole = 0;
+        for (const char digit : digits) {
+            if (!is_digit(digit)) return real(digits);
+            const auto value = static_cast<std::uint64_t>(digit - '0');
+            if (whole > (std::numeric_limits<std::uint64_t>::max() - value) / 10) {
+                reader_.fail(FaultKind::out_of_range, at.begin, at.end)
+                    .add(digits)
+                    .add(" is beyond 64 bits; a number that is meant to be rounded has a dot or an exponent");
+                return {};
+            }
+            whole = 10 * whole + value;
+        }
+        return constant({.value = Scalar::of_unsigned(whole)});
+    }
+
+    constexpr NodeType real(std::string_view digits) {
+        const Token at = reader_.token();
+        const double value = to_double(digits);
+        if (value > std::numeric_limits<double>::max()) {
+            reader_.fail(FaultKind::out_of_range, at.begin, at.end).add(digits).add(" does not fit double");
+            return {};
+        }
+        return constant({.value = Scalar::of_real(value)});
+    }
+
+    /// The node of the constant that the current word is.
+    constexpr NodeType constant(Constant value) {
+        const Token at = reader_.token();
+        value.begin = at.begin;
+        value.end = at.end;
+        reader_.advance();
+        return {.constant = value, .kind = value.value.kind, .begin = at.begin, .end = at.end};
+    }
+
+    /// What stands between the quotes.
+    [[nodiscard]] constexpr std::string_view inside(const Token& at) const noexcept {
+        return reader_.text().substr(at.begin + 1, at.end - at.begin - 2);
+    }
+
+    constexpr void want_number(const NodeType& node) {
+        want_scalar(node);
+        if (reader_.failed()) return;
+        if (node.shape == Shape::path) return;  // null where it is none
+        const bool number = node.kind == ScalarKind::integer || node.kind == ScalarKind::real;
+        const bool named = node.shape == Shape::column;
+        if (number && !(named && columns_[node.field].enumeration)) return;
+        if (named) {
+            misuse(node)
+                .add("only numbers are calculated with, and this is ")
+                .add(number ? "an enum" : words_for(node.kind));
+        } else {
+            reader_.fail(FaultKind::wrong_type, node.begin, node.end)
+                .add("only numbers are calculated with, and this is ")
+                .add(words_for(node.kind));
+        }
+    }
+
+    /// Notes a fault when the constant came out as nothing.
+    constexpr void want_result(const NodeType& node) {
+        if (node.constant.value.kind != ScalarKind::null) return;
+        reader_.fail(FaultKind::out_of_range, node.begin, node.end)
+            .add("this has no result: a number leaves its range or is divided by zero");
+    }
+
+    constexpr std::size_t check_depth(const NodeType& node, std::size_t depth) {
+        if (depth > max_condition_depth) too_deep(node.begin, node.end);
+        return depth;
+    }
+
+    constexpr NodeType calculated(TermOp op, NodeType left, NodeType right) {
+        want_number(left);
+        want_number(right);
+        NodeType node{.shape = Shape::computed, .begin = left.begin, .end = right.end};
+        if (reader_.failed()) return node;
+        const bool whole = left.kind != ScalarKind::real && right.kind != ScalarKind::real;
+        node.kind = whole ? ScalarKind::integer : ScalarKind::real;
+        if (op == TermOp::remainder && !whole) {
+            reader_.fail(FaultKind::wrong_type, node.begin, node.end).add("% takes integers");
+            return node;
+        }
+        if (left.shape == Shape::constant && right.shape == Shape::constant) {
+            node.shape = Shape::constant;
+            node.constant = {.begin = node.begin, .end = node.end};
+            node.constant.known = left.constant.known && right.constant.known;
+            node.constant.value.kind = node.kind;
+            if (node.constant.known) node.constant.value = fold(op, left.constant.value, right.constant.value);
+            want_result(node);
+            return node;
+        }
+        node.depth = check_depth(node, std::max(left.depth, right.depth) + 1);
+        node.term = Maker::calculation(op, term_of(std::move(left)), term_of(std::move(right)));
+        return node;
+    }
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+template <class Maker, class Derived>
+class ValueTestParser : public TermParser<Maker, Derived> {
+    using Base = TermParser<Maker, Derived>;
+
+public:
+    using typename Base::NodeType;
+    using Tree = typename Maker::Tree;
+
+    using Base::Base;
+
+protected:
+    using Base::columns_;
+    using Base::reader_;
+
+    constexpr void count_comparison(const NodeType& node) {
+        if (++comparisons_ <= max_comparisons) return;
+        reader_.fail(FaultKind::limit, node.begin, node.end)
+            .add("the condition has more than ")
+            .add_number(max_comparisons)
+            .add(" comparisons");
+    }
+
+    [[nodiscard]] static constexpr Aspect aspect_of(const NodeType& node) noexcept {
+        return node.shape == Shape::length ? Aspect::length : Aspect::value;
+    }
+
+    /// The beginning of a leaf about a value of any shape but a constant.
+    constexpr Tree subject_of(NodeType node) {
+        if (is_field(node)) return Maker::subject(node.field, aspect_of(node));
+        return Maker::subject(this->term_of(std::move(node)));
+    }
+
+    /// Makes the constant one that the subject can be compared with, or notes a fault.
+    constexpr void fit(const NodeType& subject, Constant& constant) {
+        if (reader_.failed()) return;
+        if (!is_field(subject)) return fit_beside_term(subject, constant);
+        Fault fault;
+        Fitting(reader_.text(), columns_[subject.field], aspect_of(subject), fault).fit(constant);
+        if (fault.kind != FaultKind::none) reader_.fail(fault.kind, fault.begin, fault.end) = fault.sentence;
+    }
+
+    constexpr Tree leaf(Op op, const NodeType& subject, Constant constant) {
+        fit(subject, constant);
+        if (reader_.failed()) return {};
+        typename Maker::Values values{};
+        Maker::add(values, constant);
+        return Maker::ask(op, subject_of(subject), std::move(values));
+    }
+
+    constexpr void want_list(const NodeType& node) {
+        if (node.shape == Shape::path || (node.shape == Shape::column && columns_[node.field].list)) return;
+        if (node.shape == Shape::column) {
+            this->misuse(node).add("CONTAIN_ANY and CONTAIN_ALL look into a list and this field is none; write IN");
+        } else {
+            reader_.fail(FaultKind::wrong_comparison, node.begin, node.end).add("expected a column that is a list");
+        }
+    }
+
+    constexpr void want_text(const NodeType& node) {
+        this->want_scalar(node);
+        if (reader_.failed() || node.shape == Shape::path) return;
+        if (node.shape == Shape::column && columns_[node.field].kind == FieldKind::text) return;
+        if (node.shape == Shape::column) {
+            this->misuse(node).add("this test is for text, and the field is ").add(name(columns_[node.field].kind));
+        } else {
+            reader_.fail(FaultKind::wrong_comparison, node.begin, node.end).add("expected a column of text");
+        }
+    }
+
+    /// Takes the word of a test of one subject; all_of when there is none.
+    constexpr Op take_test() noexcept {
+        struct Word {
+            std::string_view word;
+            Op op;
+        };
+        constexpr std::array<Word, 8> words{{{"in", Op::in},
+                                             {"contain_any", Op::contains_any},
+                                             {"contain_all", Op::contains_all},
+                                             {"contains", Op::has_substring},
+                                             {"has_prefix", Op::has_prefix},
+                                             {"has_suffix", Op::has_suffix},
+                                             {"like", Op::like},
+                                             {"ilike", Op::ilike}}};
+        for (const Word& one : words) {
+            if (reader_.take_keyword(one.word)) return one.op;
+        }
+        return Op::all_of;
+    }
+
+    /// Reads what follows the word of a test.
+    constexpr Tree test(Op op, const NodeType& subject) {
+        count_comparison(subject);
+        if (op == Op::in) this->want_scalar(subject);
+        if (op == Op::contains_any || op == Op::contains_all) want_list(subject);
+        if (op == Op::in || op == Op::contains_any || op == Op::contains_all) return among(op, subject);
+        const bool list =
+            subject.shape == Shape::path || (subject.shape == Shape::column && columns_[subject.field].list);
+        if (op == Op::has_substring && list) return leaf(Op::contains_any, subject, listed());  // CONTAINS
+        want_text(subject);
+        if (reader_.failed()) return {};
+        return op == Op::like || op == Op::ilike ? pattern(op, subject) : leaf(op, subject, listed());
+    }
+
+private:
+    /// IN, CONTAIN_ANY and CONTAIN_ALL with their values.
+    constexpr Tree among(Op op, const NodeType& subject) {
+        if (subject.shape == Shape::constant) {
+            reader_.fail(FaultKind::wrong_comparison, subject.begin, subject.end).add("expected a column");
+        }
+        Listed list;
+        if (reader_.token().kind == TokenKind::placeholder) {
+            const Argument argument = this->take_argument();
+            if (!argument.is_list && !reader_.failed()) {
+                reader_.fail(FaultKind::wrong_type, argument.one.begin, argument.one.end)
+                    .add("one value is given, expected a list; write (?) for a list of one");
+            }
+            if (argument.many.empty()) {  // while compiling, or truly
+                Constant any = argument.one;
+                any.known = false;
+                fit(subject, any);
+            }
+            for (Constant one : argument.many) {
+                one.begin = argument.one.begin;
+                one.end = argument.one.end;
+                add(list, subject, one);
+            }
+        } else {
+            reader_.expect_symbol("(", "'(' and values");
+            while (!reader_.failed() && !reader_.is_symbol(")")) {
+                add(list, subject, listed());
+                if (!reader_.take_symbol(",")) break;
+                if (reader_.is_symbol(")")) reader_.unexpected("a value");
+            }
+            reader_.expect_symbol(")", "',' or ')'");
+        }
+        if (reader_.failed()) return {};
+        return Maker::ask(op, subject_of(subject), std::move(list.values));
+    }
+
+    /// A constant beside the word of a test, or in a list.
+    constexpr Constant listed() {
+        const NodeType node = this->sum();
+        this->want_value(node);
+        if (!reader_.failed() && node.shape != Shape::constant) {
+            reader_.fail(FaultKind::wrong_comparison, node.begin, node.end).add("expected a constant, not a column");
+        }
+        return node.constant;
+    }
+
+    /// The values of a list so far.
+    struct Listed {
+        typename Maker::Values values{};
+        std::size_t count = 0;
+        Scalar first{};
+    };
+
+    constexpr void add(Listed& list, const NodeType& subject, Constant constant) {
+        fit(subject, constant);
+        if (reader_.failed()) return;
+        if (list.count == 0) list.first = constant.value;
+        if (subject.shape == Shape::path && !alike(list.first, constant.value)) {
+            reader_.fail(FaultKind::wrong_type, constant.begin, constant.end)
+                .add("a list beside JSON holds values of one type");
+            return;
+        }
+        if (++list.count > max_list_values) {
+            reader_.fail(FaultKind::limit, constant.begin, constant.end)
+                .add("a list has at most ")
+                .add_number(max_list_values)
+                .add(" values");
+            return;
+        }
+        Maker::add(list.values, constant);
+    }
+
+    constexpr Tree pattern(Op op, const NodeType& subject) {
+        Constant pattern = listed();
+        fit(subject, pattern);
+        char escape = '\\';
+        if (reader_.take_keyword("escape")) {
+            const Token at = reader_.token();
+            const std::string_view quoted = reader_.word();
+            const bool good = at.kind == TokenKind::text && quoted.size() == 3 && quoted[1] != '%' &&
+                              quoted[1] != '_' && static_cast<unsigned char>(quoted[1]) < 0x80;
+            if (!good) reader_.unexpected("one ASCII character in single quotes, not %, _ or the quote");
+            if (good) escape = quoted[1];
+            reader_.advance();
+        }
+        check_escapes(subject, pattern, escape);
+        if (reader_.failed()) return {};
+        return Maker::ask_pattern(op, subject_of(subject), columns_[subject.field].name, pattern, escape);
+    }
+
+    constexpr void check_escapes(const NodeType& subject, const Constant& pattern, char escape) {
+        if (reader_.failed() || !pattern.known) return;
+        const std::string_view text = pattern.value.text;
+        if (text.size() > max_pattern_bytes) {
+            reader_.fail(FaultKind::limit, pattern.begin, pattern.end)
+                .add("a pattern has at most ")
+                .add_number(max_pattern_bytes)
+                .add(" bytes");
+            return;
+        }
+        for (std::size_t at = 0; at < text.size(); ++at) {
+            if (text[at] != escape) continue;
+            ++at;
+            if (at < text.size() && (text[at] == '%' || text[at] == '_' || text[at] == escape)) continue;
+            reader_.fail(FaultKind::wrong_type, pattern.begin, pattern.end)
+                .add("field '")
+                .add(columns_[subject.field].name)
+                .add("': the pattern has an escape, expected %, _ or the escape itself behind it");
+            return;
+        }
+    }
+
+    [[nodiscard]] static constexpr bool is_field(const NodeType& node) noexcept {
+        return node.shape == Shape::column || node.shape == Shape::length;
+    }
+
+    /// What is calculated compares with numbers, what JSON holds with all that JSON can hold.
+    constexpr void fit_beside_term(const NodeType& subject, const Constant& constant) {
+        const Scalar& value = constant.value;
+        const bool json = subject.shape == Shape::path;
+        const bool fits = value.is_number() || (json && value.kind != ScalarKind::time);
+        const bool nan = constant.known && value.kind == ScalarKind::real && value.real != value.real;
+        if (fits && !nan) return;
+        Sentence& sentence = reader_.fail(FaultKind::wrong_type, constant.begin, constant.end).add("got ");
+        show(sentence, reader_.text(), constant);
+        sentence.add(json && !nan ? "; JSON has no timestamps, compare it with text" : ", expected a number");
+    }
+
+    std::size_t comparisons_ = 0;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+template <class Maker>
+class Parser : public ValueTestParser<Maker, Parser<Maker>> {
+    using Base = ValueTestParser<Maker, Parser<Maker>>;
+    using Base::arguments_;
+    using Base::columns_;
+    using Base::reader_;
+    using typename Base::NodeType;
+    friend class TermParser<Maker, Parser<Maker>>;
+
+public:
+    using Tree = typename Maker::Tree;
+
+    constexpr Parser(std::string_view text, std::span<const Column> columns, std::span<const Argument> arguments)
+        : Base(text, columns, arguments) {}
+
+    /// The whole condition; without meaning when there is a fault.
+    constexpr Tree parse() {
+        const std::size_t size = reader_.text().size();
+        if (size > max_condition_bytes) {
+            reader_.fail(FaultKind::limit, 0, 0)
+                .add("the condition has ")
+                .add_number(size)
+                .add(" bytes, expected at most ")
+                .add_number(max_condition_bytes);
+        }
+        NodeType whole = disjunction();
+        Tree tree = condition_of(std::move(whole));
+        if (!reader_.failed() && reader_.token().kind != TokenKind::end) reader_.unexpected("AND, OR or the end");
+        if (!reader_.failed() && this->used_ < arguments_.size()) {
+            reader_.fail(FaultKind::not_well_formed, size, size)
+                .add("the condition has ")
+                .add_number(this->used_)
+                .add(this->used_ == 1 ? " placeholder, and " : " placeholders, and ")
+                .add_number(arguments_.size())
+                .add(arguments_.size() == 1 ? " value is given" : " values are given");
+        }
+        return tree;
+    }
+
+    [[nodiscard]] constexpr const Fault& fault() noexcept { return reader_.fault(); }
+
+private:
+    constexpr NodeType enclosed() { return disjunction(); }
+
+    static constexpr NodeType node_of(Tree tree, std::size_t begin, std::size_t end) {
+        return {.shape = Shape::condition, .tree = std::move(tree), .begin = begin, .end = end};
+    }
+
+    constexpr NodeType disjunction() {
+        NodeType left = conjunction();
+        while (reader_.take_keyword("or")) left = joined(Op::any_of, std::move(left), conjunction());
+        return left;
+    }
+
+    constexpr NodeType conjunction() {
+        NodeType left = negation();
+        while (reader_.take_keyword("and")) left = joined(Op::all_of, std::move(left), negation());
+        return left;
+    }
+
+    constexpr NodeType joined(Op op, NodeType left, NodeType right) {
+        const std::size_t begin = left.begin;
+        const std::size_t end = right.end;
+        Tree first = condition_of(std::move(left));
+        Tree second = condition_of(std::move(right));
+        if (reader_.failed()) return {};
+        return node_of(Maker::join(op, std::move(first), std::move(second)), begin, end);
+    }
+
+    constexpr NodeType negation() {
+        const std::size_t begin = reader_.token().begin;
+        if (!reader_.is_keyword("not")) return comparison();
+        if (!this->descend()) return {};
+        reader_.advance();
+        NodeType inner = negation();
+        this->ascend();
+        const std::size_t end = inner.end;
+        Tree tree = condition_of(std::move(inner));
+        if (reader_.failed()) return {};
+        return node_of(Maker::negation(std::move(tree)), begin, end);
+    }
+
+    /// What stands where a condition must: a condition, a column of bools, TRUE or FALSE.
+    constexpr Tree condition_of(NodeType&& node) {
+        if (reader_.failed()) return {};
+        if (node.shape == Shape::condition) return std::move(node.tree);
+        const bool is_bool = node.kind == ScalarKind::boolean;
+        if (is_bool && node.shape == Shape::constant && node.constant.known) {
+            return Maker::always(node.constant.value.boolean);
+        }
+        if (is_bool && node.shape == Shape::constant) return {};
+        if ((is_bool && node.shape == Shape::column && !columns_[node.field].list) || node.shape == Shape::path) {
+            this->count_comparison(node);
+            return this->leaf(Op::equal, node, {.value = Scalar::of_bool(true), .begin = node.begin, .end = node.end});
+        }
+        reader_.fail(FaultKind::not_well_formed, node.begin, node.end)
+            .add("this is a value, expected a condition; compare it with something");
+        return {};
+    }
+
+    constexpr NodeType comparison() {
+        NodeType left = this->sum();
+        if (reader_.failed()) return left;
+        NodeType node = compared(std::move(left));
+        if (node.shape == Shape::condition && comparison_follows()) {
+            reader_.unexpected("AND, OR or the end of this comparison");
+        }
+        return node;
+    }
+
+    [[nodiscard]] constexpr bool comparison_follows() const noexcept {
+        return reader_.token().kind == TokenKind::symbol && operator_of(reader_.word()) != Op::all_of;
+    }
+
+    /// The operator of that symbol, or all_of.
+    static constexpr Op operator_of(std::string_view symbol) noexcept {
+        if (symbol == "=" || symbol == "==") return Op::equal;
+        if (symbol == "!=" || symbol == "<>") return Op::not_equal;
+        if (symbol == "<") return Op::less;
+        if (symbol == "<=") return Op::less_equal;
+        if (symbol == ">") return Op::greater;
+        if (symbol == ">=") return Op::greater_equal;
+        return Op::all_of;
+    }
+
+    constexpr NodeType compared(NodeType left) {
+        if (comparison_follows()) {
+            const Op op = operator_of(reader_.word());
+            reader_.advance();
+            return compare_both(op, std::move(left), this->sum());
+        }
+        if (reader_.take_keyword("is")) return null_test(left);
+        const bool negated = reader_.take_keyword("not");
+        if (reader_.failed()) return left;
+        const std::size_t begin = left.begin;
+        Tree tree{};
+        if (reader_.take_keyword("between")) {
+            tree = between(std::move(left));
+        } else if (const Op op = this->take_test(); op != Op::all_of) {
+            tree = this->test(op, left);
+        } else {
+            if (negated) reader_.unexpected("BETWEEN, IN, LIKE or another test behind NOT");
+            return left;
+        }
+        if (reader_.failed()) return {};
+        if (negated) tree = Maker::negation(std::move(tree));
+        return node_of(std::move(tree), begin, reader_.last_end());
+    }
+
+    constexpr NodeType null_test(const NodeType& left) {
+        const bool negated = reader_.take_keyword("not");
+        if (!reader_.take_keyword("null")) reader_.unexpected(negated ? "NULL" : "NULL or NOT NULL");
+        if (reader_.failed()) return left;
+        this->count_comparison(left);
+        if (left.shape == Shape::constant || left.shape == Shape::length) {
+            reader_.fail(FaultKind::wrong_comparison, left.begin, left.end).add("only a column IS NULL or IS NOT NULL");
+        } else if (left.shape == Shape::column && !columns_[left.field].nullable) {
+            this->misuse(left).add("this field is never null");
+        }
+        this->want_value(left);
+        if (reader_.failed()) return left;
+        Tree tree = Maker::ask(Op::is_null, this->subject_of(left), {});
+        if (negated) tree = Maker::negation(std::move(tree));
+        return node_of(std::move(tree), left.begin, reader_.last_end());
+    }
+
+    constexpr Tree between(NodeType left) {
+        NodeType low = this->sum();
+        if (!reader_.take_keyword("and")) reader_.unexpected("AND and the upper bound of BETWEEN");
+        NodeType high = reader_.failed() ? NodeType{} : this->sum();
+        if (reader_.failed()) return {};
+        NodeType above = compare_both(Op::greater_equal, left, std::move(low));
+        NodeType below = compare_both(Op::less_equal, std::move(left), std::move(high));
+        if (reader_.failed()) return {};
+        return Maker::join(Op::all_of, std::move(above.tree), std::move(below.tree));
+    }
+
+    constexpr NodeType compare_both(Op op, NodeType left, NodeType right) {
+        this->want_scalar(left);
+        this->want_scalar(right);
+        const std::size_t begin = left.begin;
+        const std::size_t end = right.end;
+        this->count_comparison(left);
+        if (left.shape == Shape::constant && right.shape == Shape::constant) {
+            reader_.fail(FaultKind::wrong_comparison, begin, end).add("two constants are compared, expected a column");
+        }
+        if (left.shape == Shape::constant) {
+            std::swap(left, right);
+            op = mirrored(op);
+        }
+        if (reader_.failed()) return {};
+        want_order(op, left);
+        want_order(op, right);
+        if (right.shape == Shape::constant) {
+            return node_of(this->leaf(op, left, right.constant), begin, end);
+        }
+        want_alike(left, right);
+        if (reader_.failed()) return {};
+        return node_of(Maker::compare(op, this->term_of(std::move(left)), this->term_of(std::move(right))), begin, end);
+    }
+
+    constexpr void want_order(Op op, const NodeType& node) {
+        if (node.kind != ScalarKind::boolean || op == Op::equal || op == Op::not_equal) return;
+        Sentence& sentence = reader_.fail(FaultKind::wrong_comparison, node.begin, node.end);
+        if (node.shape == Shape::column) sentence.add("field '").add(columns_[node.field].name).add("': ");
+        sentence.add("a bool is not ordered; compare it with = or !=");
+    }
+
+    /// Notes a fault unless two terms can be compared.
+    constexpr void want_alike(const NodeType& left, const NodeType& right) {
+        const auto is_enum = [&](const NodeType& node) {
+            return node.shape == Shape::column && columns_[node.field].enumeration;
+        };
+        const auto number = [&](const NodeType& node) {
+            return !is_enum(node) && (node.kind == ScalarKind::integer || node.kind == ScalarKind::real);
+        };
+        const auto in_json = [&](const NodeType& node) {
+            return number(node) || node.kind == ScalarKind::text || node.kind == ScalarKind::boolean ||
+                   node.shape == Shape::path;
+        };
+        const bool json = left.shape == Shape::path || right.shape == Shape::path;
+        if (json ? in_json(left) && in_json(right) : number(left) && number(right)) return;
+        if (is_enum(left) ? is_enum(right) && same_names(left, right) : left.kind == right.kind && !json) return;
+        reader_.fail(FaultKind::wrong_type, left.begin, right.begin < left.begin ? left.end : right.end)
+            .add(is_enum(left) ? "an enum" : words_for(left.kind))
+            .add(" is compared with ")
+            .add(is_enum(right) ? "another enum or a number" : words_for(right.kind));
+    }
+
+    [[nodiscard]] constexpr bool same_names(const NodeType& left, const NodeType& right) const noexcept {
+        return columns_[left.field].names.data() == columns_[right.field].names.data();
+    }
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/query/parse/tree_maker.hpp — makes the tree of a condition in text.
+//
+// Thread safety: functions without state.
+
+namespace kith::inline v0_single::detail {
+
+/// A Maker for Parser; what it is called with has been checked.
+struct TreeMaker {
+    using Tree = Expression;
+    using TermTree = Term;
+    using Values = std::vector<Value>;
+
+    static Term column(std::size_t field) { return {.op = TermOp::column, .field = field}; }
+    static Term length(std::size_t field) { return {.op = TermOp::length, .field = field}; }
+    static Term constant(const Constant& constant) { return {.op = TermOp::constant, .value = value_of(constant)}; }
+
+    static Term path(std::size_t field) { return {.op = TermOp::path, .field = field}; }
+    static void step(Term& path, std::string_view name) {
+        path.parts.push_back({.op = TermOp::constant, .value = unquoted(name, '"')});
+    }
+    static void step(Term& path, std::uint64_t position) {
+        path.parts.push_back({.op = TermOp::constant, .value = position});
+    }
+    static Term size(Term path) {
+        path.op = TermOp::size;
+        return path;
+    }
+
+    static Term calculation(TermOp op, Term left) {
+        Term term{.op = op};
+        term.parts.push_back(std::move(left));
+        return term;
+    }
+    static Term calculation(TermOp op, Term left, Term right) {
+        Term term = calculation(op, std::move(left));
+        term.parts.push_back(std::move(right));
+        return term;
+    }
+
+    static void add(std::vector<Value>& values, const Constant& constant) { values.push_back(value_of(constant)); }
+
+    /// A leaf that asks nothing yet.
+    static Expression subject(std::size_t field, Aspect aspect) { return {.field = field, .aspect = aspect}; }
+    static Expression subject(Term term) {
+        Expression leaf;
+        leaf.terms.push_back(std::move(term));
+        return leaf;
+    }
+
+    static Expression ask(Op op, Expression subject, std::vector<Value> values) {
+        subject.op = op;
+        subject.values = ascending(std::move(values));
+        return subject;
+    }
+
+    static Expression ask_pattern(Op op, Expression subject, std::string_view name, const Constant& pattern,
+                                  char escape) {
+        return pattern_leaf(op, std::move(subject), name, text_of(pattern), escape);
+    }
+
+    static Expression compare(Op op, Term left, Term right) {
+        Expression leaf{.op = op};
+        leaf.terms.push_back(std::move(left));
+        leaf.terms.push_back(std::move(right));
+        return leaf;
+    }
+
+    static Expression always(bool holds) { return {.op = holds ? Op::all_of : Op::any_of}; }
+
+    static Expression negation(Expression inner) {
+        Expression parent{.op = Op::negation};
+        parent.children.push_back(std::move(inner));
+        return parent;
+    }
+
+    static Expression join(Op op, Expression left, Expression right) {
+        return detail::join(op, std::move(left), std::move(right));
+    }
+
+private:
+    /// What stands between two quotes, where a quote inside is written twice.
+    static std::string unquoted(std::string_view text, char quote) {
+        std::string made;
+        bool skipped = false;
+        for (const char letter : text) {
+            skipped = letter == quote && !skipped;
+            if (!skipped) made += letter;
+        }
+        return made;
+    }
+
+    static std::string text_of(const Constant& constant) {
+        return constant.written ? unquoted(constant.value.text, '\'') : std::string(constant.value.text);
+    }
+
+    /// An integer is a std::int64_t, but for one that does not fit it and one for a column of unsigned integers.
+    static Value value_of(const Constant& constant) {
+        const Scalar& value = constant.value;
+        switch (value.kind) {
+            case ScalarKind::boolean:
+                return value.boolean;
+            case ScalarKind::real:
+                return value.real;
+            case ScalarKind::text:
+                return text_of(constant);
+            case ScalarKind::integer:
+            case ScalarKind::time:
+            case ScalarKind::null:
+            case ScalarKind::json:
+                break;
+        }
+        if (constant.natural || (!value.negative && value.magnitude >= most_negative)) return value.bits();
+        return static_cast<std::int64_t>(value.bits());
+    }
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+inline Expression parse_expression(std::string_view text, std::span<const Column> columns,
+                                   std::span<const Argument> arguments) {
+    const std::size_t valid = utf8_valid_prefix(text);
+    if (valid < text.size()) {
+        Fault fault{.kind = FaultKind::not_well_formed, .begin = valid, .end = valid};
+        fault.sentence.add("the bytes from here on are no UTF-8");
+        raise_fault(text.substr(0, valid), fault);
+    }
+    Parser<TreeMaker> parser(text, columns, arguments);
+    Expression tree = parser.parse();
+    if (parser.fault().kind != FaultKind::none) raise_fault(text, parser.fault());
+    return tree;
+}
+
+}  // namespace detail
+
+/// The condition that a text states about records of type R; each `?` in it stands for one of the values, in order. For
+/// `IN ?` the value is a std::vector or the like.
+/// Throws: Error with invalid_argument for a text that is no condition on R, with what is wrong, the place in the text
+/// and the nearest name; limit_exceeded for one that is too long or too deep.
+template <class R, class... L>
+[[nodiscard]] Condition<R> parse_condition(std::string_view text, const L&... values) {
+    if constexpr ((detail::ArgumentCheck<L>::ok && ...)) {
+        const detail::Arguments<sizeof...(L)> arguments(values...);
+        return Condition<R>(detail::parse_expression(text, detail::columns_of<R>, arguments.bound()));
+    } else {
+        return Condition<R>();
+    }
+}
+
+/// The tree of a condition on columns that are known only at run time.
+/// Throws: as parse_condition.
+template <class... L>
+[[nodiscard]] Expression parse_expression(std::string_view text, std::span<const Column> columns, const L&... values) {
+    if constexpr ((detail::ArgumentCheck<L>::ok && ...)) {
+        const detail::Arguments<sizeof...(L)> arguments(values...);
+        return detail::parse_expression(text, columns, arguments.bound());
+    } else {
+        return Expression();
+    }
+}
+
+/// A text as a template argument.
+template <std::size_t Size>
+struct FixedText {
+    char letters[Size]{};  // a class type as template argument has public members
+
+    consteval FixedText(const char (&text)[Size]) noexcept {
+        for (std::size_t at = 0; at < Size; ++at) letters[at] = text[at];
+    }
+    consteval explicit FixedText(std::string_view text) noexcept {
+        for (std::size_t at = 0; at < text.size(); ++at) letters[at] = text[at];
+    }
+
+    [[nodiscard]] constexpr std::string_view view() const noexcept { return {letters, Size - 1}; }
+};
+
+namespace detail {
+
+template <class R, FixedText Text, class... L>
+inline constexpr Fault text_fault = [] {
+    const std::array<Argument, sizeof...(L)> kinds{argument_kind<L>()...};
+    Parser<CheckMaker> parser(Text.view(), columns_of<R>, kinds);
+    parser.parse();
+    return parser.fault();
+}();
+
+/// Says what is wrong with a condition that is a literal. The sentences here are general; `Said` has the particulars.
+template <FaultKind Kind, class Record, FixedText Said, FixedText Text, std::size_t Place>
+struct TextCheck {
+    static_assert(Kind != FaultKind::not_well_formed,
+                  "kith: this condition is not well formed; what is said of it stands among the template arguments");
+    static_assert(Kind != FaultKind::unknown_column,
+                  "kith: this condition names a column that the record has not; the name and the nearest one stand "
+                  "among the template arguments");
+    static_assert(Kind != FaultKind::wrong_comparison,
+                  "kith: a column in this condition takes no such comparison; what to write stands among the template "
+                  "arguments");
+    static_assert(Kind != FaultKind::wrong_type,
+                  "kith: a value in this condition is not of its column's type; both stand among the template "
+                  "arguments");
+    static_assert(Kind != FaultKind::out_of_range,
+                  "kith: a value in this condition does not fit its column's type; both stand among the template "
+                  "arguments");
+    static_assert(Kind != FaultKind::limit,
+                  "kith: this condition passes a limit of docs/conditions.md; which one stands among the template "
+                  "arguments");
+};
+
+}  // namespace detail
+
+/// The condition that a literal states about records of type R: `condition<Article, "year >= ?">(2020)`. The compiler
+/// checks the text against the record and the types of the values.
+/// Throws: Error with invalid_argument when a value does not fit its column.
+/// Cost: a text without placeholders is read once in the life of the program.
+template <class R, FixedText Text, class... L>
+[[nodiscard]] Condition<R> condition(const L&... values) {
+    if constexpr ((detail::ArgumentCheck<L>::ok && ...)) {
+        constexpr const detail::Fault& fault = detail::text_fault<R, Text, L...>;
+        if constexpr (fault.kind != detail::FaultKind::none) {
+            constexpr FixedText<fault.sentence.view().size() + 1> said(fault.sentence.view());
+            static_cast<void>(sizeof(detail::TextCheck<fault.kind, R, said, Text, fault.begin>));
+            return Condition<R>();
+        } else if constexpr (sizeof...(L) == 0) {
+            static const Condition<R> parsed = parse_condition<R>(Text.view());
+            return parsed;
+        } else {
+            return parse_condition<R>(Text.view(), values...);
+        }
+    } else {
+        return Condition<R>();
+    }
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/query/wanted.hpp — what a caller gives to where(), count() and the like, as a condition.
+//
+// A verb that takes conditions takes them in C++ or as text with the values of its placeholders; it declares
+//
+//     template <class... Wanted>
+//     void verb(const Wanted&... wanted) { …detail::wanted<Record>(cache, wanted...)… }
+//
+// and, for a text that the compiler reads, `template <FixedText Text, class... L>`, which calls condition<Record, Text>.
+//
+// Thread safety: functions without state of their own.
+
+namespace kith::inline v0_single::detail {
+
+/// Says what to write for a condition. The first thing that is given decides.
+template <class R, class... Given>
+struct WantedCheck {
+    static constexpr bool text = false;
+    static constexpr bool ok = false;
+};
+template <class R, class First, class... Values>
+struct WantedCheck<R, First, Values...> {
+    static constexpr bool text = std::is_convertible_v<const First&, std::string_view>;
+    static constexpr bool typed = std::same_as<First, Condition<R>> && sizeof...(Values) == 0;
+    static constexpr bool ok = text || typed;
+};
+
+template <class R, class... Given>
+struct WantedSaid {
+    static_assert(
+        WantedCheck<R, Given...>::ok,
+        "kith: a condition on this collection's records is written as kith::field<&Record::member> >= 2020, or "
+        "as text and the values of its placeholders: \"year >= ?\", 2020");
+};
+
+/// The condition that was given. Text without values is kept in `cache`, and not read each time.
+/// Throws: as parse_condition.
+template <class R, class... Given>
+[[nodiscard]] Condition<R> wanted(ConditionCache& cache, const Given&... given) {
+    static_cast<void>(sizeof(WantedSaid<R, Given...>));
+    if constexpr (!WantedCheck<R, Given...>::ok) {
+        return Condition<R>();
+    } else if constexpr (!WantedCheck<R, Given...>::text) {
+        return (given, ...);
+    } else if constexpr (sizeof...(Given) == 1) {
+        const std::string_view text(given...);
+        return Condition<R>(cache.get(text, [text] { return parse_expression(text, columns_of<R>, {}); }));
+    } else {
+        return parse_condition<R>(given...);
+    }
+}
+
+}  // namespace kith::inline v0_single::detail
 
 namespace kith::inline v0_single {
 
@@ -7049,10 +13656,21 @@ public:
         return *this;
     }
 
-    /// Returns only records that satisfy `condition`; a second call narrows the first.
-    NearestQuery& where(Condition<Record> condition) {
+    /// Returns only records that satisfy a condition, in C++ or as text: `where(kith::field<&R::year> >= 2020)` or
+    /// `where("year >= ?", 2020)`; a second call narrows the first.
+    /// Throws: as parse_condition.
+    template <class... Wanted>
+    NearestQuery& where(const Wanted&... wanted) {
+        Condition<Record> condition = detail::wanted<Record>(moment_.engine().conditions(), wanted...);
         condition_ = condition_.has_value() ? std::move(*condition_) && std::move(condition) : std::move(condition);
         return *this;
+    }
+
+    /// The same, as text that the compiler reads: `where<"year >= 2020">()`.
+    /// Throws: as condition.
+    template <FixedText Text, class... L>
+    NearestQuery& where(const L&... values) {
+        return where(condition<Record, Text>(values...));
     }
 
     /// The nearest records of one moment, nearest first; equal distances order by age, oldest first.
@@ -7063,13 +13681,10 @@ public:
         const detail::Engine& engine = moment_.engine();
         const auto open = engine.enter();
         const auto snapshot = moment_.snapshot();
-        Record candidate{};
-        const detail::Accept accept = [&](const detail::SegmentView& view, Slot slot) {
-            detail::decode_row<S>(engine, view, slot, candidate);
-            return evaluate(*condition_, candidate);
-        };
         detail::SearchRequest request = unconditional();
-        request.accept = condition_.has_value() ? &accept : nullptr;
+        std::optional<detail::Selection> selection;
+        if (condition_.has_value())
+            request.selection = &selection.emplace(detail::select_records<S>(engine, *condition_));
         return hits_of(*snapshot, engine.search(*snapshot, request));
     }
 
@@ -7214,8 +13829,14 @@ public:
         one_.exact();
         return *this;
     }
-    NearestManyQuery& where(Condition<Record> condition) {
-        one_.where(std::move(condition));
+    template <class... Wanted>
+    NearestManyQuery& where(const Wanted&... wanted) {
+        one_.where(wanted...);
+        return *this;
+    }
+    template <FixedText Text, class... L>
+    NearestManyQuery& where(const L&... values) {
+        one_.template where<Text>(values...);
         return *this;
     }
 
@@ -7232,18 +13853,12 @@ public:
         const detail::Engine& engine = one_.moment_.engine();
         const auto open = engine.enter();
         const auto snapshot = one_.moment_.snapshot();
-        std::vector<Record> candidates(threads_);
-        std::vector<detail::Accept> accepts;
-        if (one_.condition_.has_value()) {
-            for (Record& candidate : candidates) {
-                accepts.emplace_back([&, decoded = &candidate](const detail::SegmentView& view, Slot slot) {
-                    detail::decode_row<S>(engine, view, slot, *decoded);
-                    return evaluate(*one_.condition_, *decoded);
-                });
-            }
+        std::vector<detail::Selection> selections;
+        for (unsigned thread = 0; one_.condition_.has_value() && thread < threads_; ++thread) {
+            selections.push_back(detail::select_records<S>(engine, *one_.condition_));
         }
         const MatrixView queries{queries_.data(), count(), Attribute::dim, Attribute::dim};
-        const auto found = engine.search_many(*snapshot, one_.unconditional(), queries, accepts, threads_);
+        const auto found = engine.search_many(*snapshot, one_.unconditional(), queries, selections, threads_);
         std::vector<std::vector<Hit<Record>>> hits(found.size());
         share_work(threads_, found.size(),
                    [&](std::size_t at, unsigned) { hits[at] = one_.hits_of(*snapshot, found[at]); });
@@ -7278,6 +13893,369 @@ private:
     One one_;                     // the settings
     std::vector<float> queries_;  // copies: the caller's may be gone when the query runs
     unsigned threads_ = 1;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/collection/record_query.hpp — the question "which records satisfy this", in an order and page by page.
+//
+// Records come in the order of their keys, or of a field; records with equal values come in the order of their keys. A
+// Cursor marks a place in that order, not a number of records: what is written between two pages moves none of the others
+// from one page to the next.
+//
+// Thread safety: none for a query; each thread asks its own. A query refers to its collection, which must outlive it.
+
+// kith/collection/cursor.hpp — a place in an order of records, to go on from.
+//
+//   cursor := u8 version (1); varint 1 + place of the field, 0 for the order of keys; u8 flags: 1 descending, 2 null;
+//             sized term of the field; sized term of the key; written as hexadecimal digits
+//
+// Thread safety: values and functions without state.
+
+namespace kith::inline v0_single {
+
+/// Where a page ended. Its text is of hexadecimal digits, may be kept or sent to whoever asks for the next page, and holds
+/// the key and the value of the record there.
+struct Cursor {
+    std::string text;
+
+    friend bool operator==(const Cursor&, const Cursor&) = default;
+};
+
+namespace detail {
+
+/// The value and the key of a record, as terms.
+struct OrderPlace {
+    bool null = false;
+    std::string term = {};
+    std::string key = {};
+};
+
+/// An order of records.
+struct RecordOrder {
+    std::size_t field = 0;  // 1 + its place in the record; 0: none, the order is that of the keys
+    bool descending = false;
+
+    [[nodiscard]] bool before(const OrderPlace& a, const OrderPlace& b) const noexcept {
+        if (a.null != b.null) return b.null;
+        if (const int compared = a.term.compare(b.term); compared != 0) return (compared > 0) == descending;
+        return a.key < b.key;
+    }
+};
+
+[[nodiscard]] inline Cursor cursor_of(const OrderPlace& place, const RecordOrder& order) {
+    std::string bytes;
+    ByteWriter writer(bytes);
+    writer.u8(1);
+    writer.varint(order.field);
+    writer.u8(static_cast<std::uint8_t>((order.descending ? 1 : 0) | (place.null ? 2 : 0)));
+    writer.sized(place.term);
+    writer.sized(place.key);
+    constexpr std::string_view digits = "0123456789abcdef";
+    Cursor cursor;
+    for (const char byte : bytes) {
+        const auto value = static_cast<unsigned char>(byte);
+        cursor.text += digits[value / 16];
+        cursor.text += digits[value % 16];
+    }
+    return cursor;
+}
+
+/// Throws: Errc::invalid_argument for a text that is no cursor, or one of another order.
+[[nodiscard]] inline OrderPlace place_of(const Cursor& cursor, const RecordOrder& order) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string bytes;
+    bool whole = cursor.text.size() % 2 == 0;
+    for (std::size_t at = 0; whole && at < cursor.text.size(); at += 2) {
+        const std::size_t high = digits.find(cursor.text[at]);
+        const std::size_t low = digits.find(cursor.text[at + 1]);
+        whole = high != std::string_view::npos && low != std::string_view::npos;
+        bytes.push_back(static_cast<char>(whole ? 16 * high + low : 0));
+    }
+    ByteReader reader(bytes);
+    std::uint8_t version = 0;
+    std::uint64_t field = 0;
+    std::uint8_t flags = 0;
+    std::string_view term;
+    std::string_view key;
+    whole = whole && reader.u8(version) && version == 1 && reader.varint(field) && reader.u8(flags) && flags < 4 &&
+            reader.sized(term) && reader.sized(key) && reader.remaining() == 0;
+    if (!whole) raise(Errc::invalid_argument, "the cursor '" + cursor.text + "' is none that a page gave");
+    if (field != order.field || ((flags & 1U) != 0) != order.descending) {
+        raise(Errc::invalid_argument,
+              "the cursor is of a query in another order; ask for the page after it in the same");
+    }
+    return {(flags & 2U) != 0, std::string(term), std::string(key)};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/collection/facets.hpp — which values a field has among some records, and how often.
+//
+// Thread safety: functions without state of their own.
+
+namespace kith::inline v0_single {
+
+/// A value, and how many records have it.
+template <class T>
+struct Facet {
+    T value{};
+    std::size_t count = 0;
+
+    friend bool operator==(const Facet&, const Facet&) = default;
+};
+
+namespace detail {
+
+/// Counts the values of one field, record by record.
+template <auto Member>
+class FacetCounter {
+    using Stored = TypeOf<Member>;
+    static_assert(!StoredVector<Stored>, "kith: a vector field has no facets; they count equal values");
+
+public:
+    using Value = ScalarOf<Stored>;
+
+    /// A list counts once for each different element; a field without a value counts for none.
+    template <class Record>
+    void add(const Record& record) {
+        const Stored& member = record.*Member;
+        member_terms(member, terms_);
+        for (std::size_t at = 0; at < terms_.size(); ++at) {
+            bool before = false;
+            for (std::size_t earlier = 0; earlier < at; ++earlier) before = before || terms_[earlier] == terms_[at];
+            if (before) continue;
+            Facet<Value>& facet = facets_[std::string(terms_[at])];
+            if (facet.count++ == 0) facet.value = value_at(member, at);
+        }
+    }
+
+    /// The values in their order.
+    [[nodiscard]] std::vector<Facet<Value>> take() {
+        std::vector<Facet<Value>> all;
+        all.reserve(facets_.size());
+        for (auto& [term, facet] : facets_) all.push_back(std::move(facet));
+        facets_.clear();
+        return all;
+    }
+
+private:
+    template <class T>
+    static Value value_at(const T& member, std::size_t at) {
+        if constexpr (is_optional<T>) {
+            return value_at(*member, at);
+        } else if constexpr (is_list<T>) {
+            return member[at];
+        } else {
+            return member;
+        }
+    }
+
+    std::map<std::string, Facet<Value>> facets_;  // by term, so in the order of the values
+    MemberTerms terms_;
+};
+
+/// The most frequent first, equally frequent ones in the order of their values.
+template <class T>
+void keep_most_frequent(std::vector<Facet<T>>& facets, std::size_t limit) {
+    std::vector<std::pair<std::size_t, std::size_t>>
+        order;  // so that the greatest stands first, and the earlier of equals
+    for (std::size_t at = 0; at < facets.size(); ++at) order.emplace_back(facets[at].count, facets.size() - at);
+    std::sort(order.begin(), order.end(), std::greater<>());
+    if (order.size() > limit) order.resize(limit);
+    std::vector<Facet<T>> kept;
+    for (const auto& [count, from_end] : order) kept.push_back(std::move(facets[facets.size() - from_end]));
+    facets = std::move(kept);
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+enum class Order : std::uint8_t { ascending, descending };
+
+/// A part of the records that a query finds.
+template <class Record>
+struct Page {
+    std::vector<Record> records;
+    std::optional<Cursor> next;  ///< where the next page begins; nothing when this is the last
+};
+
+/// What Collection::where and Snapshot::where return; nothing is read before run(), page() or count().
+template <class S>
+class RecordQuery {
+public:
+    using Record = typename S::Record;
+
+    RecordQuery(detail::Moment moment, Condition<Record> condition)
+        : moment_(std::move(moment)), condition_(std::move(condition)) {}
+
+    /// Narrows the condition by another, in C++ or as text.
+    /// Throws: as parse_condition.
+    template <class... Wanted>
+    RecordQuery& where(const Wanted&... wanted) {
+        condition_ = std::move(condition_) && detail::wanted<Record>(moment_.engine().conditions(), wanted...);
+        return *this;
+    }
+
+    /// In the order of a field that is neither a list nor a vector: numbers by size, NaN behind infinity; texts by their
+    /// bytes; false before true. Records without a value come last, whichever the order.
+    template <auto Member>
+    RecordQuery& order_by(Order order = Order::ascending) {
+        using T = detail::TypeOf<Member>;
+        static_assert(detail::StoredScalar<detail::Present<T>>,
+                      "kith: order_by takes a field with one value; lists and vectors have no order");
+        order_ = {detail::member_index<Member> + 1, order == Order::descending};
+        terms_of_ = [](const Record& record, detail::MemberTerms& terms) { member_terms(record.*Member, terms); };
+        return *this;
+    }
+
+    /// At most `count` records. Default: all.
+    RecordQuery& limit(std::size_t count) noexcept {
+        limit_ = count;
+        return *this;
+    }
+
+    /// Passes over the first `count` records. Cost: as if they were returned; a cursor costs nothing.
+    RecordQuery& offset(std::size_t count) noexcept {
+        offset_ = count;
+        return *this;
+    }
+
+    /// Begins behind the last record of the page that gave this cursor.
+    RecordQuery& after(Cursor cursor) {
+        after_ = std::move(cursor);
+        return *this;
+    }
+
+    /// Throws: Errc::invalid_argument for a limit of 0, or a cursor of a query in another order; closed, forked, corrupt.
+    /// Cost: every record that may satisfy the condition is looked at; those of the answer are read.
+    [[nodiscard]] std::vector<Record> run() const { return find(limit_).records; }
+
+    /// The same, with the place where it ends.
+    [[nodiscard]] Page<Record> page() const { return find(limit_); }
+
+    /// How many records satisfy the condition, whatever the limit.
+    /// Throws: closed, forked, corrupt.
+    [[nodiscard]] std::size_t count() const {
+        std::size_t count = 0;
+        for_each_segment([&](const detail::SegmentView&, const detail::SlotSet& slots) { count += slots.size(); });
+        return count;
+    }
+
+    /// The keys of the records that satisfy the condition, in no particular order, whatever the limit.
+    /// Throws: closed, forked, corrupt.
+    [[nodiscard]] std::vector<typename S::KeyType> keys() const {
+        std::vector<typename S::KeyType> keys;
+        for_each_record([&](const Record& record) { keys.push_back(S::key_of(record)); });
+        return keys;
+    }
+
+    /// The different values of a field among the records that satisfy the condition, in order, each with the number of
+    /// records that have it. A list counts for each of its elements, a field without a value for none.
+    /// Throws: closed, forked, corrupt.
+    template <auto Member>
+    [[nodiscard]] auto distinct() const {
+        detail::FacetCounter<Member> counter;
+        for_each_record([&](const Record& record) { counter.add(record); });
+        return counter.take();
+    }
+
+    /// The same, the most frequent `limit` values first.
+    template <auto Member>
+    [[nodiscard]] auto facets(std::size_t limit = 10) const {
+        auto facets = distinct<Member>();
+        detail::keep_most_frequent(facets, limit);
+        return facets;
+    }
+
+private:
+    /// A record by its place in the order.
+    struct Found {
+        detail::OrderPlace place;
+        const detail::SegmentView* view;
+        Slot slot;
+    };
+
+    template <class Take>
+    void for_each_segment(Take&& take) const {
+        const auto open = moment_.engine().enter();
+        const auto snapshot = moment_.snapshot();
+        const detail::Selection selection = detail::select_records<S>(moment_.engine(), condition_);
+        for (const detail::SegmentView& view : snapshot->segments) take(view, detail::select(view, selection));
+    }
+
+    /// Calls `take` with all but the vectors of each record that satisfies the condition.
+    template <class Take>
+    void for_each_record(Take&& take) const {
+        Record record{};
+        for_each_segment([&](const detail::SegmentView& view, const detail::SlotSet& slots) {
+            slots.for_each([&](Slot slot) {
+                detail::decode_row<S>(moment_.engine(), view, slot, record);
+                take(static_cast<const Record&>(record));
+            });
+        });
+    }
+
+    [[nodiscard]] Page<Record> find(std::size_t limit) const {
+        if (limit == 0) raise(Errc::invalid_argument, "limit is 0; ask for at least 1 record");
+        std::optional<detail::OrderPlace> begin;
+        if (after_.has_value()) begin = detail::place_of(*after_, order_);
+        const auto open = moment_.engine().enter();
+        const auto snapshot = moment_.snapshot();
+        constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
+        const std::size_t wanted =
+            limit < all - 1 - offset_ ? offset_ + limit + 1 : all;  // one more tells of a next page
+        const auto before = [&](const Found& a, const Found& b) { return order_.before(a.place, b.place); };
+        std::vector<Found> found;
+        Record record{};
+        detail::MemberTerms terms;
+        const detail::Selection selection = detail::select_records<S>(moment_.engine(), condition_);
+        for (const detail::SegmentView& view : snapshot->segments) {
+            detail::select(view, selection).for_each([&](Slot slot) {
+                detail::decode_row<S>(moment_.engine(), view, slot, record);
+                Found one{place_in_order(record, terms), &view, slot};
+                if (begin.has_value() && !order_.before(*begin, one.place)) return;
+                found.push_back(std::move(one));
+                if (found.size() / 2 < wanted) return;
+                std::nth_element(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(wanted), found.end(),
+                                 before);
+                found.resize(wanted);
+            });
+        }
+        std::sort(found.begin(), found.end(), before);
+        Page<Record> page;
+        const std::size_t end = std::min(found.size(), wanted == all ? all : wanted - 1);
+        for (std::size_t at = offset_; at < end; ++at) {
+            page.records.push_back(detail::decode_record<S>(moment_.engine(), *found[at].view, found[at].slot));
+        }
+        if (found.size() > end && end > 0) page.next = detail::cursor_of(found[end - 1].place, order_);
+        return page;
+    }
+
+    [[nodiscard]] detail::OrderPlace place_in_order(const Record& record, detail::MemberTerms& terms) const {
+        detail::OrderPlace place;
+        if (terms_of_ != nullptr) {
+            terms_of_(record, terms);
+            place.null = terms.null();
+            if (!place.null) place.term = terms[0];
+        }
+        member_terms(S::key_of(record), terms);
+        place.key = terms[0];
+        return place;
+    }
+
+    detail::Moment moment_;
+    Condition<Record> condition_;
+    detail::RecordOrder order_;
+    void (*terms_of_)(const Record&, detail::MemberTerms&) = nullptr;  // of the field of the order
+    std::size_t limit_ = std::numeric_limits<std::size_t>::max();
+    std::size_t offset_ = 0;
+    std::optional<Cursor> after_;
 };
 
 }  // namespace kith::inline v0_single
@@ -7410,6 +14388,28 @@ public:
     template <auto Member, class Queries>
     [[nodiscard]] auto nearest_many(const Queries& queries) const {
         return NearestManyQuery<S, S::template vector_index<Member>>(self().moment(), queries);
+    }
+
+    /// Asks for the records that satisfy a condition, in an order, page by page, or how many there are; see RecordQuery.
+    /// It is written in C++ or as text: `where(kith::field<&R::year> >= 2020)`, `where("year >= ?", 2020)`; or as text that
+    /// the compiler reads: `where<"year >= 2020">()`.
+    /// Throws: as parse_condition.
+    template <class... Wanted>
+    [[nodiscard]] RecordQuery<S> where(const Wanted&... wanted) const {
+        detail::Moment moment = self().moment();
+        Condition<Record> condition = detail::wanted<Record>(moment.engine().conditions(), wanted...);
+        return RecordQuery<S>(std::move(moment), std::move(condition));
+    }
+    template <FixedText Text, class... L>
+    [[nodiscard]] RecordQuery<S> where(const L&... values) const {
+        return where(condition<Record, Text>(values...));
+    }
+
+    /// How many records satisfy a condition, which is written as for where().
+    /// Throws: closed, forked, corrupt; as parse_condition.
+    template <class... Wanted>
+    [[nodiscard]] std::size_t count(const Wanted&... wanted) const {
+        return where(wanted...).count();
     }
 
     /// Every record of this moment, for a range-based for loop.
@@ -7667,52 +14667,6 @@ concept Rows = requires(const R& rows, const float* query, Slot slot, ScratchMem
 //
 // Thread safety: see the methods; what is const may be called by anyone at any time.
 // Source: Malkov & Yashunin, arXiv:1603.09320.
-
-// kith/core/random.hpp — small, seeded, the same numbers on every machine.
-//
-// The standard's distributions differ between libraries; a graph built with one seed must not. So levels and samples
-// come from this generator and from arithmetic written here.
-//
-// Source: Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014 (SplitMix64).
-
-namespace kith::inline v0_single {
-
-/// Maps a number to a well-mixed one; neighbouring inputs give unrelated outputs.
-constexpr std::uint64_t mix64(std::uint64_t value) noexcept {
-    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    value = (value ^ (value >> 27)) * 0x94d049bb133111ebULL;
-    return value ^ (value >> 31);
-}
-
-/// A sequence of 64-bit numbers from a seed. Satisfies std::uniform_random_bit_generator.
-class SplitMix64 {
-public:
-    using result_type = std::uint64_t;
-
-    constexpr explicit SplitMix64(std::uint64_t seed) noexcept : state_(seed) {}
-
-    static constexpr std::uint64_t min() noexcept { return 0; }
-    static constexpr std::uint64_t max() noexcept { return ~std::uint64_t{0}; }
-
-    constexpr std::uint64_t operator()() noexcept {
-        state_ += 0x9e3779b97f4a7c15ULL;
-        return mix64(state_);
-    }
-
-    /// A number in [0, 1), a multiple of 2^-53.
-    constexpr double uniform() noexcept { return static_cast<double>((*this)() >> 11) * 0x1p-53; }
-
-    /// A number in [0, bound). It is made of 53 bits: the bias is below bound / 2^53, and beyond 2^53 not every number
-    /// occurs. Requires: bound is positive.
-    constexpr std::uint64_t below(std::uint64_t bound) noexcept {
-        return static_cast<std::uint64_t>(uniform() * static_cast<double>(bound)) % bound;
-    }
-
-private:
-    std::uint64_t state_;
-};
-
-}  // namespace kith::inline v0_single
 
 // kith/index/hnsw/links.hpp — a list of neighbours that one thread changes while others follow it.
 //
@@ -9249,6 +16203,119 @@ private:
 };
 
 }  // namespace kith::inline v0_single::detail
+
+// kith/index/flat.hpp — the exact answer, by comparing every allowed row.
+//
+// For few rows nothing beats reading them in order: the memory streams, and each block is one kernel call. The graph
+// search falls back on it where a graph would have to walk past too many excluded nodes.
+//
+// Thread safety: reads only; insert is called by one thread at a time, beside any number of searches.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Gathers slots for one kernel call after another, and offers what they score to a TopK.
+template <Scorer S>
+class ScanBlock {
+public:
+    ScanBlock(const S& scorer, TopK& best) noexcept : scorer_(scorer), best_(best) {}
+
+    void add(Slot slot) noexcept {
+        slots_[count_++] = slot;
+        if (count_ == slots_.size()) flush();
+    }
+
+    /// Scores what was added. Slots in a row are read in a row.
+    void flush() noexcept {
+        if (count_ == 0) return;
+        if (in_a_row()) {
+            constexpr std::size_t at_once = 16;
+            for (std::size_t at = 0; at < count_; at += at_once) {
+                const std::size_t now = std::min(at_once, count_ - at);
+                if constexpr (requires { scorer_.prefetch_scan(Slot{}, now); }) scorer_.prefetch_scan(slots_[at], now);
+                scorer_.score_block(slots_[at], now, &distances_[at]);
+            }
+        } else {
+            scorer_.score(slots_.data(), count_, distances_.data());
+        }
+        for (std::size_t i = 0; i < count_; ++i) {
+            if (!(distances_[i] > best_.worst_distance())) best_.offer({distances_[i], slots_[i]});
+        }
+        count_ = 0;
+    }
+
+private:
+    [[nodiscard]] bool in_a_row() const noexcept {
+        // Whoever adds in another order than that of slots is told apart by the ends, but for a few.
+        if (slots_[count_ - 1] - slots_[0] != count_ - 1) return false;
+        for (std::size_t i = 1; i < count_; ++i) {
+            if (slots_[i] != slots_[0] + i) return false;
+        }
+        return true;
+    }
+
+    const S& scorer_;
+    TopK& best_;
+    std::array<Slot, 64> slots_;  // the first count_
+    std::array<float, 64> distances_;
+    std::size_t count_ = 0;
+};
+
+/// Offers every allowed slot in [first, last) to `best`.
+template <Scorer S>
+void scan(const S& scorer, Slot first, Slot last, BitsetView allowed, TopK& best) noexcept {
+    ScanBlock<S> block(scorer, best);
+    const BitsetView within = allowed.first(std::min(last, allowed.count()));
+    for (std::size_t begin = first; begin < within.count(); begin += 64 - begin % 64) {  // past the last Slot too
+        const auto word = static_cast<Slot>(begin / 64);
+        std::uint64_t bits = within.allowed_word(word) & (~std::uint64_t{0} << (begin % 64));
+        for (; bits != 0; bits &= bits - 1) block.add(word * 64 + static_cast<Slot>(std::countr_zero(bits)));
+    }
+    block.flush();
+}
+
+}  // namespace detail
+
+/// The index that keeps nothing: every search compares all rows.
+template <Rows R>
+class FlatIndex {
+public:
+    FlatIndex() noexcept = default;
+    explicit FlatIndex(Slot count) noexcept : size_(count) {}
+
+    /// Slots that a search may be told of; nothing is stored for them.
+    [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
+
+    void insert(const R&, Slot count, unsigned = 1) noexcept {
+        size_.store(std::max(size(), count), std::memory_order_release);
+    }
+
+    /// Takes over what `other` holds of the same rows.
+    bool adopt(const R&, const FlatIndex& other) noexcept {
+        size_.store(other.size(), std::memory_order_release);
+        return true;
+    }
+
+    /// The nearest allowed slots below size(), nearest first, equal distances by slot; returns how many.
+    /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
+    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
+                       Neighbor* out) const {
+        TopK best(std::span(out, std::min<std::size_t>(params.limit, size())));
+        detail::scan(rows.scorer(query, scratch.query), 0, size(), params.allowed, best);
+        return best.sorted().size();
+    }
+
+    template <class Sink>
+    void save(const Sink&) const noexcept {}
+
+    [[nodiscard]] static std::size_t memory_bytes() noexcept { return 0; }
+
+private:
+    std::atomic<Slot> size_ = 0;
+};
+
+}  // namespace kith::inline v0_single
 
 // kith/index/flat_batch.hpp — the exact answers to many queries, from one pass over the rows.
 //
@@ -11049,6 +18116,24 @@ public:
         return best.sorted().size();
     }
 
+    /// The nearest allowed slots below size(): by the codes of all of them, and the best by their full vectors.
+    std::size_t scan(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
+                     Neighbor* out) const
+        requires(!Tag::reads_all)
+    {
+        const BitsetView allowed = params.allowed.first(std::min(size(), params.allowed.count()));
+        const std::size_t limit = std::min<std::size_t>(params.limit, allowed.count());
+        if (limit == 0) return 0;
+        constexpr std::size_t fewest = 10, kept = 4;  // how many times as many as are wanted codes hardly misplace
+        scratch.coarse.resize(std::min<std::size_t>(kept * std::max(limit, fewest), allowed.count()));
+        TopK nearest(std::span(scratch.coarse.data(), scratch.coarse.size()));
+        detail::scan(codes().view().scorer(query, scratch.query), 0, allowed.count(), allowed, nearest);
+        const std::size_t found = nearest.sorted().size();
+        TopK best(std::span(out, limit));
+        detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), limit, best);
+        return best.sorted().size();
+    }
+
     /// What search() answers to each of `count` queries, from one pass over the codes for 256 of them. found[i] is what
     /// it returns for query i. Shape: the answers to query i begin at out + i · width, where width is
     /// min(params.limit, params.allowed.count()).
@@ -11151,119 +18236,6 @@ private:
     std::unique_ptr<const Codes> mapped_;
     std::atomic<const Codes*> codes_ = nullptr;  // newest_ or mapped_, for those who search
     Inner inner_;
-};
-
-}  // namespace kith::inline v0_single
-
-// kith/index/flat.hpp — the exact answer, by comparing every allowed row.
-//
-// For few rows nothing beats reading them in order: the memory streams, and each block is one kernel call. The graph
-// search falls back on it where a graph would have to walk past too many excluded nodes.
-//
-// Thread safety: reads only; insert is called by one thread at a time, beside any number of searches.
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-/// Gathers slots for one kernel call after another, and offers what they score to a TopK.
-template <Scorer S>
-class ScanBlock {
-public:
-    ScanBlock(const S& scorer, TopK& best) noexcept : scorer_(scorer), best_(best) {}
-
-    void add(Slot slot) noexcept {
-        slots_[count_++] = slot;
-        if (count_ == slots_.size()) flush();
-    }
-
-    /// Scores what was added. Slots in a row are read in a row.
-    void flush() noexcept {
-        if (count_ == 0) return;
-        if (in_a_row()) {
-            constexpr std::size_t at_once = 16;
-            for (std::size_t at = 0; at < count_; at += at_once) {
-                const std::size_t now = std::min(at_once, count_ - at);
-                if constexpr (requires { scorer_.prefetch_scan(Slot{}, now); }) scorer_.prefetch_scan(slots_[at], now);
-                scorer_.score_block(slots_[at], now, &distances_[at]);
-            }
-        } else {
-            scorer_.score(slots_.data(), count_, distances_.data());
-        }
-        for (std::size_t i = 0; i < count_; ++i) {
-            if (!(distances_[i] > best_.worst_distance())) best_.offer({distances_[i], slots_[i]});
-        }
-        count_ = 0;
-    }
-
-private:
-    [[nodiscard]] bool in_a_row() const noexcept {
-        // Whoever adds in another order than that of slots is told apart by the ends, but for a few.
-        if (slots_[count_ - 1] - slots_[0] != count_ - 1) return false;
-        for (std::size_t i = 1; i < count_; ++i) {
-            if (slots_[i] != slots_[0] + i) return false;
-        }
-        return true;
-    }
-
-    const S& scorer_;
-    TopK& best_;
-    std::array<Slot, 64> slots_;  // the first count_
-    std::array<float, 64> distances_;
-    std::size_t count_ = 0;
-};
-
-/// Offers every allowed slot in [first, last) to `best`.
-template <Scorer S>
-void scan(const S& scorer, Slot first, Slot last, BitsetView allowed, TopK& best) noexcept {
-    ScanBlock<S> block(scorer, best);
-    const BitsetView within = allowed.first(std::min(last, allowed.count()));
-    for (std::size_t begin = first; begin < within.count(); begin += 64 - begin % 64) {  // past the last Slot too
-        const auto word = static_cast<Slot>(begin / 64);
-        std::uint64_t bits = within.allowed_word(word) & (~std::uint64_t{0} << (begin % 64));
-        for (; bits != 0; bits &= bits - 1) block.add(word * 64 + static_cast<Slot>(std::countr_zero(bits)));
-    }
-    block.flush();
-}
-
-}  // namespace detail
-
-/// The index that keeps nothing: every search compares all rows.
-template <Rows R>
-class FlatIndex {
-public:
-    FlatIndex() noexcept = default;
-    explicit FlatIndex(Slot count) noexcept : size_(count) {}
-
-    /// Slots that a search may be told of; nothing is stored for them.
-    [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
-
-    void insert(const R&, Slot count, unsigned = 1) noexcept {
-        size_.store(std::max(size(), count), std::memory_order_release);
-    }
-
-    /// Takes over what `other` holds of the same rows.
-    bool adopt(const R&, const FlatIndex& other) noexcept {
-        size_.store(other.size(), std::memory_order_release);
-        return true;
-    }
-
-    /// The nearest allowed slots below size(), nearest first, equal distances by slot; returns how many.
-    /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
-    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
-                       Neighbor* out) const {
-        TopK best(std::span(out, std::min<std::size_t>(params.limit, size())));
-        detail::scan(rows.scorer(query, scratch.query), 0, size(), params.allowed, best);
-        return best.sorted().size();
-    }
-
-    template <class Sink>
-    void save(const Sink&) const noexcept {}
-
-    [[nodiscard]] static std::size_t memory_bytes() noexcept { return 0; }
-
-private:
-    std::atomic<Slot> size_ = 0;
 };
 
 }  // namespace kith::inline v0_single
@@ -12505,6 +19477,9 @@ public:
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (limit == 0) return 0;
         const SearchWay way = way_of(params, allowed);
+        if constexpr (scans_codes) {
+            if (way == SearchWay::scan_codes) return index_.scan(rows_.view(), query, params, scratch, out);
+        }
         if (way != SearchWay::indexed) return search_exact(query, params, scratch, out);
         const Slot indexed = std::min(index_.size(), count);
         SearchParams walk = params;
@@ -12535,7 +19510,8 @@ public:
 
     void search_many(const float* queries, std::size_t count, const SearchParams& params,
                      std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const override {
-        if (way_of(params, params.allowed.count_allowed()) != SearchWay::indexed) {
+        const SearchWay way = way_of(params, params.allowed.count_allowed());
+        if (way != SearchWay::indexed && way != SearchWay::scan_codes) {
             search_exact_many(queries, count, params, scratches, out, found);
             return;
         }
@@ -12620,7 +19596,8 @@ public:
                 Tag::template try_as_hard<M>(ladder[ladder.size() - 3], params);
                 return params;
             }
-            const std::optional<float> effort = newest->effort_for(1 - kept_misses * (1 - recall), params.limit);
+            const std::optional<float> effort =
+                newest->effort_for(1 - kept_misses * (1 - recall), measured_limit(params));
             if (!effort.has_value()) return std::nullopt;
             Tag::template try_as_hard<M>(*effort, params);
             return params;
@@ -12661,8 +19638,22 @@ public:
 private:
     static constexpr auto ladder = Tag::template ladder<M>;
 
+    /// Whether a few slots can be compared by codes.
+    static constexpr bool scans_codes = requires(const typename Tag::template Index<View>& index, const View& rows,
+                                                 const SearchParams& params, SearchScratch& scratch, Neighbor* out) {
+        index.scan(rows, static_cast<const float*>(nullptr), params, scratch, out);
+    };
+
     /// The share of the misses one may make that is counted on: the curve is measured with a sample of questions.
     static constexpr double kept_misses = 0.75;
+
+    /// The number of neighbours whose curve tells the effort. A walk past slots that are not allowed meets as many more
+    /// before it has those that are, so it is as sure of them as one that wants all it meets.
+    static std::size_t measured_limit(const SearchParams& params) noexcept {
+        if (Tag::reads_all || params.allowed.all()) return params.limit;
+        const std::size_t allowed = std::max<Slot>(params.allowed.count_allowed(), 1);
+        return std::max(params.limit, std::min<std::size_t>(100, params.limit * params.allowed.count() / allowed));
+    }
 
     /// Whether there is something that more effort finds more in: an index that is not trained compares all.
     [[nodiscard]] bool answers_by_effort() const noexcept {
@@ -12693,17 +19684,28 @@ private:
     [[nodiscard]] SearchWay way_of(const SearchParams& params, Slot allowed) const noexcept {
         if constexpr (ladder.empty()) return SearchWay::compare_all;
         if constexpr (Tag::reads_all) return index_.size() == 0 ? SearchWay::not_indexed : SearchWay::indexed;
-        // A walk that ends by distance expands a hundred nodes or two, whatever it might keep.
-        const std::size_t ef = params.stretch > 0 ? std::min<std::size_t>(params.ef_search, 100) : params.ef_search;
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
-        if (scan_is_cheaper(allowed, params.allowed.count(), std::max(limit, ef))) return SearchWay::scan_cheaper;
+        if (scan_is_cheaper(allowed, params, limit)) {
+            const bool by_codes = scans_codes && !in_order(allowed, params) && index_.size() >= params.allowed.count();
+            return by_codes ? SearchWay::scan_codes : SearchWay::scan_cheaper;
+        }
         return answers_by_effort() ? SearchWay::indexed : SearchWay::not_indexed;
     }
 
-    /// A walk expands about ef / (share of allowed) nodes. Each costs as much as `rows_a_node` rows read in order.
-    static bool scan_is_cheaper(Slot allowed, Slot count, std::size_t ef) noexcept {
-        constexpr double rows_a_node = 16;  // between 7 and 30 for 784 to 100 dimensions, at the pass rates in question
-        const double expanded = static_cast<double>(ef) * static_cast<double>(count) / static_cast<double>(allowed);
+    /// Whether the rows that a scan reads follow one another for the most part, which is faster than to jump among codes.
+    static bool in_order(Slot allowed, const SearchParams& params) noexcept {
+        return allowed >= params.allowed.count() / 2;
+    }
+
+    /// A walk expands the more nodes the fewer of those it meets are allowed. Each costs as much as `rows_a_node` rows, or
+    /// their codes, that are scanned (benchmarks/filter: where the two plans cost the same on two sets, for 10 and 100).
+    static bool scan_is_cheaper(Slot allowed, const SearchParams& params, std::size_t limit) noexcept {
+        const double rows_a_node = in_order(allowed, params) ? 16 : 5;
+        // A walk that ends by distance expands so many, whatever it might keep.
+        const double stretched = 50 + 4.5 * static_cast<double>(limit);
+        const double kept = static_cast<double>(std::max<std::size_t>(limit, params.ef_search));
+        const double nodes = params.stretch > 0 ? std::min(stretched, kept) : kept;
+        const double expanded = nodes * static_cast<double>(params.allowed.count()) / static_cast<double>(allowed);
         return static_cast<double>(allowed) <= rows_a_node * expanded;
     }
 
@@ -12764,8 +19766,12 @@ concept Named = requires {
     { T::name } -> std::convertible_to<std::string_view>;
 };
 
-/// The type of `indexed`.
+/// How a field is to be found without reading every record: `Field<&Record::member, Indexed{.suffixes = true}>`.
+/// A text is found by its value and by its beginning in any case.
 struct Indexed {
+    bool suffixes = false;    ///< a text by its end, too, for four bytes a distinct text
+    bool substrings = false;  ///< a text by three letters or more within it, for some two bytes a byte of distinct text
+
     friend constexpr bool operator==(Indexed, Indexed) noexcept = default;
 };
 
@@ -12796,6 +19802,20 @@ namespace detail {
 /// What an attribute says of the member it names.
 enum class Role : unsigned char { none, key, field, vector };
 
+/// All that some settings ask for; what is no setting asks for nothing.
+template <class... Settings>
+constexpr Indexed joined_parts(const Settings&... settings) noexcept {
+    Indexed all;
+    [[maybe_unused]] const auto add = [&all]<class Setting>(const Setting& setting) {
+        if constexpr (std::is_same_v<Setting, Indexed>) {
+            all.suffixes = all.suffixes || setting.suffixes;
+            all.substrings = all.substrings || setting.substrings;
+        }
+    };
+    (add(settings), ...);
+    return all;
+}
+
 /// An attribute taken apart; anything else is no attribute.
 template <class>
 struct Attribute {
@@ -12816,6 +19836,7 @@ struct Attribute<Field<Member, Settings...>> {
     static constexpr auto member = Member;
     static constexpr bool settings_known = (std::is_same_v<std::remove_const_t<decltype(Settings)>, Indexed> && ...);
     static constexpr bool is_indexed = sizeof...(Settings) > 0;
+    static constexpr Indexed parts = joined_parts(Settings...);
 };
 
 template <auto Member, class MetricType, class IndexTag>
@@ -12844,235 +19865,11 @@ std::string index_parameters() {
 
 }  // namespace kith::inline v0_single
 
-// kith/schema/codec.hpp — a record as one run of bytes, and back.
-//
-//   row    := u8 format = 1; u8 count of fields; nulls; the value of each field that is not null, in the order given
-//   nulls  := one bit a nullable field, in order, lowest bit first, set when null; unused bits are 0
-//   value  := scalar | list | vector
-//   scalar := bool: u8 0 or 1 | int32, uint32: u32 | int64, uint64: u64 | float: f32 | double: f64
-//           | text: varint-sized bytes
-//   list   := varint count, then that many scalars
-//   vector := each element: f32; f16 and bf16: u16; i8, u8 and bits: u8                 (on disk, little-endian)
-//
-// Every byte is accounted for: a row that is cut, extended, or of another schema is refused. Changed bits inside a
-// value are for the checksum of whoever stores the row.
-//
-// Thread safety: functions without state.
-
-namespace kith::inline v0_single::detail {
-
-inline constexpr std::uint8_t row_format = 1;  // on disk
-
-template <StoredScalar T>
-void encode_scalar(ByteWriter& writer, const T& value) {
-    constexpr FieldKind kind = scalar_kind<T>();
-    if constexpr (kind == FieldKind::text) {
-        writer.sized(value);
-    } else if constexpr (kind == FieldKind::float32) {
-        writer.f32(value);
-    } else if constexpr (kind == FieldKind::float64) {
-        writer.f64(value);
-    } else if constexpr (kind == FieldKind::boolean) {
-        writer.u8(value ? 1 : 0);
-    } else if constexpr (kind == FieldKind::int32 || kind == FieldKind::uint32) {
-        writer.u32(static_cast<std::uint32_t>(value));
-    } else {
-        writer.u64(static_cast<std::uint64_t>(value));
-    }
-}
-
-/// True when the stored `number` is one that T can hold; enumerations may be narrower than what stores them.
-template <class T, std::integral Number>
-[[nodiscard]] bool decode_integer(Number number, T& value) noexcept {
-    using Limits = std::numeric_limits<typename Underlying<T>::Type>;
-    if (number < static_cast<Number>(Limits::min()) || number > static_cast<Number>(Limits::max())) return false;
-    value = static_cast<T>(number);
-    return true;
-}
-
-template <StoredScalar T>
-[[nodiscard]] bool decode_scalar(ByteReader& reader, T& value) {
-    constexpr FieldKind kind = scalar_kind<T>();
-    if constexpr (kind == FieldKind::text) {
-        std::string_view text;
-        if (!reader.sized(text)) return false;
-        value.assign(text);
-        return true;
-    } else if constexpr (kind == FieldKind::float32) {
-        return reader.f32(value);
-    } else if constexpr (kind == FieldKind::float64) {
-        return reader.f64(value);
-    } else if constexpr (kind == FieldKind::boolean) {
-        std::uint8_t byte = 0;
-        if (!reader.u8(byte) || byte > 1) return false;
-        value = byte == 1;
-        return true;
-    } else if constexpr (kind == FieldKind::int32 || kind == FieldKind::uint32) {
-        using Number = std::conditional_t<kind == FieldKind::int32, std::int32_t, std::uint32_t>;
-        std::uint32_t bits = 0;
-        return reader.u32(bits) && decode_integer(static_cast<Number>(bits), value);
-    } else {
-        using Number = std::conditional_t<kind == FieldKind::int64, std::int64_t, std::uint64_t>;
-        std::uint64_t bits = 0;
-        return reader.u64(bits) && decode_integer(static_cast<Number>(bits), value);
-    }
-}
-
-/// The fewest bytes a scalar takes; bounds what a damaged count can make a reader allocate.
-template <StoredScalar T>
-inline constexpr std::size_t least_bytes =
-    std::same_as<T, std::string> || std::same_as<T, bool> ? 1 : (sizeof(T) <= 4 ? 4 : 8);
-
-template <Element T>
-void encode_element(ByteWriter& writer, T element) {
-    if constexpr (std::same_as<T, float>) {
-        writer.f32(element);
-    } else if constexpr (sizeof(T) == 2) {
-        writer.u16(element.bits());
-    } else {
-        writer.u8(std::bit_cast<std::uint8_t>(element));
-    }
-}
-
-template <Element T>
-[[nodiscard]] bool decode_element(ByteReader& reader, T& element) {
-    if constexpr (std::same_as<T, float>) {
-        return reader.f32(element);
-    } else if constexpr (sizeof(T) == 2) {
-        std::uint16_t bits = 0;
-        if (!reader.u16(bits)) return false;
-        element = T::from_bits(bits);
-        return true;
-    } else {
-        std::uint8_t byte = 0;
-        if (!reader.u8(byte)) return false;
-        element = std::bit_cast<T>(byte);
-        return true;
-    }
-}
-
-template <class T>
-void encode_value(ByteWriter& writer, const T& value) {
-    if constexpr (StoredVector<T>) {
-        for (const auto element : value) encode_element(writer, element);
-    } else if constexpr (is_list<T>) {
-        writer.varint(value.size());
-        for (const ScalarOf<T>& element : value) encode_scalar<ScalarOf<T>>(writer, element);
-    } else {
-        encode_scalar(writer, value);
-    }
-}
-
-template <class T>
-[[nodiscard]] bool decode_value(ByteReader& reader, T& value) {
-    if constexpr (StoredVector<T>) {
-        for (auto& element : value) {
-            if (!decode_element(reader, element)) return false;
-        }
-        return true;
-    } else if constexpr (is_list<T>) {
-        std::uint64_t count = 0;
-        if (!reader.varint(count) || count > reader.remaining() / least_bytes<ScalarOf<T>>) return false;
-        value.clear();
-        value.reserve(static_cast<std::size_t>(count));
-        for (; count > 0; --count) {
-            ScalarOf<T> element{};
-            if (!decode_scalar(reader, element)) return false;
-            value.push_back(std::move(element));
-        }
-        return true;
-    } else {
-        return decode_scalar(reader, value);
-    }
-}
-
-/// Writes and reads rows made of the members `Positions` of a tuple of references.
-template <std::size_t... Positions>
-class RowCodec {
-    static_assert(sizeof...(Positions) <= 64, "the nulls of a row fit one number");
-
-public:
-    /// Appends the row to `out`.
-    template <class Members>
-    static void encode(const Members& members, std::string& out) {
-        ByteWriter writer(out);
-        writer.u8(row_format);
-        writer.u8(sizeof...(Positions));
-        NullBits nulls;
-        (nulls.note(std::get<Positions>(members)), ...);
-        for (std::size_t bit = 0; bit < nulls.count; bit += 8) writer.u8(static_cast<std::uint8_t>(nulls.bits >> bit));
-        (encode_member(writer, std::get<Positions>(members)), ...);
-    }
-
-    /// Assigns the members from a row; false on any damage, and then their values are unspecified.
-    template <class Members>
-    [[nodiscard]] static bool decode(std::string_view row, const Members& members) {
-        ByteReader reader(row);
-        std::uint8_t format = 0;
-        std::uint8_t count = 0;
-        if (!reader.u8(format) || format != row_format) return false;
-        if (!reader.u8(count) || count != sizeof...(Positions)) return false;
-        NullBits nulls;
-        constexpr std::size_t nullable =
-            (std::size_t{0} + ... +
-             (is_optional<std::remove_cvref_t<std::tuple_element_t<Positions, Members>>> ? 1 : 0));
-        for (std::size_t bit = 0; bit < nullable; bit += 8) {
-            std::uint8_t eight = 0;
-            if (!reader.u8(eight)) return false;
-            nulls.bits |= static_cast<std::uint64_t>(eight) << bit;
-        }
-        return (decode_member(reader, std::get<Positions>(members), nulls) && ...) && nulls.bits == 0 &&
-               reader.remaining() == 0;
-    }
-
-private:
-    /// The nulls of a row, lowest bit first.
-    struct NullBits {
-        std::uint64_t bits = 0;
-        std::size_t count = 0;
-
-        template <class T>
-        void note(const T& member) noexcept {
-            if constexpr (is_optional<T>) bits |= static_cast<std::uint64_t>(!member.has_value()) << count++;
-        }
-
-        /// Takes the next bit away, so that what is left at the end belongs to no field.
-        bool next() noexcept {
-            const bool null = (bits & 1) != 0;
-            bits >>= 1;
-            return null;
-        }
-    };
-
-    template <class T>
-    static void encode_member(ByteWriter& writer, const T& member) {
-        if constexpr (!is_optional<T>) {
-            encode_value(writer, member);
-        } else if (member.has_value()) {
-            encode_value(writer, *member);
-        }
-    }
-
-    template <class T>
-    static bool decode_member(ByteReader& reader, T& member, NullBits& nulls) {
-        if constexpr (!is_optional<T>) {
-            return decode_value(reader, member);
-        } else if (nulls.next()) {
-            member.reset();
-            return true;
-        } else {
-            return decode_value(reader, member.emplace());
-        }
-    }
-};
-
-}  // namespace kith::inline v0_single::detail
-
 // kith/schema/fingerprint.hpp — a schema as a text that is stored, its hash, and what differs between two of them.
 //
 //   descriptor := "kith schema 1\n", then one line a field, in the order of the struct            (on disk)
-//   line       := name " " ["list of "] kind [" " dim [" of " element]] [" nullable"] [" key"] [" indexed"]
-//                 [" metric=" name " index=" name ["(" parameters ")"]] "\n"
+//   line       := name " " ["list of "] kind [" " dim [" of " element]] [" nullable"] [" key"]
+//                 [" indexed" [" suffixes"] [" substrings"]] [" metric=" name " index=" name ["(" parameters ")"]] "\n"
 //
 // A collection is opened only by a program whose descriptor is the stored one, letter for letter but for the indexes of
 // vectors, which can be made again from them: rows are read by position, so even the order of the fields counts. The text
@@ -13095,6 +19892,8 @@ inline void append_descriptor(std::string& out, const FieldInfo& field, std::str
     if (field.nullable) out.append(" nullable");
     if (field.key) out.append(" key");
     if (field.indexed) out.append(" indexed");
+    if (field.suffixes) out.append(" suffixes");
+    if (field.substrings) out.append(" substrings");
     if (!field.metric.empty()) {
         out.append(" metric=").append(field.metric).append(" index=").append(field.index);
         if (!parameters.empty()) out.append("(").append(parameters).append(")");
@@ -13147,7 +19946,7 @@ inline std::string without_indexes(std::string_view descriptor) {
     std::string text;
     while (!descriptor.empty()) {
         const std::string_view line = descriptor.substr(0, descriptor.find('\n'));
-        text.append(line.substr(0, line.find(" index="))).append("\n");
+        text.append(line.substr(0, line.find(" index"))).append("\n");
         descriptor.remove_prefix(std::min(descriptor.size(), line.size() + 1));
     }
     return text;
@@ -13232,11 +20031,11 @@ struct MemberCheck {
                   "kith: this enumeration has no written underlying type; write enum class Name : std::int32_t");
     static_assert(!Facts::bad_array,
                   "kith: a vector has 1 to 20,000 elements; write std::array<float, N> with such an N");
-    static_assert(
-        Facts::ok || Facts::small_integer || Facts::loose_enum || Facts::bad_array,
-        "kith: this member's type cannot be stored; use bool, a 32- or 64-bit integer, float, double, "
-        "std::string, an enum, std::optional or std::vector of one of those, or std::array<float, N>, where float "
-        "may also be kith::Half, kith::Bfloat16, std::int8_t, std::uint8_t or kith::Bits8");
+    static_assert(Facts::ok || Facts::small_integer || Facts::loose_enum || Facts::bad_array,
+                  "kith: this member's type cannot be stored; use bool, a 32- or 64-bit integer, float, double, "
+                  "std::string, an enum, kith::Timestamp, std::optional or std::vector of one of those, kith::Json, or "
+                  "std::array<float, N>, where float may also be kith::Half, kith::Bfloat16, std::int8_t, std::uint8_t "
+                  "or kith::Bits8");
 };
 
 /// Each fact is asked only of what the facts before it hold for.
@@ -13316,6 +20115,11 @@ struct AttributeFacts {
         return true;
     }();
 
+    static constexpr bool can_be_indexed = [] {
+        if constexpr (own && A::role == Role::field && set_well) return !(A::is_indexed && is_json<TypeOf<A::member>>);
+        return true;
+    }();
+
     static constexpr bool index_fits = [] {
         if constexpr (own && fits && set_well && A::role == Role::vector) {
             constexpr std::size_t dim = array_dim<TypeOf<A::member>>;
@@ -13324,7 +20128,14 @@ struct AttributeFacts {
         return true;
     }();
 
-    static constexpr bool ok = fits && set_well && index_fits;
+    static constexpr bool parts_fit = [] {
+        if constexpr (own && fits && set_well && A::role == Role::field) {
+            return A::parts == indexed || std::is_same_v<ScalarOf<TypeOf<A::member>>, std::string>;
+        }
+        return true;
+    }();
+
+    static constexpr bool ok = fits && set_well && can_be_indexed && index_fits && parts_fit;
 };
 
 template <class Record, class A, class Facts = AttributeFacts<Record, A>>
@@ -13347,6 +20158,9 @@ struct AttributeCheck {
     static_assert(Facts::set_well || A::role != Role::vector,
                   "kith: a VectorField takes a metric and then an index, each a type with a static name; write "
                   "kith::VectorField<&Record::member, kith::Cosine>");
+    static_assert(Facts::parts_fit,
+                  "kith: only texts have suffixes and substrings; write kith::Field<&Record::member, kith::indexed>");
+    static_assert(Facts::can_be_indexed, "kith: a JSON member has no index; leave kith::indexed out");
     static_assert(Facts::index_fits,
                   "kith: the sub-vectors that this VectorField's index cuts its vectors into must divide their "
                   "dimension (behind a rotation: their dimension rounded up to a multiple of 16)");
@@ -13404,6 +20218,10 @@ template <class A>
 constexpr void describe_attribute(FieldInfo& field) noexcept {
     field.key = A::role == Role::key;
     field.indexed = A::is_indexed;
+    if constexpr (A::role == Role::field) {
+        field.suffixes = A::parts.suffixes;
+        field.substrings = A::parts.substrings;
+    }
     if constexpr (A::role == Role::vector) {
         field.metric = A::Metric::name;
         field.index = A::Index::name;
@@ -13664,7 +20482,7 @@ namespace detail {
 /// What the engine needs to know of the schema S.
 template <class S>
 EngineSchema engine_schema() {
-    EngineSchema schema{S::descriptor(), S::fingerprint(), {}, &S::show_key, &describe_record_difference};
+    EngineSchema schema{S::descriptor(), S::fingerprint(), {}, S::fields, &S::show_key, &describe_record_difference};
     const auto add = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
         using Attribute = typename S::template VectorAttribute<I>;
         using Metric = typename Attribute::Metric;
@@ -13741,12 +20559,7 @@ public:
         const std::string bytes = S::key_bytes(key);
         const auto prepare = [&] {
             Record record = newest(bytes);
-            (changes(record), ...);
-            if (S::key_bytes(S::key_of(record)) != bytes) {
-                raise(Errc::invalid_argument, "update of " + S::show_key(bytes) + " changed its key to " +
-                                                  S::show_key(S::key_bytes(S::key_of(record))) +
-                                                  "; nothing was written");
-            }
+            change(record, bytes, changes...);
             return encode(std::span<const Record>(&record, 1));
         };
         engine_->write(prepare, detail::OnExisting::replace);
@@ -13771,6 +20584,41 @@ public:
         return removed;
     }
     bool erase(const Key& key) { return erase(std::span(&key, 1)) == 1; }
+
+    /// Removes the records that satisfy a condition, all at once: those that do now, and still do when the write comes to
+    /// them. Returns how many were removed.
+    /// Throws: Errc::invalid_argument for a condition that holds for every record: see erase_all(); as erase; for a text, as
+    /// parse_condition.
+    template <class... Wanted>
+    std::size_t erase_where(const Wanted&... wanted) {
+        const auto condition = detail::wanted<Record>(engine_->conditions(), wanted...);
+        require_condition("erase_where", condition);
+        return erase_those(condition);
+    }
+
+    /// Removes every record. Returns how many were removed.  Throws: as erase.
+    std::size_t erase_all() { return erase_those({}); }
+
+    /// Changes the records that satisfy a condition as update() does, all or none: those that do now, and still do when the
+    /// write comes to them. Returns how many were changed.
+    /// Throws: as update; Errc::invalid_argument for a condition that holds for every record: see update_all().
+    template <class... Changes>
+    std::size_t update_where(const Condition<Record>& condition, Changes&&... changes) {
+        static_assert(
+            sizeof...(Changes) > 0 && (std::is_invocable_v<Changes&, Record&> && ...),
+            "kith: update_where(condition, changes...) takes kith::set<&Record::member>(value) or callables on "
+            "Record&");
+        require_condition("update_where", condition);
+        return update_those(condition, changes...);
+    }
+
+    /// Changes every record. Returns how many were changed.  Throws: as update.
+    template <class... Changes>
+    std::size_t update_all(Changes&&... changes) {
+        static_assert(sizeof...(Changes) > 0 && (std::is_invocable_v<Changes&, Record&> && ...),
+                      "kith: update_all(changes...) takes kith::set<&Record::member>(value) or callables on Record&");
+        return update_those({}, changes...);
+    }
 
     /// The records of this moment, unchanged for as long as the snapshot is held.
     /// Throws: closed, forked.  Cost: none; see Snapshot for what holding it keeps.
@@ -13887,6 +20735,64 @@ private:
         return batch.take();
     }
 
+    template <class... Changes>
+    static void change(Record& record, const std::string& key, Changes&... changes) {
+        (changes(record), ...);
+        const std::string changed = S::key_bytes(S::key_of(record));
+        if (changed == key) return;
+        raise(Errc::invalid_argument, "update of " + S::show_key(key) + " changed its key to " + S::show_key(changed) +
+                                          "; nothing was written");
+    }
+
+    template <class... Changes>
+    std::size_t update_those(const Condition<Record>& condition, Changes&... changes) {
+        const std::vector<Key> keys = this->where(condition).keys();
+        std::size_t changed = 0;
+        const auto prepare = [&] {
+            std::vector<Record> records;
+            for (const Key& key : keys) {
+                const std::string bytes = S::key_bytes(key);
+                if (!engine_->newest(bytes).has_value()) continue;
+                records.push_back(newest(bytes));
+                if (evaluate(condition, records.back())) {
+                    change(records.back(), bytes, changes...);
+                } else {
+                    records.pop_back();
+                }
+            }
+            changed = records.size();
+            return records.empty() ? std::string() : encode(records);
+        };
+        engine_->write(prepare, detail::OnExisting::replace);
+        return changed;
+    }
+
+    static void require_condition(std::string_view verb, const Condition<Record>& condition) {
+        if (condition != Condition<Record>()) return;
+        raise(Errc::invalid_argument, std::string(verb) + ": the condition is empty and would hold for every record; " +
+                                          "call " + std::string(verb.substr(0, verb.find('_'))) +
+                                          "_all() for that. Nothing was written");
+    }
+
+    std::size_t erase_those(const Condition<Record>& condition) {
+        const std::vector<Key> keys = this->where(condition).keys();
+        std::size_t removed = 0;
+        const auto prepare = [&] {
+            detail::BatchWriter batch;
+            removed = 0;
+            for (const Key& key : keys) {
+                const std::string bytes = S::key_bytes(key);
+                const std::optional<detail::RecordId> id = engine_->newest(bytes);
+                if (!id.has_value() || !evaluate(condition, newest(bytes))) continue;
+                batch.erase(bytes);
+                ++removed;
+            }
+            return batch.empty() ? std::string() : batch.take();
+        };
+        engine_->write(prepare, detail::OnExisting::replace);
+        return removed;
+    }
+
     /// In the writer role: the record an update starts from.
     Record newest(const std::string& bytes) const {
         const auto id = engine_->newest(bytes);
@@ -13924,18 +20830,19 @@ namespace kith::inline v0_single {
 
 /// The part of a collection that is damaged.
 enum class DamageKind : std::uint8_t {
-    identity,       ///< the file IDENTITY
-    log,            ///< the batches since the last checkpoint
-    forward,        ///< the pages of forward/data.mdb that lead to its tables, or count its free pages
-    rows,           ///< the fields of records
-    keys,           ///< where each key leads
-    state,          ///< what the last checkpoint holds
-    delete_bitmap,  ///< which slots of a segment are deleted
-    segment_rows,   ///< the vectors of a segment
-    segment_graph,  ///< what finds them fast
-    segment_keys,   ///< the keys of a segment in order
-    missing_file,   ///< a file or folder that should be there
-    leftover,       ///< a file or folder that nothing names
+    identity,         ///< the file IDENTITY
+    log,              ///< the batches since the last checkpoint
+    forward,          ///< the pages of forward/data.mdb that lead to its tables, or count its free pages
+    rows,             ///< the fields of records
+    keys,             ///< where each key leads
+    state,            ///< what the last checkpoint holds
+    delete_bitmap,    ///< which slots of a segment are deleted
+    segment_rows,     ///< the vectors of a segment
+    segment_graph,    ///< what finds them fast
+    segment_keys,     ///< the keys of a segment in order
+    segment_scalars,  ///< columns and indexes of a segment's scalar fields
+    missing_file,     ///< a file or folder that should be there
+    leftover,         ///< a file or folder that nothing names
 };
 
 /// The name of a kind, as it stands in the enumeration.
@@ -14041,6 +20948,774 @@ struct RepairReport {
 RepairReport repair(const std::filesystem::path& path, const RepairOptions& options, const LongCall& call = {});
 
 }  // namespace kith::inline v0_single
+
+// kith/collection/sealed_scalars.hpp — indexes and columns of a sealed segment: made when it is sealed, mapped after.
+//
+// Thread safety: SealedScalars is immutable, and the bytes must outlive it; one thread fills a builder.
+
+// kith/scalar/column_builder.hpp — makes the columns of a segment that is sealed.
+//
+// Thread safety: none; one thread fills one.
+
+namespace kith::inline v0_single::detail {
+
+/// What a column is of.
+struct ColumnInfo {
+    std::uint32_t field = 0;  // the place in the record
+    FieldKind kind = FieldKind::boolean;
+    bool list = false;
+};
+
+class ColumnFileBuilder {
+public:
+    /// Requires: no kind is vector; fields are distinct.
+    explicit ColumnFileBuilder(const std::vector<ColumnInfo>& columns);
+
+    /// Adds the next slot of a column. Requires: the terms are of its kind.
+    void append(std::size_t column, const MemberTerms& member);
+
+    /// The image that ColumnFile reads. Requires: every column has as many slots. The builder is used up.
+    /// Throws: Errc::limit_exceeded when the lists of a column have 2^32 elements together.
+    [[nodiscard]] std::string finish();
+
+private:
+    struct Pending {
+        ColumnInfo info;
+        Slot slots = 0;
+        bool nulls = false;
+        std::uint64_t values = 0;
+        std::vector<std::uint64_t> null_words;
+        std::string ends;                      // as they are stored
+        std::string bytes;                     // bits as words to be, numbers as they are stored, texts
+        std::vector<std::uint64_t> text_ends;  // of each value
+    };
+
+    static void add_value(Pending& column, std::string_view term);
+    [[nodiscard]] static std::size_t most_bytes(const Pending& column) noexcept;
+    static void write(const Pending& column, std::string& descriptors, std::string& image);
+
+    std::vector<Pending> columns_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/scalar/column_file.hpp — the scalar fields of a sealed segment, column by column, for conditions without an index.
+//
+//   columns := header; descriptors; parts, each at a multiple of 64 bytes, zeros between                   (on disk)
+//   header  := magic "kithcols"; u32 version (1); u32 columns; u32 slots; zeros up to byte 64
+//   descriptor, 64 bytes := u32 field; u8 kind; u8 flags: 1 list, 2 nulls; u8 form; u8 bytes a code; u32 distinct;
+//              u32 0; u64 values; u64 offset of nulls, of ends, of values, of text ends, of texts
+//   nulls   := a bit a slot, 1 where it is null, in u64 words
+//   ends    := of a list, for each slot u32: the number of values up to the end of its elements
+//   values  := form 1, bool: a bit a value, in u64 words
+//            | form 2, numbers: as ordered numbers (scalar/term.hpp), u32 or u64 as the kind is wide
+//            | form 3, texts by code: u8, u16 or u32 each, the place of the text among the distinct ones in order
+//            | form 4, texts: nothing
+//   text ends := of each distinct text (form 3) or each value (form 4) u64: where it ends in texts
+//
+// A scalar that is null has a value all the same, of no meaning. Offsets count from the beginning; that of a part that is
+// not there is 0. An ordered number keeps the order of its kind as an unsigned number, so each comparison of each kind is
+// one subtraction and one comparison, in loops that a compiler makes vectors of; NaN lies above what compares.
+//
+// Thread safety: immutable; the bytes must outlive it and what comes of it.
+
+namespace kith::inline v0_single::detail {
+
+/// How the values of a column lie. On disk: never renumber.
+enum class ColumnForm : std::uint8_t { bits = 1, numbers = 2, codes = 3, texts = 4 };
+
+/// One column, checked as far as its parts lie within the image.
+class StoredColumn {
+public:
+    [[nodiscard]] std::uint32_t field() const noexcept { return field_; }
+    [[nodiscard]] FieldKind kind() const noexcept { return kind_; }
+    [[nodiscard]] bool list() const noexcept { return list_; }
+    [[nodiscard]] ColumnForm form() const noexcept { return form_; }
+    [[nodiscard]] Slot slots() const noexcept { return slots_; }
+    [[nodiscard]] std::uint64_t values() const noexcept { return values_; }
+
+    /// Reads all of it: returns where everything is as it must be. Throws: Errc::corrupt, with what is wrong.
+    void check() const;
+
+    /// The member of a slot, as terms. Requires: slot is below slots(). Throws: Errc::corrupt.
+    void member(Slot slot, MemberTerms& out) const;
+
+    [[nodiscard]] bool null(Slot slot) const noexcept;
+
+    /// A value as an ordered number, or the code of its text. Requires: there is that value; the form is not texts.
+    [[nodiscard]] std::uint64_t number(std::uint64_t value) const noexcept;
+
+    /// A value that is text. Throws: Errc::corrupt.
+    [[nodiscard]] std::string_view text_of(std::uint64_t value) const;
+
+    // For who compares blocks.
+
+    /// Which of the 64 slots of a word are null. Requires: there is such a word.
+    [[nodiscard]] std::uint64_t null_word(std::size_t word) const noexcept;
+
+    /// The values of a slot, from the first to before the second; of a scalar, the one with its number.
+    struct Values {
+        std::uint64_t first = 0, end = 0;
+    };
+    [[nodiscard]] Values values_of(Slot slot) const;  // Throws: Errc::corrupt.
+
+    /// For each slot from `first` on, as many as `out` has, the values up to its end, whatever the file says of them.
+    /// Requires: it is a list, and there are that many slots.
+    void load_ends(Slot first, std::span<std::uint32_t> out) const noexcept;
+
+    /// Ordered numbers, or codes, of values from `first` on, as many as `out` has. Requires: the form is numbers or
+    /// codes, of 8 bytes for the second and at most 4 for the first; there are that many values.
+    void load(std::uint64_t first, std::span<std::uint32_t> out) const noexcept;
+    void load(std::uint64_t first, std::span<std::uint64_t> out) const noexcept;
+
+    /// A word of bits. Requires: the form is bits, and there is such a word.
+    [[nodiscard]] std::uint64_t bits(std::uint64_t word) const noexcept;
+
+    /// Bytes of a number or code.
+    [[nodiscard]] std::size_t width() const noexcept { return width_; }
+
+    /// The distinct texts of form codes.
+    [[nodiscard]] std::uint32_t distinct() const noexcept { return distinct_; }
+
+    /// A distinct text by its code, or a text by the number of its value. Throws: Errc::corrupt.
+    [[nodiscard]] std::string_view text(std::uint64_t number) const;
+
+private:
+    friend class ColumnFile;
+
+    StoredColumn(std::string_view image, std::string_view descriptor, Slot slots);
+    void check_form() const;
+    void check_lists() const;
+    void check_texts() const;
+    [[noreturn]] void raise_damaged(const std::string& what) const;
+
+    std::uint32_t field_ = 0;
+    FieldKind kind_ = FieldKind::boolean;
+    bool list_ = false;
+    ColumnForm form_ = ColumnForm::bits;
+    std::size_t width_ = 0;
+    std::uint32_t distinct_ = 0;
+    Slot slots_ = 0;
+    std::uint64_t values_ = 0;
+    std::string_view nulls_;  // words, or nothing where no slot is null
+    std::string_view ends_;   // of a list
+    std::string_view value_bytes_;
+    std::string_view text_ends_;
+    std::string_view texts_;
+};
+
+class ColumnFile {
+public:
+    /// Throws: Errc::corrupt when parts do not lie within the image, or it is of another number of slots;
+    /// Errc::unsupported_version.
+    ColumnFile(std::string_view image, Slot slots);
+
+    [[nodiscard]] Slot slots() const noexcept { return slots_; }
+    [[nodiscard]] const std::vector<StoredColumn>& columns() const noexcept { return columns_; }
+
+    /// The column of a field, by its place in the record; null where there is none.
+    [[nodiscard]] const StoredColumn* find(std::uint32_t field) const noexcept;
+
+    /// Reads all of it: returns where everything is as it must be. Throws: Errc::corrupt, with what is wrong.
+    void check() const;
+
+private:
+    Slot slots_ = 0;
+    std::vector<StoredColumn> columns_;  // in the order of the image
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/scalar/column_scan.hpp — a question answered from a column, 1,024 slots at a time.
+//
+// What does not depend on a slot is done once: bounds become numbers, and a column of codes is asked through its distinct
+// texts. Then a block is loaded, compared with bounds, and its comparisons are packed to bits.
+//
+// Thread safety: none; every thread that scans has its own. The column must outlive it.
+
+namespace kith::inline v0_single::detail {
+
+class ColumnScan {
+public:
+    /// Requires: the question fits the column, as for ScalarIndex. Throws: Errc::corrupt.
+    /// Cost: of texts by code, at most a look at each distinct text.
+    ColumnScan(const StoredColumn& column, const ScalarQuestion& question);
+
+    [[nodiscard]] Slot blocks() const noexcept { return (column_->slots() + column_block - 1) / column_block; }
+
+    /// Makes `out` the answer for the slots from block × 1024 on; bits behind the last slot are 0.
+    /// Requires: block is below blocks(). Throws: Errc::corrupt.
+    void evaluate(Slot block, BlockWords out);
+
+    /// Sets the bits of all slots that satisfy the question. Shape: words_of(slots) words. Throws: Errc::corrupt.
+    void answer(std::span<std::uint64_t> words);
+
+    /// Clears the bits of slots for which the answer is not certainly `wanted`. Throws: Errc::corrupt.
+    /// Cost: as the blocks with bits in them; where those are few, as the bits.
+    void keep(bool wanted, std::span<std::uint64_t> words);
+
+    /// About how long keep() takes where that many bits are set, spread evenly: what a planner weighs.
+    [[nodiscard]] static double nanoseconds(const StoredColumn& column, double bits) noexcept;
+
+    /// Whether a slot satisfies the question, and whether it certainly does not; neither where it is null, unless that is
+    /// what is asked. Requires: slot is below that of the column. Throws: Errc::corrupt.
+    [[nodiscard]] bool satisfies(Slot slot) const;
+    [[nodiscard]] bool excludes(Slot slot) const;
+
+private:
+    void prepare_codes();
+    [[nodiscard]] std::uint64_t code_bound(std::string_view text, bool above) const;
+
+    void evaluate_lists(Slot first, Slot count, BlockWords out);
+    void evaluate_sizes(Slot first, Slot count, BlockWords out);
+
+    [[nodiscard]] bool value_satisfies(std::uint64_t value) const;
+
+    /// Compares values from `first` on, at most 1024.
+    void match(std::uint64_t first, std::size_t count, BlockWords out);
+    void match_bits(std::uint64_t first, std::size_t count, BlockWords out) const;
+    template <class T>
+    void match_numbers(std::uint64_t first, std::size_t count);
+
+    const StoredColumn* column_;
+    ScalarQuestion question_;
+    NumberIntervals intervals_;           // what a number or code must lie in,
+    std::vector<std::uint64_t> allowed_;  // or, where there are any bits, be the number of one that is set
+    std::vector<ColumnScan> each_;        // of all_of: a scan for each term
+    BlockMatches matches_{};              // scratch
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/scalar/scalar_index.hpp — which slots of a sealed segment satisfy a question about one field, without its rows.
+//
+//   index  := header; terms; nulls; lengths; reversed; grams                                               (on disk)
+//   header := magic "kithscal"; u32 version (1); u8 kind of field; u8 flags: 1 list, 2 reversed, 4 grams; u16 0;
+//             u32 slots; u32 slots with a value; u32 slots with a term; u32 the most distinct terms a slot has;
+//             u64 bytes of each of the five parts; zeros up to byte 128
+//   terms, lengths, grams := scalar/term_lists.hpp: term → slots; number of elements (u32, highest byte first) → slots;
+//             three bytes of a text → numbers of the terms that hold them
+//   nulls  := scalar/slot_list.hpp; nothing where no slot is null
+//   reversed := for each term u32 its number, in the order of the terms read backwards
+//
+// A part that is not there has no bytes. Whoever wants texts by their end or by what is in them asks for the last two;
+// without them such a question is answered by a pass over the terms.
+//
+// Thread safety: immutable; the bytes must outlive it.
+
+// kith/scalar/term_lists.hpp — distinct terms in order, each with the slots that have it, read in place.
+//
+//   lists     := header; directory; longs; unions; short slots; terms; long lists                          (on disk)
+//   header    := u32 terms; u32 blocks; u64 postings; u64 short slots; u32 longs; u32 unions; u64 bytes of the terms;
+//                u64 bytes of the long lists; zeros up to byte 64
+//   directory := for each block and for the end: u64 where its terms begin; u64 short slots before it;
+//                u64 postings before it; u32 terms before it; u32 longs before it
+//   longs     := for each term of long_list slots or more: u64 where its list begins; u32 its bytes; u32 its slots
+//   unions    := for each: u64 where its list begins; u32 its bytes; u32 its slots; u32 first block; u32 end block;
+//                ascending by first block, then descending by end block; two of them nest or are apart
+//   short slots := of all other terms, one after the other: u32 each, ascending within a term
+//   terms     := for each block its terms: varint bytes shared with the term before (0 for the first of a block),
+//                sized rest, varint slots
+//   long lists := see scalar/slot_list.hpp
+//
+// The lists of neighbouring terms stand side by side, and a range of terms is one pass over an array, whatever the
+// number of terms. Where it is long it is put together from unions, each one list for a run of blocks. So a range costs
+// as its answer. The postings before each block are the cumulative distribution of the terms.
+//
+// Thread safety: immutable; the bytes must outlive it.
+
+namespace kith::inline v0_single::detail {
+
+inline constexpr std::uint32_t long_list = 128;  // on disk: the fewest slots of a list that is compressed
+
+/// A place in the order of terms: before one of them, or behind the last.
+struct TermPlace {
+    std::uint32_t block = 0;
+    std::uint32_t term = 0;      // terms before it
+    std::uint64_t postings = 0;  // slots of those terms, each as often as it stands in their lists
+    std::uint64_t shorts = 0;    // of those, the ones in short lists
+    std::uint32_t longs = 0;     // long lists before it
+};
+
+class TermLists;
+
+/// Reads terms one after the other.
+class TermScan {
+public:
+    /// Begins with the first term of a block. Requires: there are that many blocks, or one fewer.
+    TermScan(const TermLists& lists, std::uint32_t block);
+
+    /// Reads the next term; false behind the last. Throws: Errc::corrupt.
+    bool next();
+
+    /// Reads the term with a number. Requires: it is below size(), and was not passed. Throws: Errc::corrupt.
+    /// Cost: a step from term to term where it is near, else a binary search.
+    void seek(std::uint32_t term);
+
+    // Of the term that was read:
+
+    [[nodiscard]] const std::string& term() const noexcept { return term_; }
+    [[nodiscard]] std::uint32_t slots() const noexcept { return slots_; }
+    [[nodiscard]] const TermPlace& place() const noexcept { return place_; }
+
+    /// The place behind it.
+    [[nodiscard]] const TermPlace& after() const noexcept { return after_; }
+
+private:
+    void enter(std::uint32_t block);
+
+    const TermLists* lists_;
+    std::string_view bytes_;  // of the terms of the block that were not read
+    std::uint32_t left_ = 0;  // terms of the block that were not read
+    std::string term_;
+    std::uint32_t slots_ = 0;
+    TermPlace place_;
+    TermPlace after_;
+};
+
+class TermLists {
+public:
+    /// No terms.
+    TermLists() = default;
+
+    /// Throws: Errc::corrupt when the parts of the image do not fill it. What is in them is checked where it is read.
+    TermLists(std::string_view image, Slot universe);
+
+    [[nodiscard]] std::uint32_t size() const noexcept { return terms_; }
+    [[nodiscard]] std::uint64_t postings() const noexcept { return postings_; }
+
+    // All of these throw Errc::corrupt where they meet bytes that are wrong.
+
+    [[nodiscard]] TermPlace begin() const { return start(0); }
+    [[nodiscard]] TermPlace end() const { return start(blocks_); }
+
+    /// The place before the first term that is not below `term`. Cost: a binary search, and a block of terms.
+    [[nodiscard]] TermPlace lower_bound(std::string_view term) const { return bound(term, false); }
+
+    /// The place before the first term that is above `term`.
+    [[nodiscard]] TermPlace upper_bound(std::string_view term) const { return bound(term, true); }
+
+    /// Reads the term with a number. Requires: it is below size(). Cost: a binary search, and a block of terms.
+    [[nodiscard]] TermScan numbered(std::uint32_t term) const;
+
+    /// Reads the term, if it is there.
+    [[nodiscard]] std::optional<TermScan> find(std::string_view term) const;
+
+    /// Sets the bits of all slots that have a term from `first` on and before `last`.
+    void add_range(const TermPlace& first, const TermPlace& last, std::span<std::uint64_t> words) const;
+
+    /// Sets the bits of the slots of the term that `scan` has read.
+    void add(const TermScan& scan, std::span<std::uint64_t> words) const;
+
+    /// The slots of the term that `scan` has read, in order.
+    [[nodiscard]] std::vector<Slot> slots(const TermScan& scan) const;
+
+    /// Reads all of it: returns where everything is as it must be. Cost: a few passes over terms, lists and unions.
+    void check() const;
+
+private:
+    friend class TermScan;
+
+    struct Union {
+        std::uint64_t offset = 0;
+        std::uint32_t bytes = 0;
+        std::uint32_t slots = 0;
+        std::uint32_t first = 0;
+        std::uint32_t end = 0;
+    };
+
+    /// The place where a block begins; that of the end for the number of blocks.
+    [[nodiscard]] TermPlace start(std::uint32_t block) const;
+    [[nodiscard]] std::string_view block_terms(std::uint32_t block) const;
+    [[nodiscard]] std::string_view first_term(std::uint32_t block) const;
+    [[nodiscard]] TermPlace bound(std::string_view term, bool above) const;
+
+    /// The last block that begins with a term that is not above `term`, or the first.
+    [[nodiscard]] std::uint32_t block_of(std::string_view term) const;
+
+    /// The block that holds the term with a number.
+    [[nodiscard]] std::uint32_t block_of(std::uint32_t term) const;
+    [[nodiscard]] Union union_at(std::uint32_t number) const;
+    [[nodiscard]] std::uint32_t first_union_from(std::uint32_t block) const;
+
+    void add_blocks(std::uint32_t first, std::uint32_t end, std::span<std::uint64_t> words) const;
+    void add_lists(const TermPlace& first, const TermPlace& last, std::span<std::uint64_t> words) const;
+    void add_list(std::uint64_t offset, std::uint64_t bytes, std::span<std::uint64_t> words) const;
+
+    [[noreturn]] static void raise_damaged(const std::string& what);
+
+    Slot universe_ = 0;
+    std::uint32_t terms_ = 0;
+    std::uint32_t blocks_ = 0;
+    std::uint64_t postings_ = 0;
+    std::uint32_t union_count_ = 0;
+    std::string_view directory_;  // (blocks_ + 1) entries, or none at all
+    std::string_view longs_;
+    std::string_view unions_;
+    std::string_view shorts_;
+    std::string_view term_bytes_;
+    std::string_view lists_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+class ScalarIndex {
+public:
+    /// Throws: Errc::corrupt when it is not whole, or of another kind of field or number of slots than that;
+    /// Errc::unsupported_version.
+    ScalarIndex(std::string_view image, FieldKind kind, bool list, Slot slots);
+
+    [[nodiscard]] Slot slots() const noexcept { return slots_; }
+
+    /// Slots with a value; the others are null.
+    [[nodiscard]] Slot present() const noexcept { return present_; }
+
+    /// Whether it was made to find texts by their end, and by what is in them.
+    [[nodiscard]] bool by_suffix() const noexcept { return by_suffix_; }
+    [[nodiscard]] bool by_substring() const noexcept { return by_substring_; }
+
+    /// The terms and their slots: counts by value, values in order. NaN is not among them.
+    [[nodiscard]] const TermLists& terms() const noexcept { return terms_; }
+
+    /// The least term, and the greatest; nothing where there is none. Throws: Errc::corrupt.
+    [[nodiscard]] std::optional<std::string> least() const;
+    [[nodiscard]] std::optional<std::string> greatest() const;
+
+    /// Sets the bits of the slots that satisfy a question.
+    /// Requires: terms are of the field's kind; prefix, suffix, substring and matching are asked of text, length of a list.
+    /// Shape: `words` holds words_of(slots()) words.
+    /// Throws: Errc::corrupt; some bits may then be set.
+    /// Cost: as the answer. A range: at most 1/8 of its slots one by one, and ten compressed lists.
+    void answer(const ScalarQuestion& question, std::span<std::uint64_t> words) const;
+
+    /// How many slots satisfy it. Of a scalar, exactly but for suffix and substring.
+    /// Throws: Errc::corrupt. Cost: a few binary searches.
+    [[nodiscard]] SlotEstimate estimate(const ScalarQuestion& question) const;
+
+    /// About how long an answer takes, whose estimate is given: what a planner weighs. Throws: Errc::corrupt.
+    [[nodiscard]] double nanoseconds(const ScalarQuestion& question, const SlotEstimate& estimate) const;
+
+    /// Reads all of it: returns where everything is as it must be. Throws: Errc::corrupt, with what is wrong.
+    /// Cost: a few passes over terms, lists and unions; four bytes of memory a slot.
+    void check() const;
+
+private:
+    using Range = std::pair<TermPlace, TermPlace>;
+
+    [[nodiscard]] Range range_of(const ScalarQuestion& question) const;
+    [[nodiscard]] static Range range_of(const TermLists& lists, const std::optional<TermBound>& lower,
+                                        const std::optional<TermBound>& upper);
+    [[nodiscard]] Range lengths_of(const ScalarQuestion& question) const;
+    [[nodiscard]] Slot reversed_at(std::uint32_t at) const;
+
+    /// The part of the reversed order that holds the terms with an end.
+    [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> with_suffix(std::string_view suffix) const;
+
+    // Terms by their numbers, as bits: all that have a suffix, and all that may hold a text of three bytes or more.
+    [[nodiscard]] std::vector<std::uint64_t> terms_with_suffix(std::string_view suffix) const;
+    [[nodiscard]] std::vector<std::uint64_t> terms_with_grams(std::string_view text) const;
+
+    /// Calls `take` with each term that satisfies a question for a suffix, a substring or a pattern, in order.
+    void for_each_match(const ScalarQuestion& question, const std::function<void(const TermScan&)>& take) const;
+
+    void add_matches(const ScalarQuestion& question, std::span<std::uint64_t> words) const;
+    void check_counts() const;
+    void check_reversed() const;
+    void check_grams() const;
+    void add_all_of(const ScalarQuestion& question, std::span<std::uint64_t> words) const;
+    void add_present(std::span<std::uint64_t> words) const;
+
+    [[nodiscard]] SlotEstimate estimate_terms(const ScalarQuestion& question) const;
+    [[nodiscard]] SlotEstimate estimate_matches(const ScalarQuestion& question) const;
+    [[nodiscard]] SlotEstimate estimate_postings(std::uint64_t postings) const noexcept;
+
+    FieldKind kind_ = FieldKind::boolean;
+    bool list_ = false;
+    bool by_suffix_ = false;     // reversed_ names every term
+    bool by_substring_ = false;  // grams_ is of every term
+    Slot slots_ = 0;
+    Slot present_ = 0;
+    Slot with_term_ = 0;            // slots with a term; present_ less those of empty lists and NaN
+    std::uint32_t most_terms_ = 0;  // the most distinct terms of a slot
+    TermLists terms_;
+    TermLists lengths_;
+    TermLists grams_;
+    std::string_view nulls_;
+    std::string_view reversed_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/scalar/scalar_index_builder.hpp — makes the index of one field of a segment that is sealed.
+//
+// Thread safety: none; one thread fills one.
+
+// kith/scalar/term_lists_builder.hpp — collects terms and slots, and writes them as scalar/term_lists.hpp reads them.
+//
+// Thread safety: none; one thread fills one.
+
+namespace kith::inline v0_single::detail {
+
+class TermListsBuilder {
+public:
+    /// Notes that `slot` has `term`; in any order, and more than once does no harm.
+    void add(std::string_view term, Slot slot);
+
+    /// The image, of slots that are below `universe`. The builder is empty then.
+    /// Cost: a sort; memory for what was added, twice the image and a bit a slot.
+    [[nodiscard]] std::string finish(Slot universe);
+
+private:
+    /// A slot that has a term. Most are told apart by their first 8 bytes, which stand here.
+    struct Posting {
+        std::uint64_t head = 0;    // those bytes, highest first, zeros behind
+        std::uint64_t offset = 0;  // where the term stands in bytes_
+        std::uint32_t size = 0;    // of the term
+        Slot slot = 0;
+    };
+
+    [[nodiscard]] std::string_view term(const Posting& posting) const noexcept {
+        return std::string_view(bytes_).substr(static_cast<std::size_t>(posting.offset), posting.size);
+    }
+    [[nodiscard]] bool same_term(const Posting& a, const Posting& b) const noexcept {
+        return a.head == b.head && a.size == b.size && (a.size <= sizeof(a.head) || term(a) == term(b));
+    }
+    void sort();
+
+    std::vector<Posting> postings_;
+    std::string bytes_;  // the terms, as they came; one that comes twice in a row stands here once
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// What an index of texts finds without looking at all of them.
+struct ScalarIndexParams {
+    bool suffixes = false;    ///< texts by their end, for four bytes a distinct text
+    bool substrings = false;  ///< texts by what is in them, for some two bytes a byte of distinct text
+};
+
+class ScalarIndexBuilder {
+public:
+    /// Requires: the kind is no vector; params ask for nothing unless it is text.
+    ScalarIndexBuilder(FieldKind kind, bool list, ScalarIndexParams params = {});
+
+    /// Adds the next slot, from 0 on. Requires: the terms are of the field's kind.
+    void append(const MemberTerms& member);
+
+    [[nodiscard]] Slot size() const noexcept { return slots_; }
+
+    /// The image that ScalarIndex reads. The builder is used up.
+    /// Cost: a sort of all terms; memory for them and their slots, 24 bytes a slot and term.
+    [[nodiscard]] std::string finish();
+
+private:
+    [[nodiscard]] std::string reversed_terms(std::string_view terms) const;
+    [[nodiscard]] std::string grams(std::string_view terms) const;
+
+    FieldKind kind_;
+    bool list_;
+    ScalarIndexParams params_;
+    Slot slots_ = 0;
+    Slot with_term_ = 0;
+    std::uint32_t most_terms_ = 0;
+    TermListsBuilder terms_;
+    TermListsBuilder lengths_;
+    std::vector<Slot> nulls_;
+    std::vector<std::string_view> distinct_;  // scratch: the terms of one slot
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// What is stored of the scalar fields of a segment: an image a field that is indexed, none for the others; and all
+/// fields as columns.
+template <class Bytes>
+struct ScalarImages {
+    std::vector<Bytes> indexes;  // by the place of the field in the record
+    Bytes columns;
+};
+
+class SealedScalarsBuilder {
+public:
+    /// Of these fields, which are those of a schema in their order.
+    explicit SealedScalarsBuilder(std::span<const FieldInfo> fields) : rows_(fields), columns_(scalar_fields(fields)) {
+        for (const FieldInfo& field : fields) {
+            std::optional<ScalarIndexBuilder>& index = indexes_.emplace_back();
+            column_of_.push_back(next_column_);
+            if (!has_terms(field.kind)) continue;
+            ++next_column_;
+            if (field.indexed) {
+                index.emplace(field.kind, field.list, ScalarIndexParams{field.suffixes, field.substrings});
+            }
+        }
+    }
+
+    /// Adds the encoded row of the next slot. Throws: Errc::corrupt for what is no row; the builder is of no use then.
+    void append(std::string_view row) {
+        const auto take = [&](std::size_t field, const MemberTerms& member) {
+            if (indexes_[field]) indexes_[field]->append(member);
+            columns_.append(column_of_[field], member);
+        };
+        if (!rows_.read(row, take)) raise(Errc::corrupt, "a row does not hold the fields of its schema");
+    }
+
+    /// Adds a slot that nobody sees, of which no row is left.
+    void append_nothing() {
+        MemberTerms nothing;
+        nothing.set_null();
+        for (std::size_t field = 0; field < indexes_.size(); ++field) {
+            if (indexes_[field]) indexes_[field]->append(nothing);
+        }
+        for (std::size_t column = 0; column < next_column_; ++column) columns_.append(column, nothing);
+    }
+
+    /// What SealedScalars maps. The builder is used up.
+    [[nodiscard]] ScalarImages<std::string> finish() {
+        ScalarImages<std::string> images;
+        for (std::optional<ScalarIndexBuilder>& index : indexes_) {
+            images.indexes.push_back(index ? index->finish() : std::string());
+            index.reset();
+        }
+        images.columns = columns_.finish();
+        return images;
+    }
+
+private:
+    static std::vector<ColumnInfo> scalar_fields(std::span<const FieldInfo> fields) {
+        std::vector<ColumnInfo> columns;
+        for (std::size_t at = 0; at < fields.size(); ++at) {
+            if (has_terms(fields[at].kind)) {
+                columns.push_back({static_cast<std::uint32_t>(at), fields[at].kind, fields[at].list});
+            }
+        }
+        return columns;
+    }
+
+    RowTerms rows_;
+    std::vector<std::optional<ScalarIndexBuilder>> indexes_;
+    ColumnFileBuilder columns_;
+    std::vector<std::size_t> column_of_;  // the column of each field
+    std::size_t next_column_ = 0;
+};
+
+/// One field of a sealed segment.
+class SealedScalarField final : public ScalarField {
+public:
+    /// Either may be missing. Requires: the column lives as long as this.
+    SealedScalarField(std::optional<ScalarIndex> index, const StoredColumn* column) noexcept
+        : index_(std::move(index)), column_(column) {}
+
+    [[nodiscard]] bool indexed() const noexcept override { return index_.has_value(); }
+    [[nodiscard]] bool has_column() const noexcept override { return column_ != nullptr; }
+
+    [[nodiscard]] SlotEstimate estimate(const ScalarQuestion& question, [[maybe_unused]] Slot count) const override {
+        KITH_ASSERT(count == index_->slots());
+        return index_->estimate(question);
+    }
+    void answer(const ScalarQuestion& question, [[maybe_unused]] Slot count,
+                std::span<std::uint64_t> words) const override {
+        KITH_ASSERT(count == index_->slots());
+        index_->answer(question, words);
+    }
+    [[nodiscard]] double answer_nanoseconds(const ScalarQuestion& question, const SlotEstimate& estimate,
+                                            Slot) const override {
+        return index_->nanoseconds(question, estimate);
+    }
+    [[nodiscard]] std::unique_ptr<SlotTest> test(const ScalarQuestion& question,
+                                                 [[maybe_unused]] Slot count) const override {
+        KITH_ASSERT(count == column_->slots());
+        return std::make_unique<Test>(*column_, question);
+    }
+    [[nodiscard]] Scalar value(Slot slot, [[maybe_unused]] bool length) const override {
+        if (column_->null(slot)) return {};
+        const StoredColumn::Values values = column_->values_of(slot);
+        KITH_ASSERT(length == column_->list());
+        if (length) return Scalar::of_unsigned(values.end - values.first);
+        if (column_->kind() == FieldKind::json) return Scalar::of_json(column_->text_of(values.first));
+        if (column_->kind() == FieldKind::text) return Scalar::of_text(column_->text_of(values.first));
+        return scalar_of_number(column_->kind(), column_->number(values.first));
+    }
+    [[nodiscard]] double test_nanoseconds(double bits, Slot) const noexcept override {
+        return ColumnScan::nanoseconds(*column_, bits);
+    }
+
+    /// Reads the index whole. Throws: Errc::corrupt, with what is wrong.
+    void check() const {
+        if (index_) index_->check();
+    }
+
+private:
+    class Test final : public SlotTest {
+    public:
+        Test(const StoredColumn& column, const ScalarQuestion& question) : scan_(column, question) {}
+
+        void keep(bool wanted, std::span<std::uint64_t> words) override { scan_.keep(wanted, words); }
+        [[nodiscard]] bool holds(Slot slot, bool wanted) const override {
+            return wanted ? scan_.satisfies(slot) : scan_.excludes(slot);
+        }
+
+    private:
+        ColumnScan scan_;
+    };
+
+    std::optional<ScalarIndex> index_;
+    const StoredColumn* column_;
+};
+
+class SealedScalars final : public ScalarFields {
+public:
+    /// Of these fields, which are those of a schema in their order; a field whose image is empty has no index.
+    /// Throws: Errc::corrupt when an image is not whole, or of other fields or another number of slots.
+    SealedScalars(std::span<const FieldInfo> fields, const ScalarImages<std::string_view>& images, Slot slots)
+        : columns_(images.columns, slots) {
+        for (std::size_t at = 0; at < fields.size(); ++at) {
+            if (!has_terms(fields[at].kind)) {
+                readable_.push_back(nullptr);
+                continue;
+            }
+            const StoredColumn* const column = columns_.find(static_cast<std::uint32_t>(at));
+            if (column != nullptr && (column->kind() != fields[at].kind || column->list() != fields[at].list)) {
+                raise(Errc::corrupt, "field '" + std::string(fields[at].name) + "' has a column of another kind");
+            }
+            std::optional<ScalarIndex> index;
+            if (at < images.indexes.size() && !images.indexes[at].empty()) {
+                index.emplace(images.indexes[at], fields[at].kind, fields[at].list, slots);
+            }
+            complete_ = complete_ && column != nullptr && has_all_that_is_asked(index, fields[at]);
+            fields_.push_back(std::make_unique<SealedScalarField>(std::move(index), column));
+            readable_.push_back(fields_.back().get());
+        }
+    }
+
+    [[nodiscard]] std::span<const ScalarField* const> fields() const noexcept override { return readable_; }
+
+    /// Whether there is every column, and every index with all that the schema asks of it.
+    [[nodiscard]] bool complete() const noexcept { return complete_; }
+
+    /// Reads everything. Throws: Errc::corrupt, with what is wrong.
+    void check() const {
+        for (const auto& field : fields_) field->check();
+        columns_.check();
+    }
+
+private:
+    static bool has_all_that_is_asked(const std::optional<ScalarIndex>& index, const FieldInfo& field) noexcept {
+        if (!index) return !field.indexed;
+        return (!field.suffixes || index->by_suffix()) && (!field.substrings || index->by_substring());
+    }
+
+    ColumnFile columns_;
+    bool complete_ = true;
+    std::vector<std::unique_ptr<SealedScalarField>> fields_;
+    std::vector<const ScalarField*> readable_;  // all fields, with null between
+};
+
+}  // namespace kith::inline v0_single::detail
 
 // kith/core.hpp — the words every layer shares.
 
@@ -18946,8 +26621,6 @@ static_assert(Quantizer<SqUniform<4>, L2>);
 static_assert(Quantizer<SqUniform<8>, Cosine>);
 
 }  // namespace kith::inline v0_single
-
-// kith/query.hpp — which records are asked for.
 
 // kith/schema.hpp — what a record is, known while compiling.
 

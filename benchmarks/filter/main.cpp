@@ -68,8 +68,9 @@ class Question {
     using Condition = kith::Condition<Record>;
 
 public:
-    Question(const ann::Dataset& set, const store::Folder& folder)
-        : set_(set), collection_(folder / set.name, one_segment()) {
+    /// Of the vectors whose chance is not below `from`.
+    Question(const ann::Dataset& set, const store::Folder& folder, std::int32_t from = 0)
+        : set_(set), collection_(folder / (set.name + std::to_string(from)), one_segment()) {
         kith::SplitMix64 random(7);
         std::vector<double> chances;
         std::vector<double> places;
@@ -78,20 +79,9 @@ public:
             chances.push_back(random.uniform());
             places.push_back(along(direction_, set.base.row(at)));
         }
-        const std::vector<std::int32_t> chance = ranks(chances);
-        const std::vector<std::int32_t> place = ranks(places);
-        std::vector<Record> batch;
-        for (std::size_t at = 0; at < set.base.rows(); ++at) {
-            Record& record = batch.emplace_back();
-            record.id = static_cast<std::uint32_t>(at);
-            record.chance = record.unindexed = chance[at];
-            record.along = place[at];
-            std::copy_n(set.base.row(at), Dim, record.vector.begin());
-            if (batch.size() < 1000 && at + 1 < set.base.rows()) continue;
-            collection_.insert(batch);
-            batch.clear();
-        }
-        collection_.checkpoint();
+        chance_ = ranks(chances);
+        place_ = ranks(places);
+        fill(collection_, from);
         std::sort(places.begin(), places.end());
         for (std::size_t query = 0; query < set.queries.rows(); ++query) {
             const double own = along(direction_, set.queries.row(query));
@@ -118,9 +108,31 @@ public:
         }
     }
 
+    /// Erases a fifth, which stays in its segment as dead slots, and compares with a collection that never had it.
+    void erase_a_fifth(const store::Folder& folder) {
+        const auto from = static_cast<std::int32_t>(rows() / 5);
+        Question never(set_, folder, from);
+        collection_.erase_where(kith::field<&Record::chance> < from);
+        std::printf(
+            "\n| erased 20 %% | k | µs a query | of a collection that never held them | recall | its recall "
+            "|\n|---|---|---|---|---|---|\n");
+        for (const std::size_t k : {std::size_t{10}, std::size_t{100}}) {
+            std::vector<double> with;
+            std::vector<double> without;
+            for (int round = 0; round < 5; ++round) {
+                without.push_back(never.pass({}, k, false));
+                with.push_back(pass({}, k, false));
+            }
+            std::printf("| %s | %zu | %.0f | %.2f | %.3f | %.3f |\n", set_.name.c_str(), k, 1e6 * store::median(with),
+                        store::median(without) / store::median(with), measure({}, k, false).recall,
+                        never.measure({}, k, false).recall);
+        }
+    }
+
 private:
     static kith::Options one_segment() {
         kith::Options options;
+        options.maintenance = kith::Maintenance::on_call;
         options.segment_capacity = 2'000'000;
         options.segment_bytes = std::uint64_t{1} << 40;
         options.log_bytes = std::uint64_t{1} << 40;
@@ -141,6 +153,24 @@ private:
         const std::int64_t first = std::clamp<std::int64_t>(rank - width / 2, 0, rows() - width);
         return kith::field<&Record::along> >= static_cast<std::int32_t>(first) &&
                kith::field<&Record::along> < static_cast<std::int32_t>(first + width);
+    }
+
+    /// Inserts the records whose chance is not below `from`.
+    void fill(kith::Collection<Schema>& collection, std::int32_t from) const {
+        std::vector<Record> batch;
+        for (std::size_t at = 0; at < set_.base.rows(); ++at) {
+            if (chance_[at] >= from) {
+                Record& record = batch.emplace_back();
+                record.id = static_cast<std::uint32_t>(at);
+                record.chance = record.unindexed = chance_[at];
+                record.along = place_[at];
+                std::copy_n(set_.base.row(at), Dim, record.vector.begin());
+            }
+            if (batch.size() < 1000 && at + 1 < set_.base.rows()) continue;
+            collection.insert(batch);
+            batch.clear();
+        }
+        collection.checkpoint();
     }
 
     using ConditionOf = std::function<Condition(std::size_t query)>;
@@ -201,22 +231,31 @@ private:
 
     const ann::Dataset& set_;
     kith::Collection<Schema> collection_;
+    std::vector<std::int32_t> chance_;
+    std::vector<std::int32_t> place_;
     std::vector<double> direction_;
     std::vector<std::int64_t> rank_;  // of each query along the direction
 };
+
+template <std::size_t Dim, class Metric>
+void run(const ann::Dataset& set, const store::Folder& folder) {
+    Question<Dim, Metric> question(set, folder);
+    question.run();
+    question.erase_a_fifth(folder);
+}
 
 void run(const std::filesystem::path& data, const std::string& name, const store::Folder& folder, std::size_t rows,
          std::size_t queries) {
     const ann::Dataset set = ann::load(data, name, rows, queries, 100);
     switch (set.base.dim) {
         case 384:
-            return Question<384, kith::Cosine>(set, folder).run();
+            return run<384, kith::Cosine>(set, folder);
         case 784:
-            return Question<784, kith::L2>(set, folder).run();
+            return run<784, kith::L2>(set, folder);
         case 100:
-            return Question<100, kith::Cosine>(set, folder).run();
+            return run<100, kith::Cosine>(set, folder);
         case 128:
-            return Question<128, kith::L2>(set, folder).run();
+            return run<128, kith::L2>(set, folder);
         default:
             std::fprintf(stderr, "%s: no record of %zu dimensions is compiled in\n", name.c_str(), set.base.dim);
             std::exit(EXIT_FAILURE);

@@ -4,7 +4,6 @@
 #include "collection/layout.hpp"
 #include "collection/stored_vectors.hpp"
 
-#include "kith/collection/sealed_scalars.hpp"
 #include "kith/core/error.hpp"
 
 #include <utility>
@@ -84,7 +83,7 @@ void SegmentFiles::check_vector(std::size_t field, Slot slot, Slot count) const 
     rows.verify(StoredVectors::header_bytes + slot * row_bytes, row_bytes);
 }
 
-std::unique_ptr<const ScalarFields> SegmentFiles::scalars(const EngineSchema& schema, Slot count) const {
+std::unique_ptr<const SealedScalars> SegmentFiles::scalars(const EngineSchema& schema, Slot count) const {
     if (!columns_.has_value()) return nullptr;
     const auto text_of = [](const SegmentFile& file) {
         return std::string_view(reinterpret_cast<const char*>(file.payload().data()), file.payload().size());
@@ -94,6 +93,14 @@ std::unique_ptr<const ScalarFields> SegmentFiles::scalars(const EngineSchema& sc
         images.indexes.push_back(index == nullptr ? std::string_view() : text_of(*index));
     }
     images.columns = text_of(*columns_);
+    // One by one, so that what cannot be read is named.
+    naming((folder_ / columns_name).string(), [&] { static_cast<void>(ColumnFile(images.columns, count)); });
+    for (std::size_t field = 0; field < schema.fields.size(); ++field) {
+        if (images.indexes[field].empty()) continue;
+        const FieldInfo& info = schema.fields[field];
+        naming((folder_ / index_name(info.name)).string(),
+               [&] { static_cast<void>(ScalarIndex(images.indexes[field], info.kind, info.list, count)); });
+    }
     return std::make_unique<const SealedScalars>(schema.fields, images, count);
 }
 
@@ -101,7 +108,7 @@ std::shared_ptr<Segment> SegmentFiles::map(std::shared_ptr<SegmentFiles> files, 
                                            const EngineSchema& schema) {
     std::vector<std::unique_ptr<VectorIndex>> indexes;
     KeyTable keys;
-    std::unique_ptr<const ScalarFields> scalars;
+    std::unique_ptr<const SealedScalars> scalars;
     bool outdated = false;
     const std::exception_ptr failed = attempt([&] {
         for (std::size_t field = 0; field < schema.vectors.size(); ++field) {
@@ -114,8 +121,7 @@ std::shared_ptr<Segment> SegmentFiles::map(std::shared_ptr<SegmentFiles> files, 
             });
         }
         naming((files->folder_ / keys_name).string(), [&] { keys = KeyTable(files->keys_->payload()); });
-        naming((files->folder_ / columns_name).string() + " and .index",
-               [&] { scalars = files->scalars(schema, count); });
+        scalars = files->scalars(schema, count);
     });
     if (failed != nullptr) {
         // What is damaged says so by file and offset; what is right, and cannot be read, is of another version.
@@ -124,10 +130,7 @@ std::shared_ptr<Segment> SegmentFiles::map(std::shared_ptr<SegmentFiles> files, 
         files->check(Segment::scalars_part);
         std::rethrow_exception(failed);
     }
-    bool incomplete = outdated || scalars == nullptr;
-    for (std::size_t field = 0; field < schema.fields.size(); ++field) {
-        incomplete = incomplete || (schema.fields[field].indexed && files->scalar_indexes_[field] == nullptr);
-    }
+    const bool incomplete = outdated || scalars == nullptr || !scalars->complete();
     // Opening reads what says how the files are made up; the rest is checked when it is first needed.
     Segment::Check check = [files, count](std::size_t part, Slot slot) {
         slot == no_slot ? files->check(part) : files->check_vector(part, slot, count);

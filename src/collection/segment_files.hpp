@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kith/collection/engine_schema.hpp"
+#include "kith/collection/sealed_scalars.hpp"
 #include "kith/collection/segment.hpp"
 #include "kith/storage/cached_file.hpp"
 #include "kith/storage/identity.hpp"
@@ -48,7 +49,7 @@ public:
 private:
     [[nodiscard]] ImageBytes image(std::size_t file) const;
     [[nodiscard]] bool has_graph(std::size_t field) const noexcept;
-    [[nodiscard]] std::unique_ptr<const ScalarFields> scalars(const EngineSchema& schema, Slot count) const;
+    [[nodiscard]] std::unique_ptr<const SealedScalars> scalars(const EngineSchema& schema, Slot count) const;
 
     std::filesystem::path folder_;
     // Rows and graph of each field, null for a graph that is missing or that another index made; in one of the two.

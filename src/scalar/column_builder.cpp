@@ -54,7 +54,7 @@ std::string stored(const std::vector<std::uint64_t>& numbers) {
     return bytes;
 }
 
-/// What a column's texts become.
+/// What a column's texts become: as they are, or codes and the distinct ones.
 struct Texts {
     ColumnForm form = ColumnForm::texts;
     std::uint8_t code_bytes = 0;
@@ -98,10 +98,7 @@ Texts texts_of(std::string_view bytes, const std::vector<std::uint64_t>& ends) {
         const Dictionary dictionary = dictionary_of(values);
         if (dictionary.texts.size() <= std::min(most_distinct, values.size() / 2)) return texts_by_code(dictionary);
     }
-    Texts plain;
-    plain.ends = stored(ends);
-    plain.bytes = bytes;
-    return plain;
+    return {};
 }
 
 }  // namespace
@@ -168,9 +165,10 @@ void ColumnFileBuilder::write(const Pending& column, std::string& descriptors, s
     writer.u64(column.nulls ? add_part(stored(column.null_words), image) : 0);
     writer.u64(info.list ? add_part(column.ends, image) : 0);
     if (holds_text(info.kind)) {
-        writer.u64(form == ColumnForm::codes ? add_part(texts.codes, image) : 0);
-        writer.u64(add_part(texts.ends, image));
-        writer.u64(add_part(texts.bytes, image));
+        const bool codes = form == ColumnForm::codes;
+        writer.u64(codes ? add_part(texts.codes, image) : 0);
+        writer.u64(add_part(codes ? texts.ends : stored(column.text_ends), image));
+        writer.u64(add_part(codes ? texts.bytes : column.bytes, image));
         return;
     }
     std::string bytes = column.bytes;
@@ -180,17 +178,31 @@ void ColumnFileBuilder::write(const Pending& column, std::string& descriptors, s
     writer.u64(0);
 }
 
+/// What write() adds at most. A code takes no more than the end of its text.
+std::size_t ColumnFileBuilder::most_bytes(const Pending& column) noexcept {
+    constexpr std::size_t parts = 5, word = sizeof(std::uint64_t);
+    return parts * column_part_alignment + word * column.null_words.size() + column.ends.size() +
+           2 * word * column.text_ends.size() + column.bytes.size() + word;
+}
+
 std::string ColumnFileBuilder::finish() {
     std::string image(columns_magic);
     ByteWriter writer(image);
     writer.u32(columns_version);
     writer.u32(static_cast<std::uint32_t>(columns_.size()));
     writer.u32(columns_.empty() ? 0 : columns_.front().slots);
-    image.resize(columns_header_bytes + columns_.size() * column_descriptor_bytes, '\0');
-    std::string descriptors;
+    const std::size_t first_part = columns_header_bytes + columns_.size() * column_descriptor_bytes;
+    std::size_t most = first_part;
     for (const Pending& column : columns_) {
         KITH_ASSERT(column.slots == columns_.front().slots);
+        most += most_bytes(column);
+    }
+    image.reserve(most);  // texts may take most of the memory there is: no second copy while it grows
+    image.resize(first_part, '\0');
+    std::string descriptors;
+    for (Pending& column : columns_) {
         write(column, descriptors, image);
+        column = Pending();
     }
     image.replace(columns_header_bytes, descriptors.size(), descriptors);
     columns_.clear();

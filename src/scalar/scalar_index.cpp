@@ -70,8 +70,10 @@ ScalarIndex::ScalarIndex(std::string_view image, FieldKind kind, bool list, Slot
     nulls_ = parts[1];
     if (list_) lengths_ = TermLists(parts[2], slots_);
     reversed_ = parts[3];
-    if ((flags & grams_flag) != 0) grams_ = TermLists(parts[4], terms_.size());
-    const std::size_t reversed_bytes = (flags & reversed_flag) != 0 ? sizeof(Slot) * std::size_t{terms_.size()} : 0;
+    by_suffix_ = (flags & reversed_flag) != 0;
+    by_substring_ = (flags & grams_flag) != 0;
+    if (by_substring_) grams_ = TermLists(parts[4], terms_.size());
+    const std::size_t reversed_bytes = by_suffix_ ? sizeof(Slot) * std::size_t{terms_.size()} : 0;
     if (reversed_.size() != reversed_bytes) raise_damaged("its reversed terms are not as many as its terms");
 }
 

@@ -143,10 +143,11 @@ private:
     }
 
     void check_run(std::uint64_t page, std::uint64_t count) const {
-        if (page > last_page_ || count > last_page_ + 1 - page) {
+        if (page > last_page_ || (count > 0 && count - 1 > last_page_ - page)) {
             raise_damaged(0, "page " + std::to_string(page) + " is in use but not counted");
         }
-        if ((page + count) * page_bytes_ > size_) {
+        const std::uint64_t pages = size_ / page_bytes_;
+        if (page >= pages || count > pages - page) {  // where numbers are damaged, their product may be any
             raise_damaged(size_, "it is cut here; page " + std::to_string(page) + " of " + std::to_string(page_bytes_) +
                                      " bytes is in use and not in the file");
         }

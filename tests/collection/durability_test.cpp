@@ -241,6 +241,7 @@ TEST_CASE("A segment file flipped anywhere is refused by name, at the latest whe
                 const Collection<Articles> collection(path);
                 static_cast<void>(collection.nearest<&Article::embedding>(article(7).embedding).run());
                 static_cast<void>(collection.snapshot().contains("article-7"));
+                static_cast<void>(collection.count("year >= 1990"));
                 FAIL_CHECK("byte " << at << " of " << entry.path() << " went unnoticed");
             } catch (const kith::Error& error) {
                 CHECK((error.code() == Errc::corrupt || error.code() == Errc::unsupported_version));

@@ -2,12 +2,15 @@
 #include "kith/collection/estimate.hpp"
 
 #include "collection/article.hpp"
+#include "collection/settings.hpp"
+#include "collection/things.hpp"
 #include "support/catch.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 using kith::Estimate;
 using kith::Options;
@@ -46,6 +49,36 @@ TEST_CASE("A directory holds about what it is said to") {
     const RecordBytes record{row.size(), typical.id.size()};
     const auto said = static_cast<double>(estimate(record, 12000, options).disk_bytes);
     CHECK(said == Approx(static_cast<double>(directory_bytes(directory / "articles"))).epsilon(0.2));
+}
+
+TEST_CASE("What many columns and indexes take is said, on disk and in memory") {
+    constexpr int count = 6000;
+    const kith_test::TemporaryDirectory directory;
+    kith_test::ThingMaker maker(1);
+    std::vector<kith_test::Thing> things;
+    for (int number = 0; number < count; ++number) things.push_back(maker.thing(number));
+    Options options = kith_test::on_call();
+    options.segment_capacity = count;
+    options.durability = kith::Durability::on_checkpoint();
+    kith::detail::GrowingScalars growing(kith_test::Things::fields, count);
+    RecordBytes record;
+    std::string row;
+    for (const kith_test::Thing& thing : things) {
+        row.clear();
+        kith_test::Things::encode_row(thing, row);
+        growing.append(row);
+        record.row += row.size();
+        record.key += thing.key.size();
+    }
+    record = {record.row / count, record.key / count};
+    kith::Collection<kith_test::Things> collection(directory / "things", options);
+    collection.upsert(things);
+    collection.checkpoint();
+
+    const auto said = static_cast<double>(collection.estimate(count, record, options).disk_bytes);
+    CHECK(said == Approx(static_cast<double>(directory_bytes(directory / "things"))).epsilon(0.2));
+    const auto space = kith::detail::scalar_space(kith_test::Things::fields, record.row, count);
+    CHECK(static_cast<double>(space.memory_bytes) == Approx(static_cast<double>(growing.bytes())).epsilon(0.3));
 }
 
 TEST_CASE("Estimates grow as collections do") {

@@ -34,6 +34,8 @@ struct Thing {
     std::optional<std::vector<std::int32_t>> marks;
     std::optional<kith::Json> more;
     std::array<float, 2> place{};
+    kith::Timestamp seen;  // these two no grammar speaks of
+    std::uint32_t code = 0;
 };
 
 __extension__ using Wide = __int128;

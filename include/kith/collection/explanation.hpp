@@ -100,6 +100,8 @@ inline std::string way_text(const SegmentExplanation& segment) {
             return all;
         case SearchWay::scan_cheaper:
             return all + ": so few cost less than a walk";
+        case SearchWay::scan_codes:
+            return all + " by their codes: so few cost less than a walk";
         case SearchWay::not_indexed:
             return all + ": none is in the index yet";
         case SearchWay::indexed:

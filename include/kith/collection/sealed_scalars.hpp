@@ -182,12 +182,16 @@ public:
             if (at < images.indexes.size() && !images.indexes[at].empty()) {
                 index.emplace(images.indexes[at], fields[at].kind, fields[at].list, slots);
             }
+            complete_ = complete_ && column != nullptr && has_all_that_is_asked(index, fields[at]);
             fields_.push_back(std::make_unique<SealedScalarField>(std::move(index), column));
             readable_.push_back(fields_.back().get());
         }
     }
 
     [[nodiscard]] std::span<const ScalarField* const> fields() const noexcept override { return readable_; }
+
+    /// Whether there is every column, and every index with all that the schema asks of it.
+    [[nodiscard]] bool complete() const noexcept { return complete_; }
 
     /// Reads everything. Throws: Errc::corrupt, with what is wrong.
     void check() const {
@@ -196,7 +200,13 @@ public:
     }
 
 private:
+    static bool has_all_that_is_asked(const std::optional<ScalarIndex>& index, const FieldInfo& field) noexcept {
+        if (!index) return !field.indexed;
+        return (!field.suffixes || index->by_suffix()) && (!field.substrings || index->by_substring());
+    }
+
     ColumnFile columns_;
+    bool complete_ = true;
     std::vector<std::unique_ptr<SealedScalarField>> fields_;
     std::vector<const ScalarField*> readable_;  // all fields, with null between
 };

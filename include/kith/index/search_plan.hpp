@@ -12,6 +12,7 @@ namespace kith::inline v0 {
 enum class SearchWay : std::uint8_t {
     compare_all,   ///< the index compares everything, always
     scan_cheaper,  ///< so few vectors may be returned that comparing them costs less than finding a way to them
+    scan_codes,    ///< the same, by codes, and the best of them by their full vectors
     not_indexed,   ///< nothing is in the index yet
     indexed,       ///< the index is asked; what it does not hold yet is compared
 };

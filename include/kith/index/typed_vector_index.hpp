@@ -106,10 +106,8 @@ public:
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (limit == 0) return 0;
         const SearchWay way = way_of(params, allowed);
-        if constexpr (requires { index_.scan(rows_.view(), query, params, scratch, out); }) {
-            if (way == SearchWay::scan_cheaper && index_.size() >= count) {
-                return index_.scan(rows_.view(), query, params, scratch, out);
-            }
+        if constexpr (scans_codes) {
+            if (way == SearchWay::scan_codes) return index_.scan(rows_.view(), query, params, scratch, out);
         }
         if (way != SearchWay::indexed) return search_exact(query, params, scratch, out);
         const Slot indexed = std::min(index_.size(), count);
@@ -147,7 +145,8 @@ public:
 
     void search_many(const float* queries, std::size_t count, const SearchParams& params,
                      std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const override {
-        if (way_of(params, params.allowed.count_allowed()) != SearchWay::indexed) {
+        const SearchWay way = way_of(params, params.allowed.count_allowed());
+        if (way != SearchWay::indexed && way != SearchWay::scan_codes) {
             search_exact_many(queries, count, params, scratches, out, found);
             return;
         }
@@ -274,6 +273,12 @@ public:
 private:
     static constexpr auto ladder = Tag::template ladder<M>;
 
+    /// Whether a few slots can be compared by codes.
+    static constexpr bool scans_codes = requires(const typename Tag::template Index<View>& index, const View& rows,
+                                                 const SearchParams& params, SearchScratch& scratch, Neighbor* out) {
+        index.scan(rows, static_cast<const float*>(nullptr), params, scratch, out);
+    };
+
     /// The share of the misses one may make that is counted on: the curve is measured with a sample of questions.
     static constexpr double kept_misses = 0.75;
 
@@ -315,15 +320,22 @@ private:
         if constexpr (ladder.empty()) return SearchWay::compare_all;
         if constexpr (Tag::reads_all) return index_.size() == 0 ? SearchWay::not_indexed : SearchWay::indexed;
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
-        if (scan_is_cheaper(allowed, params, limit)) return SearchWay::scan_cheaper;
+        if (scan_is_cheaper(allowed, params, limit)) {
+            const bool by_codes = scans_codes && !in_order(allowed, params) && index_.size() >= params.allowed.count();
+            return by_codes ? SearchWay::scan_codes : SearchWay::scan_cheaper;
+        }
         return answers_by_effort() ? SearchWay::indexed : SearchWay::not_indexed;
+    }
+
+    /// Whether the rows that a scan reads follow one another for the most part, which is faster than to jump among codes.
+    static bool in_order(Slot allowed, const SearchParams& params) noexcept {
+        return allowed >= params.allowed.count() / 2;
     }
 
     /// A walk expands the more nodes the fewer of those it meets are allowed. Each costs as much as `rows_a_node` rows, or
     /// their codes, that are scanned (benchmarks/filter: where the two plans cost the same on two sets, for 10 and 100).
     static bool scan_is_cheaper(Slot allowed, const SearchParams& params, std::size_t limit) noexcept {
-        const bool in_order = allowed >= params.allowed.count() / 2;  // rows that follow one another are read faster
-        const double rows_a_node = in_order ? 16 : 5;
+        const double rows_a_node = in_order(allowed, params) ? 16 : 5;
         // A walk that ends by distance expands so many, whatever it might keep.
         const double stretched = 50 + 4.5 * static_cast<double>(limit);
         const double kept = static_cast<double>(std::max<std::size_t>(limit, params.ef_search));

@@ -47,6 +47,7 @@ private:
     };
 
     static void add_value(Pending& column, std::string_view term);
+    [[nodiscard]] static std::size_t most_bytes(const Pending& column) noexcept;
     static void write(const Pending& column, std::string& descriptors, std::string& image);
 
     std::vector<Pending> columns_;

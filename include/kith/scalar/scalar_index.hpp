@@ -43,6 +43,10 @@ public:
     /// Slots with a value; the others are null.
     [[nodiscard]] Slot present() const noexcept { return present_; }
 
+    /// Whether it was made to find texts by their end, and by what is in them.
+    [[nodiscard]] bool by_suffix() const noexcept { return by_suffix_; }
+    [[nodiscard]] bool by_substring() const noexcept { return by_substring_; }
+
     /// The terms and their slots: counts by value, values in order. NaN is not among them.
     [[nodiscard]] const TermLists& terms() const noexcept { return terms_; }
 
@@ -100,6 +104,8 @@ private:
 
     FieldKind kind_ = FieldKind::boolean;
     bool list_ = false;
+    bool by_suffix_ = false;     // reversed_ names every term
+    bool by_substring_ = false;  // grams_ is of every term
     Slot slots_ = 0;
     Slot present_ = 0;
     Slot with_term_ = 0;            // slots with a term; present_ less those of empty lists and NaN

@@ -38,8 +38,9 @@ struct Item {
 // Lists are trained from 64 records on, so that small segments have a trained index too.
 using Lists = kith::Ivf<kith::IvfParams{.lists = 2}, kith::IvfRaw>;
 using Items =
-    kith::Schema<Item, kith::Key<&Item::id>, kith::VectorField<&Item::exact, kith::L2, kith::Flat>,
-                 kith::VectorField<&Item::near, kith::Cosine>, kith::VectorField<&Item::listed, kith::L2, Lists>>;
+    kith::Schema<Item, kith::Key<&Item::id>, kith::Field<&Item::version, kith::indexed>,
+                 kith::VectorField<&Item::exact, kith::L2, kith::Flat>, kith::VectorField<&Item::near, kith::Cosine>,
+                 kith::VectorField<&Item::listed, kith::L2, Lists>>;
 using Store = kith::Collection<Items>;
 using Model = std::map<std::uint64_t, std::uint64_t>;  // the version of each item by its number
 

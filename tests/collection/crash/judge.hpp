@@ -24,6 +24,7 @@ inline std::vector<Model> contents(const Store& store, const Plan& plan) {
     std::vector<Model> models(plan.lanes);
     std::size_t walked = 0;
     std::uint64_t highest = 0;
+    std::size_t without_text = 0;
     for (const Item& item : store.records()) {
         const std::uint64_t number = number_of(item);
         if (number >= plan.lanes * first_of_no_lane) fail("a walk meets " + item.id + ", which no step keeps");
@@ -31,8 +32,11 @@ inline std::vector<Model> contents(const Store& store, const Plan& plan) {
         if (item != item_of(plan.seed, number, version)) fail("a walk meets a changed " + item.id);
         if (!models[number % plan.lanes].emplace(number, version).second) fail("a walk meets " + item.id + " twice");
         highest = std::max(highest, number);
+        without_text += item.text.has_value() ? 0U : 1U;
         ++walked;
     }
+    if (store.count(kith::field<&Item::text>.is_null()) != without_text)
+        fail("a condition finds other items without text");
     if (store.size() != walked)
         fail(std::to_string(store.size()) + " items, and a walk meets " + std::to_string(walked));
     for (std::uint64_t number = 0; number <= highest + plan.lanes; ++number) {
@@ -48,11 +52,15 @@ inline std::vector<Model> contents(const Store& store, const Plan& plan) {
     return models;
 }
 
-/// Throws: std::runtime_error when a search does not find a record by its own vectors.
+/// Throws: std::runtime_error when a search does not find a record by its own vectors, or a condition by its version.
 inline void search_everything(const Store& store, const Plan& plan, const std::vector<Model>& models) {
     constexpr std::size_t most = 400;
     std::size_t count = 0;
-    for (const Model& model : models) count += model.size();
+    std::map<std::uint64_t, std::size_t> of_version;
+    for (const Model& model : models) {
+        count += model.size();
+        for (const auto& [number, version] : model) ++of_version[version];
+    }
     const std::size_t stride = count / most + 1;  // every record of a store of the usual size
     std::size_t at = 0;
     for (const Model& model : models) {
@@ -63,6 +71,11 @@ inline void search_everything(const Store& store, const Plan& plan, const std::v
                 if (hits.empty() || hits.front().record != item)
                     fail(std::string(search) + " does not find " + item.id);
             };
+            const auto is_version = kith::field<&Item::version> == item.version;
+            if (store.count(is_version) != of_version[version])
+                fail("a condition does not find the items of step " + std::to_string(version));
+            compare(store.nearest<&Item::near>(item.near).where(is_version).limit(2).ef_search(200).run(),
+                    "a search under a condition");
             compare(store.nearest<&Item::exact>(item.exact).limit(2).run(), "an exact search");
             compare(store.nearest<&Item::near>(item.near).limit(2).ef_search(200).run(), "a search of the graph");
             compare(store.nearest<&Item::listed>(item.listed).limit(2).run(), "a search of the lists");
