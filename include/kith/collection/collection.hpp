@@ -4,6 +4,7 @@
 #include "kith/collection/assign.hpp"
 #include "kith/collection/engine.hpp"
 #include "kith/collection/estimate.hpp"
+#include "kith/collection/field_index.hpp"
 #include "kith/collection/hit.hpp"
 #include "kith/collection/options.hpp"
 #include "kith/collection/reading.hpp"
@@ -44,8 +45,7 @@ EngineSchema engine_schema() {
         using Attribute = typename S::template VectorAttribute<I>;
         using Metric = typename Attribute::Metric;
         using Element = typename Attribute::Element;
-        using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>,
-                                         AutoIndex<Attribute::dim, Element>, typename Attribute::Index>;
+        using Index = FieldIndex<Attribute>;
         schema.vectors.push_back({Attribute::name, Index::name, Attribute::dim, vector_bytes<Element>(Attribute::dim),
                                   &read_vector<Element>, &make_vector_index<Metric, Index, Element>,
                                   &map_vector_index<Metric, Index, Element>, &map_vector_index<Metric, Flat, Element>,

@@ -61,6 +61,7 @@ inline void add_fields(const Term& term, std::set<std::size_t>& places) {
         [&](const SlotCondition& leaf, ConditionWay way) { answer.parts.push_back({field_names(leaf, fields), way}); });
     const auto known = [](const ConditionPart& part) { return part.way != ConditionWay::rows; };
     std::stable_partition(answer.parts.begin(), answer.parts.end(), known);  // what rows must answer waits for the rest
+    answer.slots = view.count;
     answer.fewest = filter.estimate().fewest;
     answer.expected = filter.estimate().expected;
     answer.most = filter.estimate().most;
@@ -79,20 +80,22 @@ public:
     std::vector<Found> operator()(SearchRequest request) {
         ++rounds_;
         std::vector<Found> found;
-        std::uint64_t rows = 0;
+        SegmentProfile* profile = nullptr;  // of the segment that is searched
         Selection counted;
         if (request.selection != nullptr) {
             const Selection& asked = *request.selection;
             counted = {asked.condition, [&](const SegmentView& view, Slot slot, const Expression& tree) {
-                           ++rows;
-                           return asked.holds(view, slot, tree);
+                           const Clock::time_point begin = Clock::now();
+                           const bool holds = asked.holds(view, slot, tree);
+                           profile->rows_microseconds += microseconds(Clock::now() - begin);
+                           ++profile->rows_checked;
+                           return holds;
                        }};
             request.selection = &counted;
         }
         for (std::size_t at = 0; at < segments_.size(); ++at) {
-            rows = 0;
-            search_one(request, snapshot_.segments[at], found, segments_[at]);
-            segments_[at].rows_checked += rows;
+            profile = &segments_[at];
+            search_one(request, snapshot_.segments[at], found, *profile);
         }
         merge(found, request.limit);
         return found;
@@ -106,18 +109,22 @@ private:
 
     void search_one(const SearchRequest& request, const SegmentView& view, std::vector<Found>& found,
                     SegmentProfile& profile) {
+        const double rows_before = profile.rows_microseconds;
+        scratch_.counts = {};
         const Clock::time_point begin = Clock::now();
+        Clock::time_point middle = begin;
         SegmentSearch search(request, view, scratch_);
         if (request.selection == nullptr) {
             search.run(found);
-            profile.search_microseconds += microseconds(Clock::now() - begin);
-            return;
+        } else {
+            Candidates candidates(view, request.selection->condition);
+            middle = Clock::now();
+            search.run_among(std::move(candidates), found);
         }
-        Candidates candidates(view, request.selection->condition);
-        const Clock::time_point middle = Clock::now();
-        search.run_among(std::move(candidates), found);
+        const double rows = profile.rows_microseconds - rows_before;
         profile.condition_microseconds += microseconds(middle - begin);
-        profile.search_microseconds += microseconds(Clock::now() - middle);
+        profile.search_microseconds += microseconds(Clock::now() - middle) - rows;
+        profile.counts = profile.counts + scratch_.counts;
     }
 
     static double microseconds(Clock::duration time) noexcept {

@@ -22,11 +22,15 @@ struct ConditionPart {
 /// How a condition is answered in a segment. Estimates are of all slots, those of deleted records among them.
 struct ConditionExplanation {
     std::vector<ConditionPart> parts;  ///< in the order in which they are asked
+    std::uint64_t slots = 0;           ///< those that the estimates are of
     std::uint64_t fewest = 0;          ///< no fewer satisfy it
     double expected = 0;               ///< about so many do
     std::uint64_t most = 0;            ///< no more do
     std::uint64_t candidates = 0;      ///< records that indexes and columns leave; all satisfy it unless rows_checked
     bool rows_checked = false;         ///< records are read to know which of them do
+
+    /// The share that is expected to satisfy it.
+    [[nodiscard]] double selectivity() const noexcept { return slots == 0 ? 0 : expected / static_cast<double>(slots); }
 };
 
 /// One segment of an Explanation.
@@ -50,7 +54,7 @@ struct SegmentExplanation {
 /// What NearestQuery::explain() returns.
 struct Explanation {
     std::string field;
-    double recall = 0;            ///< asked for; 0 where the query names an ef_search instead
+    double recall = 0;            ///< asked for; 0 where the query says otherwise how hard to search
     bool exact = false;           ///< every record is compared, as was asked
     bool condition = false;       ///< there is one; each segment says how it is answered
     std::optional<float> radius;  ///< only records within it; the plan is that of the first of several rounds
@@ -72,16 +76,20 @@ inline std::string rounded(double value) {
 /// What a plan tells the index to do.
 inline std::string effort_text(const SearchPlan& plan) {
     const SearchParams& params = plan.params;
-    if (params.nprobe > 0) return "reads the nearest " + std::to_string(params.nprobe) + " lists";
-    if (params.stretch > 0) {
-        return "walks on up to " + rounded(static_cast<double>(params.stretch)) + " times the distance of neighbour " +
+    std::string text;
+    if (params.nprobe > 0) {
+        text = "reads the nearest " + std::to_string(params.nprobe) + " lists";
+    } else if (plan.index.starts_with("flat")) {
+        text = "compares all codes";
+    } else if (params.stretch > 0) {
+        text = "walks on up to " + rounded(static_cast<double>(params.stretch)) + " times the distance of neighbour " +
                std::to_string(params.limit);
+    } else {
+        text = "walks with " + std::to_string(params.ef_search) + " candidates";
     }
-    if (params.rescore > 0) {
-        return "compares all codes, and the best by their vectors, up to " +
-               rounded(static_cast<double>(params.rescore)) + " times as many as are wanted";
-    }
-    return "walks with " + std::to_string(params.ef_search) + " candidates";
+    if (params.rescore == 0) return text;
+    return text + ", and compares the best by their vectors, up to " + rounded(static_cast<double>(params.rescore)) +
+           " times as many as are wanted";
 }
 
 /// A share of 1, in percent.
@@ -93,15 +101,14 @@ inline std::string way_text(const SegmentExplanation& segment) {
     const SearchPlan& plan = segment.plan;
     if (segment.candidates() == 0) return "compares none";
     const std::string all = "compares all " + std::to_string(segment.candidates()) +
-                            (segment.condition.has_value() ? " of them" : " records") +
-                            (plan.codes ? " by their codes, and the best by their vectors" : "");
+                            (segment.condition.has_value() ? " of them" : " records");
     switch (plan.way) {
         case SearchWay::compare_all:
             return all;
         case SearchWay::scan_cheaper:
             return all + ": so few cost less than a walk";
         case SearchWay::scan_codes:
-            return all + " by their codes: so few cost less than a walk";
+            return all + " by their codes, and the best by their vectors: so few cost less than a walk";
         case SearchWay::not_indexed:
             return all + ": none is in the index yet";
         case SearchWay::indexed:

@@ -80,6 +80,14 @@ public:
         one_.ef_search(count);
         return *this;
     }
+    NearestManyQuery& nprobe(std::size_t count) noexcept {
+        one_.nprobe(count);
+        return *this;
+    }
+    NearestManyQuery& rescore(double factor) noexcept {
+        one_.rescore(factor);
+        return *this;
+    }
     NearestManyQuery& within(double radius) noexcept {
         one_.within(radius);
         return *this;

@@ -6,6 +6,7 @@
 #include "kith/collection/engine.hpp"
 #include "kith/collection/explain_search.hpp"
 #include "kith/collection/explanation.hpp"
+#include "kith/collection/field_index.hpp"
 #include "kith/collection/hit.hpp"
 #include "kith/collection/moment.hpp"
 #include "kith/collection/profile.hpp"
@@ -18,6 +19,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -56,9 +58,29 @@ public:
     }
 
     /// How many candidates the graph search keeps (the paper's ef), instead of a recall: more finds more of the true
-    /// neighbours and takes longer. Never less than the limit.
+    /// neighbours and takes longer. Never less than the limit. An index without a graph does what it usually does.
     NearestQuery& ef_search(std::size_t count) noexcept {
         ef_search_ = count;
+        return *this;
+    }
+
+    /// How many lists of an inverted file are read, those nearest to the query first, instead of a recall; all where
+    /// there are fewer, and more where they hold fewer records than are wanted.
+    NearestQuery& nprobe(std::size_t count) noexcept {
+        static_assert(detail::reads_lists<Attribute>,
+                      "kith: nprobe is a number of lists, and this field's index has none; write recall(0.98), or make "
+                      "the index a kith::Ivf");
+        nprobe_ = count;
+        return *this;
+    }
+
+    /// How many times as many records as are wanted, and as ten, are compared by their vectors after the search by codes,
+    /// at most. It goes with all that says how hard to search, but for a Flat index, where it is all there is to say.
+    NearestQuery& rescore(double factor) noexcept {
+        static_assert(detail::rescores<Attribute>,
+                      "kith: rescore is for an index that compares codes, and then the best by their vectors; this "
+                      "field's index chooses no number of them");
+        rescore_ = factor;
         return *this;
     }
 
@@ -107,7 +129,8 @@ public:
 
     /// The nearest records of one moment, nearest first; equal distances order by age, oldest first.
     /// Throws: Errc::invalid_argument for a query of another dimension, with an element that is not finite, of zero
-    /// length under Cosine, for a limit or ef_search of 0, or a recall or radius that is none; closed, forked, corrupt.
+    /// length under Cosine, for a limit or ef_search of 0, or a recall, radius, nprobe or rescore that is none; closed,
+    /// forked, corrupt.
     [[nodiscard]] std::vector<Hit<Record>> run() const {
         check();
         const detail::Engine& engine = moment_.engine();
@@ -151,6 +174,7 @@ public:
                         search.rounds(),           searched.count(),  read.count()};
         for (std::size_t at = 0; at < profile.segments.size(); ++at) {
             const detail::SegmentView& view = snapshot->segments[at];
+            profile.segments[at].records = view.live();
             profile.segments[at].matches =
                 selection.has_value() ? detail::select(view, *selection).size() : std::size_t{view.live()};
         }
@@ -192,12 +216,8 @@ private:
     }
 
     [[nodiscard]] Explanation explain(const detail::Snapshot& snapshot, detail::SearchRequest asked) const {
-        Explanation explanation{std::string(Attribute::name),
-                                ef_search_.has_value() ? 0 : asked.recall,
-                                asked.exact,
-                                condition_.has_value(),
-                                radius_,
-                                {}};
+        Explanation explanation{std::string(Attribute::name), asked.recall, asked.exact,
+                                condition_.has_value(),       radius_,      {}};
         if (radius_.has_value()) {
             asked = detail::first_round(asked, limit_.value_or(detail::no_limit), snapshot.live());
         }
@@ -213,8 +233,10 @@ private:
         request.vector_field = VectorField;
         request.query = query_.data();
         request.limit = limit_.value_or(request.limit);
+        request.recall = effort_is_named() ? 0 : recall_.value_or(request.recall);
         request.ef_search = ef_search_;
-        request.recall = recall_.value_or(request.recall);
+        request.nprobe = static_cast<std::uint32_t>(nprobe_.value_or(0));
+        request.rescore = static_cast<float>(rescore_.value_or(0));
         request.exact = exact_ || recall_ == 1.0;
         return request;
     }
@@ -228,13 +250,7 @@ private:
 
     void check_settings() const {
         if (limit_ == 0) raise(Errc::invalid_argument, "limit is 0; ask for at least 1 record");
-        if (recall_.has_value() && ef_search_.has_value()) {
-            raise(Errc::invalid_argument, "recall and ef_search both say how hard to search; ask for one of them");
-        }
-        if (recall_.has_value() && !(*recall_ > 0 && *recall_ <= 1)) {
-            raise(Errc::invalid_argument,
-                  "recall is " + std::to_string(*recall_) + "; it must be above 0 and at most 1");
-        }
+        check_effort();
         if (radius_.has_value()) {
             const auto problem = detail::radius_problem<typename Attribute::Metric>(*radius_);
             if (problem.has_value()) {
@@ -242,14 +258,48 @@ private:
                       "within: the radius for field '" + std::string(Attribute::name) + "' " + *problem);
             }
         }
-        if (ef_search_ == 0) raise(Errc::invalid_argument, "ef_search is 0; it must be at least 1");
     }
+
+    void check_effort() const {
+        const auto only_one = [](bool first, const std::string& one, bool second, const std::string& other) {
+            if (!first || !second) return;
+            raise(Errc::invalid_argument, one + " and " + other + " both say how hard to search; ask for one of them");
+        };
+        only_one(recall_.has_value(), "recall", ef_search_.has_value(), "ef_search");
+        only_one(recall_.has_value(), "recall", nprobe_.has_value(), "nprobe");
+        only_one(ef_search_.has_value(), "ef_search", nprobe_.has_value(), "nprobe");
+        only_one(recall_.has_value() && detail::only_rescores<Attribute>, "recall", rescore_.has_value(), "rescore");
+        if (recall_.has_value() && !(*recall_ > 0 && *recall_ <= 1)) {
+            raise(Errc::invalid_argument,
+                  "recall is " + std::to_string(*recall_) + "; it must be above 0 and at most 1");
+        }
+        if (ef_search_ == 0) raise(Errc::invalid_argument, "ef_search is 0; it must be at least 1");
+        if (nprobe_.has_value() && (*nprobe_ == 0 || *nprobe_ > most_lists)) {
+            raise(Errc::invalid_argument,
+                  "nprobe is " + std::to_string(*nprobe_) + "; it must be between 1 and " + std::to_string(most_lists));
+        }
+        if (rescore_.has_value() && !(*rescore_ >= 1 && *rescore_ <= most_rescored)) {
+            raise(Errc::invalid_argument, "rescore is " + std::to_string(*rescore_) + "; it must be between 1 and " +
+                                              std::to_string(most_rescored));
+        }
+    }
+
+    /// Whether something else than a recall says how hard to search.
+    [[nodiscard]] bool effort_is_named() const noexcept {
+        return ef_search_.has_value() || nprobe_.has_value() ||
+               (rescore_.has_value() && detail::only_rescores<Attribute>);
+    }
+
+    static constexpr std::size_t most_lists = 1'048'576;  // an inverted file has no more
+    static constexpr int most_rescored = 1000;            // beyond it, codes are of no use: exact() is faster
 
     detail::Moment moment_;
     std::vector<float> query_;  // a copy: the caller's may be gone when the query runs
     std::optional<std::size_t> limit_;
     std::optional<double> recall_;
     std::optional<std::size_t> ef_search_;
+    std::optional<std::size_t> nprobe_;
+    std::optional<double> rescore_;
     std::optional<float> radius_;
     bool exact_ = false;
     std::optional<Condition<Record>> condition_;

@@ -16,6 +16,7 @@
 #include "kith/index/vector_index.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -32,8 +33,10 @@ struct SearchRequest {
     std::size_t vector_field = 0;
     const float* query = nullptr;
     std::size_t limit = 10;
-    std::optional<std::size_t> ef_search;  ///< where it is given, it is tried instead of `recall`
-    double recall = 0.95;
+    double recall = 0.95;                  ///< 0: what follows says how hard to try
+    std::optional<std::size_t> ef_search;  ///< as SearchParams means it
+    std::uint32_t nprobe = 0;              ///< the same
+    float rescore = 0;                     ///< the same
     bool exact = false;
     const Selection* selection = nullptr;  ///< null: every record
 };
@@ -172,7 +175,6 @@ private:
         if (params.has_value()) return index_.plan(*params);
         SearchPlan plan = index_.plan({limit, 1, allowed});
         plan.way = SearchWay::compare_all;
-        plan.codes = false;
         return plan;
     }
 
@@ -199,8 +201,19 @@ private:
     [[nodiscard]] std::optional<SearchParams> params_for(std::size_t limit, BitsetView allowed) const {
         if (request_.exact) return std::nullopt;
         const std::size_t kept = std::min<std::size_t>(std::max(request_.ef_search.value_or(1), limit), view_.count);
-        const SearchParams params{limit, static_cast<std::uint32_t>(kept), allowed};
-        return request_.ef_search.has_value() ? params : index_.tuned(request_.recall, params);
+        std::optional<SearchParams> params{{limit, static_cast<std::uint32_t>(kept), allowed, request_.nprobe}};
+        if (request_.recall > 0) params = index_.tuned(request_.recall, *params);
+        if (params.has_value() && request_.rescore > 0) compare_again(*params);
+        return params;
+    }
+
+    /// Has as many codes compared again by their vectors as are asked for, of as many as there are.
+    void compare_again(SearchParams& params) const noexcept {
+        const auto slots = static_cast<float>(view_.count);
+        const auto wanted = static_cast<float>(std::max<std::size_t>(params.limit, 10));  // as codes count them
+        params.rescore = std::min(request_.rescore, std::max(1.0F, slots / wanted));
+        const auto kept = static_cast<std::uint32_t>(std::min(std::ceil(wanted * params.rescore), slots));
+        params.ef_search = std::max(params.ef_search, kept);
     }
 
     /// Checks rows of ever more candidates, nearest first; false when checking the rows of all is the better plan.

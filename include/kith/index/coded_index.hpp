@@ -30,6 +30,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <utility>
@@ -46,19 +47,20 @@ inline constexpr float rescored_deviations = 3;
 /// Offers `found`, sorted by the distances of their codes, to `best` at the distances of their full vectors.
 ///
 /// By how much codes overrate distances is seen on the first ones: its mean and its deviation. Whoever would still be
-/// too far with three deviations in his favour ends the comparing. Requires: best is empty.
+/// too far with three deviations in his favour ends the comparing. Returns how many were compared.
+/// Requires: best is empty.
 template <Scorer S>
-void rescore(const S& exact, std::span<const Neighbor> found, std::size_t limit, TopK& best) noexcept {
+std::size_t rescore(const S& exact, std::span<const Neighbor> found, std::size_t limit, TopK& best) noexcept {
     std::array<Slot, 64> slots;
     std::array<float, 64> distances;
     float sum = 0, squares = 0;  // of the errors: by how much a code's distance is too long
     const std::size_t begin = std::max(limit, rescored_first);
     std::size_t count = std::min(begin, slots.size());
-    for (std::size_t first = 0; first < found.size();
-         first += count, count = first < begin ? count : rescored_at_once) {
+    std::size_t first = 0;
+    for (; first < found.size(); first += count, count = first < begin ? count : rescored_at_once) {
         const float mean = first == 0 ? 0 : sum / static_cast<float>(first);
         const float variance = first == 0 ? 0 : std::max(squares / static_cast<float>(first) - mean * mean, 0.0F);
-        if (found[first].distance - mean - rescored_deviations * std::sqrt(variance) > best.worst_distance()) return;
+        if (found[first].distance - mean - rescored_deviations * std::sqrt(variance) > best.worst_distance()) break;
         count = std::min(count, found.size() - first);
         for (std::size_t i = 0; i < count; ++i) slots[i] = found[first + i].slot;
         exact.score(slots.data(), count, distances.data());
@@ -69,6 +71,7 @@ void rescore(const S& exact, std::span<const Neighbor> found, std::size_t limit,
             best.offer({distances[i], slots[i]});
         }
     }
+    return first;
 }
 
 }  // namespace detail
@@ -147,10 +150,11 @@ public:
         coarse.stretched = limit;
         coarse.limit = std::min<std::size_t>(coarse_limit(params, limit), indexed);
         scratch.coarse.resize(coarse.limit);
+        const std::uint64_t before = scratch.counts.distances;
         const std::size_t found = inner_.search(codes().view(), query, coarse, scratch, scratch.coarse.data());
-        TopK best(std::span(out, limit));
-        detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), limit, best);
-        return best.sorted().size();
+        scratch.counts.codes += scratch.counts.distances - before;  // the index inside does not know of codes
+        scratch.counts.distances = before;
+        return rescored(rows, query, found, limit, scratch, out);
     }
 
     /// The nearest allowed slots below size(): by the codes of all of them, and the best by their full vectors.
@@ -161,14 +165,13 @@ public:
         const BitsetView allowed = params.allowed.first(std::min(size(), params.allowed.count()));
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed.count());
         if (limit == 0) return 0;
-        constexpr std::size_t fewest = 10, kept = 4;  // how many times as many as are wanted codes hardly misplace
-        scratch.coarse.resize(std::min<std::size_t>(kept * std::max(limit, fewest), allowed.count()));
+        constexpr float kept = 4;  // how many times as many as are wanted codes hardly misplace
+        scratch.coarse.resize(
+            std::min<std::size_t>(times(limit, params.rescore > 0 ? params.rescore : kept), allowed.count()));
         TopK nearest(std::span(scratch.coarse.data(), scratch.coarse.size()));
-        detail::scan(codes().view().scorer(query, scratch.query), 0, allowed.count(), allowed, nearest);
-        const std::size_t found = nearest.sorted().size();
-        TopK best(std::span(out, limit));
-        detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), limit, best);
-        return best.sorted().size();
+        scratch.counts.codes +=
+            detail::scan(codes().view().scorer(query, scratch.query), 0, allowed.count(), allowed, nearest);
+        return rescored(rows, query, nearest.sorted().size(), limit, scratch, out);
     }
 
     /// What search() answers to each of `count` queries, from one pass over the codes for 256 of them. found[i] is what
@@ -256,13 +259,26 @@ private:
         return lesson < last_lesson ? lesson * lesson_growth : std::size_t{no_slot};
     }
 
+    /// `factor` times the limit.
+    [[nodiscard]] static std::size_t times(std::size_t limit, float factor) noexcept {
+        constexpr std::size_t fewest = 10;  // the few nearest may all be among those that their codes misplace
+        const auto several = static_cast<float>(std::max(limit, fewest));
+        return static_cast<std::size_t>(std::ceil(several * std::max(factor, 1.0F)));
+    }
+
+    /// Compares the first `found` of scratch.coarse by their vectors; returns how many answers there are.
+    std::size_t rescored(const R& rows, const float* query, std::size_t found, std::size_t limit,
+                         SearchScratch& scratch, Neighbor* out) const {
+        TopK best(std::span(out, limit));
+        scratch.counts.distances +=
+            detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), limit, best);
+        return best.sorted().size();
+    }
+
     /// How many of the nearest codes are compared again by their vectors, at most. A walk that keeps few candidates has
     /// no more to compare.
     [[nodiscard]] static std::size_t coarse_limit(const SearchParams& params, std::size_t limit) noexcept {
-        const float factor = params.rescore > 0 ? params.rescore : Q::rescore;
-        constexpr std::size_t fewest = 10;  // the few nearest may all be among those that their codes misplace
-        const auto several = static_cast<float>(std::max(limit, fewest));
-        const auto wanted = static_cast<std::size_t>(std::ceil(several * std::max(factor, 1.0F)));
+        const std::size_t wanted = times(limit, params.rescore > 0 ? params.rescore : Q::rescore);
         return Tag::reads_all ? wanted : std::min(wanted, std::max<std::size_t>(limit, params.ef_search));
     }
 

@@ -37,6 +37,9 @@ public:
         if (count_ == slots_.size()) flush();
     }
 
+    /// Slots that were scored.
+    [[nodiscard]] std::size_t scored() const noexcept { return scored_; }
+
     /// Scores what was added. Slots in a row are read in a row.
     void flush() noexcept {
         if (count_ == 0) return;
@@ -53,6 +56,7 @@ public:
         for (std::size_t i = 0; i < count_; ++i) {
             if (!(distances_[i] > best_.worst_distance())) best_.offer({distances_[i], slots_[i]});
         }
+        scored_ += count_;
         count_ = 0;
     }
 
@@ -71,11 +75,12 @@ private:
     std::array<Slot, 64> slots_;  // the first count_
     std::array<float, 64> distances_;
     std::size_t count_ = 0;
+    std::size_t scored_ = 0;
 };
 
-/// Offers every allowed slot in [first, last) to `best`.
+/// Offers every allowed slot in [first, last) to `best`; returns how many.
 template <Scorer S>
-void scan(const S& scorer, Slot first, Slot last, BitsetView allowed, TopK& best) noexcept {
+std::size_t scan(const S& scorer, Slot first, Slot last, BitsetView allowed, TopK& best) noexcept {
     ScanBlock<S> block(scorer, best);
     const BitsetView within = allowed.first(std::min(last, allowed.count()));
     for (std::size_t begin = first; begin < within.count(); begin += 64 - begin % 64) {  // past the last Slot too
@@ -84,6 +89,7 @@ void scan(const S& scorer, Slot first, Slot last, BitsetView allowed, TopK& best
         for (; bits != 0; bits &= bits - 1) block.add(word * 64 + static_cast<Slot>(std::countr_zero(bits)));
     }
     block.flush();
+    return block.scored();
 }
 
 }  // namespace detail
@@ -113,7 +119,7 @@ public:
     std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
                        Neighbor* out) const {
         TopK best(std::span(out, std::min<std::size_t>(params.limit, size())));
-        detail::scan(rows.scorer(query, scratch.query), 0, size(), params.allowed, best);
+        scratch.counts.distances += detail::scan(rows.scorer(query, scratch.query), 0, size(), params.allowed, best);
         return best.sorted().size();
     }
 

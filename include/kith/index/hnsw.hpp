@@ -98,7 +98,7 @@ public:
         if (params.absent < bound) scratch.visited.insert(params.absent);
 
         const auto scorer = rows.scorer(query, scratch.query);
-        const Candidate start = detail::descend_to(graph_, scorer, entry, 0, bound, params.absent);
+        const Candidate start = detail::descend_to(graph_, scorer, entry, 0, bound, scratch.counts, params.absent);
         // The nearest alone says little of how far to look: a walk would end at the first that has no nearer neighbour.
         constexpr std::size_t fewest_stretched = 10;
         const std::size_t stretched = params.stretched == 0 ? limit : std::min(params.stretched, limit);

@@ -123,6 +123,12 @@ public:
     /// Whether there are lists to read. Unlike lists(), drift() and outgrown() it may be asked beside an insert.
     [[nodiscard]] bool trained() const noexcept { return lists_.load(std::memory_order_acquire) != nullptr; }
 
+    /// Lists that a search begins with; 0 while it is not trained. May be asked beside an insert.
+    [[nodiscard]] std::size_t lists_read(const SearchParams& params) const noexcept {
+        const Trained* const trained = lists_.load(std::memory_order_acquire);
+        return trained == nullptr ? 0 : probed(trained->model.lists(), params);
+    }
+
     /// Lists there are; 0 while it is not trained.
     [[nodiscard]] std::size_t lists() const noexcept { return trained_ ? trained_->model.lists() : 0; }
 
@@ -207,11 +213,11 @@ public:
         // A mapped image of another dimension cannot be asked; its rows can.
         if (trained == nullptr || trained->model.dim() != rows.dim()) {
             TopK best(std::span(out, limit));
-            detail::scan(rows.scorer(query, scratch.query), 0, returned, allowed, best);
+            scratch.counts.distances += detail::scan(rows.scorer(query, scratch.query), 0, returned, allowed, best);
             return best.sorted().size();
         }
         const std::size_t lists = trained->model.lists();
-        const std::size_t nprobe = std::min(params.nprobe != 0 ? params.nprobe : usual_nprobe(lists), lists);
+        const std::size_t nprobe = probed(lists, params);
         // A graph that has to name a large part of the lists is slower than comparing all.
         const Graph* const graph = nprobe * 4 <= lists ? trained->graph.get() : nullptr;
         const detail::IvfQuestion<R> asked{rows, query, params, listed, allowed, limit, scratch};
@@ -271,8 +277,10 @@ private:
         }
     };
 
-    [[nodiscard]] std::size_t usual_nprobe(std::size_t lists) const noexcept {
-        return params_.nprobe != 0 ? params_.nprobe : std::max<std::size_t>(8, lists / 16);
+    /// How many of the lists are read.
+    [[nodiscard]] std::size_t probed(std::size_t lists, const SearchParams& params) const noexcept {
+        const std::size_t usual = params_.nprobe != 0 ? params_.nprobe : std::max<std::size_t>(8, lists / 16);
+        return std::min(params.nprobe != 0 ? params.nprobe : usual, lists);
     }
 
     [[nodiscard]] std::unique_ptr<Trained> train(const R& rows, Slot count, const Training& training) const {
@@ -309,6 +317,8 @@ template <IvfParams P = IvfParams{}, class Content = IvfPq>
 struct Ivf {
     static constexpr std::string_view name = Content::index;  // stored on disk: never rename
     static constexpr bool reads_all = false;
+    static constexpr bool reads_lists = true;
+    static constexpr bool rescores = requires { Content::rescore; };
     static constexpr IvfParams params = P;
     static_assert(P.lists <= IvfParams::most_lists, "kith: Ivf: lists must be at most 1048576");
     static_assert(P.subvectors <= IvfParams::most_subvectors, "kith: Ivf: subvectors must be at most 4096");

@@ -23,7 +23,6 @@ struct SearchPlan {
     Slot indexed = 0;     ///< slots in the index; the rest is compared
     Slot calibrated = 0;  ///< slots it had when its recall was measured; 0: never
     SearchParams params;  ///< what the index is asked for
-    bool codes = false;   ///< what is scanned is codes, and the best by their full vectors
 };
 
 }  // namespace kith::inline v0

@@ -10,6 +10,7 @@
 #include "kith/core/scratch_memory.hpp"
 #include "kith/index/candidate.hpp"
 #include "kith/index/ivf_candidates.hpp"
+#include "kith/index/search_counts.hpp"
 #include "kith/index/visited_set.hpp"
 
 #include <vector>
@@ -27,6 +28,7 @@ struct SearchScratch {
     IvfCandidates candidates;          // IVF: the best by their codes
     std::vector<Neighbor> coarse;      // answers by codes, before they are compared by their vectors
     std::vector<ScratchMemory> batch;  // the prepared queries of a batch
+    SearchCounts counts;  // of every search for one query that worked in here; who wants them sets them to 0
 };
 
 }  // namespace kith::inline v0

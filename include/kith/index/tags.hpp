@@ -29,7 +29,8 @@ namespace kith::inline v0 {
 // Besides its index, a tag says what effort means to it (see recall_curve.hpp): `ladder<M>` is what to try, rising, and
 // try_as_hard<M>(effort, params) sets it for a search. An empty ladder stands for an index that is exact. `reads_all`
 // says that a search reads all the index holds, so that exclusions never make it dearer. space<R>(dim, count) is what
-// the index takes besides the rows.
+// the index takes besides the rows. A tag with `reads_lists` heeds SearchParams::nprobe, one with `rescores` heeds
+// SearchParams::rescore.
 
 /// Compares every vector: exact, and fast enough up to some ten thousand.
 struct Flat {
@@ -80,6 +81,7 @@ public:
     static constexpr std::string_view name{letters.data(), letters.size()};  // stored on disk: never rename
 
     static constexpr bool reads_all = Tag::reads_all;
+    static constexpr bool rescores = true;
 
     [[nodiscard]] static constexpr bool fits(std::size_t dim) noexcept { return fits_dimension<Q>(dim); }
 

@@ -30,6 +30,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -119,7 +120,10 @@ public:
         const std::size_t walked = index_.search(rows, query, walk, scratch, scratch.neighbors.data());
         TopK best(std::span(out, limit));
         for (std::size_t i = 0; i < walked; ++i) best.offer(scratch.neighbors[i]);
-        if (indexed < count) detail::scan(rows.scorer(query, scratch.query), indexed, count, params.allowed, best);
+        if (indexed < count) {
+            scratch.counts.distances +=
+                detail::scan(rows.scorer(query, scratch.query), indexed, count, params.allowed, best);
+        }
         // What the walk could not reach from where it began is found the long way.
         if (best.size() < limit) return search_exact(query, params, scratch, out);
         return best.sorted().size();
@@ -128,10 +132,8 @@ public:
     [[nodiscard]] SearchPlan plan(const SearchParams& params) const noexcept override {
         SearchPlan plan{Tag::name, way_of(params, params.allowed.count_allowed()),
                         std::min(index_.size(), params.allowed.count()), calibrated(), params};
-        if constexpr (requires(SearchScratch& scratch, Neighbor* out) {
-                          index_.scan(rows_.view(), nullptr, params, scratch, out);
-                      }) {
-            plan.codes = plan.way == SearchWay::scan_cheaper && plan.indexed == params.allowed.count();
+        if constexpr (requires { index_.lists_read(params); }) {
+            plan.params.nprobe = static_cast<std::uint32_t>(index_.lists_read(params));
         }
         return plan;
     }
@@ -139,7 +141,8 @@ public:
     std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch& scratch,
                              Neighbor* out) const override {
         TopK best(std::span(out, std::min<std::size_t>(params.limit, params.allowed.count())));
-        detail::scan(rows_.view().scorer(query, scratch.query), 0, params.allowed.count(), params.allowed, best);
+        scratch.counts.distances +=
+            detail::scan(rows_.view().scorer(query, scratch.query), 0, params.allowed.count(), params.allowed, best);
         return best.sorted().size();
     }
 

@@ -158,7 +158,7 @@ void insert_node(HnswGraph& graph, const R& rows, Slot slot, Slot bound, InsertS
     const unsigned highest = std::min(level, top);
     const auto scorer = rows.scorer_of(slot, scratch.search.query);
     SearchScratch& search = scratch.search;
-    Candidate nearest = descend_to(graph, scorer, entry, highest, bound);
+    Candidate nearest = descend_to(graph, scorer, entry, highest, bound, search.counts);
     for (unsigned at = highest;; --at) {
         search.visited.clear(bound);
         search.pool.reset(graph.params().ef_construction);

@@ -15,6 +15,7 @@
 #include "kith/distance/scorer.hpp"
 #include "kith/index/candidate.hpp"
 #include "kith/index/hnsw/graph.hpp"
+#include "kith/index/search_counts.hpp"
 #include "kith/index/search_scratch.hpp"
 
 #include <algorithm>
@@ -58,14 +59,16 @@ inline void add_links(const HnswGraph& graph, unsigned level, Slot node, Slot bo
 /// Moves greedily from `from` to a node on `level` with no nearer neighbour, never onto `absent`.
 /// Requires: from.slot() is below `bound`, the graph's reach.
 template <Scorer S>
-Candidate descend(const HnswGraph& graph, const S& scorer, unsigned level, Candidate from, Slot bound,
-                  Slot absent) noexcept {
+Candidate descend(const HnswGraph& graph, const S& scorer, unsigned level, Candidate from, Slot bound, Slot absent,
+                  SearchCounts& counts) noexcept {
     NeighborBlock block;
     for (bool moved = true; moved;) {
         moved = false;
         block.count = 0;
         add_links(graph, level, from.slot(), bound, absent, block);
         block.score(scorer);
+        ++counts.nodes;
+        counts.distances += block.count;
         for (std::size_t i = 0; i < block.count; ++i) {
             const Candidate candidate(block.distances[i], block.slots[i]);
             if (candidate < from) {
@@ -81,12 +84,13 @@ Candidate descend(const HnswGraph& graph, const S& scorer, unsigned level, Candi
 /// Requires: entry is a node of the graph, below `bound`.
 template <Scorer S>
 Candidate descend_to(const HnswGraph& graph, const S& scorer, Slot entry, unsigned last, Slot bound,
-                     Slot absent = no_slot) noexcept {
+                     SearchCounts& counts, Slot absent = no_slot) noexcept {
     float distance = 0;
     scorer.score(&entry, 1, &distance);
+    ++counts.distances;
     Candidate nearest(distance, entry);
     for (unsigned level = graph.level_of(entry); level > last; --level) {
-        nearest = descend(graph, scorer, level, nearest, bound, absent);
+        nearest = descend(graph, scorer, level, nearest, bound, absent, counts);
     }
     return nearest;
 }
@@ -138,14 +142,17 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
         block.count = 0;
         {
             const Held held = graph.residency() == nullptr ? Held() : hold_next(graph, pool, next, level);
-            for (std::size_t taken = 0; next < pool.size() && taken < nodes_at_once; ++next) {
+            std::size_t taken = 0;
+            for (; next < pool.size() && taken < nodes_at_once; ++next) {
                 if (pool[next].marked()) continue;
                 pool[next].mark();
                 add_unmet(graph, level, pool[next].slot(), bound, scratch.visited, block);
                 ++taken;
             }
+            scratch.counts.nodes += taken;
         }
         block.score(scorer);
+        scratch.counts.distances += block.count;
         for (std::size_t i = 0; i < block.count; ++i) {
             if (block.distances[i] > farthest) continue;
             const std::size_t at = pool.offer(Candidate(block.distances[i], block.slots[i]));
@@ -199,6 +206,8 @@ void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slo
             for (std::size_t i = 0; i < taken; ++i) add_unmet(graph, 0, nodes[i], bound, scratch.visited, block);
         }
         block.score(scorer);
+        scratch.counts.nodes += taken;
+        scratch.counts.distances += block.count;
         for (std::size_t i = 0; i < block.count; ++i) meet(Candidate(block.distances[i], block.slots[i]));
     }
 }

@@ -73,7 +73,10 @@ public:
         return best_.size();
     }
 
-    void finish(const IvfBlocks&) noexcept { block_.flush(); }
+    void finish(const IvfBlocks&) noexcept {
+        block_.flush();
+        asked_.scratch.counts.distances += block_.scored();
+    }
 
 private:
     using S = IvfScorer<R>;

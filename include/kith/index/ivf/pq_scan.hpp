@@ -62,6 +62,7 @@ public:
             if (candidates_.threshold() < base) return false;
             const std::uint32_t limit = std::min<std::uint32_t>(candidates_.threshold() - base, 65535);
             std::size_t found = scan_run(query, blocks, run, static_cast<std::uint16_t>(limit));
+            asked_.scratch.counts.codes += run.count;
             if (!all) found = keep_allowed(blocks, run, found);
             const std::uint32_t first = run.first * static_cast<std::uint32_t>(IvfBlocks::vectors);
             for (std::size_t i = 0; i < found; ++i) candidates_.add(base + totals_[i], first + positions_[i]);
@@ -90,6 +91,7 @@ public:
             }
         }
         block.flush();
+        asked_.scratch.counts.distances += block.scored();
     }
 
 private:

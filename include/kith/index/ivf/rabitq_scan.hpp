@@ -127,6 +127,7 @@ public:
                 found = tables_.scan(blocks.record(run.first), run.count, reach, best_.worst_distance() - base,
                                      positions_, bounds_);
             }
+            asked_.scratch.counts.codes += run.count;
             const Held held = blocks.hold_slots(run);
             const Slot* const slots = blocks.slots(run.first);
             for (std::size_t i = 0; i < found; ++i) __builtin_prefetch(slots + positions_[i]);
@@ -151,7 +152,10 @@ public:
         return best_.size();
     }
 
-    void finish(const IvfBlocks&) noexcept { settle(); }
+    void finish(const IvfBlocks&) noexcept {
+        settle();
+        asked_.scratch.counts.distances += block_.scored();
+    }
 
 private:
     static constexpr std::size_t enough = 256;

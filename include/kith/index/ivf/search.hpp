@@ -15,6 +15,7 @@
 #include "kith/index/ivf/blocks.hpp"
 #include "kith/index/ivf/coarse.hpp"
 #include "kith/index/ivf/model.hpp"
+#include "kith/index/search_counts.hpp"
 #include "kith/index/search_params.hpp"
 #include "kith/index/search_scratch.hpp"
 
@@ -146,7 +147,9 @@ private:
 
     std::size_t ask_graph(std::size_t count) {
         search_.coarse.resize(count);
+        const SearchCounts before = search_.counts;  // which is about vectors, and centroids are none
         const std::size_t found = graph_->nearest(query_, count, search_, search_.coarse.data());
+        search_.counts = before;
         for (std::size_t at = 0; at < found; ++at) {
             lists_[at] = Candidate(search_.coarse[at].distance, search_.coarse[at].slot);
         }
@@ -199,6 +202,7 @@ std::size_t search_lists(const IvfModel<Codes>& model, const IvfBlocks& blocks,
         if (scan.found() < asked.limit) sorted = lists.sort_lists(sorted, 2 * sorted);
     }
     scan.finish(blocks);
+    asked.scratch.counts.lists += read;
     return best.sorted().size();
 }
 
