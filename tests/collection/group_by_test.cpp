@@ -171,26 +171,35 @@ void check_equal(const std::vector<kith::Group<T, Song>>& found, const std::vect
 }
 
 using Codes = kith::Hnsw<kith::HnswParams{}, kith::Sq8>;
-using Lists = kith::Ivf<kith::IvfParams{}, kith::IvfRaw>;
+using Lists = kith::Ivf<kith::IvfParams{.lists = 16}, kith::IvfRaw>;  // few enough that there are any
+using CodedLists = kith::Ivf<kith::IvfParams{.lists = 16}, kith::IvfPq>;
+using CodedFlat = kith::Coded<kith::Flat, kith::Sq4>;
 
 constexpr auto everything = [](const Song&) { return true; };
 
-/// Exactly the naive answer when asked for exact(), and as many groups and hits of each without.
+/// Exactly the naive answer when asked for exact(), and as many groups and hits of each without; of those records that
+/// satisfy a condition.
 template <auto Member, class Index>
-void check_field(const Shelf<Index>& shelf, std::size_t groups, std::size_t per_group) {
+void check_field(const Shelf<Index>& shelf, std::size_t groups, std::size_t per_group,
+                 const std::optional<kith::Condition<Song>>& condition = std::nullopt) {
+    const auto holds = [&](const Song& one) { return !condition.has_value() || kith::evaluate(*condition, one); };
     std::size_t expected_hits = 0;
     std::size_t right_hits = 0;
     for (std::int64_t number = 5000; number < 5004; ++number) {
         const Song query = song(number);
         CAPTURE(number, groups, per_group);
-        const auto expected = shelf.template naive<Member>(query, groups, per_group, everything);
-        const auto ask = [&] { return shelf.collection.template nearest<&Song::mood>(query.mood); };
+        const auto expected = shelf.template naive<Member>(query, groups, per_group, holds);
+        const auto ask = [&] {
+            auto asked = shelf.collection.template nearest<&Song::mood>(query.mood);
+            if (condition.has_value()) asked.where(*condition);
+            return asked;
+        };
         check_equal(ask().exact().template group_by<Member>(groups, per_group).run(), expected);
         const auto found = ask().template group_by<Member>(groups, per_group).run();
         REQUIRE(found.size() == expected.size());
         for (const auto& group : found) {
             const auto truth = shelf.template naive<Member>(
-                query, 1, per_group, [&](const Song& one) { return same(one.*Member, group.value); });
+                query, 1, per_group, [&](const Song& one) { return holds(one) && same(one.*Member, group.value); });
             REQUIRE(truth.size() == 1);
             CHECK(group.hits.size() == truth.front().keys.size());
             for (const auto& hit : group.hits) {
@@ -212,13 +221,17 @@ void check_field(const Shelf<Index>& shelf, std::size_t groups, std::size_t per_
 }  // namespace
 
 TEMPLATE_TEST_CASE("Groups are whole for every kind of index, with an index of their field and without", "", kith::Flat,
-                   kith::Hnsw<>, Codes, Lists) {
+                   kith::Hnsw<>, Codes, Lists, CodedLists, CodedFlat) {
     const Shelf<TestType> shelf;
     check_field<&Song::artist>(shelf, 10, 3);
     check_field<&Song::artist>(shelf, 3, 20);
     check_field<&Song::genre>(shelf, 10, 3);
     check_field<&Song::genre>(shelf, 1000, 1);
     check_field<&Song::label>(shelf, 14, 2);
+    check_field<&Song::label>(shelf, 14, 2, field<&Song::year> >= 5);
+    check_field<&Song::genre>(shelf, 50, 3, field<&Song::label> == "label 3");
+    check_field<&Song::artist>(shelf, 10, 5, !(field<&Song::artist> == "everybody"));
+    check_field<&Song::label>(shelf, 14, 2, kith::parse_condition<Song>("label IS NULL"));
 }
 
 TEST_CASE("Every kind of value forms groups: none and NaN are values like others, and so is zero of either sign") {

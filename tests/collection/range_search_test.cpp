@@ -1,12 +1,18 @@
 // tests/collection/range_search_test.cpp — all records within a radius, beside a naive answer.
 #include "article.hpp"
 
+#include "kith/core/element.hpp"
+#include "kith/core/random.hpp"
+#include "kith/distance/hamming.hpp"
 #include "kith/distance/inner_product.hpp"
+#include "kith/index/ivf.hpp"
 #include "support/catch.hpp"
 #include "support/raised.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <map>
 #include <string>
@@ -213,18 +219,109 @@ namespace {
 
 struct Product {
     std::int64_t id = 0;
+    std::int32_t price = 0;  // indexed
     std::array<float, 4> features{};
+    std::array<float, 12> place{};
+    std::array<float, 12> direction{};
+    std::array<float, 12> taste{};
+    std::array<kith::Bits8, 4> hash{};
 };
 
 using Products =
-    kith::Schema<Product, kith::Key<&Product::id>, kith::VectorField<&Product::features, kith::InnerProduct>>;
+    kith::Schema<Product, kith::Key<&Product::id>, kith::Field<&Product::price, kith::indexed>,
+                 kith::VectorField<&Product::features, kith::InnerProduct>,
+                 kith::VectorField<&Product::place, kith::L2, kith::Ivf<kith::IvfParams{.lists = 16}, kith::IvfRaw>>,
+                 kith::VectorField<&Product::direction, kith::Cosine, kith::Hnsw<kith::HnswParams{}, kith::Sq8>>,
+                 kith::VectorField<&Product::taste, kith::InnerProduct>,
+                 kith::VectorField<&Product::hash, kith::Hamming, kith::Flat>>;
+
+/// The same product for the same number; features are what the test below says.
+Product product(std::int64_t id) {
+    kith::SplitMix64 random(static_cast<std::uint64_t>(id) + 31);
+    Product made;
+    made.id = id;
+    made.price = static_cast<std::int32_t>(id % 100);
+    made.features = {static_cast<float>(id) / 100, 1, 0, 0};
+    for (auto* const vector : {&made.place, &made.direction, &made.taste}) {
+        for (float& element : *vector) element = static_cast<float>(random.uniform() - 0.3);
+    }
+    for (kith::Bits8& byte : made.hash) byte = kith::Bits8{static_cast<std::uint8_t>(random.below(256))};
+    return made;
+}
+
+using Numbers = std::vector<std::pair<std::int64_t, float>>;
+
+/// Checks that radii cut where distances say, against all records in order; `radii` end with one that all are within.
+template <auto Member, class Set>
+void check_radii(const Collection<Products>& products, const Set& set, const std::vector<double>& radii) {
+    const auto numbers = [](const auto& hits) {
+        Numbers all;
+        for (const auto& hit : hits) all.emplace_back(hit.record.id, hit.distance);
+        return all;
+    };
+    std::size_t expected = 0;
+    std::size_t reached = 0;
+    for (std::int64_t number = 20'000; number < 20'004; ++number) {
+        const auto ask = [&] {
+            auto query = products.nearest<Member>(product(number).*Member);
+            set(query);
+            return query;
+        };
+        const Numbers order = numbers(ask().limit(products.size()).exact().run());
+        REQUIRE(std::is_sorted(order.begin(), order.end(), [](auto& a, auto& b) { return a.second < b.second; }));
+        for (const double radius : radii) {
+            CAPTURE(number, radius);
+            Numbers within = order;
+            std::erase_if(within, [&](auto& one) { return one.second > static_cast<float>(radius); });
+            CHECK(numbers(ask().within(radius).exact().run()) == within);
+            const Numbers found = numbers(ask().within(radius).run());
+            expected += within.size();
+            reached += found.size();
+            for (const auto& one : found) CHECK(std::count(within.begin(), within.end(), one) == 1);
+            CHECK(std::is_sorted(found.begin(), found.end(), [](auto& a, auto& b) { return a.second < b.second; }));
+            CHECK(numbers(ask().within(radius).limit(7).exact().run()) ==
+                  Numbers(within.begin(), within.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(7, within.size()))));
+            if (radius == radii.back()) CHECK(within.size() == order.size());
+        }
+    }
+    REQUIRE(expected > 1000);
+    CHECK(static_cast<double>(reached) >= 0.95 * static_cast<double>(expected));
+}
 
 }  // namespace
+
+TEST_CASE("Under every metric a radius is a distance, over segments that are sealed and one that is not") {
+    const TemporaryDirectory directory;
+    kith::Options options;
+    options.segment_capacity = 1500;
+    options.maintenance = kith::Maintenance::on_call;
+    Collection<Products> products(directory / "products.kith", options);
+    const auto put = [&](std::int64_t first, std::int64_t count) {
+        std::vector<Product> made;
+        for (std::int64_t id = first; id < first + count; ++id) made.push_back(product(id));
+        products.insert(made);
+    };
+    put(0, 3000);
+    products.checkpoint();
+    put(3000, 1000);
+    for (std::int64_t id = 0; id < 4000; id += 13) products.erase(id);
+    products.link();
+    const auto all = [](auto&) {};
+    const auto cheap = [](auto& query) { query.where(field<&Product::price> < 30); };
+    check_radii<&Product::place>(products, all, {0, 0.5, 0.9, 1.3, 100});
+    check_radii<&Product::place>(products, cheap, {0, 0.5, 0.9, 1.3, 100});
+    check_radii<&Product::direction>(products, all, {0, 0.1, 0.2, 0.4, 2});
+    check_radii<&Product::direction>(products, cheap, {0, 0.1, 0.2, 0.4, 2});
+    check_radii<&Product::taste>(products, all, {-2, -1, -0.5, 0, 100});
+    check_radii<&Product::taste>(products, cheap, {-2, -1, -0.5, 0, 100});
+    check_radii<&Product::hash>(products, all, {0, 5, 9, 32});
+    check_radii<&Product::hash>(products, cheap, {0, 5, 9, 32});
+}
 
 TEST_CASE("Under InnerProduct a radius below 0 asks for products that are great enough") {
     Collection<Products> products(kith::in_memory);
     CHECK(products.nearest<&Product::features>(std::array<float, 4>{1, 0, 0, 0}).within(0).run().empty());
-    for (std::int64_t id = 0; id < 300; ++id) products.insert({id, {static_cast<float>(id) / 100, 1, 0, 0}});
+    for (std::int64_t id = 0; id < 300; ++id) products.insert(product(id));
     const auto hits = products.nearest<&Product::features>(std::array<float, 4>{1, 0, 0, 0}).within(-2.5).run();
     REQUIRE(hits.size() == 50);
     CHECK(hits.front().record.id == 299);

@@ -16,7 +16,6 @@
 #include "kith/index/vector_index.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -203,18 +202,13 @@ private:
         const std::size_t kept = std::min<std::size_t>(std::max(request_.ef_search.value_or(1), limit), view_.count);
         std::optional<SearchParams> params{{limit, static_cast<std::uint32_t>(kept), allowed, request_.nprobe}};
         if (request_.recall > 0) params = index_.tuned(request_.recall, *params);
-        if (params.has_value() && request_.rescore > 0) compare_again(*params);
+        if (params.has_value() && request_.rescore > 0) {
+            const float most = static_cast<float>(view_.count) / static_cast<float>(std::max<std::size_t>(limit, 1));
+            params->rescore = std::min(request_.rescore, std::max(most, 1.0F));
+        }
         return params;
     }
 
-    /// Has as many codes compared again by their vectors as are asked for, of as many as there are.
-    void compare_again(SearchParams& params) const noexcept {
-        const auto slots = static_cast<float>(view_.count);
-        const auto wanted = static_cast<float>(std::max<std::size_t>(params.limit, 10));  // as codes count them
-        params.rescore = std::min(request_.rescore, std::max(1.0F, slots / wanted));
-        const auto kept = static_cast<std::uint32_t>(std::min(std::ceil(wanted * params.rescore), slots));
-        params.ef_search = std::max(params.ef_search, kept);
-    }
 
     /// Checks rows of ever more candidates, nearest first; false when checking the rows of all is the better plan.
     bool try_candidates(const Candidates& candidates, std::vector<Found>& out) {
