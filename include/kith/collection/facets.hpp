@@ -30,7 +30,7 @@ struct Facet {
 
 namespace detail {
 
-/// Counts the values of one field, record by record.
+/// Counts the values of one member, record by record.
 template <auto Member>
 class FacetCounter {
     using Stored = TypeOf<Member>;
@@ -40,9 +40,7 @@ public:
     using Value = ScalarOf<Stored>;
 
     /// A list counts once for each different element; a field without a value counts for none.
-    template <class Record>
-    void add(const Record& record) {
-        const Stored& member = record.*Member;
+    void add(const Stored& member) {
         member_terms(member, terms_);
         for (std::size_t at = 0; at < terms_.size(); ++at) {
             bool before = false;

@@ -9,6 +9,7 @@
 
 #include "kith/collection/cursor.hpp"
 #include "kith/collection/facets.hpp"
+#include "kith/collection/field_reader.hpp"
 #include "kith/collection/moment.hpp"
 #include "kith/collection/record_codec.hpp"
 #include "kith/collection/record_selection.hpp"
@@ -21,6 +22,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
@@ -64,7 +66,7 @@ public:
         static_assert(detail::StoredScalar<detail::Present<T>>,
                       "kith: order_by takes a field with one value; lists and vectors have no order");
         order_ = {detail::member_index<Member> + 1, order == Order::descending};
-        terms_of_ = [](const Record& record, detail::MemberTerms& terms) { member_terms(record.*Member, terms); };
+        terms_of_ = &terms_reader<detail::member_index<Member>>;
         return *this;
     }
 
@@ -87,7 +89,8 @@ public:
     }
 
     /// Throws: Errc::invalid_argument for a limit of 0, or a cursor of a query in another order; closed, forked, corrupt.
-    /// Cost: every record that may satisfy the condition is looked at; those of the answer are read.
+    /// Cost: of every record that satisfies the condition, key and order are looked at, in columns where they are kept so;
+    /// the records of the answer are read.
     [[nodiscard]] std::vector<Record> run() const { return find(limit_).records; }
 
     /// The same, with the place where it ends.
@@ -105,7 +108,7 @@ public:
     /// Throws: closed, forked, corrupt.
     [[nodiscard]] std::vector<typename S::KeyType> keys() const {
         std::vector<typename S::KeyType> keys;
-        for_each_record([&](const Record& record) { keys.push_back(S::key_of(record)); });
+        for_each_value<S::key_position>([&](const typename S::KeyType& key) { keys.push_back(key); });
         return keys;
     }
 
@@ -115,7 +118,7 @@ public:
     template <auto Member>
     [[nodiscard]] auto distinct() const {
         detail::FacetCounter<Member> counter;
-        for_each_record([&](const Record& record) { counter.add(record); });
+        for_each_value<detail::member_index<Member>>([&](const auto& value) { counter.add(value); });
         return counter.take();
     }
 
@@ -143,16 +146,29 @@ private:
         for (const detail::SegmentView& view : snapshot->segments) take(view, detail::select(view, selection));
     }
 
-    /// Calls `take` with all but the vectors of each record that satisfies the condition.
-    template <class Take>
-    void for_each_record(Take&& take) const {
-        Record record{};
+    /// Calls `take` with one field of each record that satisfies the condition.
+    template <std::size_t Field, class Take>
+    void for_each_value(Take&& take) const {
+        detail::FieldReader<S, Field> reader(moment_.engine());
+        detail::MemberType<Record, Field> value{};
         for_each_segment([&](const detail::SegmentView& view, const detail::SlotSet& slots) {
             slots.for_each([&](Slot slot) {
-                detail::decode_row<S>(moment_.engine(), view, slot, record);
-                take(static_cast<const Record&>(record));
+                reader.read(view, slot, value);
+                take(std::as_const(value));
             });
         });
+    }
+
+    /// Reads one field of a record as terms.
+    using TermsOf = std::function<void(const detail::SegmentView&, Slot, detail::MemberTerms&)>;
+
+    template <std::size_t Field>
+    [[nodiscard]] static TermsOf terms_reader(const detail::Engine& engine) {
+        return [reader = detail::FieldReader<S, Field>(engine), value = detail::MemberType<Record, Field>{}](
+                   const detail::SegmentView& view, Slot slot, detail::MemberTerms& terms) mutable {
+            reader.read(view, slot, value);
+            member_terms(value, terms);
+        };
     }
 
     [[nodiscard]] Page<Record> find(std::size_t limit) const {
@@ -166,13 +182,24 @@ private:
             limit < all - 1 - offset_ ? offset_ + limit + 1 : all;  // one more tells of a next page
         const auto before = [&](const Found& a, const Found& b) { return order_.before(a.place, b.place); };
         std::vector<Found> found;
-        Record record{};
         detail::MemberTerms terms;
+        const TermsOf key_of = terms_reader<S::key_position>(moment_.engine());
+        const TermsOf value_of = terms_of_ == nullptr ? TermsOf() : terms_of_(moment_.engine());
+        const auto place_in_order = [&](const detail::SegmentView& view, Slot slot) {
+            detail::OrderPlace place;
+            if (value_of) {
+                value_of(view, slot, terms);
+                place.null = terms.null();
+                if (!place.null) place.term = terms[0];
+            }
+            key_of(view, slot, terms);
+            place.key = terms[0];
+            return place;
+        };
         const detail::Selection selection = detail::select_records<S>(moment_.engine(), condition_);
         for (const detail::SegmentView& view : snapshot->segments) {
             detail::select(view, selection).for_each([&](Slot slot) {
-                detail::decode_row<S>(moment_.engine(), view, slot, record);
-                Found one{place_in_order(record, terms), &view, slot};
+                Found one{place_in_order(view, slot), &view, slot};
                 if (begin.has_value() && !order_.before(*begin, one.place)) return;
                 found.push_back(std::move(one));
                 if (found.size() / 2 < wanted) return;
@@ -191,22 +218,10 @@ private:
         return page;
     }
 
-    [[nodiscard]] detail::OrderPlace place_in_order(const Record& record, detail::MemberTerms& terms) const {
-        detail::OrderPlace place;
-        if (terms_of_ != nullptr) {
-            terms_of_(record, terms);
-            place.null = terms.null();
-            if (!place.null) place.term = terms[0];
-        }
-        member_terms(S::key_of(record), terms);
-        place.key = terms[0];
-        return place;
-    }
-
     detail::Moment moment_;
     Condition<Record> condition_;
     detail::RecordOrder order_;
-    void (*terms_of_)(const Record&, detail::MemberTerms&) = nullptr;  // of the field of the order
+    TermsOf (*terms_of_)(const detail::Engine&) = nullptr;  // reads the field of the order
     std::size_t limit_ = std::numeric_limits<std::size_t>::max();
     std::size_t offset_ = 0;
     std::optional<Cursor> after_;

@@ -44,6 +44,7 @@ public:
 
     static constexpr std::size_t field_count = Layout::field_count;
     static constexpr std::size_t vector_count = Layout::vector_count;
+    static constexpr std::size_t key_position = Layout::key_position;  ///< of the key among all fields
     static constexpr std::array<FieldInfo, field_count> fields = Layout::fields;
 
     /// The I-th vector field: types Metric, Index, Vector and its Element, numbers dim and field (its place among all
