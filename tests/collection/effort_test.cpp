@@ -155,7 +155,8 @@ TEMPLATE_TEST_CASE("As many codes are compared again as a query says, and enough
         const auto profile = shelf.ask().rescore(factor).profile();
         CAPTURE(profile.text());
         CHECK(profile.segments[0].counts.codes > 0);
-        CHECK(says(profile.text(), "up to " + std::to_string(static_cast<int>(factor)) + " times as many as are wanted"));
+        CHECK(
+            says(profile.text(), "up to " + std::to_string(static_cast<int>(factor)) + " times as many as are wanted"));
         return profile.segments[0].counts.distances;
     };
     CHECK(compared(1) <= 16);
@@ -196,8 +197,8 @@ TEST_CASE("An effort that is none is refused and says what it would have to be")
     refused(flat.ask().recall(0.9).rescore(4), "recall and rescore both say how hard to search");
 }
 
-TEMPLATE_TEST_CASE("Many filtered queries are answered as each alone, for every kind of index and effort", "", kith::Flat,
-                   kith::Hnsw<>, CodedFlat, CodedGraph, RawLists, CodedLists, BitLists) {
+TEMPLATE_TEST_CASE("Many filtered queries are answered as each alone, for every kind of index and effort", "",
+                   kith::Flat, kith::Hnsw<>, CodedFlat, CodedGraph, RawLists, CodedLists, BitLists) {
     const Shelf<TestType> shelf;
     std::vector<std::array<float, 16>> queries;
     for (std::int64_t number = 9000; number < 9012; ++number) queries.push_back(doc(number).place);

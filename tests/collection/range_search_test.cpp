@@ -280,7 +280,8 @@ void check_radii(const Collection<Products>& products, const Set& set, const std
             for (const auto& one : found) CHECK(std::count(within.begin(), within.end(), one) == 1);
             CHECK(std::is_sorted(found.begin(), found.end(), [](auto& a, auto& b) { return a.second < b.second; }));
             CHECK(numbers(ask().within(radius).limit(7).exact().run()) ==
-                  Numbers(within.begin(), within.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(7, within.size()))));
+                  Numbers(within.begin(),
+                          within.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(7, within.size()))));
             if (radius == radii.back()) CHECK(within.size() == order.size());
         }
     }

@@ -3,7 +3,7 @@
 // A row of a sealed segment costs a look into the environment and is taken apart whole; a column costs a few
 // nanoseconds.
 //
-// Thread safety: none; each thread owns its own. Engine and snapshot must outlive it.
+// Thread safety: none; each thread owns its own. Engine and snapshot must outlive them.
 #pragma once
 
 #include "kith/collection/record_codec.hpp"
@@ -41,30 +41,53 @@ template <StoredScalar T>
     }
 }
 
-/// Reads the field at a place in the record.
+/// Reads all of a record but its vectors, once for all who ask for it.
+template <class S>
+class RowReader {
+public:
+    explicit RowReader(const Engine& engine) noexcept : engine_(engine) {}
+
+    /// The record is good until the next one is read. Throws: Errc::corrupt, Errc::io.
+    [[nodiscard]] const typename S::Record& read(const SegmentView& view, Slot slot) {
+        if (segment_ != view.segment.get() || slot_ != slot) {
+            segment_ = nullptr;  // should it throw, nothing is read
+            decode_row<S>(engine_, view, slot, record_);
+            segment_ = view.segment.get();
+            slot_ = slot;
+        }
+        return record_;
+    }
+
+private:
+    const Engine& engine_;
+    const Segment* segment_ = nullptr;  // of the record; null where there is none
+    Slot slot_ = 0;
+    typename S::Record record_{};
+};
+
+/// Reads the field at a place in the record. `rows` must outlive it.
 template <class S, std::size_t Field>
 class FieldReader {
 public:
     using Value = MemberType<typename S::Record, Field>;
 
-    explicit FieldReader(const Engine& engine) noexcept : engine_(engine) {}
+    explicit FieldReader(RowReader<S>& rows) noexcept : rows_(rows) {}
 
-    /// Throws: Errc::corrupt, Errc::io.
-    void read(const SegmentView& view, Slot slot, Value& out) {
+    /// The value is good until the next one is read. Throws: Errc::corrupt, Errc::io.
+    [[nodiscard]] const Value& read(const SegmentView& view, Slot slot) {
         if constexpr (StoredScalar<Present<Value>>) {
             if (const ScalarField* const column = column_of(view)) {
                 const Scalar scalar = column->value(slot, false);
                 if constexpr (is_optional<Value>) {
-                    out.reset();
-                    if (scalar.kind != ScalarKind::null) out = value_of_scalar<Present<Value>>(scalar);
+                    value_.reset();
+                    if (scalar.kind != ScalarKind::null) value_ = value_of_scalar<Present<Value>>(scalar);
                 } else {
-                    out = value_of_scalar<Value>(scalar);
+                    value_ = value_of_scalar<Value>(scalar);
                 }
-                return;
+                return value_;
             }
         }
-        decode_row<S>(engine_, view, slot, record_);
-        out = std::get<Field>(members(record_));
+        return std::get<Field>(members(rows_.read(view, slot)));
     }
 
 private:
@@ -79,10 +102,10 @@ private:
         return column_;
     }
 
-    const Engine& engine_;
+    RowReader<S>& rows_;
     const Segment* segment_ = nullptr;     // the one that was read last
     const ScalarField* column_ = nullptr;  // its column
-    typename S::Record record_{};
+    Value value_{};                        // what a column held
 };
 
 }  // namespace kith::inline v0::detail

@@ -155,7 +155,7 @@ private:
     class Run {
     public:
         Run(const GroupedQuery& query, const detail::Snapshot& snapshot)
-            : query_(query), snapshot_(snapshot), reader_(query.one_.moment_.engine()) {}
+            : query_(query), snapshot_(snapshot), rows_(query.one_.moment_.engine()) {}
 
         [[nodiscard]] std::vector<Gathered> gather() {
             if (!gather_nearest()) gather_others();
@@ -227,9 +227,8 @@ private:
             bool all = found.size() < limit || found.size() == snapshot_.live();
             if (query_.one_.radius_.has_value()) all = detail::cut_beyond(*query_.one_.radius_, found) || all;
             const std::size_t before = groups_.size();
-            Value value{};
             for (const detail::Found& one : found) {
-                reader_.read(*snapshot_.find(one.id), one.id.slot, value);
+                const Value& value = reader_.read(*snapshot_.find(one.id), one.id.slot);
                 const auto [place, added] = places_.try_emplace(Belongs::name_of(value), groups_.size());
                 if (added) groups_.push_back({value, {}});
                 std::vector<detail::Found>& hits = groups_[place->second].found;
@@ -247,7 +246,8 @@ private:
 
         const GroupedQuery& query_;
         const detail::Snapshot& snapshot_;
-        detail::FieldReader<S, detail::member_index<Member>> reader_;
+        detail::RowReader<S> rows_;
+        detail::FieldReader<S, detail::member_index<Member>> reader_{rows_};
         std::vector<Gathered> groups_;
         std::map<std::string, std::size_t> places_;  // in groups_, by the name of the group, while they are gathered
     };

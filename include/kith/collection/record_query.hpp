@@ -149,13 +149,10 @@ private:
     /// Calls `take` with one field of each record that satisfies the condition.
     template <std::size_t Field, class Take>
     void for_each_value(Take&& take) const {
-        detail::FieldReader<S, Field> reader(moment_.engine());
-        detail::MemberType<Record, Field> value{};
+        detail::RowReader<S> rows(moment_.engine());
+        detail::FieldReader<S, Field> reader(rows);
         for_each_segment([&](const detail::SegmentView& view, const detail::SlotSet& slots) {
-            slots.for_each([&](Slot slot) {
-                reader.read(view, slot, value);
-                take(std::as_const(value));
-            });
+            slots.for_each([&](Slot slot) { take(reader.read(view, slot)); });
         });
     }
 
@@ -163,11 +160,10 @@ private:
     using TermsOf = std::function<void(const detail::SegmentView&, Slot, detail::MemberTerms&)>;
 
     template <std::size_t Field>
-    [[nodiscard]] static TermsOf terms_reader(const detail::Engine& engine) {
-        return [reader = detail::FieldReader<S, Field>(engine), value = detail::MemberType<Record, Field>{}](
-                   const detail::SegmentView& view, Slot slot, detail::MemberTerms& terms) mutable {
-            reader.read(view, slot, value);
-            member_terms(value, terms);
+    [[nodiscard]] static TermsOf terms_reader(detail::RowReader<S>& rows) {
+        return [reader = detail::FieldReader<S, Field>(rows)](const detail::SegmentView& view, Slot slot,
+                                                              detail::MemberTerms& terms) mutable {
+            member_terms(reader.read(view, slot), terms);
         };
     }
 
@@ -183,8 +179,9 @@ private:
         const auto before = [&](const Found& a, const Found& b) { return order_.before(a.place, b.place); };
         std::vector<Found> found;
         detail::MemberTerms terms;
-        const TermsOf key_of = terms_reader<S::key_position>(moment_.engine());
-        const TermsOf value_of = terms_of_ == nullptr ? TermsOf() : terms_of_(moment_.engine());
+        detail::RowReader<S> rows(moment_.engine());
+        const TermsOf key_of = terms_reader<S::key_position>(rows);
+        const TermsOf value_of = terms_of_ == nullptr ? TermsOf() : terms_of_(rows);
         const auto place_in_order = [&](const detail::SegmentView& view, Slot slot) {
             detail::OrderPlace place;
             if (value_of) {
@@ -221,7 +218,7 @@ private:
     detail::Moment moment_;
     Condition<Record> condition_;
     detail::RecordOrder order_;
-    TermsOf (*terms_of_)(const detail::Engine&) = nullptr;  // reads the field of the order
+    TermsOf (*terms_of_)(detail::RowReader<S>&) = nullptr;  // reads the field of the order
     std::size_t limit_ = std::numeric_limits<std::size_t>::max();
     std::size_t offset_ = 0;
     std::optional<Cursor> after_;

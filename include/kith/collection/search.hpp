@@ -209,7 +209,6 @@ private:
         return params;
     }
 
-
     /// Checks rows of ever more candidates, nearest first; false when checking the rows of all is the better plan.
     bool try_candidates(const Candidates& candidates, std::vector<Found>& out) {
         const std::size_t count = candidates.slots().size();

@@ -279,7 +279,8 @@ private:
     /// no more to compare, unless it is said how many: then it keeps as many.
     [[nodiscard]] static std::size_t coarse_limit(const SearchParams& params, std::size_t limit) noexcept {
         const std::size_t wanted = times(limit, params.rescore > 0 ? params.rescore : Q::rescore);
-        return Tag::reads_all || params.rescore > 0 ? wanted : std::min(wanted, std::max<std::size_t>(limit, params.ef_search));
+        return Tag::reads_all || params.rescore > 0 ? wanted
+                                                    : std::min(wanted, std::max<std::size_t>(limit, params.ef_search));
     }
 
     Slot capacity_;
