@@ -170,7 +170,8 @@ TEMPLATE_TEST_CASE("As many codes are compared again as a query says, and enough
 }
 
 TEST_CASE("An effort that is none is refused and says what it would have to be") {
-    const Shelf<CodedLists> shelf;
+    const Collection<Docs<CodedLists>> lists(kith::in_memory);
+    const auto ask = [&] { return lists.nearest<&Doc::place>(doc(9000).place); };
     const auto refused = [&](auto query, const std::string& words) {
         const auto said = raised([&] { static_cast<void>(query.run()); });
         CAPTURE(said.text);
@@ -178,23 +179,23 @@ TEST_CASE("An effort that is none is refused and says what it would have to be")
         CHECK(said.says(words));
         CHECK(raised([&] { static_cast<void>(query.explain()); }).says(words));
     };
-    refused(shelf.ask().nprobe(0), "nprobe is 0; it must be between 1 and 1048576");
-    refused(shelf.ask().nprobe(2'000'000), "nprobe is 2000000; it must be between 1 and 1048576");
-    refused(shelf.ask().nprobe(std::numeric_limits<std::size_t>::max()), "nprobe is 18446744073709551615");
-    refused(shelf.ask().rescore(0), "rescore is 0.000000; it must be between 1 and 1000");
-    refused(shelf.ask().rescore(-3), "rescore is -3.000000");
-    refused(shelf.ask().rescore(1001), "rescore is 1001.000000");
-    refused(shelf.ask().rescore(std::numeric_limits<double>::quiet_NaN()), "rescore is ");
-    refused(shelf.ask().recall(0.9).nprobe(4), "recall and nprobe both say how hard to search; ask for one of them");
-    refused(shelf.ask().ef_search(50).nprobe(4), "ef_search and nprobe both say");
-    refused(shelf.ask().recall(0.9).ef_search(4), "recall and ef_search both say");
-    CHECK(shelf.ask().recall(0.9).rescore(4).run().size() == 10);
+    refused(ask().nprobe(0), "nprobe is 0; it must be between 1 and 1048576");
+    refused(ask().nprobe(2'000'000), "nprobe is 2000000; it must be between 1 and 1048576");
+    refused(ask().nprobe(std::numeric_limits<std::size_t>::max()), "nprobe is 18446744073709551615");
+    refused(ask().rescore(0), "rescore is 0.000000; it must be between 1 and 1000");
+    refused(ask().rescore(-3), "rescore is -3.000000");
+    refused(ask().rescore(1001), "rescore is 1001.000000");
+    refused(ask().rescore(std::numeric_limits<double>::quiet_NaN()), "rescore is ");
+    refused(ask().recall(0.9).nprobe(4), "recall and nprobe both say how hard to search; ask for one of them");
+    refused(ask().ef_search(50).nprobe(4), "ef_search and nprobe both say");
+    refused(ask().recall(0.9).ef_search(4), "recall and ef_search both say");
+    CHECK(ask().recall(0.9).rescore(4).run().empty());
     const std::vector<float> query(16);
-    CHECK(raised([&] {
-              static_cast<void>(shelf.collection.nearest_many<&Doc::place>(query).nprobe(0).run());
-          }).says("nprobe is 0"));
-    const Shelf<CodedFlat> flat;
-    refused(flat.ask().recall(0.9).rescore(4), "recall and rescore both say how hard to search");
+    CHECK(
+        raised([&] { static_cast<void>(lists.nearest_many<&Doc::place>(query).nprobe(0).run()); }).says("nprobe is 0"));
+    const Collection<Docs<CodedFlat>> flat(kith::in_memory);
+    refused(flat.nearest<&Doc::place>(doc(9000).place).recall(0.9).rescore(4),
+            "recall and rescore both say how hard to search");
 }
 
 TEMPLATE_TEST_CASE("Many filtered queries are answered as each alone, for every kind of index and effort", "",

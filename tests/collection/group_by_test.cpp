@@ -141,7 +141,9 @@ struct Shelf {
             const float distance = kith::L2::distance(query.mood.data(), one.mood.data(), 6);
             if (distance <= radius && holds(one)) order.emplace_back(distance, &one);
         }
-        std::stable_sort(order.begin(), order.end(), [](auto& a, auto& b) { return a.first < b.first; });
+        std::sort(order.begin(), order.end(), [](auto& a, auto& b) {
+            return a.first != b.first ? a.first < b.first : a.second->id < b.second->id;
+        });
         std::vector<Expected<T>> all;
         for (const auto& [distance, one] : order) {
             const T& value = one->*Member;

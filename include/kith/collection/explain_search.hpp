@@ -12,7 +12,6 @@
 #include "kith/query/expression.hpp"
 #include "kith/schema/field.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -57,10 +56,11 @@ inline void add_fields(const Term& term, std::set<std::size_t>& places) {
     const SlotFilter filter(condition, view.segment->scalars(), view.count);
     const Candidates candidates(view, condition);
     ConditionExplanation& answer = told.condition.emplace();
-    filter.for_each_leaf(
-        [&](const SlotCondition& leaf, ConditionWay way) { answer.parts.push_back({field_names(leaf, fields), way}); });
-    const auto known = [](const ConditionPart& part) { return part.way != ConditionWay::rows; };
-    std::stable_partition(answer.parts.begin(), answer.parts.end(), known);  // what rows must answer waits for the rest
+    for (const bool by_rows : {false, true}) {  // what rows must answer waits for the rest
+        filter.for_each_leaf([&](const SlotCondition& leaf, ConditionWay way) {
+            if ((way == ConditionWay::rows) == by_rows) answer.parts.push_back({field_names(leaf, fields), way});
+        });
+    }
     answer.slots = view.count;
     answer.fewest = filter.estimate().fewest;
     answer.expected = filter.estimate().expected;
