@@ -74,8 +74,9 @@ public:
         return *this;
     }
 
-    /// How many times as many records as are wanted, and as ten, are compared by their vectors after the search by codes,
-    /// at most. It goes with all that says how hard to search, but for a Flat index, where it is all there is to say.
+    /// How many times as many records as are wanted are compared by their vectors after the search by codes, at most; of
+    /// a limit below ten a graph and a Flat index compare as many as of ten. It goes with all that says how hard to
+    /// search, but for a Flat index, where it is all there is to say.
     NearestQuery& rescore(double factor) noexcept {
         static_assert(detail::rescores<Attribute>,
                       "kith: rescore is for an index that compares codes, and then the best by their vectors; this "
