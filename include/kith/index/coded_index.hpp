@@ -259,11 +259,11 @@ private:
         return lesson < last_lesson ? lesson * lesson_growth : std::size_t{no_slot};
     }
 
-    /// `factor` times the limit.
+    /// `factor` times the limit, and no less, however floats round.
     [[nodiscard]] static std::size_t times(std::size_t limit, float factor) noexcept {
         constexpr std::size_t fewest = 10;  // the few nearest may all be among those that their codes misplace
         const auto several = static_cast<float>(std::max(limit, fewest));
-        return static_cast<std::size_t>(std::ceil(several * std::max(factor, 1.0F)));
+        return std::max(limit, static_cast<std::size_t>(std::ceil(several * std::max(factor, 1.0F))));
     }
 
     /// Compares the first `found` of scratch.coarse by their vectors; returns how many answers there are.
