@@ -119,7 +119,6 @@ void measure_all(std::int64_t rows) {
     }
     for (std::size_t row = items.size(); row > 1; --row) std::swap(items[row - 1].time, items[random.below(row)].time);
 
-    SealedScalarsBuilder builder(Items::fields);
     GrowingScalars growing(Items::fields, static_cast<Slot>(rows));
     std::string row;
     const auto for_each_row = [&](const auto& take) {
@@ -131,8 +130,16 @@ void measure_all(std::int64_t rows) {
         }
         return microseconds_since(begin) / static_cast<double>(rows);
     };
-    const double sealing = for_each_row([&] { builder.append(row); });
-    const auto images = builder.finish();
+    std::vector<std::string> stored;
+    for_each_row([&] { stored.push_back(row); });
+    ScalarImages<std::string> images;
+    images.indexes.resize(Items::fields.size());
+    const auto begin = std::chrono::steady_clock::now();
+    write_scalar_files({Items::fields, static_cast<Slot>(rows), [&](Slot slot) { return stored[slot]; }},
+                       std::size_t{1} << 26, [&](std::optional<std::size_t> index_of, const auto& produce) {
+                           (index_of ? images.indexes[*index_of] : images.columns) = collected(produce);
+                       });
+    const double sealing = microseconds_since(begin) / static_cast<double>(rows);
     const double writing = for_each_row([&] { growing.append(row); });
     const SealedScalars sealed(Items::fields, {{images.indexes.begin(), images.indexes.end()}, images.columns},
                                static_cast<Slot>(rows));

@@ -82,7 +82,7 @@ void measure(const char* name, const std::vector<T>& members, const std::vector<
     const auto slots = static_cast<Slot>(members.size());
     const ScalarIndexParams params{.suffixes = kind == FieldKind::text, .substrings = kind == FieldKind::text};
     ScalarIndexBuilder builder(kind, list, params);
-    ColumnFileBuilder columns({{0, kind, list}});
+    ColumnBuilder column({0, kind, list});
     GrowingScalarIndex growing(kind, list, slots);
     GrowingColumn growing_column(numbers ? kind : FieldKind::boolean, slots);
     const auto all_members = [&](const auto& take) {
@@ -95,10 +95,14 @@ void measure(const char* name, const std::vector<T>& members, const std::vector<
         return begin;
     };
     const auto begin = all_members([&](const MemberTerms& terms) { builder.append(terms); });
-    const std::string image = builder.finish();
+    const std::string image = collected([&](const kith::ByteSink& sink) { builder.finish(sink); });
     const double index_time = microseconds_since(begin);
-    const auto second = all_members([&](const MemberTerms& terms) { columns.append(0, terms); });
-    const std::string column_image = columns.finish();
+    const auto second = all_members([&](const MemberTerms& terms) { column.append(terms); });
+    const std::string column_image = collected([&](const kith::ByteSink& sink) {
+        ColumnFileWriter writer(sink, {{0, kind, list}}, slots);
+        column.finish(writer, 0);
+        writer.finish();
+    });
     const double column_time = microseconds_since(second);
     const double growing_time =
         microseconds_since(all_members([&](const MemberTerms& terms) { growing.append(terms); }));

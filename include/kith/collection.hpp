@@ -20,6 +20,7 @@
 #include "kith/collection/recovery.hpp"
 #include "kith/collection/repair.hpp"
 #include "kith/collection/scalar_field.hpp"
+#include "kith/collection/scalar_files.hpp"
 #include "kith/collection/sealed_scalars.hpp"
 #include "kith/collection/selection.hpp"
 #include "kith/collection/slot_condition.hpp"

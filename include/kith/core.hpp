@@ -3,6 +3,7 @@
 
 #include "kith/core/assert.hpp"
 #include "kith/core/bitset_view.hpp"
+#include "kith/core/byte_sink.hpp"
 #include "kith/core/bytes.hpp"
 #include "kith/core/config.hpp"
 #include "kith/core/crc32c.hpp"

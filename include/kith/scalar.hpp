@@ -18,3 +18,4 @@
 #include "kith/scalar/term.hpp"
 #include "kith/scalar/term_lists.hpp"
 #include "kith/scalar/term_lists_builder.hpp"
+#include "kith/scalar/text_dictionary.hpp"

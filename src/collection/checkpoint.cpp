@@ -3,7 +3,7 @@
 #include "collection/layout.hpp"
 
 #include "kith/collection/backup.hpp"
-#include "kith/collection/sealed_scalars.hpp"
+#include "kith/collection/scalar_files.hpp"
 #include "kith/core/error.hpp"
 #include "kith/storage/file.hpp"
 #include "kith/storage/segment_file.hpp"
@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -85,22 +87,16 @@ std::shared_ptr<Segment> DirectoryStore::write_segment(const SegmentImage& image
 
 void DirectoryStore::write_scalars(const SegmentImage& image, const std::filesystem::path& folder,
                                    const LongCall& call) const {
-    constexpr Slot between_looks = 4096;
-    SealedScalarsBuilder builder(schema_.fields);
-    for (Slot slot = 0; slot < image.count; ++slot) {
-        if (slot % between_looks == 0) call.check(1);
-        const std::string row = image.row(slot);
-        row.empty() ? builder.append_nothing() : builder.append(row);
-    }
-    const ScalarImages<std::string> images = builder.finish();
-    const auto write = [&](const std::string& name, const SegmentFileTag& tag, const std::string& bytes) {
-        write_segment_file(folder / name, tag, [&](const ByteSink& sink) { sink(bytes.data(), bytes.size()); });
+    const ScalarSource source{schema_.fields, image.count, image.row};
+    const auto write = [&](std::optional<std::size_t> index_of, const std::function<void(const ByteSink&)>& produce) {
+        if (index_of.has_value()) {
+            write_segment_file(folder / index_name(schema_.fields[*index_of].name),
+                               index_tag(identity_, image.id, *index_of), produce);
+        } else {
+            write_segment_file(folder / columns_name, columns_tag(identity_, image.id), produce);
+        }
     };
-    write(std::string(columns_name), columns_tag(identity_, image.id), images.columns);
-    for (std::size_t field = 0; field < images.indexes.size(); ++field) {
-        if (images.indexes[field].empty()) continue;
-        write(index_name(schema_.fields[field].name), index_tag(identity_, image.id, field), images.indexes[field]);
-    }
+    write_scalar_files(source, scalar_work_bytes_, write, call);
 }
 
 void DirectoryStore::write_state(WriteTransaction& transaction, std::uint64_t sequence, std::uint32_t next_segment,

@@ -62,6 +62,7 @@ DirectoryLock lock_for(const std::filesystem::path& path, EnvironmentMode mode) 
 DirectoryStore::DirectoryStore(const std::filesystem::path& path, const Options& options, const EngineSchema& schema)
     : path_(path),
       mode_(options.mode),
+      scalar_work_bytes_(scalar_work_bytes(options)),
       schema_(schema),
       identity_(checked_identity(path, schema)),
       environment_mode_(environment_mode(path, writable())),

@@ -93,6 +93,7 @@ private:
 
     std::filesystem::path path_;
     OpenMode mode_;
+    std::size_t scalar_work_bytes_;  // see there
     EngineSchema schema_;
     Identity identity_;
     EnvironmentMode environment_mode_;  // of environment_; lock_ keeps out whom it does not tell

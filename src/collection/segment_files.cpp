@@ -59,13 +59,6 @@ ImageBytes SegmentFiles::image(std::size_t file) const {
 
 void SegmentFiles::check(std::size_t part) const {
     if (part == Segment::keys_part) return keys_->verify();
-    if (part == Segment::scalars_part) {
-        if (columns_.has_value()) columns_->verify();
-        for (const auto& index : scalar_indexes_) {
-            if (index != nullptr) index->verify();
-        }
-        return;
-    }
     for (const std::size_t file : {2 * part, 2 * part + 1}) {
         if (cached_.empty()) {
             if (mapped_[file] != nullptr) mapped_[file]->verify();
@@ -81,6 +74,16 @@ void SegmentFiles::check_vector(std::size_t field, Slot slot, Slot count) const 
     // Opening found the payload to be the header and `count` rows.
     const std::size_t row_bytes = (rows.payload().size() - StoredVectors::header_bytes) / count;
     rows.verify(StoredVectors::header_bytes + slot * row_bytes, row_bytes);
+}
+
+/// Raises Errc::corrupt or Errc::io for what is damaged in the column, or in what says where it is.
+void SegmentFiles::check_column(const ColumnFile& file, const StoredColumn& column) const {
+    const auto check = [&](std::string_view bytes) {
+        const char* const begin = reinterpret_cast<const char*>(columns_->payload().data());
+        if (!bytes.empty()) columns_->verify(static_cast<std::size_t>(bytes.data() - begin), bytes.size());
+    };
+    for (const std::string_view bytes : file.directory()) check(bytes);
+    for (const std::string_view bytes : column.parts()) check(bytes);
 }
 
 std::unique_ptr<const SealedScalars> SegmentFiles::scalars(const EngineSchema& schema, Slot count) const {
@@ -101,7 +104,10 @@ std::unique_ptr<const SealedScalars> SegmentFiles::scalars(const EngineSchema& s
         naming((folder_ / index_name(info.name)).string(),
                [&] { static_cast<void>(ScalarIndex(images.indexes[field], info.kind, info.list, count)); });
     }
-    return std::make_unique<const SealedScalars>(schema.fields, images, count);
+    const ScalarChecks checks{
+        [this](std::size_t field) { scalar_indexes_[field]->verify(); },
+        [this](const ColumnFile& file, const StoredColumn& column) { check_column(file, column); }};
+    return std::make_unique<const SealedScalars>(schema.fields, images, count, checks);
 }
 
 std::shared_ptr<Segment> SegmentFiles::map(std::shared_ptr<SegmentFiles> files, std::uint32_t segment, Slot count,
@@ -127,7 +133,10 @@ std::shared_ptr<Segment> SegmentFiles::map(std::shared_ptr<SegmentFiles> files, 
         // What is damaged says so by file and offset; what is right, and cannot be read, is of another version.
         for (std::size_t field = 0; field < schema.vectors.size(); ++field) files->check(field);
         files->check(Segment::keys_part);
-        files->check(Segment::scalars_part);
+        if (files->columns_.has_value()) files->columns_->verify();
+        for (const auto& index : files->scalar_indexes_) {
+            if (index != nullptr) index->verify();
+        }
         std::rethrow_exception(failed);
     }
     const bool incomplete = outdated || scalars == nullptr || !scalars->complete();

@@ -38,9 +38,8 @@ public:
     /// Keeps `lease` for as long as the segment lives.
     void hold(SharedLease lease) noexcept { lease_ = std::move(lease); }
 
-    /// Raises Errc::corrupt or Errc::io for what is damaged in a vector field, in the keys (Segment::keys_part) or in the
-    /// scalar fields (Segment::scalars_part):
-    /// through a cache what was read so far, else anything. Cheap when asked again.
+    /// Raises Errc::corrupt or Errc::io for what is damaged in a vector field, or in the keys (Segment::keys_part): through
+    /// a cache what was read so far, else anything. Cheap when asked again.
     void check(std::size_t part) const;
 
     /// The same for the vector of a slot alone, of the `count` there are.
@@ -50,6 +49,7 @@ private:
     [[nodiscard]] ImageBytes image(std::size_t file) const;
     [[nodiscard]] bool has_graph(std::size_t field) const noexcept;
     [[nodiscard]] std::unique_ptr<const SealedScalars> scalars(const EngineSchema& schema, Slot count) const;
+    void check_column(const ColumnFile& file, const StoredColumn& column) const;
 
     std::filesystem::path folder_;
     // Rows and graph of each field, null for a graph that is missing or that another index made; in one of the two.

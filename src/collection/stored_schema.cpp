@@ -122,7 +122,9 @@ StoredSchema::StoredSchema(std::string_view descriptor) {
         } else {
             fields_.push_back(field);
         }
-        if (has_terms(field.kind)) scalars_.push_back({std::string(line.name), place, field.kind, field.list});
+        if (has_terms(field.kind)) {
+            scalars_.push_back({std::string(line.name), place, field.kind, field.list, says("indexed")});
+        }
         ++place;
     }
     known_ = std::any_of(fields_.begin(), fields_.end(), [](const StoredField& field) { return field.key; });

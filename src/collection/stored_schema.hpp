@@ -40,6 +40,7 @@ struct StoredScalarField {
     std::size_t place = 0;  // among all members
     FieldKind kind = FieldKind::boolean;
     bool list = false;
+    bool indexed = false;  // by who made the collection
 };
 
 class StoredSchema {

@@ -11,7 +11,9 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <string_view>
+#include <vector>
 
 namespace kith::inline v0::detail {
 
@@ -151,36 +153,70 @@ void examine_keys(Examination& all, const SegmentState& segment) {
                  [&](const SegmentFile& opened) { check_key_table(all, opened, segment, words); });
 }
 
-/// The columns, and what there is of indexes. Whether a field has one may have changed since the collection was made.
+/// What a sealed segment has of columns; nothing where they are missing or damaged.
+std::optional<std::vector<ColumnNote>> examine_columns(Examination& all, const SegmentState& segment,
+                                                       const PartWords& words) {
+    const std::filesystem::path file = segment_path(all.path, segment.id) / columns_name;
+    std::error_code error;
+    if (!std::filesystem::exists(file, error)) {
+        all.remark(DamageKind::missing_file, file, "the file is missing",
+                   "conditions read rows until a merge builds it again");
+        return std::nullopt;
+    }
+    std::optional<std::vector<ColumnNote>> notes;
+    examine_file(all, file, columns_tag(*all.identity, segment.id), segment, words, [&](const SegmentFile& opened) {
+        const std::exception_ptr failed = attempt([&] {
+            const ColumnFile columns(view_of(opened.payload()), segment.count);
+            columns.check();
+            notes = columns.notes();
+        });
+        if (failed == nullptr) return;
+        all.damage(words.kind, words.loss, file, segment_payload_offset, text_of(failed), words.consequence);
+    });
+    return notes;
+}
+
+void examine_index(Examination& all, const SegmentState& segment, const StoredScalarField& field,
+                   const std::filesystem::path& file, const PartWords& words) {
+    examine_file(
+        all, file, index_tag(*all.identity, segment.id, field.place), segment, words, [&](const SegmentFile& opened) {
+            const std::exception_ptr failed =
+                attempt([&] { ScalarIndex(view_of(opened.payload()), field.kind, field.list, segment.count).check(); });
+            if (failed == nullptr) return;
+            all.damage(words.kind, words.loss, file, segment_payload_offset, text_of(failed), words.consequence);
+        });
+}
+
+/// Columns and indexes. Which fields have an index may have changed since the collection was made: the columns tell which
+/// had one when the segment was sealed.
 void examine_scalars(Examination& all, const SegmentState& segment) {
     const std::filesystem::path folder = segment_path(all.path, segment.id);
     const PartWords words{DamageKind::segment_scalars, Loss::derived, "it can be made again from the rows"};
-    const auto check = [&](const SegmentFile& opened, const auto& look) {
-        const std::exception_ptr failed = attempt([&] { look(view_of(opened.payload())); });
-        if (failed != nullptr) {
-            all.damage(words.kind, words.loss, opened.path(), segment_payload_offset, text_of(failed),
-                       words.consequence);
-        }
-    };
-    std::error_code error;
-    if (std::filesystem::exists(folder / columns_name, error)) {
-        examine_file(all, folder / columns_name, columns_tag(*all.identity, segment.id), segment, words,
-                     [&](const SegmentFile& opened) {
-                         check(opened, [&](std::string_view image) { ColumnFile(image, segment.count).check(); });
-                     });
-    } else {
-        all.remark(DamageKind::missing_file, folder / columns_name, "the file is missing",
-                   "conditions read rows until a merge builds it again");
-    }
+    const auto notes = examine_columns(all, segment, words);
     for (const StoredScalarField& field : all.schema.scalars()) {
+        ColumnNote note{static_cast<std::uint32_t>(field.place), false,
+                        field.indexed ? IndexNote::written : IndexNote::none};
+        if (notes.has_value()) {
+            const auto is = [&](const ColumnNote& one) { return one.field == field.place; };
+            const auto said = std::find_if(notes->begin(), notes->end(), is);
+            if (said != notes->end()) note = *said;
+        }
+        if (note.left_out) {
+            all.remark(DamageKind::segment_scalars, folder / columns_name,
+                       "the column of '" + field.name + "' passes a limit of the format and was left out",
+                       "conditions on it that no index answers read rows");
+        }
         const std::filesystem::path file = folder / index_name(field.name);
-        if (!std::filesystem::exists(file, error)) continue;
-        examine_file(all, file, index_tag(*all.identity, segment.id, field.place), segment, words,
-                     [&](const SegmentFile& opened) {
-                         check(opened, [&](std::string_view image) {
-                             ScalarIndex(image, field.kind, field.list, segment.count).check();
-                         });
-                     });
+        std::error_code error;
+        if (std::filesystem::exists(file, error)) {
+            examine_index(all, segment, field, file, words);
+        } else if (note.index == IndexNote::left_out) {
+            all.remark(DamageKind::segment_scalars, file, "the index passes a limit of the format and was left out",
+                       "conditions on '" + field.name + "' read its column");
+        } else if (note.index == IndexNote::written) {
+            all.remark(DamageKind::missing_file, file, "the file is missing",
+                       "conditions on '" + field.name + "' read its column, or rows, until a merge builds it again");
+        }
     }
 }
 

@@ -46,7 +46,8 @@ void StoredColumn::raise_damaged(const std::string& what) const {
     raise_file("column " + std::to_string(field_) + " " + what);
 }
 
-StoredColumn::StoredColumn(std::string_view image, std::string_view descriptor, Slot slots) : slots_(slots) {
+StoredColumn::StoredColumn(std::string_view image, std::string_view descriptor, Slot slots, ColumnNote& note)
+    : slots_(slots) {
     ByteReader reader(descriptor);
     std::uint8_t kind = 0;
     std::uint8_t flags = 0;
@@ -61,9 +62,15 @@ StoredColumn::StoredColumn(std::string_view image, std::string_view descriptor, 
     if (!has_terms(static_cast<FieldKind>(kind))) {
         raise_damaged("is of no kind that exists");
     }
-    if (form < static_cast<std::uint8_t>(ColumnForm::bits) || form > static_cast<std::uint8_t>(ColumnForm::texts)) {
+    if (form < static_cast<std::uint8_t>(ColumnForm::bits) || form > static_cast<std::uint8_t>(ColumnForm::left_out)) {
         raise_damaged("has no form that exists");
     }
+    note.field = field_;
+    note.left_out = static_cast<ColumnForm>(form) == ColumnForm::left_out;
+    note.index = (flags & column_index_flag) != 0            ? IndexNote::written
+                 : (flags & column_index_left_out_flag) != 0 ? IndexNote::left_out
+                                                             : IndexNote::none;
+    if (note.left_out) return;
     kind_ = static_cast<FieldKind>(kind);
     form_ = static_cast<ColumnForm>(form);
     list_ = (flags & column_list_flag) != 0;
@@ -185,7 +192,6 @@ void StoredColumn::member(Slot slot, MemberTerms& out) const {
 ColumnFile::ColumnFile(std::string_view image, Slot slots) {
     ByteReader reader(image);
     std::string_view magic;
-    std::string_view zeros;
     std::uint32_t version = 0;
     std::uint32_t count = 0;
     if (!reader.bytes(columns_magic.size(), magic) || magic != columns_magic) {
@@ -195,16 +201,32 @@ ColumnFile::ColumnFile(std::string_view image, Slot slots) {
         raise(Errc::unsupported_version, "a file of columns has version " + std::to_string(version) +
                                              "; this build reads " + std::to_string(columns_version));
     }
-    if (!reader.u32(count) || !reader.u32(slots_) || !reader.bytes(columns_header_bytes - reader.offset(), zeros)) {
+    if (!reader.u32(count) || !reader.u32(slots_) || image.size() < columns_header_bytes) {
         raise_file("it ends within its header");
     }
+    header_ = image.substr(0, columns_header_bytes);
     if (slots_ != slots) raise_file("it is for " + std::to_string(slots_) + " slots, not " + std::to_string(slots));
-    if (count > reader.remaining() / column_descriptor_bytes) raise_file("it ends within its descriptors");
-    for (; count > 0; --count) {
-        std::string_view descriptor;
-        static_cast<void>(reader.bytes(column_descriptor_bytes, descriptor));
-        columns_.push_back(StoredColumn(image, descriptor, slots_));
+    const std::size_t most = image.size() - columns_header_bytes;
+    if (most < columns_end_bytes ||
+        number_at<std::uint64_t>(image.substr(image.size() - columns_end_bytes), 0) != image.size()) {
+        raise_file("it does not end where it says");
     }
+    if (count > (most - columns_end_bytes) / column_descriptor_bytes) raise_file("it has no room for its descriptors");
+    const std::size_t descriptor_bytes = std::size_t{count} * column_descriptor_bytes;
+    descriptors_ = image.substr(image.size() - columns_end_bytes - descriptor_bytes, descriptor_bytes);
+    for (std::size_t at = 0; at < descriptors_.size(); at += column_descriptor_bytes) {
+        ColumnNote note;
+        StoredColumn column(image, descriptors_.substr(at, column_descriptor_bytes), slots_, note);
+        if (!note.left_out) columns_.push_back(column);
+        notes_.push_back(note);
+    }
+}
+
+ColumnNote ColumnFile::note(std::uint32_t field) const noexcept {
+    for (const ColumnNote& one : notes_) {
+        if (one.field == field) return one;
+    }
+    return {field, false, IndexNote::none};
 }
 
 const StoredColumn* ColumnFile::find(std::uint32_t field) const noexcept {

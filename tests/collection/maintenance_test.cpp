@@ -95,6 +95,18 @@ TEST_CASE("Small segments are merged in the background, beside readers and write
     expect(again, versions);
 }
 
+TEST_CASE("What checkpoint() sealed is merged, and no write has to come for that") {
+    const TemporaryDirectory directory;
+    Collection<Articles> collection(directory / "articles.kith", Options());
+    for (int first = 0; first < 40;
+         first += 10) {  // four segments of a size make one, and the last is there at the end
+        collection.insert(articles(first, 10));
+        collection.checkpoint();
+    }
+    await([&] { return collection.stats().segments.size() == 1; });
+    CHECK(collection.size() == 40);
+}
+
 TEST_CASE("A segment most of which was erased is written anew in the background") {
     const TemporaryDirectory directory;
     Collection<Articles> collection(directory / "articles.kith");

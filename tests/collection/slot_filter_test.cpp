@@ -1,6 +1,7 @@
 // tests/collection/slot_filter_test.cpp — whatever the condition, a segment's indexes and columns find the slots that a
 // look at every record finds.
 #include "support/catch.hpp"
+#include "support/scalar_images.hpp"
 
 #include "kith/collection/growing_scalars.hpp"
 #include "kith/collection/sealed_scalars.hpp"
@@ -39,13 +40,13 @@ using kith::detail::ScalarField;
 using kith::detail::ScalarImages;
 using kith::detail::ScalarQuestion;
 using kith::detail::SealedScalars;
-using kith::detail::SealedScalarsBuilder;
 using kith::detail::SlotCondition;
 using kith::detail::SlotConditionMaker;
 using kith::detail::SlotEstimate;
 using kith::detail::SlotFilter;
 using kith::detail::SlotTest;
 using kith::detail::Truth;
+using kith_test::views_of;
 
 enum class Grade : std::int8_t { low = -1, middle = 0, high = 1 };
 
@@ -262,18 +263,14 @@ const std::vector<Sample>& samples() {
     return made;
 }
 
-ScalarImages<std::string> sealed_images() {
-    SealedScalarsBuilder builder(Samples::fields);
-    for (const Sample& sample : samples()) {
-        std::string row;
-        Samples::encode_row(sample, row);
-        builder.append(row);
-    }
-    return builder.finish();
+std::vector<std::string> rows_of_samples() {
+    std::vector<std::string> rows;
+    for (const Sample& sample : samples()) Samples::encode_row(sample, rows.emplace_back());
+    return rows;
 }
 
-ScalarImages<std::string_view> views(const ScalarImages<std::string>& images) {
-    return {{images.indexes.begin(), images.indexes.end()}, images.columns};
+ScalarImages<std::string> sealed_images() {
+    return kith_test::scalar_images(Samples::fields, rows_of_samples());
 }
 
 constexpr int trees = 1500;
@@ -281,7 +278,7 @@ constexpr int trees = 1500;
 TEST_CASE("A sealed segment finds what a look at every record finds, without rows") {
     const auto images = sealed_images();
     const auto count = static_cast<Slot>(samples().size());
-    const SealedScalars scalars(Samples::fields, views(images), count);
+    const SealedScalars scalars(Samples::fields, views_of(images), count);
     scalars.check();
     RandomTrees random(1);
     int exact = 0;
@@ -469,13 +466,13 @@ TEST_CASE("A conjunction begins with what leaves the fewest, and asks a column a
 TEST_CASE("Images of another schema, or that are cut, are refused") {
     const auto images = sealed_images();
     const auto count = static_cast<Slot>(samples().size());
-    auto cut = views(images);
+    auto cut = views_of(images);
     cut.columns.remove_suffix(1);
     CHECK_THROWS_AS(SealedScalars(Samples::fields, cut, count), kith::Error);
-    cut = views(images);
+    cut = views_of(images);
     std::swap(cut.indexes[1], cut.indexes[4]);
     CHECK_THROWS_AS(SealedScalars(Samples::fields, cut, count), kith::Error);
-    CHECK_THROWS_AS(SealedScalars(Samples::fields, views(images), count + 1), kith::Error);
+    CHECK_THROWS_AS(SealedScalars(Samples::fields, views_of(images), count + 1), kith::Error);
 }
 
 }  // namespace

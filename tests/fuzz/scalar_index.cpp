@@ -1,5 +1,6 @@
 // tests/fuzz/scalar_index.cpp — the index of a scalar field, and columns: every question is answered, or they are refused.
 #include "fuzz/target.hpp"
+#include "scalar/images.hpp"
 
 #include "kith/scalar.hpp"
 
@@ -104,15 +105,13 @@ void add_examples(const std::vector<T>& members, std::vector<std::string>& index
     constexpr bool list = is_list<Present<T>>;
     const bool text = kind == FieldKind::text;
     ScalarIndexBuilder index(kind, list, {.suffixes = text, .substrings = text});
-    ColumnFileBuilder file({{1, kind, list}});
     MemberTerms terms;
     for (const T& member : members) {
         member_terms(member, terms);
         index.append(terms);
-        file.append(0, terms);
     }
-    indexes.push_back(index.finish());
-    columns.push_back(file.finish());
+    indexes.push_back(kith_test::image_of(index));
+    columns.push_back(kith_test::column_image<T>({1, kind, list}, members));
 }
 
 /// Examples of indexes, or of columns.

@@ -1,5 +1,6 @@
 // tests/scalar/column_test.cpp — columns hold what was written, and answer as a naive evaluator does.
 #include "scalar/asked.hpp"
+#include "scalar/images.hpp"
 #include "support/catch.hpp"
 #include "support/raised.hpp"
 
@@ -7,6 +8,7 @@
 #include "kith/scalar/column_file.hpp"
 #include "kith/scalar/column_scan.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,18 +16,24 @@
 
 namespace {
 
+using kith::ByteSink;
 using kith::FieldKind;
 using kith::Slot;
 using kith::SplitMix64;
+using kith::detail::collected;
+using kith::detail::ColumnBuilder;
 using kith::detail::ColumnFile;
-using kith::detail::ColumnFileBuilder;
+using kith::detail::ColumnFileWriter;
 using kith::detail::ColumnForm;
+using kith::detail::ColumnInfo;
 using kith::detail::ColumnScan;
+using kith::detail::IndexNote;
 using kith::detail::MemberTerms;
 using kith::detail::ScalarQuestion;
 using kith::detail::StoredColumn;
 using kith::detail::term_of;
 using kith::detail::words_of;
+using kith_test::ColumnMade;
 using kith_test::Grade;
 using kith_test::raised;
 
@@ -36,25 +44,20 @@ template <class T>
 inline constexpr bool lists = kith::detail::is_list<kith::detail::Present<T>>;
 
 template <class T>
-std::string image_of(const std::vector<T>& members, std::uint32_t field = 7) {
-    ColumnFileBuilder builder({{field, kind_of<T>, lists<T>}});
-    MemberTerms terms;
-    for (const T& member : members) {
-        member_terms(member, terms);
-        builder.append(0, terms);
-    }
-    return builder.finish();
+std::string image_of(const std::vector<T>& members, ColumnMade made = ColumnMade::held) {
+    return kith_test::column_image<T>({7, kind_of<T>, lists<T>}, members, made);
 }
 
 template <class T>
-void compare(std::size_t count, std::uint64_t distinct, int questions) {
+void compare(std::size_t count, std::uint64_t distinct, int questions, ColumnMade made = ColumnMade::held) {
     SplitMix64 random(count + distinct);
     const auto members = kith_test::random_members<T>(random, count, distinct);
-    const std::string image = image_of(members);
+    const std::string image = image_of(members, made);
     const auto slots = static_cast<Slot>(count);
     const ColumnFile file(image, slots);
     const StoredColumn* const column = file.find(7);
     REQUIRE(column != nullptr);
+    file.check();
     MemberTerms stored;
     MemberTerms given;
     for (Slot slot = 0; slot < slots; ++slot) {
@@ -107,6 +110,35 @@ TEMPLATE_TEST_CASE("A column of lists answers as a naive evaluator", "", bool, s
     compare<std::optional<std::vector<TestType>>>(2000, 200, 100);
 }
 
+TEMPLATE_TEST_CASE("A column that was handed on as it came answers as a naive evaluator", "", bool, std::int32_t,
+                   double, std::string, std::optional<bool>, std::optional<std::string>, std::vector<bool>,
+                   std::vector<std::string>, std::optional<std::vector<std::int32_t>>) {
+    compare<TestType>(0, 5, 10, ColumnMade::as_it_comes);
+    compare<TestType>(3001, 100, 50, ColumnMade::as_it_comes);
+    compare<TestType>(1000, 20'000, 20, ColumnMade::as_it_comes);
+}
+
+TEST_CASE("A column that is handed on as it comes keeps a few bytes of each slot in memory") {
+    std::size_t handed_on = 0;
+    const ByteSink sink = [&](const void*, std::size_t bytes) { handed_on += bytes; };
+    const ColumnInfo info{0, FieldKind::text, false};
+    ColumnFileWriter file(sink, {info}, 4096);
+    ColumnBuilder held(info);
+    ColumnBuilder builder(info, file);
+    MemberTerms terms;
+    std::size_t most = 0;
+    for (int slot = 0; slot < 4096; ++slot) {
+        member_terms(std::to_string(slot) + std::string(2000, 'x'), terms);
+        held.append(terms);
+        builder.append(terms);
+        most = std::max(most, builder.bytes());
+    }
+    builder.finish(file, 0);
+    CHECK(handed_on > 8'000'000);
+    CHECK(held.bytes() > 8'000'000);
+    CHECK(most < 1'200'000);  // a piece to hand on
+}
+
 TEST_CASE("Few distinct texts are stored by code, many as they are") {
     const auto form_of = [](std::size_t count, std::size_t distinct) {
         std::vector<std::string> members;
@@ -141,18 +173,35 @@ TEST_CASE("A membership of many values answers as a naive evaluator") {
 }
 
 TEST_CASE("A file keeps columns apart by their fields") {
-    ColumnFileBuilder builder({{2, FieldKind::int32, false}, {5, FieldKind::text, true}});
+    const std::vector<ColumnInfo> infos{
+        {2, FieldKind::int32, false}, {4, FieldKind::text, false}, {5, FieldKind::text, true}};
     MemberTerms terms;
-    member_terms(std::int32_t{4}, terms);
-    builder.append(0, terms);
-    member_terms(std::vector<std::string>{"a", "b"}, terms);
-    builder.append(1, terms);
-    const std::string image = builder.finish();
+    const std::string image = collected([&](const ByteSink& sink) {
+        ColumnFileWriter writer(sink, infos, 1);
+        ColumnBuilder texts(infos[2], writer);
+        ColumnBuilder numbers(infos[0]);
+        member_terms(std::vector<std::string>{"a", "b"}, terms);
+        texts.append(terms);
+        member_terms(std::int32_t{4}, terms);
+        numbers.append(terms);
+        texts.finish(writer, 2);  // in whatever order they are done
+        numbers.finish(writer, 0);
+        writer.note_index(0, IndexNote::written);
+        writer.note_index(2, IndexNote::left_out);
+        writer.finish();
+    });
     const ColumnFile file(image, 1);
+    file.check();
     REQUIRE(file.columns().size() == 2);
     CHECK(file.find(2)->kind() == FieldKind::int32);
     CHECK(file.find(5)->list());
     CHECK(file.find(3) == nullptr);
+    CHECK(file.find(4) == nullptr);
+    CHECK_FALSE(file.note(2).left_out);
+    CHECK(file.note(4).left_out);  // nothing was said of it
+    CHECK(file.note(2).index == IndexNote::written);
+    CHECK(file.note(4).index == IndexNote::none);
+    CHECK(file.note(5).index == IndexNote::left_out);
     file.find(5)->member(0, terms);
     CHECK(terms.size() == 2);
 }

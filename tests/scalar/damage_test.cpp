@@ -1,5 +1,6 @@
 // tests/scalar/damage_test.cpp — whatever the bytes of an image, a reader answers or says that they are damaged.
 #include "scalar/asked.hpp"
+#include "scalar/images.hpp"
 #include "support/catch.hpp"
 #include "support/raised.hpp"
 
@@ -16,13 +17,14 @@ using kith::FieldKind;
 using kith::Slot;
 using kith::SplitMix64;
 using kith::detail::ColumnFile;
-using kith::detail::ColumnFileBuilder;
 using kith::detail::ColumnScan;
 using kith::detail::MemberTerms;
 using kith::detail::ScalarIndex;
 using kith::detail::ScalarIndexBuilder;
 using kith::detail::ScalarQuestion;
 using kith::detail::words_of;
+using kith_test::column_image;
+using kith_test::image_of;
 using kith_test::raised;
 
 constexpr Slot slots = 700;
@@ -50,14 +52,14 @@ struct Images {
 Images images(std::uint64_t distinct) {
     SplitMix64 random(distinct);
     ScalarIndexBuilder index(FieldKind::text, true, {.suffixes = true, .substrings = true});
-    ColumnFileBuilder columns({{0, FieldKind::text, true}});
     MemberTerms terms;
+    std::vector<std::optional<std::vector<std::string>>> members;
     for (Slot slot = 0; slot < slots; ++slot) {
-        member_terms(kith_test::random_member<std::optional<std::vector<std::string>>>(random, distinct), terms);
+        members.push_back(kith_test::random_member<std::optional<std::vector<std::string>>>(random, distinct));
+        member_terms(members.back(), terms);
         index.append(terms);
-        columns.append(0, terms);
     }
-    return {index.finish(), columns.finish()};
+    return {image_of(index), column_image({0, FieldKind::text, true}, members)};
 }
 
 /// Asks everything; false when it refuses. What finds itself whole refuses nothing.
@@ -158,7 +160,7 @@ TEST_CASE("Whole images pass their check") {
         member_terms(slot % 30'000, terms);
         numbers.append(terms);
     }
-    const std::string image = numbers.finish();
+    const std::string image = image_of(numbers);
     CHECK_FALSE(raised([&] { ScalarIndex(image, FieldKind::int32, false, 40'000).check(); }).code);
 }
 
@@ -169,7 +171,7 @@ TEST_CASE("The check of an index says what is wrong with it") {
         member_terms("text " + std::to_string(slot % 90), terms);
         builder.append(terms);
     }
-    const std::string image = builder.finish();
+    const std::string image = image_of(builder);
     const auto said = [&](std::size_t at, char byte) {
         std::string bad = image;
         bad[at] = byte;
@@ -189,20 +191,16 @@ TEST_CASE("The check of an index says what is wrong with it") {
 }
 
 TEST_CASE("The check of columns says what is wrong with them") {
-    ColumnFileBuilder builder({{3, FieldKind::text, false}});
-    MemberTerms terms;
-    for (Slot slot = 0; slot < slots; ++slot) {
-        member_terms("text " + std::to_string(slot % 90), terms);
-        builder.append(0, terms);
-    }
-    const std::string image = builder.finish();
+    std::vector<std::string> members;
+    for (Slot slot = 0; slot < slots; ++slot) members.push_back("text " + std::to_string(slot % 90));
+    const std::string image = column_image({3, FieldKind::text, false}, members);
     const auto said = [&](std::size_t at, char byte) {
         std::string bad = image;
         bad[at] = byte;
         return raised([&] { ColumnFile(bad, slots).check(); }).text;
     };
     REQUIRE(said(0, 'k').empty());
-    constexpr std::size_t offsets_at = 64 + 24;  // see docs/format.md
+    const std::size_t offsets_at = image.size() - 8 - 64 + 24;  // see docs/format.md
     const std::size_t codes_at = number_at(image, offsets_at + 16, 8);
     const std::size_t text_ends_at = number_at(image, offsets_at + 24, 8);
     const std::size_t texts_at = number_at(image, offsets_at + 32, 8);

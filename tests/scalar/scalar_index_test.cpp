@@ -1,5 +1,6 @@
 // tests/scalar/scalar_index_test.cpp — a sealed index answers as a naive evaluator does, for every type and question.
 #include "scalar/asked.hpp"
+#include "scalar/images.hpp"
 #include "support/catch.hpp"
 
 #include "kith/scalar/scalar_index.hpp"
@@ -38,7 +39,7 @@ std::string image_of(const std::vector<T>& members, ScalarIndexParams params = {
         member_terms(member, terms);
         builder.append(terms);
     }
-    return builder.finish();
+    return kith_test::image_of(builder);
 }
 
 /// Builds an index and asks it, beside the naive twin.

@@ -186,6 +186,7 @@ private:
     bool merge_in_memory(ChooseSegments choose, Snapshot& base, const LongCall& call);
     void publish_merged_in_memory(MergedSegments& merged);
 
+    void wake_background();
     void start_background();
     void stop_background();
     template <class Act>

@@ -77,17 +77,26 @@ namespace detail {
     return {count * in_memory, count * on_disk + files * file_header};
 }
 
-/// What is held while columns and indexes of `count` records are made and written: the values, and for each term of an
-/// index its slot and its place; then the files. Measured.
-[[nodiscard]] inline std::uint64_t sealing_bytes(std::span<const FieldInfo> fields, std::size_t row_bytes, Slot count) {
-    constexpr std::uint64_t of_term = 36, of_text = 12, in_list = 4;
-    std::uint64_t values = row_bytes + row_bytes / 2;
+/// What is held while columns and indexes of `count` records are made (collection/scalar_files.hpp): up to `work_bytes`, or
+/// the largest index where that takes more, its terms with their slots and then its image; of texts that are not held, the
+/// end of each. Of texts all of the row is supposed to be in one field. Measured.
+[[nodiscard]] inline std::uint64_t sealing_bytes(std::span<const FieldInfo> fields, std::size_t row_bytes, Slot count,
+                                                 std::size_t work_bytes) {
+    constexpr std::uint64_t of_term = 36, of_text = 24, of_end = 8, of_number = 8, in_list = 4;
+    std::uint64_t all = 0;
+    std::uint64_t largest = 0;
     for (const FieldInfo& field : fields) {
+        if (!has_terms(field.kind)) continue;
         const std::uint64_t terms = field.list ? in_list : 1;
-        if (field.indexed) values += of_term * terms;
-        if (field.kind == FieldKind::text || field.kind == FieldKind::json) values += of_text * terms;
+        const std::uint64_t value = holds_text(field.kind) ? row_bytes : of_number * terms;
+        all += value + (holds_text(field.kind) ? of_text * terms : 0);
+        largest = std::max(largest, of_end * terms);
+        if (!field.indexed) continue;
+        const std::uint64_t index = value + of_term * terms;
+        all += index;
+        largest = std::max(largest, index + value + 2 * sizeof(Slot) * terms);
     }
-    return fields.empty() ? 0 : count * values + scalar_space(fields, row_bytes, count).disk_bytes;
+    return std::max(std::min<std::uint64_t>(count * all, work_bytes), count * largest);
 }
 
 /// The indexes of `count` records in one segment.
@@ -106,7 +115,7 @@ namespace detail {
     const std::uint64_t full = records / capacity;
     const IndexSpace one = segment_space(schema, record, largest);
     const IndexSpace rest = segment_space(schema, record, static_cast<Slot>(records % capacity));
-    const std::uint64_t sealing = sealing_bytes(schema.fields, record.row, largest);
+    const std::uint64_t sealing = sealing_bytes(schema.fields, record.row, largest, scalar_work_bytes(options));
     const std::uint64_t stored = environment_bytes(record) + record.key + key_entry;
 
     Estimate all;

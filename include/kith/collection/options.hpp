@@ -4,6 +4,7 @@
 #include "kith/core/executor.hpp"
 #include "kith/core/slot.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -81,7 +82,15 @@ struct Options {
 
 namespace detail {
 inline constexpr Slot largest_segment = Slot{1} << 28;  // of Options::segment_capacity
+
+/// Memory in which columns and indexes of a segment are made, where no index takes more by itself: an eighth of
+/// Options::memory_bytes, and never much.
+[[nodiscard]] constexpr std::size_t scalar_work_bytes(const Options& options) noexcept {
+    constexpr std::uint64_t least = std::uint64_t{1} << 16, most = std::uint64_t{1} << 26;
+    return static_cast<std::size_t>(
+        options.memory_bytes == 0 ? most : std::clamp<std::uint64_t>(options.memory_bytes / 8, least, most));
 }
+}  // namespace detail
 
 /// Tag of the constructor that makes a collection without a directory.
 struct InMemory {};

@@ -1,6 +1,8 @@
-// kith/collection/sealed_scalars.hpp — indexes and columns of a sealed segment: made when it is sealed, mapped after.
+// kith/collection/sealed_scalars.hpp — indexes and columns of a sealed segment, mapped.
 //
-// Thread safety: SealedScalars is immutable, and the bytes must outlive it; one thread fills a builder.
+// Bytes are checked when they are first asked something: those of the index or the column that is asked, and no others.
+//
+// Thread safety: any number of threads may ask; the bytes must outlive it.
 #pragma once
 
 #include "kith/collection/scalar_field.hpp"
@@ -8,17 +10,16 @@
 #include "kith/core/error.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/query/scalar.hpp"
-#include "kith/scalar/column_builder.hpp"
 #include "kith/scalar/column_file.hpp"
 #include "kith/scalar/column_scan.hpp"
 #include "kith/scalar/question.hpp"
-#include "kith/scalar/row_terms.hpp"
 #include "kith/scalar/scalar_index.hpp"
-#include "kith/scalar/scalar_index_builder.hpp"
 #include "kith/schema/field.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,105 +37,56 @@ struct ScalarImages {
     Bytes columns;
 };
 
-class SealedScalarsBuilder {
-public:
-    /// Of these fields, which are those of a schema in their order.
-    explicit SealedScalarsBuilder(std::span<const FieldInfo> fields) : rows_(fields), columns_(scalar_fields(fields)) {
-        for (const FieldInfo& field : fields) {
-            std::optional<ScalarIndexBuilder>& index = indexes_.emplace_back();
-            column_of_.push_back(next_column_);
-            if (!has_terms(field.kind)) continue;
-            ++next_column_;
-            if (field.indexed) {
-                index.emplace(field.kind, field.list, ScalarIndexParams{field.suffixes, field.substrings});
-            }
-        }
-    }
-
-    /// Adds the encoded row of the next slot. Throws: Errc::corrupt for what is no row; the builder is of no use then.
-    void append(std::string_view row) {
-        const auto take = [&](std::size_t field, const MemberTerms& member) {
-            if (indexes_[field]) indexes_[field]->append(member);
-            columns_.append(column_of_[field], member);
-        };
-        if (!rows_.read(row, take)) raise(Errc::corrupt, "a row does not hold the fields of its schema");
-    }
-
-    /// Adds a slot that nobody sees, of which no row is left.
-    void append_nothing() {
-        MemberTerms nothing;
-        nothing.set_null();
-        for (std::size_t field = 0; field < indexes_.size(); ++field) {
-            if (indexes_[field]) indexes_[field]->append(nothing);
-        }
-        for (std::size_t column = 0; column < next_column_; ++column) columns_.append(column, nothing);
-    }
-
-    /// What SealedScalars maps. The builder is used up.
-    [[nodiscard]] ScalarImages<std::string> finish() {
-        ScalarImages<std::string> images;
-        for (std::optional<ScalarIndexBuilder>& index : indexes_) {
-            images.indexes.push_back(index ? index->finish() : std::string());
-            index.reset();
-        }
-        images.columns = columns_.finish();
-        return images;
-    }
-
-private:
-    static std::vector<ColumnInfo> scalar_fields(std::span<const FieldInfo> fields) {
-        std::vector<ColumnInfo> columns;
-        for (std::size_t at = 0; at < fields.size(); ++at) {
-            if (has_terms(fields[at].kind)) {
-                columns.push_back({static_cast<std::uint32_t>(at), fields[at].kind, fields[at].list});
-            }
-        }
-        return columns;
-    }
-
-    RowTerms rows_;
-    std::vector<std::optional<ScalarIndexBuilder>> indexes_;
-    ColumnFileBuilder columns_;
-    std::vector<std::size_t> column_of_;  // the column of each field
-    std::size_t next_column_ = 0;
+/// Raise Errc::corrupt or Errc::io where bytes are not as they were written; cheap when asked again. Null: they are.
+struct ScalarChecks {
+    std::function<void(std::size_t field)> index;
+    std::function<void(const ColumnFile& file, const StoredColumn& column)> column;
 };
 
 /// One field of a sealed segment.
 class SealedScalarField final : public ScalarField {
 public:
-    /// Either may be missing. Requires: the column lives as long as this.
-    SealedScalarField(std::optional<ScalarIndex> index, const StoredColumn* column) noexcept
-        : index_(std::move(index)), column_(column) {}
+    using Check = std::function<void()>;
+
+    /// Either may be missing; its check, which may be null, is called until it raises nothing, before it is asked.
+    /// Requires: the column lives as long as this.
+    SealedScalarField(std::optional<ScalarIndex> index, Check check_index, const StoredColumn* column,
+                      Check check_column) noexcept
+        : index_(std::move(index)),
+          column_(column),
+          check_index_(std::move(check_index)),
+          check_column_(std::move(check_column)) {}
 
     [[nodiscard]] bool indexed() const noexcept override { return index_.has_value(); }
     [[nodiscard]] bool has_column() const noexcept override { return column_ != nullptr; }
 
     [[nodiscard]] SlotEstimate estimate(const ScalarQuestion& question, [[maybe_unused]] Slot count) const override {
         KITH_ASSERT(count == index_->slots());
-        return index_->estimate(question);
+        return index().estimate(question);
     }
     void answer(const ScalarQuestion& question, [[maybe_unused]] Slot count,
                 std::span<std::uint64_t> words) const override {
         KITH_ASSERT(count == index_->slots());
-        index_->answer(question, words);
+        index().answer(question, words);
     }
     [[nodiscard]] double answer_nanoseconds(const ScalarQuestion& question, const SlotEstimate& estimate,
                                             Slot) const override {
-        return index_->nanoseconds(question, estimate);
+        return index().nanoseconds(question, estimate);
     }
     [[nodiscard]] std::unique_ptr<SlotTest> test(const ScalarQuestion& question,
                                                  [[maybe_unused]] Slot count) const override {
         KITH_ASSERT(count == column_->slots());
-        return std::make_unique<Test>(*column_, question);
+        return std::make_unique<Test>(column(), question);
     }
     [[nodiscard]] Scalar value(Slot slot, [[maybe_unused]] bool length) const override {
-        if (column_->null(slot)) return {};
-        const StoredColumn::Values values = column_->values_of(slot);
-        KITH_ASSERT(length == column_->list());
+        const StoredColumn& column = this->column();
+        if (column.null(slot)) return {};
+        const StoredColumn::Values values = column.values_of(slot);
+        KITH_ASSERT(length == column.list());
         if (length) return Scalar::of_unsigned(values.end - values.first);
-        if (column_->kind() == FieldKind::json) return Scalar::of_json(column_->text_of(values.first));
-        if (column_->kind() == FieldKind::text) return Scalar::of_text(column_->text_of(values.first));
-        return scalar_of_number(column_->kind(), column_->number(values.first));
+        if (column.kind() == FieldKind::json) return Scalar::of_json(column.text_of(values.first));
+        if (column.kind() == FieldKind::text) return Scalar::of_text(column.text_of(values.first));
+        return scalar_of_number(column.kind(), column.number(values.first));
     }
     [[nodiscard]] double test_nanoseconds(double bits, Slot) const noexcept override {
         return ColumnScan::nanoseconds(*column_, bits);
@@ -142,7 +94,7 @@ public:
 
     /// Reads the index whole. Throws: Errc::corrupt, with what is wrong.
     void check() const {
-        if (index_) index_->check();
+        if (index_) index().check();
     }
 
 private:
@@ -159,15 +111,36 @@ private:
         ColumnScan scan_;
     };
 
+    /// Throws: what its check raises.
+    [[nodiscard]] const ScalarIndex& index() const {
+        once(check_index_, index_is_right_);
+        return *index_;
+    }
+    [[nodiscard]] const StoredColumn& column() const {
+        once(check_column_, column_is_right_);
+        return *column_;
+    }
+
+    static void once(const Check& check, std::atomic<bool>& done) {
+        if (done.load(std::memory_order_acquire)) return;
+        if (check) check();
+        done.store(true, std::memory_order_release);
+    }
+
     std::optional<ScalarIndex> index_;
     const StoredColumn* column_;
+    Check check_index_;
+    Check check_column_;
+    mutable std::atomic<bool> index_is_right_ = false;  // its check raised nothing
+    mutable std::atomic<bool> column_is_right_ = false;
 };
 
 class SealedScalars final : public ScalarFields {
 public:
     /// Of these fields, which are those of a schema in their order; a field whose image is empty has no index.
     /// Throws: Errc::corrupt when an image is not whole, or of other fields or another number of slots.
-    SealedScalars(std::span<const FieldInfo> fields, const ScalarImages<std::string_view>& images, Slot slots)
+    SealedScalars(std::span<const FieldInfo> fields, const ScalarImages<std::string_view>& images, Slot slots,
+                  const ScalarChecks& checks = {})
         : columns_(images.columns, slots) {
         for (std::size_t at = 0; at < fields.size(); ++at) {
             if (!has_terms(fields[at].kind)) {
@@ -182,15 +155,24 @@ public:
             if (at < images.indexes.size() && !images.indexes[at].empty()) {
                 index.emplace(images.indexes[at], fields[at].kind, fields[at].list, slots);
             }
-            complete_ = complete_ && column != nullptr && has_all_that_is_asked(index, fields[at]);
-            fields_.push_back(std::make_unique<SealedScalarField>(std::move(index), column));
+            const ColumnNote note = columns_.note(static_cast<std::uint32_t>(at));
+            complete_ = complete_ && (column != nullptr || note.left_out) &&
+                        (note.index == IndexNote::left_out || has_all_that_is_asked(index, fields[at]));
+            SealedScalarField::Check check_index;
+            SealedScalarField::Check check_column;
+            if (checks.index) check_index = [check = checks.index, at] { check(at); };
+            if (checks.column && column != nullptr) {
+                check_column = [this, check = checks.column, column] { check(columns_, *column); };
+            }
+            fields_.push_back(std::make_unique<SealedScalarField>(std::move(index), std::move(check_index), column,
+                                                                  std::move(check_column)));
             readable_.push_back(fields_.back().get());
         }
     }
 
     [[nodiscard]] std::span<const ScalarField* const> fields() const noexcept override { return readable_; }
 
-    /// Whether there is every column, and every index with all that the schema asks of it.
+    /// Whether there is every column, and every index with all that the schema asks of it, but for what was left out.
     [[nodiscard]] bool complete() const noexcept { return complete_; }
 
     /// Reads everything. Throws: Errc::corrupt, with what is wrong.

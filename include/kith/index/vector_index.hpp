@@ -8,6 +8,7 @@
 // whose append happened before the call. No search waits for anyone.
 #pragma once
 
+#include "kith/core/byte_sink.hpp"
 #include "kith/core/neighbor.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/index/search_params.hpp"
@@ -16,14 +17,10 @@
 #include "kith/quantize/training.hpp"
 
 #include <cstddef>
-#include <functional>
 #include <optional>
 #include <span>
 
 namespace kith::inline v0 {
-
-/// Takes the next bytes of an image that is being written.
-using ByteSink = std::function<void(const void* data, std::size_t bytes)>;
 
 class VectorIndex {
 public:

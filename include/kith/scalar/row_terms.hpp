@@ -27,12 +27,17 @@ public:
         for (std::size_t at = 0; at < fields.size(); ++at) {
             const FieldInfo& field = fields[at];
             if (!field.metric.empty()) continue;  // its vectors are no part of the row
-            fields_.push_back({at, field.kind, field.nullable, field.list, vector_bytes(field)});
+            fields_.push_back({at, field.kind, field.nullable, field.list, true, vector_bytes(field)});
             nullable_ += field.nullable ? 1 : 0;
         }
     }
 
-    /// Calls take(place of the field, its terms) for each field of a row but those of vectors, in order.
+    /// From now on only the fields that are true in `wanted`, by their places in the schema, are taken.
+    void want(const std::vector<bool>& wanted) {
+        for (RowField& field : fields_) field.wanted = wanted[field.place];
+    }
+
+    /// Calls take(place of the field, its terms) for each wanted field of a row but those of vectors, in order.
     /// False on any damage; some fields may have been taken then.
     template <class Take>
     [[nodiscard]] bool read(std::string_view row, Take&& take) {
@@ -53,6 +58,7 @@ public:
                 continue;
             }
             terms_.clear();
+            kept_ = field.wanted;
             const bool null = field.nullable && (nulls & 1U) != 0;
             if (field.nullable) nulls >>= 1;
             if (null) {
@@ -60,7 +66,7 @@ public:
             } else if (!read_value(reader, field)) {
                 return false;
             }
-            take(field.place, static_cast<const MemberTerms&>(terms_));
+            if (kept_) take(field.place, static_cast<const MemberTerms&>(terms_));
         }
         return nulls == 0 && reader.remaining() == 0;
     }
@@ -71,6 +77,7 @@ private:
         FieldKind kind = FieldKind::boolean;
         bool nullable = false;
         bool list = false;
+        bool wanted = true;
         std::size_t vector_bytes = 0;  // of an array that is no vector field
     };
 
@@ -96,7 +103,7 @@ private:
     bool read_as(ByteReader& reader) {
         Stored value{};
         if (!decode_scalar(reader, value)) return false;
-        terms_.add(value);
+        if (kept_) terms_.add(value);
         return true;
     }
 
@@ -122,7 +129,7 @@ private:
             case FieldKind::json: {
                 std::string_view text;
                 if (!reader.sized(text)) return false;
-                terms_.add_term(text);
+                if (kept_) terms_.add_term(text);
                 return true;
             }
             case FieldKind::vector:
@@ -134,6 +141,7 @@ private:
     std::vector<RowField> fields_;
     std::size_t nullable_ = 0;  // fields that may be null
     MemberTerms terms_;         // of the field that is read
+    bool kept_ = true;          // it is wanted
 };
 
 }  // namespace kith::inline v0::detail

@@ -3,13 +3,14 @@
 // Thread safety: none; one thread fills one.
 #pragma once
 
+#include "kith/core/byte_sink.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/scalar/term.hpp"
 #include "kith/scalar/term_lists_builder.hpp"
 #include "kith/schema/field.hpp"
 
+#include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -27,18 +28,22 @@ public:
     ScalarIndexBuilder(FieldKind kind, bool list, ScalarIndexParams params = {});
 
     /// Adds the next slot, from 0 on. Requires: the terms are of the field's kind.
+    /// Cost: memory for the terms, and 24 bytes a slot and term.
     void append(const MemberTerms& member);
 
     [[nodiscard]] Slot size() const noexcept { return slots_; }
 
-    /// The image that ScalarIndex reads. The builder is used up.
-    /// Cost: a sort of all terms; memory for them and their slots, 24 bytes a slot and term.
-    [[nodiscard]] std::string finish();
+    /// Memory that it holds.
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        return terms_.bytes() + lengths_.bytes() + nulls_.capacity() * sizeof(Slot);
+    }
+
+    /// Writes the image that ScalarIndex reads. The builder is used up.
+    /// Throws: Errc::limit_exceeded when there are 2^32 different terms; what `sink` throws.
+    /// Cost: a sort of all terms; memory for the image beside them.
+    void finish(const ByteSink& sink);
 
 private:
-    [[nodiscard]] std::string reversed_terms(std::string_view terms) const;
-    [[nodiscard]] std::string grams(std::string_view terms) const;
-
     FieldKind kind_;
     bool list_;
     ScalarIndexParams params_;

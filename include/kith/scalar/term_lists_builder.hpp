@@ -3,24 +3,49 @@
 // Thread safety: none; one thread fills one.
 #pragma once
 
+#include "kith/core/byte_sink.hpp"
 #include "kith/core/slot.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace kith::inline v0::detail {
 
+/// The image that TermLists reads, in parts.
+struct TermListsImage {
+    std::array<std::string, 7> parts;  // one after the other
+
+    [[nodiscard]] std::uint64_t bytes() const noexcept {
+        std::uint64_t bytes = 0;
+        for (const std::string& part : parts) bytes += part.size();
+        return bytes;
+    }
+
+    void write(const ByteSink& sink) const {
+        for (const std::string& part : parts) sink(part.data(), part.size());
+    }
+};
+
 class TermListsBuilder {
 public:
     /// Notes that `slot` has `term`; in any order, and more than once does no harm.
     void add(std::string_view term, Slot slot);
 
-    /// The image, of slots that are below `universe`. The builder is empty then.
-    /// Cost: a sort; memory for what was added, twice the image and a bit a slot.
-    [[nodiscard]] std::string finish(Slot universe);
+    /// The image, of slots that are below `universe`. Nothing is added then.
+    /// Throws: Errc::limit_exceeded when there are 2^32 terms.
+    /// Cost: a sort; memory for the image, and some bits a slot.
+    [[nodiscard]] TermListsImage finish(Slot universe);
+
+    /// The terms in order; they live as long as this. Requires: finish() was called.
+    [[nodiscard]] std::vector<std::string_view> terms() const;
+
+    /// Memory that it holds.
+    [[nodiscard]] std::size_t bytes() const noexcept { return postings_.capacity() * sizeof(Posting) + bytes_.size(); }
 
 private:
     /// A slot that has a term. Most are told apart by their first 8 bytes, which stand here.

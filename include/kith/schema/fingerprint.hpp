@@ -84,7 +84,7 @@ inline const DescribedField* find_field(const std::vector<DescribedField>& field
     return nullptr;
 }
 
-/// The descriptor without what says how vectors are found: what is left is how records are stored.
+/// The descriptor without what says how vectors and values are found: what is left is how records are stored.
 inline std::string without_indexes(std::string_view descriptor) {
     std::string text;
     while (!descriptor.empty()) {
@@ -136,7 +136,7 @@ inline std::string describe_difference(std::string_view stored, std::string_view
     return lines;
 }
 
-/// The same, but for the indexes of vectors.
+/// The same, but for how vectors and values are found.
 inline std::string describe_record_difference(std::string_view stored, std::string_view current) {
     return describe_difference(detail::without_indexes(stored), detail::without_indexes(current));
 }

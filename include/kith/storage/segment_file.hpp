@@ -16,6 +16,7 @@
 // Thread safety: any number of threads may read and verify one; writing belongs to one thread.
 #pragma once
 
+#include "kith/core/byte_sink.hpp"
 #include "kith/storage/identity.hpp"
 #include "kith/storage/mapped_file.hpp"
 
@@ -47,9 +48,6 @@ struct SegmentFileTag {
 };
 
 inline constexpr std::size_t max_maker_bytes = 64;  // on disk
-
-/// Takes the next bytes of a payload.
-using ByteSink = std::function<void(const void*, std::size_t)>;
 
 /// Writes a file whose payload is what `produce` hands to its sink, piece by piece. `maker` says what can read it, where
 /// that is not always the same. Requires: that has at most max_maker_bytes.

@@ -39,6 +39,15 @@ KITH_INLINE void Engine::stop_background() {
     }
 }
 
+/// Tells the threads that there is work.
+KITH_INLINE void Engine::wake_background() {
+    {
+        const std::lock_guard lock(background_->mutex);
+        ++background_->arrivals;
+    }
+    background_->wake.notify_all();
+}
+
 /// Calls act() at once and after each arrival of work, until the collection closes; again at once while it returns true.
 template <class Act>
 void Engine::run_when_woken(const Act& act) {

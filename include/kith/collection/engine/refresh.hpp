@@ -36,11 +36,7 @@ KITH_INLINE bool Engine::catch_up() {
         newer_base_.reset();
         if (snapshot() == before) return false;
         measure_memory();
-        {
-            const std::lock_guard lock(background_->mutex);
-            ++background_->arrivals;
-        }
-        background_->wake.notify_all();
+        wake_background();
         return true;
     }
     raise(Errc::locked, "the writer makes checkpoints faster than they can be read; try again");

@@ -30,8 +30,11 @@ KITH_INLINE void Engine::checkpoint(const LongCall& call) {
     link_all(in_memory(), call);
     calibrate(in_memory(), call, true);
     if (store_ == nullptr) return;
-    const auto keeper = take(keeper_, call);
-    seal(call);
+    {
+        const auto keeper = take(keeper_, call);
+        seal(call);
+    }
+    wake_background();  // what was sealed may be merged
 }
 
 /// Makes a checkpoint of all that was published before it began.

@@ -27,11 +27,7 @@ KITH_INLINE void Engine::write(const std::function<std::string()>& prepare, OnEx
     wait_for_memory();
     Request request{&prepare, on_existing, nullptr};
     queue_.commit(request, [this](const std::vector<Request*>& requests) { serve(requests); });
-    {
-        const std::lock_guard lock(background_->mutex);
-        ++background_->arrivals;
-    }
-    background_->wake.notify_all();
+    wake_background();
 }
 
 KITH_INLINE void Engine::serve(const std::vector<Request*>& requests) {
