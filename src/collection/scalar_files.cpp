@@ -16,7 +16,7 @@ namespace kith::inline v0::detail {
 
 namespace {
 
-constexpr Slot between_looks = 256;  // slots between two looks at the memory that is taken, and at the call
+constexpr std::size_t row_price = 256;  // bytes that a row counts for besides its own, between two looks at the memory
 
 /// A column or an index that is to be made.
 struct Job {
@@ -92,13 +92,13 @@ private:
     void pass(ColumnFileWriter& file) {
         begin(file);
         for (Slot slot = 0; slot < source_.count && !works_.empty(); ++slot) {
-            if (slot % between_looks == 0) {
+            if (unseen_ > memory_bytes_ / 16 || slot == 0) {
                 call_.check(1);
                 make_room();
+                unseen_ = 0;
             }
             add(slot, file);
         }
-        make_room();
         while (!works_.empty()) {
             Work work = std::move(works_.back());
             works_.pop_back();
@@ -129,6 +129,7 @@ private:
 
     void add(Slot slot, ColumnFileWriter& file) {
         const std::string row = source_.row(slot);
+        unseen_ += row.size() + row_price;
         std::size_t at = 0;
         const auto take = [&](std::size_t field, const MemberTerms& member) {
             while (at < works_.size() && works_[at].job().field == field) {
@@ -186,6 +187,7 @@ private:
     std::vector<ColumnInfo> columns_;
     std::vector<Job> left_;    // to be made
     std::vector<Work> works_;  // of the present pass, by field
+    std::size_t unseen_ = 0;   // about the bytes of rows since works were asked for their memory
 };
 
 }  // namespace

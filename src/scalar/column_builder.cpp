@@ -102,7 +102,7 @@ void ColumnFileWriter::finish() {
         writer.u32(info.field);
         writer.u8(static_cast<std::uint8_t>(info.kind));
         writer.u8(static_cast<std::uint8_t>(flags));
-        writer.u8(static_cast<std::uint8_t>(made.form));
+        writer.u8(made.form.has_value() ? static_cast<std::uint8_t>(*made.form) : column_left_out_form);
         writer.u8(made.code_bytes);
         writer.u32(made.distinct);
         writer.u32(0);

@@ -62,11 +62,11 @@ StoredColumn::StoredColumn(std::string_view image, std::string_view descriptor, 
     if (!has_terms(static_cast<FieldKind>(kind))) {
         raise_damaged("is of no kind that exists");
     }
-    if (form < static_cast<std::uint8_t>(ColumnForm::bits) || form > static_cast<std::uint8_t>(ColumnForm::left_out)) {
-        raise_damaged("has no form that exists");
-    }
+    note.left_out = form == column_left_out_form;
+    const bool known = form >= static_cast<std::uint8_t>(ColumnForm::bits) &&
+                       (form <= static_cast<std::uint8_t>(ColumnForm::texts) || note.left_out);
+    if (!known) raise_damaged("has no form that exists");
     note.field = field_;
-    note.left_out = static_cast<ColumnForm>(form) == ColumnForm::left_out;
     note.index = (flags & column_index_flag) != 0            ? IndexNote::written
                  : (flags & column_index_left_out_flag) != 0 ? IndexNote::left_out
                                                              : IndexNote::none;

@@ -120,7 +120,11 @@ void ScalarIndexBuilder::finish(const ByteSink& sink) {
     const TermListsImage lengths = list_ ? lengths_.finish(slots_) : TermListsImage();
     lengths_ = {};
     std::vector<std::string_view> texts;
-    if (params_.suffixes || params_.substrings) texts = terms_.terms();
+    if (params_.suffixes || params_.substrings) {
+        texts = terms_.take_terms();
+    } else {
+        terms_ = {};
+    }
     const std::string reversed = params_.suffixes ? reversed_order(texts) : std::string();
     const TermListsImage grams = params_.substrings ? grams_of(texts) : TermListsImage();
 

@@ -53,12 +53,13 @@ TermListsImage TermListsBuilder::finish(Slot universe) {
     return writer.finish();
 }
 
-std::vector<std::string_view> TermListsBuilder::terms() const {
+std::vector<std::string_view> TermListsBuilder::take_terms() {
     std::vector<std::string_view> terms;
     for (const Posting& posting : postings_) {
         const std::string_view one = term(posting);
         if (terms.empty() || terms.back() != one) terms.push_back(one);
     }
+    postings_ = {};
     return terms;
 }
 

@@ -23,13 +23,14 @@ inline std::string image_of(kith::detail::ScalarIndexBuilder& index) {
 template <class T>
 std::string column_image(const kith::detail::ColumnInfo& info, const std::vector<T>& members,
                          ColumnMade made = ColumnMade::held) {
-    using namespace kith::detail;
-    return collected([&](const kith::ByteSink& sink) {
-        ColumnFileWriter file(sink, {info}, static_cast<kith::Slot>(members.size()));
-        ColumnBuilder builder = made == ColumnMade::held ? ColumnBuilder(info) : ColumnBuilder(info, file);
-        MemberTerms terms;
+    namespace detail = kith::detail;
+    return detail::collected([&](const kith::ByteSink& sink) {
+        detail::ColumnFileWriter file(sink, {info}, static_cast<kith::Slot>(members.size()));
+        detail::ColumnBuilder builder =
+            made == ColumnMade::held ? detail::ColumnBuilder(info) : detail::ColumnBuilder(info, file);
+        detail::MemberTerms terms;
         for (const T& member : members) {
-            member_terms(member, terms);
+            detail::member_terms(member, terms);
             builder.append(terms);
         }
         builder.finish(file, 0);

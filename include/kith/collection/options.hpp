@@ -64,7 +64,8 @@ struct Options {
     /// Bytes of sealed vectors and graphs that are kept in memory, read through a cache of blocks: for collections larger
     /// than memory. 0 maps the files whole, and leaves what stays in memory to the system.
     std::uint64_t cache_bytes = 0;
-    /// Bytes of records in memory at which a write waits for the sealing of earlier ones; 0 for no limit.
+    /// Bytes of records in memory at which a write waits for the sealing of earlier ones; 0 for no limit. Columns and
+    /// indexes of a segment are made in an eighth of it, and in 64 MiB at most, or in what the largest index takes.
     std::uint64_t memory_bytes = 0;
     /// Bytes of files at which puts are refused, and merges that would pass it not begun; 0 for no limit.
     std::uint64_t max_disk_bytes = 0;

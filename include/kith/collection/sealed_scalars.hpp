@@ -170,6 +170,9 @@ public:
         }
     }
 
+    SealedScalars(const SealedScalars&) = delete;
+    SealedScalars& operator=(const SealedScalars&) = delete;
+
     [[nodiscard]] std::span<const ScalarField* const> fields() const noexcept override { return readable_; }
 
     /// Whether there is every column, and every index with all that the schema asks of it, but for what was left out.

@@ -16,6 +16,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,7 +47,7 @@ public:
     /// What is stored of a column. Offsets are those of nulls, ends, values, text ends and texts.
     struct Description {
         bool nulls = false;
-        ColumnForm form = ColumnForm::left_out;
+        std::optional<ColumnForm> form = {};  // none: it is left out
         std::uint8_t code_bytes = 0;
         std::uint32_t distinct = 0;
         std::uint64_t values = 0;

@@ -38,7 +38,7 @@
 namespace kith::inline v0::detail {
 
 /// How the values of a column lie. On disk: never renumber.
-enum class ColumnForm : std::uint8_t { bits = 1, numbers = 2, codes = 3, texts = 4, left_out = 5 };
+enum class ColumnForm : std::uint8_t { bits = 1, numbers = 2, codes = 3, texts = 4 };
 
 /// Whether the field of a column has an index beside it.
 enum class IndexNote : std::uint8_t { none, written, left_out };

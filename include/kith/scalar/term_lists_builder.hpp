@@ -41,11 +41,13 @@ public:
     /// Cost: a sort; memory for the image, and some bits a slot.
     [[nodiscard]] TermListsImage finish(Slot universe);
 
-    /// The terms in order; they live as long as this. Requires: finish() was called.
-    [[nodiscard]] std::vector<std::string_view> terms() const;
+    /// The terms in order; they live as long as this, which lets go of all else. Requires: finish() was called.
+    [[nodiscard]] std::vector<std::string_view> take_terms();
 
     /// Memory that it holds.
-    [[nodiscard]] std::size_t bytes() const noexcept { return postings_.capacity() * sizeof(Posting) + bytes_.size(); }
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        return postings_.capacity() * sizeof(Posting) + bytes_.capacity();
+    }
 
 private:
     /// A slot that has a term. Most are told apart by their first 8 bytes, which stand here.

@@ -45,7 +45,7 @@ public:
 
     /// Memory for what it holds.
     [[nodiscard]] std::size_t bytes() const noexcept {
-        return texts_.size() + ends_.size() * sizeof(std::uint64_t) + table_.size() * sizeof(std::uint32_t);
+        return texts_.capacity() + ends_.capacity() * sizeof(std::uint64_t) + table_.size() * sizeof(std::uint32_t);
     }
 
 private:
