@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,21 @@ TEST_CASE("What many columns and indexes take is said, on disk and in memory") {
     CHECK(said == Approx(static_cast<double>(directory_bytes(directory / "things"))).epsilon(0.2));
     const auto space = kith::detail::scalar_space(kith_test::Things::fields, record.row, count);
     CHECK(static_cast<double>(space.memory_bytes) == Approx(static_cast<double>(growing.bytes())).epsilon(0.3));
+}
+
+TEST_CASE("What columns and indexes are made in is said, and does not grow with texts that no index has") {
+    using Plain = kith::Schema<kith_test::Article, kith::Key<&kith_test::Article::id>>;
+    const auto said = [](std::span<const kith::FieldInfo> fields, std::size_t row, kith::Slot count,
+                         std::uint64_t memory) {
+        Options options;
+        options.memory_bytes = memory;
+        return kith::detail::sealing_bytes(fields, row, count, kith::detail::scalar_work_bytes(options));
+    };
+    constexpr std::uint64_t mib = std::uint64_t{1} << 20;
+    CHECK(said(Plain::fields, 5000, 1'000'000, 0) == 64 * mib);
+    CHECK(said(Plain::fields, 5000, 1'000'000, 64 * mib) < 40 * mib);      // the ends of texts and lists
+    CHECK(said(Plain::fields, 5000, 100, 0) < 8 * mib);                    // what there is
+    CHECK(said(kith_test::Things::fields, 5000, 100'000, 0) > 500 * mib);  // some of whose texts have an index
 }
 
 TEST_CASE("Estimates grow as collections do") {

@@ -92,9 +92,9 @@ namespace detail {
         all += value + (holds_text(field.kind) ? of_text * terms : 0);
         largest = std::max(largest, of_end * terms);
         if (!field.indexed) continue;
-        const std::uint64_t index = value + of_term * terms;
+        const std::uint64_t index = value + value / 2 + of_term * terms;  // half more while they grow
         all += index;
-        largest = std::max(largest, index + value + 2 * sizeof(Slot) * terms);
+        largest = std::max(largest, index + value + value / 4 + 2 * sizeof(Slot) * terms);
     }
     return std::max(std::min<std::uint64_t>(count * all, work_bytes), count * largest);
 }
