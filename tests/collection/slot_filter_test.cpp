@@ -358,23 +358,6 @@ SlotCondition made(const Expression& tree) {
     return SlotConditionMaker(Samples::fields).make(tree);
 }
 
-TEST_CASE("Two bounds of one field become one range, and a negation reaches the leaves") {
-    const Expression low{.op = Op::greater_equal, .field = 1, .values = {std::int64_t{3}}};
-    const Expression high{.op = Op::less, .field = 1, .values = {std::int64_t{9}}};
-    const Expression both{.op = Op::all_of, .children = {low, {.op = Op::all_of, .children = {high}}}};
-    const SlotCondition range = made(both);
-    REQUIRE(range.children.size() == 1);
-    CHECK(range.children[0].sources.size() == 2);
-    CHECK(range.children[0].question->lower->inclusive);
-    CHECK_FALSE(range.children[0].question->upper->inclusive);
-
-    const Expression neither{.op = Op::negation, .children = {both}};
-    const SlotCondition outside = made(neither);
-    CHECK(outside.kind == SlotCondition::Kind::any_of);
-    REQUIRE(outside.children.size() == 2);
-    CHECK_FALSE(outside.children[0].wanted);
-}
-
 TEST_CASE("What no index and no column knows is left to be checked, and nothing else") {
     GrowingScalars scalars(Samples::fields, 100);
     std::string row;

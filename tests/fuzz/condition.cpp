@@ -27,11 +27,28 @@ private:
     std::size_t at_ = 0;
 };
 
+/// A thing that has a value of every kind, so that every part of a condition is looked at.
+Thing full_thing() {
+    Thing thing;
+    thing.key = "a";
+    thing.large = 1;
+    thing.price = 0.5;
+    thing.maybe = true;
+    thing.note = "owl";
+    thing.tags = {"a", "it's"};
+    thing.marks = {1, -1};
+    thing.more = kith::Json{R"({"a": "x", "b": [1, "t", {"a": null}], "c": 2, "d": true})"};
+    return thing;
+}
+
 void attack_text(std::string_view text) {
+    static const Thing full = full_thing();
     try {
         const auto condition = kith::parse_condition<Thing>(text);
         claim(condition == kith::parse_condition<Thing>(text), "a condition is read the same again");
-        static_cast<void>(evaluate(condition, Thing()));
+        for (const Thing& thing : {Thing(), full}) {
+            claim(!(evaluate(condition, thing) && evaluate(!condition, thing)), "no condition holds with its negation");
+        }
     } catch (const kith::Error& error) {
         claim(error.code() == kith::Errc::invalid_argument || error.code() == kith::Errc::limit_exceeded, error.what());
         claim(std::string_view(error.what()).find("\n  ") != std::string_view::npos, error.what());

@@ -161,6 +161,11 @@ TEST_CASE("What cannot be asked of JSON is refused") {
     CHECK(sentence("id.x = 1") == "condition: field 'id': only JSON has members, and this is text");
     CHECK(sentence("meta.a in (1, 'x')") == "condition: a list beside JSON holds values of one type");
     CHECK(sentence("meta.a < true") == "condition: a bool is not ordered; compare it with = or !=");
+    for (const std::string test : {"has_prefix", "has_suffix", "like", "not ilike"}) {
+        CHECK(sentence("meta.a " + test + " 1") == "condition: got 1, expected text in single quotes");
+        CHECK(sentence("meta.a " + test + " true") == "condition: got true, expected text in single quotes");
+    }
+    CHECK_THROWS_AS(kith::parse_condition<Page>("meta.a like ?", 2.5), kith::Error);
     CHECK(sentence("meta.a = seen") == "condition: JSON is compared with a timestamp");
     std::string deep = "meta";
     for (int step = 0; step < 65; ++step) deep += "[0]";

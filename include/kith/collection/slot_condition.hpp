@@ -2,7 +2,8 @@
 //
 // Negations are pushed down to the leaves, each of which says then which certain answer it wants: yes, or no. So a slot
 // satisfies a condition certainly exactly where it satisfies this one, and no third value is ever computed: NOT (a AND b)
-// is certainly true where a is certainly false or b is. Bounds of the same field become one range.
+// is certainly true where a is certainly false or b is. Bounds of the same field become one range; alternatives and
+// exceptions of the same field become one list of values, for each question takes a pass over the slots.
 //
 // Thread safety: what nobody changes may be read by many.
 #pragma once
@@ -17,6 +18,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <span>
@@ -43,7 +45,7 @@ struct SlotCondition {
     bool wanted = true;                           // of a leaf: the answer
     std::optional<ScalarQuestion> question = {};  // of a leaf, if a question can ask it
     std::vector<SlotCondition> children = {};
-    std::vector<Source> sources = {};  // holds where all of these do
+    std::vector<Source> sources = {};  // holds where all of these do; of joined alternatives: the first
 };
 
 /// Makes a SlotCondition of a tree.
@@ -60,11 +62,17 @@ public:
         SlotCondition made{.kind = all ? SlotCondition::Kind::all_of : SlotCondition::Kind::any_of,
                            .sources = {{&node, wanted}}};
         for (const Expression& child : node.children) add(make(child, wanted), made);
+        for (SlotCondition& child : made.children) {
+            if (is_joinable(child, made.kind)) {
+                *child.question = ScalarQuestion::any_of(std::move(child.question->terms));
+            }
+        }
         return made;
     }
 
 private:
-    /// Adds a child. Those of its own kind are taken up, and bounds of the same field are joined.
+    /// Adds a child. Those of its own kind are taken up, bounds of the same field are joined, and so are values, which are
+    /// left in no order.
     void add(SlotCondition child, SlotCondition& parent) const {
         if (child.kind == parent.kind) {
             for (SlotCondition& one : child.children) add(std::move(one), parent);
@@ -79,7 +87,23 @@ private:
                 return;
             }
         }
+        if (is_joinable(child, parent.kind)) {
+            for (SlotCondition& other : parent.children) {
+                if (other.field != child.field || !is_joinable(other, parent.kind)) continue;
+                std::vector<std::string>& terms = other.question->terms;
+                std::move(child.question->terms.begin(), child.question->terms.end(), std::back_inserter(terms));
+                if (!child.wanted)
+                    other.sources.insert(other.sources.end(), child.sources.begin(), child.sources.end());
+                return;
+            }
+        }
         parent.children.push_back(std::move(child));
+    }
+
+    /// Whether values may be added to it: is one of some, among alternatives; is none of some, where all must hold.
+    [[nodiscard]] static bool is_joinable(const SlotCondition& node, SlotCondition::Kind parent) noexcept {
+        return node.question && node.question->ask == Ask::any_of &&
+               node.wanted == (parent == SlotCondition::Kind::any_of);
     }
 
     /// Whether it is a range of which there is one value a slot.

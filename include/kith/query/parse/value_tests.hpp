@@ -120,7 +120,9 @@ protected:
         if (op == Op::has_substring && list) return leaf(Op::contains_any, subject, listed());  // CONTAINS
         want_text(subject);
         if (reader_.failed()) return {};
-        return op == Op::like || op == Op::ilike ? pattern(op, subject) : leaf(op, subject, listed());
+        Constant text = listed();
+        fit_text(subject, text);
+        return op == Op::like || op == Op::ilike ? pattern(op, subject, text) : leaf(op, subject, text);
     }
 
 private:
@@ -195,9 +197,7 @@ private:
         Maker::add(list.values, constant);
     }
 
-    constexpr Tree pattern(Op op, const NodeType& subject) {
-        Constant pattern = listed();
-        fit(subject, pattern);
+    constexpr Tree pattern(Op op, const NodeType& subject, const Constant& pattern) {
         char escape = '\\';
         if (reader_.take_keyword("escape")) {
             const Token at = reader_.token();
@@ -233,6 +233,15 @@ private:
                 .add("': the pattern has an escape, expected %, _ or the escape itself behind it");
             return;
         }
+    }
+
+    /// As fit(), for a test that only text takes; what JSON holds may be compared with more than that.
+    constexpr void fit_text(const NodeType& subject, Constant& constant) {
+        fit(subject, constant);
+        if (reader_.failed() || constant.value.kind == ScalarKind::text) return;
+        Sentence& sentence = reader_.fail(FaultKind::wrong_type, constant.begin, constant.end).add("got ");
+        show(sentence, reader_.text(), constant);
+        sentence.add(", expected text in single quotes");
     }
 
     [[nodiscard]] static constexpr bool is_field(const NodeType& node) noexcept {
