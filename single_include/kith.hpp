@@ -1253,11 +1253,16 @@ public:
     constexpr BitsetView() noexcept = default;
 
     /// Allows every slot below `count`.
-    constexpr explicit BitsetView(Slot count) noexcept : count_(count) {}
+    constexpr explicit BitsetView(Slot count) noexcept : count_(count), allowed_(count) {}
 
     /// Allows the slots below `count` whose bit in `excluded` is 0.
     /// Shape: `excluded` holds (count + 63) / 64 words, slot s is bit s % 64 of word s / 64; null excludes nothing.
-    constexpr BitsetView(const std::uint64_t* excluded, Slot count) noexcept : excluded_(excluded), count_(count) {}
+    constexpr BitsetView(const std::uint64_t* excluded, Slot count) noexcept
+        : excluded_(excluded), count_(count), allowed_(excluded == nullptr ? count : no_slot) {}
+
+    /// The same, where it is known how many slots it allows.
+    constexpr BitsetView(const std::uint64_t* excluded, Slot count, Slot allowed) noexcept
+        : excluded_(excluded), count_(count), allowed_(allowed) {}
 
     [[nodiscard]] constexpr bool allows(Slot slot) const noexcept {
         return slot < count_ && (excluded_ == nullptr || ((excluded_[slot / 64] >> (slot % 64)) & 1U) == 0);
@@ -1277,9 +1282,9 @@ public:
     /// True when no bit is looked at: every slot below count() is allowed.
     [[nodiscard]] constexpr bool all() const noexcept { return excluded_ == nullptr; }
 
-    /// The number of slots that are allowed. Cost: a bit count per 64 slots, where something is excluded at all.
+    /// The number of slots that are allowed. Cost: a bit count per 64 slots, where it is not known.
     [[nodiscard]] constexpr Slot count_allowed() const noexcept {
-        if (excluded_ == nullptr) return count_;
+        if (allowed_ != no_slot) return allowed_;
         const std::size_t words = (std::size_t{count_} + 63) / 64;  // as a Slot, the end of the last may not exist
         Slot allowed = 0;
         for (std::size_t word = 0; word < words; ++word) {
@@ -1290,11 +1295,14 @@ public:
 
     /// The same exclusions over the first `count` slots only.
     /// Requires: count is at most count().
-    [[nodiscard]] constexpr BitsetView first(Slot count) const noexcept { return {excluded_, count}; }
+    [[nodiscard]] constexpr BitsetView first(Slot count) const noexcept {
+        return count == count_ ? *this : BitsetView(excluded_, count);
+    }
 
 private:
     const std::uint64_t* excluded_ = nullptr;  // null, or count_ bits: 1 means excluded
     Slot count_ = 0;                           // slots at or past it do not exist for this search
+    Slot allowed_ = 0;                         // how many are allowed; no_slot: not counted yet
 };
 
 }  // namespace kith::inline v0_single
@@ -1312,7 +1320,10 @@ struct SearchParams {
     float stretch = 0;
     std::size_t stretched = 0;  ///< it is the distance of this neighbour that is stretched; 0: of the last wanted
     Slot absent = no_slot;      ///< a graph search goes around this slot, as if it were not there
-    float rescore = 0;          ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
+    /// Only neighbours nearer than this are of use. A graph search looks beyond it no farther than beyond the last wanted,
+    /// and may then return fewer than there are; the others take no notice.
+    float bound = std::numeric_limits<float>::infinity();
+    float rescore = 0;  ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
 };
 
 /// Recall is measured for at most 100 neighbours. By how much an effort is raised for more of them.
@@ -1462,6 +1473,14 @@ private:
     std::uint64_t bits_ = 0;  // ordered distance, slot, mark, from high to low
 };
 
+/// When a walk ends, besides having expanded all it kept: see SearchParams::stretch and bound.
+struct Horizon {
+    std::size_t count = 1;  ///< candidates wanted
+    float stretch = 0;      ///< 0: it does not end by distance
+    float bound = std::numeric_limits<float>::infinity();
+    std::size_t fewest = 1;  ///< the walk goes on to so many, at most `count`, whatever their distance
+};
+
 /// The nearest candidates so far, sorted; a marked one was expanded.
 class CandidatePool {
 public:
@@ -1483,12 +1502,14 @@ public:
         return size_ < capacity_ ? std::numeric_limits<float>::infinity() : items_[size_ - 1].distance();
     }
 
-    /// How far a walk goes that wants `count` candidates: `stretch` times the distance of the last of them.
-    /// Requires: count is positive.
-    [[nodiscard]] float horizon(std::size_t count, float stretch) const noexcept {
-        if (stretch == 0 || size_ < count) return std::numeric_limits<float>::infinity();
-        const float last = items_[count - 1].distance();
-        return last + (stretch - 1) * (last < 0 ? -last : last);  // estimates of a distance may be below zero
+    /// How far a walk goes: `stretch` times the distance of the last candidate it wants.
+    [[nodiscard]] float reach(const Horizon& horizon) const noexcept {
+        constexpr float everywhere = std::numeric_limits<float>::infinity();
+        if (horizon.stretch == 0 || size_ < horizon.fewest) return everywhere;
+        float last = std::max(horizon.bound, items_[horizon.fewest - 1].distance());
+        if (size_ >= horizon.count) last = std::min(last, items_[horizon.count - 1].distance());
+        if (last == everywhere) return last;
+        return last + (horizon.stretch - 1) * (last < 0 ? -last : last);  // estimates of a distance may be below zero
     }
 
     [[nodiscard]] bool full() const noexcept { return size_ == capacity_; }
@@ -1652,6 +1673,7 @@ struct SearchScratch {
     ScratchMemory query;  // the prepared query
     VisitedSet visited;
     CandidatePool pool;                // the beam
+    CandidatePool nearest;             // with exclusions: the nearest allowed of the beam, as many as are wanted
     std::vector<Candidate> frontier;   // with exclusions: what is still to expand, a heap with the nearest on top
     std::vector<Neighbor> neighbors;   // answers of the graph, before those of the scan join them
     ScratchMemory lists;               // IVF: distances of the lists, tables, blocks
@@ -1738,7 +1760,7 @@ public:
     virtual void vector(Slot slot, float* out) const noexcept = 0;
 
     /// The nearest allowed slots: the index is asked for those it holds, the rest up to params.allowed.count() is
-    /// scanned. Returns min(params.limit, allowed slots) of them, never fewer.
+    /// scanned. Returns min(params.limit, allowed slots) of them, never fewer but where params.bound is finite.
     /// Ensures: nearest first, equal distances by slot.
     /// Shape: `query` holds dim() elements, `out` has room for min(params.limit, params.allowed.count()).
     /// Throws: std::bad_alloc while `scratch` still grows; after that nothing is allocated.
@@ -1756,10 +1778,12 @@ public:
     /// scratches. found[i] is what it returns for query i.
     /// Requires: there is a scratch.
     /// Shape: `queries` holds count · dim() elements; the answers to query i begin at out + i · width, where width is
-    ///        min(params.limit, params.allowed.count()) and `out` has room for count · width.
+    ///        min(params.limit, params.allowed.count()) and `out` has room for count · width. `bounds`, where it is
+    ///        given, has SearchParams::bound of each query.
     /// Cost: where every row is compared, the rows are read once for 256 queries.
     virtual void search_many(const float* queries, std::size_t count, const SearchParams& params,
-                             std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const = 0;
+                             std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found,
+                             const float* bounds = nullptr) const = 0;
 
     /// As search_many, with every allowed slot compared. Fewer queries than threads are answered one after the other,
     /// each by all threads.
@@ -2537,11 +2561,14 @@ public:
     }
 
     /// Measures the recall of those indexes for which it is due; before they are sealed, of those a tenth of whose
-    /// vectors came since. Concurrent calls, and calls of link_up_to, take turns.
+    /// vectors came since. Calls before sealing take turns with others and with link_up_to; another one does nothing where
+    /// one of those is at work.
     /// Throws: Errc::cancelled when training.progress says so.
     void calibrate(const Training& training, bool to_seal) {
         constexpr Slot fewest = 1000;  // fewer are scanned
-        const std::lock_guard lock(link_mutex_);
+        std::unique_lock lock(link_mutex_, std::defer_lock);
+        if (to_seal) lock.lock();
+        if (!to_seal && !lock.try_lock()) return;
         for (const auto& index : indexes_) {
             if (index->indexed() < fewest) continue;
             const bool old = index->indexed() - index->calibrated() > index->indexed() / 10;
@@ -2580,7 +2607,7 @@ struct SegmentView {
     std::shared_ptr<const DeleteSet> deletes;  // null while none of them is deleted
 
     [[nodiscard]] BitsetView allowed() const noexcept {
-        return deletes == nullptr ? BitsetView(count) : BitsetView(deletes->words.data(), count);
+        return deletes == nullptr ? BitsetView(count) : BitsetView(deletes->words.data(), count, live());
     }
     [[nodiscard]] Slot live() const noexcept { return count - (deletes == nullptr ? 0 : deletes->count); }
 };
@@ -2764,6 +2791,23 @@ public:
 #endif
     }
 
+    /// Calls act(), and counts the calling thread among those at work meanwhile: helpers are then called for fewer cores.
+    /// Throws: what act() throws.
+    template <class Act>
+    void attend(const Act& act) {
+        Crew& crew = present_crew();
+        const bool counts = !std::exchange(at_work_, true);
+        if (counts) enter(crew);
+        const std::exception_ptr failure = attempt(act);
+        if (counts) {
+            at_work_ = false;
+            if (is_mine(crew)) leave(crew);
+        }
+#ifdef __cpp_exceptions
+        if (failure) std::rethrow_exception(failure);
+#endif
+    }
+
 private:
     /// One call of share(), in its caller's frame. All but the first three is guarded by the crew's mutex.
     struct Job {
@@ -2801,12 +2845,19 @@ private:
         return crew_.compare_exchange_strong(present, made.get()) ? *made.release() : *present;
     }
 
+    static void enter(Crew& crew) noexcept {
+        const std::lock_guard lock(crew.mutex);
+        ++crew.at_work;
+    }
+
+    static void leave(Crew& crew) noexcept {
+        const std::lock_guard lock(crew.mutex);
+        --crew.at_work;
+    }
+
     void begin(Crew& crew, Job& job) noexcept {
         job.counts = !std::exchange(at_work_, true);
-        if (job.counts) {
-            const std::lock_guard lock(crew.mutex);
-            ++crew.at_work;
-        }
+        if (job.counts) enter(crew);
         recruit(crew, job);
     }
 
@@ -3450,6 +3501,8 @@ struct SearchRequest {
     const Accept* accept = nullptr;
 };
 
+inline constexpr float unbounded = std::numeric_limits<float>::infinity();
+
 struct Found {
     RecordId id;
     float distance = 0;
@@ -3505,8 +3558,14 @@ private:
 /// Searches one segment.
 class SegmentSearch {
 public:
-    SegmentSearch(const SearchRequest& request, const SegmentView& view, SearchScratch& scratch)
-        : request_(request), view_(view), index_(view.segment->index(request.vector_field)), scratch_(scratch) {}
+    /// Of records that are not nearer than `bound` it may leave out any.
+    SegmentSearch(const SearchRequest& request, const SegmentView& view, SearchScratch& scratch,
+                  float bound = unbounded)
+        : request_(request),
+          view_(view),
+          bound_(bound),
+          index_(view.segment->index(request.vector_field)),
+          scratch_(scratch) {}
 
     /// Adds the nearest records of the segment to `out`, at most `limit` of them, nearest first.
     void run(std::vector<Found>& out) {
@@ -3519,9 +3578,10 @@ public:
         view_.segment->confirm(request_.vector_field);
     }
 
-    /// For each query, adds to out[i] what run() adds for it.
+    /// For each query, adds to out[i] what run() adds for it with bounds[i].
     /// Requires: the request is exact, or accepts every record.
-    void run_many(MatrixView queries, std::span<SearchScratch* const> scratches, std::vector<std::vector<Found>>& out) {
+    void run_many(MatrixView queries, std::span<const float> bounds, std::span<SearchScratch* const> scratches,
+                  std::vector<std::vector<Found>>& out) {
         BitsetView allowed = view_.allowed();
         std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
         if (request_.accept != nullptr) {
@@ -3531,7 +3591,8 @@ public:
         neighbors_.resize(queries.rows * limit);
         std::vector<std::size_t> found(queries.rows);
         if (const std::optional<SearchParams> params = params_for(limit, allowed)) {
-            index_.search_many(queries.data, queries.rows, *params, scratches, neighbors_.data(), found.data());
+            index_.search_many(queries.data, queries.rows, *params, scratches, neighbors_.data(), found.data(),
+                               bounds.data());
         } else {
             index_.search_exact_many(queries.data, queries.rows, {limit, 1, allowed}, scratches, neighbors_.data(),
                                      found.data());
@@ -3554,7 +3615,7 @@ public:
 
     /// About how many elements of vectors run() reads.
     [[nodiscard]] std::size_t elements() const {
-        constexpr Slot walked = 1500;  // rows in the time of a walk where neighbours are easily found
+        constexpr Slot walked = 700;  // rows in the time of a walk that is bounded, where neighbours are easily found
         const SearchPlan plan = this->plan();
         const Slot indexed = plan.way == SearchWay::indexed ? plan.indexed : 0;
         return (std::size_t{view_.count} - indexed + std::min(indexed, walked)) * index_.dim();
@@ -3577,7 +3638,8 @@ private:
     [[nodiscard]] std::optional<SearchParams> params_for(std::size_t limit, BitsetView allowed) const {
         if (request_.exact) return std::nullopt;
         const std::size_t kept = std::min<std::size_t>(std::max(request_.ef_search.value_or(1), limit), view_.count);
-        const SearchParams params{limit, static_cast<std::uint32_t>(kept), allowed};
+        SearchParams params{limit, static_cast<std::uint32_t>(kept), allowed};
+        params.bound = bound_;
         return request_.ef_search.has_value() ? params : index_.tuned(request_.recall, params);
     }
 
@@ -3632,6 +3694,7 @@ private:
 
     const SearchRequest& request_;
     const SegmentView& view_;
+    const float bound_;
     const VectorIndex& index_;
     SearchScratch& scratch_;
     std::vector<Neighbor> neighbors_;
@@ -3644,45 +3707,65 @@ inline void merge(std::vector<Found>& found, std::size_t limit) {
     if (found.size() > limit) found.resize(limit);
 }
 
-/// The nearest `limit` records of the snapshot that the request accepts, nearest first; all where fewer exist.
-inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request, SearchScratch& scratch) {
-    std::vector<Found> found;
-    for (const SegmentView& view : snapshot.segments) SegmentSearch(request, view, scratch).run(found);
-    merge(found, request.limit);
-    return found;
+/// The segments of a snapshot, those with most records first: they are asked in this order. Beyond the last neighbour that
+/// the first one finds the others have nothing to find, which shortens their walks.
+inline std::vector<const SegmentView*> largest_first(const Snapshot& snapshot) {
+    std::vector<const SegmentView*> views;
+    for (const SegmentView& view : snapshot.segments) views.push_back(&view);
+    const auto larger = [](const SegmentView* a, const SegmentView* b) { return a->live() > b->live(); };
+    std::stable_sort(views.begin(), views.end(), larger);
+    return views;
+}
+
+/// The distance of the last of `found`, which the first segment found, where those are all that are wanted.
+/// With a condition there is no such bound: what does not pass must be made up for by what is farther.
+inline float bound_of(const std::vector<Found>& found, const SearchRequest& request) {
+    return request.accept != nullptr || found.size() < request.limit ? unbounded : found.back().distance;
 }
 
 /// Elements of vectors, besides those of the segment with most of them, from which on threads are a help: some 80 µs.
 /// Less is done before a thread is awake, and to wake it costs the caller some microseconds.
 inline constexpr std::size_t worth_a_thread = 1'000'000;
 
-/// As search(), the segments shared by at most `threads` threads where that pays. A condition is checked by the
-/// caller's thread alone.
+/// Whether it pays to share `views` among threads.
+inline bool are_worth_a_thread(std::span<const SegmentView* const> views, const SearchRequest& request,
+                               SearchScratch& scratch) {
+    std::size_t all = 0;
+    std::size_t most = 0;
+    for (const SegmentView* view : views) {
+        const std::size_t elements = SegmentSearch(request, *view, scratch).elements();
+        all += elements;
+        most = std::max(most, elements);
+    }
+    return all - most >= worth_a_thread;
+}
+
+/// The nearest `limit` records of the snapshot that the request accepts, nearest first; all where fewer exist. Segments
+/// are shared by at most `threads` threads where that pays; a condition is checked by the caller's thread alone.
+/// Ensures: the answer is the same for any number of threads.
 inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request, ScratchPool& scratches,
                                  unsigned threads) {
-    const std::vector<SegmentView>& views = snapshot.segments;
-    const ScratchPool::Lease scratch(scratches);
-    if (threads <= 1 || views.size() <= 1 || request.accept != nullptr) return search(snapshot, request, *scratch);
-    std::vector<std::pair<std::size_t, std::size_t>> order;  // elements and segment, most elements first
-    std::size_t elements = 0;
-    for (std::size_t at = 0; at < views.size(); ++at) {
-        order.emplace_back(SegmentSearch(request, views[at], *scratch).elements(), at);
-        elements += order.back().first;
-    }
-    std::sort(order.begin(), order.end(), std::greater<>());
-    if (elements - order[0].first < worth_a_thread) return search(snapshot, request, *scratch);
-    std::vector<std::vector<Found>> parts(views.size());
-    share_work(threads, views.size(), [&](std::size_t piece, unsigned thread) {
-        const std::size_t at = order[piece].second;
-        if (thread == 0) {
-            SegmentSearch(request, views[at], *scratch).run(parts[at]);
-        } else {
-            const ScratchPool::Lease own(scratches);
-            SegmentSearch(request, views[at], *own).run(parts[at]);
-        }
-    });
     std::vector<Found> found;
-    for (const std::vector<Found>& part : parts) found.insert(found.end(), part.begin(), part.end());
+    const std::vector<const SegmentView*> views = largest_first(snapshot);
+    if (views.empty()) return found;
+    const ScratchPool::Lease scratch(scratches);
+    SegmentSearch(request, *views[0], *scratch).run(found);
+    const float bound = bound_of(found, request);
+    const auto rest = std::span(views).subspan(1);
+    if (threads <= 1 || rest.size() <= 1 || request.accept != nullptr || !are_worth_a_thread(rest, request, *scratch)) {
+        for (const SegmentView* view : rest) SegmentSearch(request, *view, *scratch, bound).run(found);
+    } else {
+        std::vector<std::vector<Found>> parts(rest.size());
+        share_work(threads, rest.size(), [&](std::size_t at, unsigned thread) {
+            if (thread == 0) {
+                SegmentSearch(request, *rest[at], *scratch, bound).run(parts[at]);
+            } else {
+                const ScratchPool::Lease own(scratches);
+                SegmentSearch(request, *rest[at], *own, bound).run(parts[at]);
+            }
+        });
+        for (const std::vector<Found>& part : parts) found.insert(found.end(), part.begin(), part.end());
+    }
     merge(found, request.limit);
     return found;
 }
@@ -3693,21 +3776,25 @@ inline std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, Sea
                                                    std::span<const Accept> accepts,
                                                    std::span<SearchScratch* const> scratches) {
     std::vector<std::vector<Found>> found(queries.rows);
+    const std::vector<const SegmentView*> views = largest_first(snapshot);
     if (accepts.empty() || request.exact) {
         request.accept = accepts.empty() ? nullptr : &accepts[0];
-        for (const SegmentView& view : snapshot.segments) {
-            SegmentSearch(request, view, *scratches[0]).run_many(queries, scratches, found);
+        std::vector<float> bounds(queries.rows, unbounded);
+        for (const SegmentView* view : views) {
+            SegmentSearch(request, *view, *scratches[0]).run_many(queries, bounds, scratches, found);
+            if (view != views[0]) continue;
+            for (std::size_t at = 0; at < queries.rows; ++at) bounds[at] = bound_of(found[at], request);
         }
-        for (std::vector<Found>& one : found) merge(one, request.limit);
     } else {
         // How many candidates pass differs from query to query.
         share_work(static_cast<unsigned>(scratches.size()), queries.rows, [&](std::size_t at, unsigned thread) {
             SearchRequest one = request;
             one.query = queries.row(at);
             one.accept = &accepts[thread];
-            found[at] = search(snapshot, one, *scratches[thread]);
+            for (const SegmentView* view : views) SegmentSearch(one, *view, *scratches[thread]).run(found[at]);
         });
     }
+    for (std::vector<Found>& one : found) merge(one, request.limit);
     return found;
 }
 
@@ -4531,7 +4618,7 @@ KITH_INLINE void Engine::stop_background() {
     }
 }
 
-/// Calls act() at once and after each arrival of work, until the collection closes; again at once while it returns true.
+/// Calls act(), as work that takes a core, at once and after each arrival of work, until the collection closes; again at once while it returns true.
 template <class Act>
 void Engine::run_when_woken(const Act& act) {
     std::uint64_t seen = 0;
@@ -4544,7 +4631,7 @@ void Engine::run_when_woken(const Act& act) {
             if (background_->stopping) return;
             seen = background_->arrivals;
         }
-        more = act();
+        Executor::shared().attend([&] { more = act(); });
     }
 }
 
@@ -8409,23 +8496,28 @@ inline void add_unmet(const HnswGraph& graph, unsigned level, Slot node, Slot bo
     return graph.hold_links(nodes.data(), count, level);
 }
 
-/// When a walk that wants the nearest `count` ends, besides having expanded all it kept: see SearchParams::stretch.
-struct Horizon {
-    std::size_t count = 1;
-    float stretch = 0;
-};
-
-/// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`.
-/// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots.
-template <Scorer S>
-void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound, Horizon horizon,
-          SearchScratch& scratch) noexcept {
+/// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`. With `Excluding` also those
+/// that `allowed` excludes: they are walked through like others, but the horizon is that of the allowed, which
+/// scratch.nearest holds.
+/// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots; with `Excluding`,
+/// scratch.nearest reset to horizon.count.
+template <bool Excluding = false, Scorer S>
+void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound, const Horizon& horizon,
+          SearchScratch& scratch, BitsetView allowed = {}) noexcept {
     CandidatePool& pool = scratch.pool;
+    CandidatePool& nearest = Excluding ? scratch.nearest : scratch.pool;
+    const auto offer = [&](Candidate candidate) {
+        const std::size_t at = pool.offer(candidate);
+        if constexpr (Excluding) {
+            if (at < pool.size() && allowed.allows(candidate.slot())) nearest.offer(candidate);
+        }
+        return at;
+    };
+    const auto reach = [&] { return std::min(pool.worst_distance(), nearest.reach(horizon)); };
     NeighborBlock block;
     scratch.visited.insert(start.slot());
-    pool.offer(start);
+    offer(start);
     std::size_t next = 0;  // everything before it is expanded
-    const auto reach = [&] { return std::min(pool.worst_distance(), pool.horizon(horizon.count, horizon.stretch)); };
     float farthest = reach();
     while (next < pool.size() && !(pool[next].distance() > farthest)) {
         block.count = 0;
@@ -8441,7 +8533,7 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
         block.score(scorer);
         for (std::size_t i = 0; i < block.count; ++i) {
             if (block.distances[i] > farthest) continue;
-            const std::size_t at = pool.offer(Candidate(block.distances[i], block.slots[i]));
+            const std::size_t at = offer(Candidate(block.distances[i], block.slots[i]));
             if (at == pool.size()) continue;
             if (level == 0) graph.prefetch_bottom(block.slots[i]);
             next = std::min(next, at);
@@ -8456,11 +8548,11 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
 /// `bound` elements.
 template <Scorer S>
 void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
-                   Horizon horizon, SearchScratch& scratch) noexcept {
+                   const Horizon& horizon, SearchScratch& scratch) noexcept {
     auto& frontier = scratch.frontier;
     CandidatePool& found = scratch.pool;
     NeighborBlock block;
-    const auto reach = [&] { return std::min(found.worst_distance(), found.horizon(horizon.count, horizon.stretch)); };
+    const auto reach = [&] { return std::min(found.worst_distance(), found.reach(horizon)); };
     float farthest = reach();
     const auto meet = [&](Candidate candidate) {
         if (candidate.distance() > farthest) return;
@@ -8727,17 +8819,27 @@ public:
         // The nearest alone says little of how far to look: a walk would end at the first that has no nearer neighbour.
         constexpr std::size_t fewest_stretched = 10;
         const std::size_t stretched = params.stretched == 0 ? limit : std::min(params.stretched, limit);
-        const detail::Horizon horizon{std::min(std::max(stretched, fewest_stretched), wanted), params.stretch};
-        scratch.pool.reset(wanted);
-        if (params.allowed.all() && returned == bound) {
+        const std::size_t last = std::min(std::max(stretched, fewest_stretched), wanted);
+        const Horizon horizon{last, params.stretch, params.bound, (last + 1) / 2};
+        const BitsetView allowed = params.allowed.first(returned);
+        if (allowed.all() && returned == bound) {
+            scratch.pool.reset(wanted);
             detail::beam(graph_, scorer, 0, start, bound, horizon, scratch);
+        } else if (const Slot kept = allowed.count_allowed(); params.stretch > 0 && kept > bound / 2) {
+            scratch.pool.reset(std::min<std::size_t>(bound, wanted * bound / kept));
+            scratch.nearest.reset(last);
+            detail::beam<true>(graph_, scorer, 0, start, bound, horizon, scratch, allowed);
         } else {
+            scratch.pool.reset(wanted);
             scratch.frontier.clear();
             scratch.frontier.reserve(bound);
-            detail::filtered_beam(graph_, scorer, start, bound, params.allowed.first(returned), horizon, scratch);
+            detail::filtered_beam(graph_, scorer, start, bound, allowed, horizon, scratch);
         }
-        const std::size_t count = std::min(limit, scratch.pool.size());
-        for (std::size_t i = 0; i < count; ++i) out[i] = scratch.pool[i].neighbor();
+        std::size_t count = 0;
+        for (const Candidate& candidate : scratch.pool) {
+            if (count == limit) break;
+            if (allowed.allows(candidate.slot())) out[count++] = candidate.neighbor();
+        }
         return count;
     }
 
@@ -12165,7 +12267,8 @@ inline float share_found(std::span<const Neighbor> truth, std::span<const Neighb
 /// The shares of true neighbours found at each effort of `ladder`, which rises.
 /// exact(slot, limit, out) and walk(slot, absent, limit, effort, out) return how many neighbours of that slot's vector
 /// they found among `count` slots, the walk as if slot `absent` were not there. Throws: what they and training.progress
-/// throw, Errc::cancelled. Cost: 200 exact searches, more among copies, and 400 walks for each effort.
+/// throw, Errc::cancelled. Cost: 200 exact searches, more among copies, and up to
+/// 400 walks for each effort.
 template <class Exact, class Walk>
 RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& exact, const Walk& walk,
                       const Training& training) {
@@ -12193,10 +12296,16 @@ RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& ex
                 // One more than is counted: lists and scans know of no absent slot, and return it.
                 const std::size_t got = walk(slot, absent, limits[which] + 1, effort, found.data());
                 const std::size_t kept = drop_self(std::span(found).first(got), slot, limits[which]);
-                return share_found(true_ones, std::span(found).first(kept)) / float{calibration_questions};
+                return share_found(true_ones, std::span(found).first(kept));
             };
-            for (std::size_t i = 0; i < ladder.size(); ++i) found_without[i][which] += share(slot, ladder[i]);
-            found_with[which] += share(no_slot, ladder.back());
+            // Who has found all is not asked again: with more effort, or with less to go around, all is found too.
+            float found_now = 0;
+            for (std::size_t i = 0; i < ladder.size(); ++i) {
+                if (found_now < 1) found_now = share(slot, ladder[i]);
+                found_without[i][which] += found_now / float{calibration_questions};
+            }
+            if (found_now < 1) found_now = share(no_slot, ladder.back());
+            found_with[which] += found_now / float{calibration_questions};
         }
     }
     std::vector<RecallRung> rungs;
@@ -12517,7 +12626,7 @@ public:
         for (std::size_t i = 0; i < walked; ++i) best.offer(scratch.neighbors[i]);
         if (indexed < count) detail::scan(rows.scorer(query, scratch.query), indexed, count, params.allowed, best);
         // What the walk could not reach from where it began is found the long way.
-        if (best.size() < limit) return search_exact(query, params, scratch, out);
+        if (best.size() < limit && std::isinf(params.bound)) return search_exact(query, params, scratch, out);
         return best.sorted().size();
     }
 
@@ -12534,7 +12643,8 @@ public:
     }
 
     void search_many(const float* queries, std::size_t count, const SearchParams& params,
-                     std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const override {
+                     std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found,
+                     const float* bounds) const override {
         if (way_of(params, params.allowed.count_allowed()) != SearchWay::indexed) {
             search_exact_many(queries, count, params, scratches, out, found);
             return;
@@ -12551,7 +12661,9 @@ public:
             }
         }
         share_work(static_cast<unsigned>(scratches.size()), count, [&](std::size_t at, unsigned thread) {
-            found[at] = search(queries + at * dim(), params, *scratches[thread], out + at * width);
+            SearchParams one = params;
+            if (bounds != nullptr) one.bound = bounds[at];
+            found[at] = search(queries + at * dim(), one, *scratches[thread], out + at * width);
         });
     }
 

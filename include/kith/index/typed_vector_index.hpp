@@ -29,6 +29,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -118,7 +119,7 @@ public:
         for (std::size_t i = 0; i < walked; ++i) best.offer(scratch.neighbors[i]);
         if (indexed < count) detail::scan(rows.scorer(query, scratch.query), indexed, count, params.allowed, best);
         // What the walk could not reach from where it began is found the long way.
-        if (best.size() < limit) return search_exact(query, params, scratch, out);
+        if (best.size() < limit && std::isinf(params.bound)) return search_exact(query, params, scratch, out);
         return best.sorted().size();
     }
 
@@ -135,7 +136,8 @@ public:
     }
 
     void search_many(const float* queries, std::size_t count, const SearchParams& params,
-                     std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const override {
+                     std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found,
+                     const float* bounds) const override {
         if (way_of(params, params.allowed.count_allowed()) != SearchWay::indexed) {
             search_exact_many(queries, count, params, scratches, out, found);
             return;
@@ -152,7 +154,9 @@ public:
             }
         }
         share_work(static_cast<unsigned>(scratches.size()), count, [&](std::size_t at, unsigned thread) {
-            found[at] = search(queries + at * dim(), params, *scratches[thread], out + at * width);
+            SearchParams one = params;
+            if (bounds != nullptr) one.bound = bounds[at];
+            found[at] = search(queries + at * dim(), one, *scratches[thread], out + at * width);
         });
     }
 
