@@ -115,7 +115,7 @@ TEST_CASE("Who comes when all are at work does everything alone", "[threads]") {
 
 TEST_CASE("Who works without sharing takes the place of a helper", "[threads]") {
     Executor executor(2);
-    const auto helped = [&] {
+    const auto gets_help = [&] {
         std::atomic<bool> helped = false;
         const auto caller = std::this_thread::get_id();
         executor.share(2, 1000, [&](std::size_t, unsigned) {
@@ -131,7 +131,7 @@ TEST_CASE("Who works without sharing takes the place of a helper", "[threads]") 
         });
     });
     begun.wait();
-    CHECK_FALSE(helped());
+    CHECK_FALSE(gets_help());
     end.come();
     other.join();
     CHECK_THROWS_AS(executor.attend([] { kith::raise(kith::Errc::cancelled, "no"); }), kith::Error);
