@@ -1218,6 +1218,29 @@ struct IndexSpace {
 // indexed, vector, score and the searches may be called by any number of threads beside both, for slots
 // whose append happened before the call. No search waits for anyone.
 
+// kith/core/byte_sink.hpp — where bytes go that are written piece by piece.
+//
+// A file is written from what makes its bytes, and nobody holds all of them.
+
+namespace kith::inline v0_single {
+
+/// Takes the next bytes of an image that is being written.
+using ByteSink = std::function<void(const void* data, std::size_t bytes)>;
+
+namespace detail {
+
+/// All that `produce(sink)` writes.
+template <class Produce>
+[[nodiscard]] std::string collected(const Produce& produce) {
+    std::string bytes;
+    produce(
+        ByteSink([&](const void* data, std::size_t count) { bytes.append(static_cast<const char*>(data), count); }));
+    return bytes;
+}
+
+}  // namespace detail
+}  // namespace kith::inline v0_single
+
 // kith/core/neighbor.hpp — a slot and how far it is from the query.
 
 namespace kith::inline v0_single {
@@ -1255,11 +1278,16 @@ public:
     constexpr BitsetView() noexcept = default;
 
     /// Allows every slot below `count`.
-    constexpr explicit BitsetView(Slot count) noexcept : count_(count) {}
+    constexpr explicit BitsetView(Slot count) noexcept : count_(count), allowed_(count) {}
 
     /// Allows the slots below `count` whose bit in `excluded` is 0.
     /// Shape: `excluded` holds (count + 63) / 64 words, slot s is bit s % 64 of word s / 64; null excludes nothing.
-    constexpr BitsetView(const std::uint64_t* excluded, Slot count) noexcept : excluded_(excluded), count_(count) {}
+    constexpr BitsetView(const std::uint64_t* excluded, Slot count) noexcept
+        : excluded_(excluded), count_(count), allowed_(excluded == nullptr ? count : no_slot) {}
+
+    /// The same, where it is known how many slots it allows.
+    constexpr BitsetView(const std::uint64_t* excluded, Slot count, Slot allowed) noexcept
+        : excluded_(excluded), count_(count), allowed_(allowed) {}
 
     [[nodiscard]] constexpr bool allows(Slot slot) const noexcept {
         return slot < count_ && (excluded_ == nullptr || ((excluded_[slot / 64] >> (slot % 64)) & 1U) == 0);
@@ -1279,9 +1307,9 @@ public:
     /// True when no bit is looked at: every slot below count() is allowed.
     [[nodiscard]] constexpr bool all() const noexcept { return excluded_ == nullptr; }
 
-    /// The number of slots that are allowed. Cost: a bit count per 64 slots, where something is excluded at all.
+    /// The number of slots that are allowed. Cost: a bit count per 64 slots, where it is not known.
     [[nodiscard]] constexpr Slot count_allowed() const noexcept {
-        if (excluded_ == nullptr) return count_;
+        if (allowed_ != no_slot) return allowed_;
         const std::size_t words = (std::size_t{count_} + 63) / 64;  // as a Slot, the end of the last may not exist
         Slot allowed = 0;
         for (std::size_t word = 0; word < words; ++word) {
@@ -1292,11 +1320,14 @@ public:
 
     /// The same exclusions over the first `count` slots only.
     /// Requires: count is at most count().
-    [[nodiscard]] constexpr BitsetView first(Slot count) const noexcept { return {excluded_, count}; }
+    [[nodiscard]] constexpr BitsetView first(Slot count) const noexcept {
+        return count == count_ ? *this : BitsetView(excluded_, count);
+    }
 
 private:
     const std::uint64_t* excluded_ = nullptr;  // null, or count_ bits: 1 means excluded
     Slot count_ = 0;                           // slots at or past it do not exist for this search
+    Slot allowed_ = 0;                         // how many are allowed; no_slot: not counted yet
 };
 
 }  // namespace kith::inline v0_single
@@ -1314,7 +1345,10 @@ struct SearchParams {
     float stretch = 0;
     std::size_t stretched = 0;  ///< it is the distance of this neighbour that is stretched; 0: of the last wanted
     Slot absent = no_slot;      ///< a graph search goes around this slot, as if it were not there
-    float rescore = 0;          ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
+    /// Only neighbours nearer than this are of use. A graph search looks beyond it no farther than beyond the last wanted,
+    /// and may then return fewer than there are; the others take no notice.
+    float bound = std::numeric_limits<float>::infinity();
+    float rescore = 0;  ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
 };
 
 /// Recall is measured for at most 100 neighbours. By how much an effort is raised for more of them.
@@ -1465,6 +1499,14 @@ private:
     std::uint64_t bits_ = 0;  // ordered distance, slot, mark, from high to low
 };
 
+/// When a walk ends, besides having expanded all it kept: see SearchParams::stretch and bound.
+struct Horizon {
+    std::size_t count = 1;  ///< candidates wanted
+    float stretch = 0;      ///< 0: it does not end by distance
+    float bound = std::numeric_limits<float>::infinity();
+    std::size_t fewest = 1;  ///< the walk goes on to so many, at most `count`, whatever their distance
+};
+
 /// The nearest candidates so far, sorted; a marked one was expanded.
 class CandidatePool {
 public:
@@ -1486,12 +1528,14 @@ public:
         return size_ < capacity_ ? std::numeric_limits<float>::infinity() : items_[size_ - 1].distance();
     }
 
-    /// How far a walk goes that wants `count` candidates: `stretch` times the distance of the last of them.
-    /// Requires: count is positive.
-    [[nodiscard]] float horizon(std::size_t count, float stretch) const noexcept {
-        if (stretch == 0 || size_ < count) return std::numeric_limits<float>::infinity();
-        const float last = items_[count - 1].distance();
-        return last + (stretch - 1) * (last < 0 ? -last : last);  // estimates of a distance may be below zero
+    /// How far a walk goes: `stretch` times the distance of the last candidate it wants.
+    [[nodiscard]] float reach(const Horizon& horizon) const noexcept {
+        constexpr float everywhere = std::numeric_limits<float>::infinity();
+        if (horizon.stretch == 0 || size_ < horizon.fewest) return everywhere;
+        float last = std::max(horizon.bound, items_[horizon.fewest - 1].distance());
+        if (size_ >= horizon.count) last = std::min(last, items_[horizon.count - 1].distance());
+        if (last == everywhere) return last;
+        return last + (horizon.stretch - 1) * (last < 0 ? -last : last);  // estimates of a distance may be below zero
     }
 
     [[nodiscard]] bool full() const noexcept { return size_ == capacity_; }
@@ -1608,6 +1652,28 @@ private:
 
 }  // namespace kith::inline v0_single
 
+// kith/index/search_counts.hpp — what searches have done, in numbers.
+//
+// A search counts once a kernel call, not once a distance, so that it can always count.
+//
+// Thread safety: none; it belongs to a scratch.
+
+namespace kith::inline v0_single {
+
+/// Of the searches for one query since it was made.
+struct SearchCounts {
+    std::uint64_t nodes = 0;      ///< nodes of a graph whose neighbours were looked at, on each level
+    std::uint64_t lists = 0;      ///< lists of an inverted file that were read
+    std::uint64_t codes = 0;      ///< vectors compared by their codes
+    std::uint64_t distances = 0;  ///< vectors compared by themselves
+
+    friend SearchCounts operator+(SearchCounts a, const SearchCounts& b) noexcept {
+        return {a.nodes + b.nodes, a.lists + b.lists, a.codes + b.codes, a.distances + b.distances};
+    }
+};
+
+}  // namespace kith::inline v0_single
+
 // kith/index/visited_set.hpp — the slots one search has already met.
 //
 // A search meets a few thousand slots out of millions, at random. One bit a slot is 128 KB for a million and stays in
@@ -1655,12 +1721,14 @@ struct SearchScratch {
     ScratchMemory query;  // the prepared query
     VisitedSet visited;
     CandidatePool pool;                // the beam
+    CandidatePool nearest;             // with exclusions: the nearest allowed of the beam, as many as are wanted
     std::vector<Candidate> frontier;   // with exclusions: what is still to expand, a heap with the nearest on top
     std::vector<Neighbor> neighbors;   // answers of the graph, before those of the scan join them
     ScratchMemory lists;               // IVF: distances of the lists, tables, blocks
     IvfCandidates candidates;          // IVF: the best by their codes
     std::vector<Neighbor> coarse;      // answers by codes, before they are compared by their vectors
     std::vector<ScratchMemory> batch;  // the prepared queries of a batch
+    SearchCounts counts;  // of every search for one query that worked in here; who wants them sets them to 0
 };
 
 }  // namespace kith::inline v0_single
@@ -1693,9 +1761,6 @@ struct Training {
 }  // namespace kith::inline v0_single
 
 namespace kith::inline v0_single {
-
-/// Takes the next bytes of an image that is being written.
-using ByteSink = std::function<void(const void* data, std::size_t bytes)>;
 
 class VectorIndex {
 public:
@@ -1741,7 +1806,7 @@ public:
     virtual void vector(Slot slot, float* out) const noexcept = 0;
 
     /// The nearest allowed slots: the index is asked for those it holds, the rest up to params.allowed.count() is
-    /// scanned. Returns min(params.limit, allowed slots) of them, never fewer.
+    /// scanned. Returns min(params.limit, allowed slots) of them, never fewer but where params.bound is finite.
     /// Ensures: nearest first, equal distances by slot.
     /// Shape: `query` holds dim() elements, `out` has room for min(params.limit, params.allowed.count()).
     /// Throws: std::bad_alloc while `scratch` still grows; after that nothing is allocated.
@@ -1759,10 +1824,12 @@ public:
     /// scratches. found[i] is what it returns for query i.
     /// Requires: there is a scratch.
     /// Shape: `queries` holds count · dim() elements; the answers to query i begin at out + i · width, where width is
-    ///        min(params.limit, params.allowed.count()) and `out` has room for count · width.
+    ///        min(params.limit, params.allowed.count()) and `out` has room for count · width. `bounds`, where it is
+    ///        given, has SearchParams::bound of each query.
     /// Cost: where every row is compared, the rows are read once for 256 queries.
     virtual void search_many(const float* queries, std::size_t count, const SearchParams& params,
-                             std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const = 0;
+                             std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found,
+                             const float* bounds = nullptr) const = 0;
 
     /// As search_many, with every allowed slot compared. Fewer queries than threads are answered one after the other,
     /// each by all threads.
@@ -4684,12 +4751,17 @@ public:
         for (std::size_t at = 0; at < fields.size(); ++at) {
             const FieldInfo& field = fields[at];
             if (!field.metric.empty()) continue;  // its vectors are no part of the row
-            fields_.push_back({at, field.kind, field.nullable, field.list, vector_bytes(field)});
+            fields_.push_back({at, field.kind, field.nullable, field.list, true, vector_bytes(field)});
             nullable_ += field.nullable ? 1 : 0;
         }
     }
 
-    /// Calls take(place of the field, its terms) for each field of a row but those of vectors, in order.
+    /// From now on only the fields that are true in `wanted`, by their places in the schema, are taken.
+    void want(const std::vector<bool>& wanted) {
+        for (RowField& field : fields_) field.wanted = wanted[field.place];
+    }
+
+    /// Calls take(place of the field, its terms) for each wanted field of a row but those of vectors, in order.
     /// False on any damage; some fields may have been taken then.
     template <class Take>
     [[nodiscard]] bool read(std::string_view row, Take&& take) {
@@ -4710,6 +4782,7 @@ public:
                 continue;
             }
             terms_.clear();
+            kept_ = field.wanted;
             const bool null = field.nullable && (nulls & 1U) != 0;
             if (field.nullable) nulls >>= 1;
             if (null) {
@@ -4717,7 +4790,7 @@ public:
             } else if (!read_value(reader, field)) {
                 return false;
             }
-            take(field.place, static_cast<const MemberTerms&>(terms_));
+            if (kept_) take(field.place, static_cast<const MemberTerms&>(terms_));
         }
         return nulls == 0 && reader.remaining() == 0;
     }
@@ -4728,6 +4801,7 @@ private:
         FieldKind kind = FieldKind::boolean;
         bool nullable = false;
         bool list = false;
+        bool wanted = true;
         std::size_t vector_bytes = 0;  // of an array that is no vector field
     };
 
@@ -4753,7 +4827,7 @@ private:
     bool read_as(ByteReader& reader) {
         Stored value{};
         if (!decode_scalar(reader, value)) return false;
-        terms_.add(value);
+        if (kept_) terms_.add(value);
         return true;
     }
 
@@ -4779,7 +4853,7 @@ private:
             case FieldKind::json: {
                 std::string_view text;
                 if (!reader.sized(text)) return false;
-                terms_.add_term(text);
+                if (kept_) terms_.add_term(text);
                 return true;
             }
             case FieldKind::vector:
@@ -4791,6 +4865,7 @@ private:
     std::vector<RowField> fields_;
     std::size_t nullable_ = 0;  // fields that may be null
     MemberTerms terms_;         // of the field that is read
+    bool kept_ = true;          // it is wanted
 };
 
 }  // namespace kith::inline v0_single::detail
@@ -5253,12 +5328,11 @@ public:
         for (Slot slot = 0; growing_ != nullptr && slot < rows_->size(); ++slot) growing_->append((*rows_)[slot]);
     }
 
-    /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, of the keys (keys_part) or of the scalar fields
-    /// (scalars_part), are not as they were written; of the vector of a slot alone, unless that is no_slot. It keeps alive the bytes that indexes and
-    /// keys are mapped over, and is cheap when asked again.
+    /// Raises Errc::corrupt or Errc::io when the bytes of a vector field, or of the keys (keys_part), are not as they were
+    /// written; of the vector of a slot alone, unless that is no_slot. It keeps alive the bytes that indexes, keys and
+    /// scalar fields are mapped over, and is cheap when asked again.
     using Check = std::function<void(std::size_t part, Slot slot)>;
     static constexpr std::size_t keys_part = ~std::size_t{0};
-    static constexpr std::size_t scalars_part = keys_part - 1;
 
     /// A sealed segment. `scalars` is null where their files are missing.
     Segment(std::uint32_t id, Slot count, std::vector<std::unique_ptr<VectorIndex>> indexes, const KeyTable& keys,
@@ -5351,12 +5425,10 @@ public:
     }
 
     /// What is known of the scalar fields without rows, by their places in the record; nothing at all where the files of a
-    /// sealed segment are missing.
-    /// Throws: Errc::corrupt, Errc::io.
-    [[nodiscard]] std::span<const ScalarField* const> scalars() const {
+    /// sealed segment are missing. A field raises what is damaged of it when it is asked.
+    [[nodiscard]] std::span<const ScalarField* const> scalars() const noexcept {
         if (growing_ != nullptr) return growing_->fields();
         if (scalars_ == nullptr) return {};
-        if (check_) check_(scalars_part, no_slot);
         return scalars_->fields();
     }
 
@@ -5398,11 +5470,14 @@ public:
     }
 
     /// Measures the recall of those indexes for which it is due; before they are sealed, of those a tenth of whose
-    /// vectors came since. Concurrent calls, and calls of link_up_to, take turns.
+    /// vectors came since. Calls before sealing take turns with others and with link_up_to; another one does nothing where
+    /// one of those is at work.
     /// Throws: Errc::cancelled when training.progress says so.
     void calibrate(const Training& training, bool to_seal) {
         constexpr Slot fewest = 1000;  // fewer are scanned
-        const std::lock_guard lock(link_mutex_);
+        std::unique_lock lock(link_mutex_, std::defer_lock);
+        if (to_seal) lock.lock();
+        if (!to_seal && !lock.try_lock()) return;
         for (const auto& index : indexes_) {
             if (index->indexed() < fewest) continue;
             const bool old = index->indexed() - index->calibrated() > index->indexed() / 10;
@@ -5444,7 +5519,7 @@ struct SegmentView {
     std::shared_ptr<const DeleteSet> deletes;  // null while none of them is deleted
 
     [[nodiscard]] BitsetView allowed() const noexcept {
-        return deletes == nullptr ? BitsetView(count) : BitsetView(deletes->words.data(), count);
+        return deletes == nullptr ? BitsetView(count) : BitsetView(deletes->words.data(), count, live());
     }
     [[nodiscard]] Slot live() const noexcept { return count - (deletes == nullptr ? 0 : deletes->count); }
 };
@@ -5628,6 +5703,23 @@ public:
 #endif
     }
 
+    /// Calls act(), and counts the calling thread among those at work meanwhile: helpers are then called for fewer cores.
+    /// Throws: what act() throws.
+    template <class Act>
+    void attend(const Act& act) {
+        Crew& crew = present_crew();
+        const bool counts = !std::exchange(at_work_, true);
+        if (counts) enter(crew);
+        const std::exception_ptr failure = attempt(act);
+        if (counts) {
+            at_work_ = false;
+            if (is_mine(crew)) leave(crew);
+        }
+#ifdef __cpp_exceptions
+        if (failure) std::rethrow_exception(failure);
+#endif
+    }
+
 private:
     /// One call of share(), in its caller's frame. All but the first three is guarded by the crew's mutex.
     struct Job {
@@ -5665,12 +5757,19 @@ private:
         return crew_.compare_exchange_strong(present, made.get()) ? *made.release() : *present;
     }
 
+    static void enter(Crew& crew) noexcept {
+        const std::lock_guard lock(crew.mutex);
+        ++crew.at_work;
+    }
+
+    static void leave(Crew& crew) noexcept {
+        const std::lock_guard lock(crew.mutex);
+        --crew.at_work;
+    }
+
     void begin(Crew& crew, Job& job) noexcept {
         job.counts = !std::exchange(at_work_, true);
-        if (job.counts) {
-            const std::lock_guard lock(crew.mutex);
-            ++crew.at_work;
-        }
+        if (job.counts) enter(crew);
         recruit(crew, job);
     }
 
@@ -5825,7 +5924,8 @@ struct Options {
     /// Bytes of sealed vectors and graphs that are kept in memory, read through a cache of blocks: for collections larger
     /// than memory. 0 maps the files whole, and leaves what stays in memory to the system.
     std::uint64_t cache_bytes = 0;
-    /// Bytes of records in memory at which a write waits for the sealing of earlier ones; 0 for no limit.
+    /// Bytes of records in memory at which a write waits for the sealing of earlier ones; 0 for no limit. Columns and
+    /// indexes of a segment are made in an eighth of it, and in 64 MiB at most, or in what the largest index takes.
     std::uint64_t memory_bytes = 0;
     /// Bytes of files at which puts are refused, and merges that would pass it not begun; 0 for no limit.
     std::uint64_t max_disk_bytes = 0;
@@ -5843,7 +5943,15 @@ struct Options {
 
 namespace detail {
 inline constexpr Slot largest_segment = Slot{1} << 28;  // of Options::segment_capacity
+
+/// Memory in which columns and indexes of a segment are made, where no index takes more by itself: an eighth of
+/// Options::memory_bytes, and never much.
+[[nodiscard]] constexpr std::size_t scalar_work_bytes(const Options& options) noexcept {
+    constexpr std::uint64_t least = std::uint64_t{1} << 16, most = std::uint64_t{1} << 26;
+    return static_cast<std::size_t>(
+        options.memory_bytes == 0 ? most : std::clamp<std::uint64_t>(options.memory_bytes / 8, least, most));
 }
+}  // namespace detail
 
 /// Tag of the constructor that makes a collection without a directory.
 struct InMemory {};
@@ -6275,7 +6383,8 @@ private:
 //
 // Negations are pushed down to the leaves, each of which says then which certain answer it wants: yes, or no. So a slot
 // satisfies a condition certainly exactly where it satisfies this one, and no third value is ever computed: NOT (a AND b)
-// is certainly true where a is certainly false or b is. Bounds of the same field become one range.
+// is certainly true where a is certainly false or b is. Bounds of the same field become one range; alternatives and
+// exceptions of the same field become one list of values, for each question takes a pass over the slots.
 //
 // Thread safety: what nobody changes may be read by many.
 
@@ -6442,7 +6551,7 @@ struct SlotCondition {
     bool wanted = true;                           // of a leaf: the answer
     std::optional<ScalarQuestion> question = {};  // of a leaf, if a question can ask it
     std::vector<SlotCondition> children = {};
-    std::vector<Source> sources = {};  // holds where all of these do
+    std::vector<Source> sources = {};  // holds where all of these do; of joined alternatives: the first
 };
 
 /// Makes a SlotCondition of a tree.
@@ -6459,11 +6568,17 @@ public:
         SlotCondition made{.kind = all ? SlotCondition::Kind::all_of : SlotCondition::Kind::any_of,
                            .sources = {{&node, wanted}}};
         for (const Expression& child : node.children) add(make(child, wanted), made);
+        for (SlotCondition& child : made.children) {
+            if (is_joinable(child, made.kind)) {
+                *child.question = ScalarQuestion::any_of(std::move(child.question->terms));
+            }
+        }
         return made;
     }
 
 private:
-    /// Adds a child. Those of its own kind are taken up, and bounds of the same field are joined.
+    /// Adds a child. Those of its own kind are taken up, bounds of the same field are joined, and so are values, which are
+    /// left in no order.
     void add(SlotCondition child, SlotCondition& parent) const {
         if (child.kind == parent.kind) {
             for (SlotCondition& one : child.children) add(std::move(one), parent);
@@ -6478,7 +6593,23 @@ private:
                 return;
             }
         }
+        if (is_joinable(child, parent.kind)) {
+            for (SlotCondition& other : parent.children) {
+                if (other.field != child.field || !is_joinable(other, parent.kind)) continue;
+                std::vector<std::string>& terms = other.question->terms;
+                std::move(child.question->terms.begin(), child.question->terms.end(), std::back_inserter(terms));
+                if (!child.wanted)
+                    other.sources.insert(other.sources.end(), child.sources.begin(), child.sources.end());
+                return;
+            }
+        }
         parent.children.push_back(std::move(child));
+    }
+
+    /// Whether values may be added to it: is one of some, among alternatives; is none of some, where all must hold.
+    [[nodiscard]] static bool is_joinable(const SlotCondition& node, SlotCondition::Kind parent) noexcept {
+        return node.question && node.question->ask == Ask::any_of &&
+               node.wanted == (parent == SlotCondition::Kind::any_of);
     }
 
     /// Whether it is a range of which there is one value a slot.
@@ -6615,6 +6746,18 @@ private:
 // left to be checked row by row, on the slots that remain.
 //
 // Thread safety: none; each query makes its own. The condition and the fields must outlive it.
+
+// kith/collection/condition_way.hpp — how a part of a condition is answered in a segment.
+
+namespace kith::inline v0_single {
+
+enum class ConditionWay : std::uint8_t {
+    index,   ///< the index of the field says which records satisfy it
+    column,  ///< values are looked at that are kept apart from the records
+    rows,    ///< records are read
+};
+
+}  // namespace kith::inline v0_single
 
 // kith/collection/term_test.hpp — a comparison of calculated terms, or of what JSON holds, put to slots by columns.
 //
@@ -7493,6 +7636,12 @@ public:
         return all;
     }
 
+    /// Calls visit(leaf, way) for each question to a field: in the order in which they are asked, but for rows.
+    template <class Visit>
+    void for_each_leaf(Visit&& visit) const {
+        for_each_leaf(root_, count_, true, visit);
+    }
+
 private:
     using Kind = SlotCondition::Kind;
 
@@ -7678,6 +7827,23 @@ private:
         for (std::size_t word = 0; word < words.size(); ++word) words[word] &= answer[word];
     }
 
+    /// As keep() goes about it, where every node above narrows if `asked`.
+    template <class Visit>
+    void for_each_leaf(const Node& node, double bits, bool asked, Visit&& visit) const {
+        asked = asked && node.narrows;
+        if (node.condition->kind == Kind::leaf) {
+            const bool by_columns = by_column(node, bits) <= by_index(node);
+            const ConditionWay known = by_columns ? ConditionWay::column : ConditionWay::index;
+            visit(*node.condition, asked ? known : ConditionWay::rows);
+            return;
+        }
+        for (const Node& child : node.children) {
+            for_each_leaf(child, bits, asked, visit);
+            const double part = child.estimate.expected / std::max<double>(count_, 1);
+            bits *= node.condition->kind == Kind::all_of ? part : 1 - part;
+        }
+    }
+
     static bool none(std::span<const std::uint64_t> words) noexcept {
         return std::all_of(words.begin(), words.end(), [](std::uint64_t word) { return word == 0; });
     }
@@ -7847,11 +8013,15 @@ struct SearchRequest {
     std::size_t vector_field = 0;
     const float* query = nullptr;
     std::size_t limit = 10;
-    std::optional<std::size_t> ef_search;  ///< where it is given, it is tried instead of `recall`
-    double recall = 0.95;
+    double recall = 0.95;                  ///< 0: what follows says how hard to try
+    std::optional<std::size_t> ef_search;  ///< as SearchParams means it
+    std::uint32_t nprobe = 0;              ///< the same
+    float rescore = 0;                     ///< the same
     bool exact = false;
     const Selection* selection = nullptr;  ///< null: every record
 };
+
+inline constexpr float unbounded = std::numeric_limits<float>::infinity();
 
 struct Found {
     RecordId id;
@@ -7908,13 +8078,19 @@ private:
 /// Searches one segment.
 class SegmentSearch {
 public:
-    SegmentSearch(const SearchRequest& request, const SegmentView& view, SearchScratch& scratch)
-        : request_(request), view_(view), index_(view.segment->index(request.vector_field)), scratch_(scratch) {}
+    /// Of records that are not nearer than `bound` it may leave out any.
+    SegmentSearch(const SearchRequest& request, const SegmentView& view, SearchScratch& scratch,
+                  float bound = unbounded)
+        : request_(request),
+          view_(view),
+          bound_(bound),
+          index_(view.segment->index(request.vector_field)),
+          scratch_(scratch) {}
 
     /// Adds the nearest records of the segment to `out`, at most `limit` of them, nearest first.
     void run(std::vector<Found>& out) {
         if (request_.selection == nullptr) {
-            nearest(request_.limit, view_.live(), view_.allowed());
+            nearest(request_.limit, view_.live(), view_.allowed(), bound_);
             keep_first(neighbors_.size(), out);
             view_.segment->confirm(request_.vector_field);
         } else {
@@ -7927,15 +8103,16 @@ public:
         const bool sure = request_.exact || candidates.rest() == nullptr || !try_candidates(candidates, out);
         if (sure) {
             candidates.check_rows(view_, request_.selection->holds);
-            look_among(request_.limit, candidates.slots());
+            look_among(request_.limit, candidates.slots(), bound_);
             keep_first(neighbors_.size(), out);
         }
         view_.segment->confirm(request_.vector_field);
     }
 
-    /// For each query, adds to out[i] what run() adds for it: of `among`, or of all live slots where it is null.
-    void run_many(MatrixView queries, std::span<SearchScratch* const> scratches, const SlotSet* among,
-                  std::vector<std::vector<Found>>& out) {
+    /// For each query, adds to out[i] what run() adds for it with bounds[i]: of `among`, or of all live slots where it is
+    /// null.
+    void run_many(MatrixView queries, std::span<const float> bounds, std::span<SearchScratch* const> scratches,
+                  const SlotSet* among, std::vector<std::vector<Found>>& out) {
         BitsetView allowed = view_.allowed();
         std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
         if (among != nullptr) {
@@ -7946,7 +8123,8 @@ public:
         neighbors_.resize(queries.rows * limit);
         std::vector<std::size_t> found(queries.rows);
         if (const std::optional<SearchParams> params = params_for(limit, allowed)) {
-            index_.search_many(queries.data, queries.rows, *params, scratches, neighbors_.data(), found.data());
+            index_.search_many(queries.data, queries.rows, *params, scratches, neighbors_.data(), found.data(),
+                               bounds.data());
         } else {
             index_.search_exact_many(queries.data, queries.rows, {limit, 1, allowed}, scratches, neighbors_.data(),
                                      found.data());
@@ -7959,29 +8137,43 @@ public:
 
     /// What run() would do, before any condition.
     [[nodiscard]] SearchPlan plan() const {
-        const std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
-        const std::optional<SearchParams> params = params_for(limit, view_.allowed());
-        if (params.has_value()) return index_.plan(*params);
-        SearchPlan plan = index_.plan({limit, 1, view_.allowed()});
-        plan.way = SearchWay::compare_all;
-        return plan;
+        return plan(std::min<std::size_t>(request_.limit, view_.live()), view_.allowed());
+    }
+
+    /// What run_among() would do, or do first where rows must be checked.
+    [[nodiscard]] SearchPlan plan(const Candidates& candidates) const {
+        const std::size_t count = candidates.slots().size();
+        const bool tries = candidates.rest() != nullptr && !request_.exact;
+        const std::size_t limit = std::min(tries ? tried * std::min(request_.limit, count) : request_.limit, count);
+        const std::vector<std::uint64_t> excluded = candidates.slots().excluded();
+        return plan(limit, BitsetView(excluded.data(), view_.count));
     }
 
     /// About how many elements of vectors run() reads.
     [[nodiscard]] std::size_t elements() const {
-        constexpr Slot walked = 1500;  // rows in the time of a walk where neighbours are easily found
+        constexpr Slot walked = 700;  // rows in the time of a walk that is bounded, where neighbours are easily found
         const SearchPlan plan = this->plan();
         const Slot indexed = plan.way == SearchWay::indexed ? plan.indexed : 0;
         return (std::size_t{view_.count} - indexed + std::min(indexed, walked)) * index_.dim();
     }
 
 private:
+    static constexpr std::size_t tried = 4;  // times as many candidates as are wanted have their rows checked first
+
+    [[nodiscard]] SearchPlan plan(std::size_t limit, BitsetView allowed) const {
+        const std::optional<SearchParams> params = params_for(limit, allowed);
+        if (params.has_value()) return index_.plan(*params);
+        SearchPlan plan = index_.plan({limit, 1, allowed});
+        plan.way = SearchWay::compare_all;
+        return plan;
+    }
+
     /// Fills neighbors_ with the nearest `limit` of the `count` allowed slots: all of them where that is more.
-    void nearest(std::size_t limit, std::size_t count, BitsetView allowed) {
+    void nearest(std::size_t limit, std::size_t count, BitsetView allowed, float bound) {
         const std::size_t expected = std::min(limit, count);
         neighbors_.resize(expected);
         if (expected == 0) return;
-        const std::optional<SearchParams> params = params_for(expected, allowed);
+        const std::optional<SearchParams> params = params_for(expected, allowed, bound);
         const std::size_t found =
             params.has_value()
                 ? index_.search(request_.query, *params, scratch_, neighbors_.data())
@@ -7990,26 +8182,33 @@ private:
     }
 
     /// The same for slots of a set.
-    void look_among(std::size_t limit, const SlotSet& slots) {
+    void look_among(std::size_t limit, const SlotSet& slots, float bound) {
         excluded_ = slots.excluded();
-        nearest(limit, slots.size(), BitsetView(excluded_.data(), view_.count));
+        nearest(limit, slots.size(), BitsetView(excluded_.data(), view_.count, static_cast<Slot>(slots.size())), bound);
     }
 
     /// How the index is asked; nothing where only comparing every vector is good enough.
-    [[nodiscard]] std::optional<SearchParams> params_for(std::size_t limit, BitsetView allowed) const {
+    [[nodiscard]] std::optional<SearchParams> params_for(std::size_t limit, BitsetView allowed,
+                                                         float bound = unbounded) const {
         if (request_.exact) return std::nullopt;
         const std::size_t kept = std::min<std::size_t>(std::max(request_.ef_search.value_or(1), limit), view_.count);
-        const SearchParams params{limit, static_cast<std::uint32_t>(kept), allowed};
-        return request_.ef_search.has_value() ? params : index_.tuned(request_.recall, params);
+        std::optional<SearchParams> params{{limit, static_cast<std::uint32_t>(kept), allowed, request_.nprobe}};
+        if (request_.recall > 0) params = index_.tuned(request_.recall, *params);
+        if (params.has_value()) params->bound = bound;
+        if (params.has_value() && request_.rescore > 0) {
+            const float most = static_cast<float>(view_.count) / static_cast<float>(std::max<std::size_t>(limit, 1));
+            params->rescore = std::min(request_.rescore, std::max(most, 1.0F));
+        }
+        return params;
     }
 
     /// Checks rows of ever more candidates, nearest first; false when checking the rows of all is the better plan.
     bool try_candidates(const Candidates& candidates, std::vector<Found>& out) {
         const std::size_t count = candidates.slots().size();
         const std::size_t limit = std::min(request_.limit, count);
-        for (std::size_t wanted = 4 * limit;; wanted *= 4) {
-            if (wanted >= count / 16 && wanted > 4 * limit) return false;
-            look_among(wanted, candidates.slots());
+        for (std::size_t wanted = tried * limit;; wanted *= 4) {
+            if (wanted >= count / 16 && wanted > tried * limit) return false;
+            look_among(wanted, candidates.slots(), unbounded);  // rows that do not pass are made up for by farther ones
             const auto rejected = [&](const Neighbor& neighbor) {
                 return !request_.selection->holds(view_, neighbor.slot, *candidates.rest());
             };
@@ -8032,6 +8231,7 @@ private:
 
     const SearchRequest& request_;
     const SegmentView& view_;
+    const float bound_;
     const VectorIndex& index_;
     SearchScratch& scratch_;
     std::vector<Neighbor> neighbors_;
@@ -8044,45 +8244,65 @@ inline void merge(std::vector<Found>& found, std::size_t limit) {
     if (found.size() > limit) found.resize(limit);
 }
 
-/// The nearest `limit` records of the snapshot that the request accepts, nearest first; all where fewer exist.
-inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request, SearchScratch& scratch) {
-    std::vector<Found> found;
-    for (const SegmentView& view : snapshot.segments) SegmentSearch(request, view, scratch).run(found);
-    merge(found, request.limit);
-    return found;
+/// The segments of a snapshot, those with most records first: they are asked in this order. Beyond the last neighbour that
+/// the first one finds the others have nothing to find, which shortens their walks.
+inline std::vector<const SegmentView*> largest_first(const Snapshot& snapshot) {
+    std::vector<const SegmentView*> views;
+    for (const SegmentView& view : snapshot.segments) views.push_back(&view);
+    const auto larger = [](const SegmentView* a, const SegmentView* b) { return a->live() > b->live(); };
+    std::stable_sort(views.begin(), views.end(), larger);
+    return views;
+}
+
+/// The distance of the last of `found`, which the first segment found, where those are all that are wanted.
+inline float bound_of(const std::vector<Found>& found, std::size_t limit) {
+    return found.empty() || found.size() < limit ? unbounded : found.back().distance;
 }
 
 /// Elements of vectors, besides those of the segment with most of them, from which on threads are a help: some 80 µs.
 /// Less is done before a thread is awake, and to wake it costs the caller some microseconds.
 inline constexpr std::size_t worth_a_thread = 1'000'000;
 
-/// As search(), the segments shared by at most `threads` threads where that pays. Rows are checked by the caller's
-/// thread alone.
+/// Whether it pays to share `views` among threads.
+inline bool are_worth_a_thread(std::span<const SegmentView* const> views, const SearchRequest& request,
+                               SearchScratch& scratch) {
+    std::size_t all = 0;
+    std::size_t most = 0;
+    for (const SegmentView* view : views) {
+        const std::size_t elements = SegmentSearch(request, *view, scratch).elements();
+        all += elements;
+        most = std::max(most, elements);
+    }
+    return all - most >= worth_a_thread;
+}
+
+/// The nearest `limit` records of the snapshot that the request accepts, nearest first; all where fewer exist. Segments
+/// are shared by at most `threads` threads where that pays; with a condition they are the caller's alone.
+/// Ensures: the answer is the same for any number of threads.
 inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request, ScratchPool& scratches,
                                  unsigned threads) {
-    const std::vector<SegmentView>& views = snapshot.segments;
-    const ScratchPool::Lease scratch(scratches);
-    if (threads <= 1 || views.size() <= 1 || request.selection != nullptr) return search(snapshot, request, *scratch);
-    std::vector<std::pair<std::size_t, std::size_t>> order;  // elements and segment, most elements first
-    std::size_t elements = 0;
-    for (std::size_t at = 0; at < views.size(); ++at) {
-        order.emplace_back(SegmentSearch(request, views[at], *scratch).elements(), at);
-        elements += order.back().first;
-    }
-    std::sort(order.begin(), order.end(), std::greater<>());
-    if (elements - order[0].first < worth_a_thread) return search(snapshot, request, *scratch);
-    std::vector<std::vector<Found>> parts(views.size());
-    share_work(threads, views.size(), [&](std::size_t piece, unsigned thread) {
-        const std::size_t at = order[piece].second;
-        if (thread == 0) {
-            SegmentSearch(request, views[at], *scratch).run(parts[at]);
-        } else {
-            const ScratchPool::Lease own(scratches);
-            SegmentSearch(request, views[at], *own).run(parts[at]);
-        }
-    });
     std::vector<Found> found;
-    for (const std::vector<Found>& part : parts) found.insert(found.end(), part.begin(), part.end());
+    const std::vector<const SegmentView*> views = largest_first(snapshot);
+    if (views.empty()) return found;
+    const ScratchPool::Lease scratch(scratches);
+    SegmentSearch(request, *views[0], *scratch).run(found);
+    const float bound = bound_of(found, request.limit);
+    const auto rest = std::span(views).subspan(1);
+    if (threads <= 1 || rest.size() <= 1 || request.selection != nullptr ||
+        !are_worth_a_thread(rest, request, *scratch)) {
+        for (const SegmentView* view : rest) SegmentSearch(request, *view, *scratch, bound).run(found);
+    } else {
+        std::vector<std::vector<Found>> parts(rest.size());
+        share_work(threads, rest.size(), [&](std::size_t at, unsigned thread) {
+            if (thread == 0) {
+                SegmentSearch(request, *rest[at], *scratch, bound).run(parts[at]);
+            } else {
+                const ScratchPool::Lease own(scratches);
+                SegmentSearch(request, *rest[at], *own, bound).run(parts[at]);
+            }
+        });
+        for (const std::vector<Found>& part : parts) found.insert(found.end(), part.begin(), part.end());
+    }
     merge(found, request.limit);
     return found;
 }
@@ -8094,24 +8314,28 @@ inline std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, Sea
                                                    std::span<SearchScratch* const> scratches) {
     std::vector<std::vector<Found>> found(queries.rows);
     request.selection = selections.empty() ? nullptr : &selections[0];
-    for (const SegmentView& view : snapshot.segments) {
-        if (request.selection == nullptr) {
-            SegmentSearch(request, view, *scratches[0]).run_many(queries, scratches, nullptr, found);
-            continue;
-        }
+    std::vector<float> bounds(queries.rows, unbounded);
+    const auto ask = [&](const SegmentView& view) {
+        const auto ask_together = [&](const SlotSet* among) {
+            SegmentSearch(request, view, *scratches[0]).run_many(queries, bounds, scratches, among, found);
+        };
+        if (request.selection == nullptr) return ask_together(nullptr);
         Candidates candidates(view, request.selection->condition);
         if (request.exact) candidates.check_rows(view, request.selection->holds);
-        if (candidates.rest() == nullptr) {
-            SegmentSearch(request, view, *scratches[0]).run_many(queries, scratches, &candidates.slots(), found);
-            continue;
-        }
+        if (candidates.rest() == nullptr) return ask_together(&candidates.slots());
         // How many rows must be checked differs from query to query.
         share_work(static_cast<unsigned>(scratches.size()), queries.rows, [&](std::size_t at, unsigned thread) {
             SearchRequest one = request;
             one.query = queries.row(at);
             one.selection = &selections[thread];
-            SegmentSearch(one, view, *scratches[thread]).run_among(candidates, found[at]);
+            SegmentSearch(one, view, *scratches[thread], bounds[at]).run_among(candidates, found[at]);
         });
+    };
+    const std::vector<const SegmentView*> views = largest_first(snapshot);
+    for (const SegmentView* view : views) {
+        ask(*view);
+        if (view != views[0]) continue;
+        for (std::size_t at = 0; at < queries.rows; ++at) bounds[at] = bound_of(found[at], request.limit);
     }
     for (std::vector<Found>& one : found) merge(one, request.limit);
     return found;
@@ -8572,6 +8796,9 @@ public:
                                                               MatrixView queries, std::span<const Selection> selections,
                                                               unsigned threads) const;
 
+    /// What its searches borrow.
+    [[nodiscard]] ScratchPool& scratches() const noexcept { return scratch_; }
+
     /// The record with `key` as `present` has it, which may be older than the engine's snapshot.
     [[nodiscard]] std::optional<Located> locate_in(std::shared_ptr<const Snapshot> present, std::string_view key) const;
 
@@ -8665,6 +8892,7 @@ private:
     bool merge_in_memory(ChooseSegments choose, Snapshot& base, const LongCall& call);
     void publish_merged_in_memory(MergedSegments& merged);
 
+    void wake_background();
     void start_background();
     void stop_background();
     template <class Act>
@@ -8791,7 +9019,17 @@ KITH_INLINE void Engine::stop_background() {
     }
 }
 
-/// Calls act() at once and after each arrival of work, until the collection closes; again at once while it returns true.
+/// Tells the threads that there is work.
+KITH_INLINE void Engine::wake_background() {
+    {
+        const std::lock_guard lock(background_->mutex);
+        ++background_->arrivals;
+    }
+    background_->wake.notify_all();
+}
+
+/// Calls act(), as work that takes a core, at once and after each arrival of work, until the collection closes; again at
+/// once while it returns true.
 template <class Act>
 void Engine::run_when_woken(const Act& act) {
     std::uint64_t seen = 0;
@@ -8804,7 +9042,7 @@ void Engine::run_when_woken(const Act& act) {
             if (background_->stopping) return;
             seen = background_->arrivals;
         }
-        more = act();
+        Executor::shared().attend([&] { more = act(); });
     }
 }
 
@@ -9472,11 +9710,7 @@ KITH_INLINE bool Engine::catch_up() {
         newer_base_.reset();
         if (snapshot() == before) return false;
         measure_memory();
-        {
-            const std::lock_guard lock(background_->mutex);
-            ++background_->arrivals;
-        }
-        background_->wake.notify_all();
+        wake_background();
         return true;
     }
     raise(Errc::locked, "the writer makes checkpoints faster than they can be read; try again");
@@ -9584,8 +9818,11 @@ KITH_INLINE void Engine::checkpoint(const LongCall& call) {
     link_all(in_memory(), call);
     calibrate(in_memory(), call, true);
     if (store_ == nullptr) return;
-    const auto keeper = take(keeper_, call);
-    seal(call);
+    {
+        const auto keeper = take(keeper_, call);
+        seal(call);
+    }
+    wake_background();  // what was sealed may be merged
 }
 
 /// Makes a checkpoint of all that was published before it began.
@@ -9764,11 +10001,7 @@ KITH_INLINE void Engine::write(const std::function<std::string()>& prepare, OnEx
     wait_for_memory();
     Request request{&prepare, on_existing, nullptr};
     queue_.commit(request, [this](const std::vector<Request*>& requests) { serve(requests); });
-    {
-        const std::lock_guard lock(background_->mutex);
-        ++background_->arrivals;
-    }
-    background_->wake.notify_all();
+    wake_background();
 }
 
 KITH_INLINE void Engine::serve(const std::vector<Request*>& requests) {
@@ -10011,17 +10244,26 @@ namespace detail {
     return {count * in_memory, count * on_disk + files * file_header};
 }
 
-/// What is held while columns and indexes of `count` records are made and written: the values, and for each term of an
-/// index its slot and its place; then the files. Measured.
-[[nodiscard]] inline std::uint64_t sealing_bytes(std::span<const FieldInfo> fields, std::size_t row_bytes, Slot count) {
-    constexpr std::uint64_t of_term = 36, of_text = 12, in_list = 4;
-    std::uint64_t values = row_bytes + row_bytes / 2;
+/// What is held while columns and indexes of `count` records are made (collection/scalar_files.hpp): up to `work_bytes`, or
+/// the largest index where that takes more, its terms with their slots and then its image; of texts that are not held, the
+/// end of each. Of texts all of the row is supposed to be in one field. Measured.
+[[nodiscard]] inline std::uint64_t sealing_bytes(std::span<const FieldInfo> fields, std::size_t row_bytes, Slot count,
+                                                 std::size_t work_bytes) {
+    constexpr std::uint64_t of_term = 36, of_text = 24, of_end = 8, of_number = 8, in_list = 4;
+    std::uint64_t all = 0;
+    std::uint64_t largest = 0;
     for (const FieldInfo& field : fields) {
+        if (!has_terms(field.kind)) continue;
         const std::uint64_t terms = field.list ? in_list : 1;
-        if (field.indexed) values += of_term * terms;
-        if (field.kind == FieldKind::text || field.kind == FieldKind::json) values += of_text * terms;
+        const std::uint64_t value = holds_text(field.kind) ? row_bytes : of_number * terms;
+        all += value + (holds_text(field.kind) ? of_text * terms : 0);
+        largest = std::max(largest, of_end * terms);
+        if (!field.indexed) continue;
+        const std::uint64_t index = value + value / 2 + of_term * terms;  // half more while they grow
+        all += index;
+        largest = std::max(largest, index + value + value / 4 + 2 * sizeof(Slot) * terms);
     }
-    return fields.empty() ? 0 : count * values + scalar_space(fields, row_bytes, count).disk_bytes;
+    return std::max(std::min<std::uint64_t>(count * all, work_bytes), count * largest);
 }
 
 /// The indexes of `count` records in one segment.
@@ -10040,7 +10282,7 @@ namespace detail {
     const std::uint64_t full = records / capacity;
     const IndexSpace one = segment_space(schema, record, largest);
     const IndexSpace rest = segment_space(schema, record, static_cast<Slot>(records % capacity));
-    const std::uint64_t sealing = sealing_bytes(schema.fields, record.row, largest);
+    const std::uint64_t sealing = sealing_bytes(schema.fields, record.row, largest, scalar_work_bytes(options));
     const std::uint64_t stored = environment_bytes(record) + record.key + key_entry;
 
     Estimate all;
@@ -10056,6 +10298,4703 @@ namespace detail {
 }  // namespace detail
 }  // namespace kith::inline v0_single
 
+// kith/collection/field_index.hpp — the index of a vector field, whether or not its schema names one.
+
+// kith/index/tags.hpp — the names by which a schema chooses an index.
+//
+// A tag says which index template serves a vector field and how one is made; it is never an object.
+
+// kith/distance/inner_product.hpp — the inner product, turned round so that smaller is nearer.
+
+// kith/distance/metric.hpp — what it takes to say how far apart two vectors are.
+
+namespace kith::inline v0_single {
+
+/// A Metric says how far apart two vectors are; smaller is always nearer.
+/// Shape:  a and b hold `dim` elements each, aligned or not.
+/// Units:  any scale that keeps the order. L2 is the squared distance, Cosine 1 − cos, InnerProduct −⟨a, b⟩. `score`
+///         turns a distance into what users of that metric expect to read.
+/// Laws:   symmetric to the last bit; never NaN for finite input; score is monotone (tests/laws/metric_laws.hpp).
+/// Cost:   `distance` is the truth that kernels are measured against, not the way an index computes it.
+template <class M, class T>
+concept Metric = Element<T> && requires(const T* a, const T* b, std::size_t dim, float distance) {
+    { M::name } -> std::convertible_to<std::string_view>;  // stored on disk: never rename
+    { M::distance(a, b, dim) } noexcept -> std::same_as<float>;
+    { M::score(distance) } noexcept -> std::same_as<float>;
+};
+
+/// A metric whose distance is the sum of one term for each element: what a kernel can be made from.
+/// Laws: term(a, b) equals term(b, a), and is an integer for integers.
+template <class M, class T>
+concept SumMetric = Metric<M, T> && Number<T> && requires(float a, std::int32_t i) {
+    { M::term(a, a) } noexcept -> std::same_as<float>;
+    { M::term(i, i) } noexcept -> std::same_as<std::int32_t>;
+};
+
+/// A metric of packed bits, made from how many differ and, where `needs_either` is set, how many are set in either
+/// vector; `either` is 0 elsewhere.
+template <class M, class T>
+concept BitMetric = Metric<M, T> && std::same_as<T, Bits8> && requires(std::uint32_t differing, std::uint32_t either) {
+    { M::needs_either } -> std::convertible_to<bool>;
+    { M::of_counts(differing, either) } noexcept -> std::same_as<float>;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// −Σ aᵢ bᵢ. Score: the inner product itself, larger is nearer.
+struct InnerProduct {
+    static constexpr std::string_view name = "inner_product";  // on disk: never rename
+
+    template <class T>
+    [[gnu::always_inline]] static constexpr T term(T a, T b) noexcept {
+        return -(a * b);
+    }
+
+    /// The truth that kernels are measured against: summed in double, which is exact for integers, rounded once.
+    template <Number T>
+    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
+        double sum = 0;
+        for (std::size_t i = 0; i < dim; ++i) sum += term(static_cast<double>(a[i]), static_cast<double>(b[i]));
+        return static_cast<float>(sum);
+    }
+
+    static constexpr float score(float distance) noexcept { return -distance; }
+};
+
+static_assert(SumMetric<InnerProduct, float>);
+
+}  // namespace kith::inline v0_single
+
+// kith/index/coded_index.hpp — an index over codes, whose best answers are compared again by their full vectors.
+//
+// Codes are what a search reads most, so they decide its speed; what they blur, the rescoring sets right. The index
+// inside is any index over Rows: it does not know that its rows are codes.
+//
+// What codes depend on is learned from the first vectors, and again when there are four times as many: 1024, 4096,
+// 16384, 65536. Then all are coded anew, while the index inside, who knows only which are near to which, stays as it
+// is. Lessons come at these counts however vectors arrive, so that the same vectors make the same index. Before the
+// first, nothing is coded, and who owns the index scans.
+//
+// Thread safety: insert is called by one thread at a time, beside any number of searches.
+
+// kith/core/top_k.hpp — the nearest k of a stream of neighbours.
+//
+// An exact scan offers every row and keeps ten; almost all offers fail the one comparison with the worst kept, so
+// that comparison is all they cost. The kept ones form a heap whose top is the worst.
+//
+// Thread safety: none; every searching thread owns its own.
+
+namespace kith::inline v0_single {
+
+class TopK {
+public:
+    /// Keeps its neighbours in `storage`, whose size is k.
+    explicit TopK(std::span<Neighbor> storage) noexcept : storage_(storage) {}
+
+    /// What a neighbour must be nearer than to be kept; infinite while there is room.
+    [[nodiscard]] float worst_distance() const noexcept {
+        if (size_ < storage_.size()) return std::numeric_limits<float>::infinity();
+        return storage_.empty() ? -std::numeric_limits<float>::infinity() : storage_[0].distance;
+    }
+
+    /// Keeps `neighbor` if it is among the nearest k so far.
+    void offer(Neighbor neighbor) noexcept {
+        const auto begin = storage_.begin();
+        if (size_ < storage_.size()) {
+            storage_[size_++] = neighbor;
+            std::push_heap(begin, begin + static_cast<std::ptrdiff_t>(size_));
+        } else if (!storage_.empty() && neighbor < storage_[0]) {
+            std::pop_heap(begin, storage_.end());
+            storage_.back() = neighbor;
+            std::push_heap(begin, storage_.end());
+        }
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    /// Sorts what was kept, nearest first, and ends the use of this object.
+    std::span<Neighbor> sorted() noexcept {
+        const auto kept = storage_.first(size_);
+        std::sort_heap(kept.begin(), kept.end());
+        return kept;
+    }
+
+private:
+    std::span<Neighbor> storage_;  // its first size_ elements are a heap, the farthest on top
+    std::size_t size_ = 0;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/index/code_memory.hpp — the codes of one vector field and the codec they were made with: in memory, or mapped.
+//
+//   image  = header codec codes                    each part begins at a multiple of 64 bytes, zeros between
+//   header = magic:8 version:u32 dim:u32 count:u32 code_bytes:u32 codec_bytes:u64 name_bytes:u8 name
+//            zeros up to 64
+//   codec  = what Codec::save wrote
+//   codes  = count codes of code_bytes, then 64 zeros: kernels read past the last
+//
+// All of it little-endian, codes mapped as they are. Whoever stores the image adds the checksum.
+//
+// Thread safety: one writer trains, then appends; rows that were appended before may be read by any thread.
+
+// kith/index/resident_rows.hpp — rows that may have to be brought into memory before they are scored.
+//
+// A scorer is told which slots it is about to read, so it is the place where rows of a file are held: some at a time,
+// so that the disk is asked for all of them at once and few need be in memory together. Rows that are in memory anyway
+// cost one branch a call.
+//
+// Thread safety: as the rows and scorers inside.
+
+// kith/distance/scorer.hpp — the seam between vectors and indexes: Rows make Scorers, these turn slots into distances.
+//
+// An index asks for nothing else, so one search loop serves plain vectors and every quantizer's codes. A scorer is
+// asked about many slots at once, because that is what hides the time a row takes to arrive from memory.
+//
+// Thread safety: Rows may be asked by any number of threads at once; a Scorer belongs to one.
+
+namespace kith::inline v0_single {
+
+/// A Scorer holds a query, prepared, and says how far each slot is from it.
+/// Requires: every slot asked about has a row.
+/// Shape:  `slots` holds `count` slots in any order; `out` has room for `count` distances, out[i] is for slots[i], and
+///         in score_block for slot first + i.
+/// Units:  the distances of the metric, or an approximation of them on the same scale; smaller is nearer.
+/// Laws:   a slot's distance is the same to the last bit whichever other slots are asked about, and by either call.
+/// Cost:   no allocation, no lock. `prefetch` reads nothing; it begins to fetch what scoring the slot will read. A
+///         scorer whose rows a scan had better ask for itself has prefetch_scan(first, count) too, which is called
+///         before those slots are scored and fetches what comes a little later; it may be told of slots without rows.
+template <class S>
+concept Scorer = requires(const S& scorer, const Slot* slots, Slot first, std::size_t count, float* out) {
+    { scorer.score(slots, count, out) } noexcept -> std::same_as<void>;
+    { scorer.score_block(first, count, out) } noexcept -> std::same_as<void>;
+    { scorer.prefetch(first) } noexcept -> std::same_as<void>;
+};
+
+/// Rows hold what an index searches, one row for each slot, and prepare queries against it.
+/// Shape:  `query` holds dim() elements and outlives the scorer made from it, as does `scratch`, where the scorer may
+///         keep the prepared query: the next scorer made with the same scratch ends the use of this one.
+/// Throws: std::bad_alloc while `scratch` still grows.
+/// Laws:   scorer_of(a) at slot b equals scorer_of(b) at slot a to the last bit.
+template <class R>
+concept Rows = requires(const R& rows, const float* query, Slot slot, ScratchMemory& scratch) {
+    { rows.dim() } noexcept -> std::same_as<std::size_t>;
+    { rows.scorer(query, scratch) } -> Scorer;
+    { rows.scorer_of(slot, scratch) } -> Scorer;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+/// Where rows lie, and who brings them in.
+struct RowsPlace {
+    Residency* residency = nullptr;  // null: they are in memory
+    const void* first = nullptr;     // row s begins s * stride bytes further
+    std::size_t stride = 0;
+    std::size_t read = 0;  // bytes that are read of a row; kernels may go past its end
+
+    [[nodiscard]] Residency::Piece piece(Slot first_row, std::size_t rows = 1) const noexcept {
+        return {static_cast<const std::byte*>(first) + first_row * stride, (rows - 1) * stride + read};
+    }
+
+    /// Rows that are held at once, of any place or one after the other.
+    [[nodiscard]] std::size_t at_once() const noexcept {
+        return std::clamp<std::size_t>(Residency::most_bytes / std::max<std::size_t>(read, 1), 1,
+                                       Residency::most_pieces);
+    }
+    [[nodiscard]] std::size_t in_order_at_once() const noexcept {
+        return std::max<std::size_t>(Residency::most_bytes / std::max(stride, read), 1);
+    }
+};
+
+/// Calls act(first, count) for parts of `count` slots, whose rows are in memory while it runs.
+template <class Act>
+void each_held(const RowsPlace& place, const Slot* slots, std::size_t count, const Act& act) noexcept {
+    std::array<Residency::Piece, Residency::most_pieces> pieces;
+    const std::size_t at_once = place.at_once();
+    for (std::size_t at = 0; at < count; at += at_once) {
+        const std::size_t now = std::min(at_once, count - at);
+        for (std::size_t i = 0; i < now; ++i) pieces[i] = place.piece(slots[at + i]);
+        const Held held(*place.residency, std::span(pieces).first(now), Residency::Use::at_random);
+        act(at, now);
+    }
+}
+
+/// The same for the rows from `first` on, which follow each other.
+template <class Act>
+void each_held_in_order(const RowsPlace& place, Slot first, std::size_t count, const Act& act) noexcept {
+    const std::size_t at_once = place.in_order_at_once();
+    for (std::size_t at = 0; at < count; at += at_once) {
+        const std::size_t now = std::min(at_once, count - at);
+        const Residency::Piece piece = place.piece(first + static_cast<Slot>(at), now);
+        const Held held(*place.residency, {&piece, 1}, Residency::Use::in_order);
+        act(at, now);
+    }
+}
+
+/// A Scorer whose rows are held while it reads them.
+template <Scorer S>
+class ResidentScorer {
+public:
+    ResidentScorer(const S& scorer, const RowsPlace& place) noexcept : scorer_(scorer), place_(place) {}
+
+    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
+        if (place_.residency == nullptr) [[likely]] {
+            scorer_.score(slots, count, out);
+        } else {
+            score_held(slots, count, out);
+        }
+    }
+
+    void score_block(Slot first, std::size_t count, float* out) const noexcept {
+        if (place_.residency == nullptr) [[likely]] {
+            scorer_.score_block(first, count, out);
+        } else {
+            score_block_held(first, count, out);
+        }
+    }
+
+    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept { scorer_.prefetch(slot); }
+
+    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept
+        requires requires(const S& scorer) { scorer.prefetch_scan(first, count); }
+    {
+        scorer_.prefetch_scan(first, count);
+    }
+
+private:
+    [[gnu::noinline]] void score_held(const Slot* slots, std::size_t count, float* out) const noexcept {
+        each_held(place_, slots, count,
+                  [&](std::size_t at, std::size_t now) { scorer_.score(slots + at, now, out + at); });
+    }
+
+    [[gnu::noinline]] void score_block_held(Slot first, std::size_t count, float* out) const noexcept {
+        each_held_in_order(place_, first, count, [&](std::size_t at, std::size_t now) {
+            scorer_.score_block(first + static_cast<Slot>(at), now, out + at);
+        });
+    }
+
+    S scorer_;
+    RowsPlace place_;
+};
+
+/// Rows of any kind, in such a place.
+template <Rows R>
+class ResidentRows {
+public:
+    ResidentRows(const R& rows, const RowsPlace& place) noexcept : rows_(rows), place_(place) {}
+
+    [[nodiscard]] std::size_t dim() const noexcept { return rows_.dim(); }
+
+    [[nodiscard]] auto scorer(const float* query, ScratchMemory& scratch) const {
+        return ResidentScorer(rows_.scorer(query, scratch), place_);
+    }
+    [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory& scratch) const {
+        return ResidentScorer(rows_.scorer_of(slot, scratch), place_);
+    }
+
+private:
+    R rows_;
+    RowsPlace place_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/quantize/codec.hpp — what a quantizer is: a tag a schema can name, and the codec it trains for a metric.
+//
+// A codec turns a vector into a code of a fixed number of bytes, and codes in a row into Rows that any index searches.
+// What it learned (a mean, a rotation, codebooks) it writes into a few bytes, from which it is read again.
+//
+// Thread safety: a codec that is trained is only read.
+
+namespace kith::inline v0_single {
+
+/// What a codec of some dimension takes, before it is trained: each code, the parameters in a file, and in memory.
+/// What depends on the vectors it is trained with is the most it can be.
+struct CodecSpace {
+    std::size_t code_bytes = 0;
+    std::size_t saved_bytes = 0;
+    std::size_t held_bytes = 0;  ///< besides the codec object itself
+};
+
+/// A Codec is trained for one metric and one dimension.
+/// Shape:  code s of many begins at codes + s · code_bytes(), a multiple of 4, and nothing outside its code_bytes() is
+///         looked at, so an encoded row is one run of bytes. `codes` is aligned to 4. The 64 bytes behind the last code
+///         must be readable: kernels load whole registers and ignore what is beyond the code.
+/// Laws:   encode is deterministic and finite for every finite vector (all zero, constant and huge ones too);
+///         load(save) encodes and scores the same to the last bit, on every instruction set up to the rounding of sums.
+///         decode(encode(v)) comes near v (Cosine: near v / ‖v‖). Under Cosine a vector of zeros is at about 1 from
+///         everything, as it is by the metric itself.
+/// Throws: train: Errc::invalid_argument for fewer than fewest_vectors(dim) rows or a dimension the codec cannot take,
+///         in a sentence with both numbers; Errc::cancelled. load: Errc::corrupt, unsupported_version.
+template <class C>
+concept Codec = requires(const C& codec, MatrixView sample, const Training& training, const float* vector, float* out,
+                         std::byte* code, const std::byte* codes, std::size_t dim, ScratchMemory& scratch,
+                         ByteWriter& writer, ByteReader& reader) {
+    { C::fewest_vectors(dim) } -> std::same_as<std::size_t>;
+    { C::space(dim) } -> std::same_as<CodecSpace>;  // dim is one that it can take
+    { C::train(sample, training) } -> std::same_as<C>;
+    { C::load(reader, dim) } -> std::same_as<C>;
+    { codec.save(writer) } -> std::same_as<void>;
+    { codec.dim() } noexcept -> std::same_as<std::size_t>;
+    { codec.code_bytes() } noexcept -> std::same_as<std::size_t>;
+    { codec.encode(vector, code, scratch) } -> std::same_as<void>;  // allocates only while `scratch` grows
+    { codec.decode(code, out) } -> std::same_as<void>;              // may allocate: no search does it
+    { codec.rows(codes) } noexcept -> Rows;                         // a view of codes
+};
+
+/// Whether `Tag`, a quantizer or an index, can be for vectors of `dim` elements. Those for which some cannot be say so
+/// themselves, in a static fits(dim).
+template <class Tag>
+[[nodiscard]] constexpr bool fits_dimension(std::size_t dim) noexcept {
+    if constexpr (requires { Tag::fits(dim); }) return Tag::fits(dim);
+    return true;
+}
+
+/// A Quantizer is a tag: `name` is stored on disk, `Codec<M>` is its codec for metric M. `rescore` is how many times
+/// the wanted number of neighbours are compared again by their full vectors unless a search says otherwise.
+template <class Q, class M>
+concept Quantizer = requires {
+    { Q::name } -> std::convertible_to<std::string_view>;
+    { Q::rescore } -> std::convertible_to<float>;
+} && Codec<typename Q::template Codec<M>>;
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+template <class Q, class M>
+class CodeMemory {
+public:
+    using Codec = typename Q::template Codec<M>;
+    using View = ResidentRows<decltype(std::declval<const Codec&>().rows(nullptr))>;
+
+    explicit CodeMemory(Slot capacity) noexcept : capacity_(capacity) {}
+
+    /// The codes that save() wrote, over bytes that outlive this; `used` is set to the bytes they take.
+    /// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version.
+    CodeMemory(const ImageBytes& image, Slot count, std::size_t& used)
+        : capacity_(count), size_(count), residency_(image.residency) {
+        const std::string_view bytes(reinterpret_cast<const char*>(image.data()), image.size());
+        const Header header = [&] {
+            const Held held = image.hold(0, header_bytes);
+            return read_header(bytes, count);
+        }();
+        const Held held = image.hold(header_bytes, header.codec_bytes);
+        ByteReader reader(bytes.substr(header_bytes, header.codec_bytes));
+        load(reader, header.dim);
+        if (reader.remaining() != 0) raise(Errc::corrupt, "code image: its codec ends before the codes begin");
+        if (codec_->code_bytes() != header.code_bytes) raise(Errc::corrupt, "code image: its codes have another size");
+        codes_ = image.data() + header.codes_at;
+        used = header.end;
+    }
+
+    [[nodiscard]] bool trained() const noexcept { return codec_.has_value(); }
+    [[nodiscard]] Slot size() const noexcept { return size_; }
+
+    /// Requires: trained().
+    [[nodiscard]] const Codec& codec() const noexcept { return *codec_; }
+    [[nodiscard]] View view() const noexcept { return {codec_->rows(codes_), place()}; }
+
+    /// Learns from `sample`, once. Throws: what Codec::train throws; nothing has changed then.
+    void train(MatrixView sample, const Training& training) {
+        Codec codec = Codec::train(sample, training);
+        memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
+        codes_ = memory_.data();
+        codec_.emplace(std::move(codec));
+    }
+
+    /// Learns what `other` has learned and copies its codes. Requires: nothing was learned here; there is room for them.
+    /// Throws: for want of memory; nothing has changed then.
+    void adopt(const CodeMemory& other) {
+        KITH_ASSERT(!trained() && other.trained() && other.size_ <= capacity_);
+        Codec codec = other.codec();
+        memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
+        copy_held(other.residency_, memory_.data(), other.codes_, codec.code_bytes() * other.size_);
+        codes_ = memory_.data();
+        codec_.emplace(std::move(codec));
+        size_ = other.size_;
+    }
+
+    /// Encodes the vectors of `rows` from size() up to `count`; the same codes with any number of threads.
+    /// Requires: trained(), not mapped, count is at most the capacity.
+    /// Throws: for want of memory; size() is then as before.
+    template <class R>
+    void append(const R& rows, Slot count, unsigned threads) {
+        if (count <= size_) return;
+        KITH_ASSERT(count <= capacity_ && memory_.data() != nullptr);
+        struct Bench {
+            ScratchMemory scratch;
+            std::vector<float> floats;
+        };
+        std::vector<Bench> benches(std::max(threads, 1U));
+        constexpr Slot piece = 512;
+        share_work(threads, (std::size_t{count} - size_ + piece - 1) / piece, [&](std::size_t at, unsigned thread) {
+            Bench& bench = benches[thread];
+            bench.floats.resize(rows.dim());
+            const Slot first = size_ + static_cast<Slot>(at) * piece;
+            for (Slot slot = first; slot < std::min(count, first + piece); ++slot) {
+                std::byte* const code = memory_.data() + codec_->code_bytes() * slot;
+                codec_->encode(rows.floats(slot, bench.floats.data()), code, bench.scratch);
+            }
+        });
+        size_ = count;
+    }
+
+    /// Bytes of memory that the codec holds and codes were written to.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        std::size_t bytes = sizeof(*this);
+        if (codec_) bytes += Codec::space(codec_->dim()).held_bytes;
+        if (memory_.data() != nullptr) bytes += codec_->code_bytes() * size_;
+        return bytes;
+    }
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
+        const CodecSpace codec = Codec::space(dim);
+        const std::uint64_t codes = std::uint64_t{codec.code_bytes} * count;
+        return {sizeof(CodeMemory) + codec.held_bytes + codes,
+                header_bytes + aligned(codec.saved_bytes) + aligned(codes + code_padding)};
+    }
+
+    /// Bytes of the image. Requires: trained().
+    template <class Sink>
+    void save(const Sink& sink) const {
+        std::string parameters;
+        ByteWriter parameter_writer(parameters);
+        codec_->save(parameter_writer);
+        std::string header;
+        ByteWriter writer(header);
+        writer.bytes(magic);
+        writer.u32(version);
+        writer.u32(static_cast<std::uint32_t>(codec_->dim()));
+        writer.u32(size_);
+        writer.u32(static_cast<std::uint32_t>(codec_->code_bytes()));
+        writer.u64(parameters.size());
+        writer.u8(static_cast<std::uint8_t>(Q::name.size()));
+        writer.bytes(Q::name);
+        KITH_ASSERT(header.size() <= header_bytes);
+        header.resize(header_bytes);
+        parameters.resize(aligned(parameters.size()));
+        const std::size_t bytes = codec_->code_bytes() * size_;
+        const std::string zeros(aligned(bytes + code_padding) - bytes, '\0');
+        sink(header.data(), header.size());
+        sink(parameters.data(), parameters.size());
+        sink(codes_, bytes);
+        sink(zeros.data(), zeros.size());
+    }
+
+private:
+    /// A dimension that the codec cannot take is a caller's mistake where it is trained, and damage here.
+    void load(ByteReader& reader, std::size_t dim) {
+        const std::exception_ptr failed = attempt([&] { codec_.emplace(Codec::load(reader, dim)); });
+        if (failed == nullptr) return;
+        const std::optional<Error> error = as_error(failed);
+        if (error.has_value() && error->code() == Errc::invalid_argument) {
+            raise(Errc::corrupt, std::string("code image: ") + error->what());
+        }
+        std::rethrow_exception(failed);
+    }
+
+    /// Kernels read past the last code, so no code is held without what follows it.
+    [[nodiscard]] RowsPlace place() const noexcept {
+        return {residency_, codes_, codec_->code_bytes(), codec_->code_bytes() + code_padding};
+    }
+
+    static constexpr std::string_view magic = "kithcode";  // on disk
+    static constexpr std::uint32_t version = 1;            // on disk
+    static constexpr std::size_t header_bytes = 64;        // on disk
+    static constexpr std::size_t code_padding = 64;        // on disk: kernels may read so many bytes past the codes
+
+    static constexpr std::size_t aligned(std::size_t bytes) noexcept { return (bytes + 63) / 64 * 64; }
+
+    struct Header {
+        std::uint32_t dim = 0, count = 0, code_bytes = 0;
+        std::uint64_t codec_bytes = 0;
+        std::size_t codes_at = 0, end = 0;
+    };
+
+    static Header read_header(std::string_view bytes, Slot count) {
+        Header header;
+        ByteReader reader(bytes);
+        std::string_view found_magic, name;
+        std::uint32_t found_version = 0;
+        std::uint8_t name_bytes = 0;
+        if (!reader.bytes(magic.size(), found_magic) || found_magic != magic) {
+            raise(Errc::corrupt, "code image: no magic number at offset 0");
+        }
+        if (!reader.u32(found_version) || found_version != version || std::endian::native != std::endian::little) {
+            raise(Errc::unsupported_version, "code image: has version " + std::to_string(found_version) +
+                                                 ", this build reads " + std::to_string(version));
+        }
+        if (!reader.u32(header.dim) || !reader.u32(header.count) || !reader.u32(header.code_bytes) ||
+            !reader.u64(header.codec_bytes) || !reader.u8(name_bytes) || !reader.bytes(name_bytes, name) ||
+            bytes.size() < header_bytes) {
+            raise(Errc::corrupt, "code image: ends within its header");
+        }
+        if (name != Q::name) {
+            raise(Errc::corrupt,
+                  "code image: holds codes of " + std::string(name) + ", not of " + std::string(Q::name));
+        }
+        if (header.count != count) {
+            raise(Errc::corrupt, "code image: the count at offset 16 is " + std::to_string(header.count) + ", not " +
+                                     std::to_string(count));
+        }
+        const std::size_t room = bytes.size() - header_bytes;
+        header.codes_at = header_bytes + aligned(header.codec_bytes);
+        const std::size_t code_bytes = aligned(std::size_t{header.code_bytes} * count + code_padding);
+        header.end = header.codes_at + code_bytes;
+        if (header.codec_bytes > room || header.end > bytes.size()) {
+            raise(Errc::corrupt, "code image: holds " + std::to_string(bytes.size()) + " bytes, its header asks for " +
+                                     std::to_string(header.end));
+        }
+        return header;
+    }
+
+    std::optional<Codec> codec_;
+    Slot capacity_;
+    Slot size_ = 0;                     // codes written
+    ReservedMemory memory_;             // empty when the codes are mapped
+    const std::byte* codes_ = nullptr;  // code s begins at codes_ + s * code_bytes()
+    Residency* residency_ = nullptr;    // of mapped codes, where someone brings them in
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/flat.hpp — the exact answer, by comparing every allowed row.
+//
+// For few rows nothing beats reading them in order: the memory streams, and each block is one kernel call. The graph
+// search falls back on it where a graph would have to walk past too many excluded nodes.
+//
+// Thread safety: reads only; insert is called by one thread at a time, beside any number of searches.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Gathers slots for one kernel call after another, and offers what they score to a TopK.
+template <Scorer S>
+class ScanBlock {
+public:
+    ScanBlock(const S& scorer, TopK& best) noexcept : scorer_(scorer), best_(best) {}
+
+    void add(Slot slot) noexcept {
+        slots_[count_++] = slot;
+        if (count_ == slots_.size()) flush();
+    }
+
+    /// Slots that were scored.
+    [[nodiscard]] std::size_t scored() const noexcept { return scored_; }
+
+    /// Scores what was added. Slots in a row are read in a row.
+    void flush() noexcept {
+        if (count_ == 0) return;
+        if (in_a_row()) {
+            constexpr std::size_t at_once = 16;
+            for (std::size_t at = 0; at < count_; at += at_once) {
+                const std::size_t now = std::min(at_once, count_ - at);
+                if constexpr (requires { scorer_.prefetch_scan(Slot{}, now); }) scorer_.prefetch_scan(slots_[at], now);
+                scorer_.score_block(slots_[at], now, &distances_[at]);
+            }
+        } else {
+            scorer_.score(slots_.data(), count_, distances_.data());
+        }
+        for (std::size_t i = 0; i < count_; ++i) {
+            if (!(distances_[i] > best_.worst_distance())) best_.offer({distances_[i], slots_[i]});
+        }
+        scored_ += count_;
+        count_ = 0;
+    }
+
+private:
+    [[nodiscard]] bool in_a_row() const noexcept {
+        // Whoever adds in another order than that of slots is told apart by the ends, but for a few.
+        if (slots_[count_ - 1] - slots_[0] != count_ - 1) return false;
+        for (std::size_t i = 1; i < count_; ++i) {
+            if (slots_[i] != slots_[0] + i) return false;
+        }
+        return true;
+    }
+
+    const S& scorer_;
+    TopK& best_;
+    std::array<Slot, 64> slots_;  // the first count_
+    std::array<float, 64> distances_;
+    std::size_t count_ = 0;
+    std::size_t scored_ = 0;
+};
+
+/// Offers every allowed slot in [first, last) to `best`; returns how many.
+template <Scorer S>
+std::size_t scan(const S& scorer, Slot first, Slot last, BitsetView allowed, TopK& best) noexcept {
+    ScanBlock<S> block(scorer, best);
+    const BitsetView within = allowed.first(std::min(last, allowed.count()));
+    for (std::size_t begin = first; begin < within.count(); begin += 64 - begin % 64) {  // past the last Slot too
+        const auto word = static_cast<Slot>(begin / 64);
+        std::uint64_t bits = within.allowed_word(word) & (~std::uint64_t{0} << (begin % 64));
+        for (; bits != 0; bits &= bits - 1) block.add(word * 64 + static_cast<Slot>(std::countr_zero(bits)));
+    }
+    block.flush();
+    return block.scored();
+}
+
+}  // namespace detail
+
+/// The index that keeps nothing: every search compares all rows.
+template <Rows R>
+class FlatIndex {
+public:
+    FlatIndex() noexcept = default;
+    explicit FlatIndex(Slot count) noexcept : size_(count) {}
+
+    /// Slots that a search may be told of; nothing is stored for them.
+    [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
+
+    void insert(const R&, Slot count, unsigned = 1) noexcept {
+        size_.store(std::max(size(), count), std::memory_order_release);
+    }
+
+    /// Takes over what `other` holds of the same rows.
+    bool adopt(const R&, const FlatIndex& other) noexcept {
+        size_.store(other.size(), std::memory_order_release);
+        return true;
+    }
+
+    /// The nearest allowed slots below size(), nearest first, equal distances by slot; returns how many.
+    /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
+    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
+                       Neighbor* out) const {
+        TopK best(std::span(out, std::min<std::size_t>(params.limit, size())));
+        scratch.counts.distances += detail::scan(rows.scorer(query, scratch.query), 0, size(), params.allowed, best);
+        return best.sorted().size();
+    }
+
+    template <class Sink>
+    void save(const Sink&) const noexcept {}
+
+    [[nodiscard]] static std::size_t memory_bytes() noexcept { return 0; }
+
+private:
+    std::atomic<Slot> size_ = 0;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/index/flat_batch.hpp — the exact answers to many queries, from one pass over the rows.
+//
+// One query alone is as fast as the memory brings rows. For a batch a block of rows is brought near once and met by
+// every query, pair by pair or, where rows are floats of any width, as a product of two matrices.
+//
+// Thread safety: reads only; each thread brings its own scratch.
+
+// kith/distance/cpu.hpp — which instruction sets this processor has, and which one to use.
+//
+// The compiler's own probe does not know every feature in every version we support, and one that says "AVX-512" must
+// also have asked whether the operating system saves its registers. So the processor is asked here, in its own words.
+// The environment variable KITH_ISA overrides the choice: tests run every set, and a user can rule one out.
+//
+// Thread safety: any number of threads, as long as none changes the environment meanwhile.
+// Source: Intel SDM volume 2A (CPUID) and volume 1, sections 14.3 and 15.2 (detecting AVX and AVX-512).
+
+// kith/distance/isa.hpp — the instruction sets that kernels are written for.
+
+namespace kith::inline v0_single {
+
+/// An instruction set. Later ones of one processor family include earlier ones, and every processor has `scalar`.
+enum class Isa : std::uint8_t {
+    scalar,       ///< plain C++, as good as the compiler's flags allow
+    avx2,         ///< x86-64 with AVX2, FMA and F16C
+    avx512,       ///< x86-64 with AVX-512 F, BW, CD, DQ and VL
+    avx512_vnni,  ///< with VNNI, VPOPCNTDQ, BITALG and VBMI too: Ice Lake, Zen 4 and later
+    neon,         ///< AArch64, which always has it
+    neon_dot,     ///< AArch64 with the dot product of bytes: Cortex-A76, Apple M1 and later
+};
+
+/// Every instruction set, the plainest first.
+inline constexpr Isa all_isas[] = {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512_vnni, Isa::neon, Isa::neon_dot};
+
+/// The name of an instruction set, as KITH_ISA spells it.
+constexpr std::string_view name(Isa isa) noexcept {
+    switch (isa) {
+        case Isa::scalar:
+            return "scalar";
+        case Isa::avx2:
+            return "avx2";
+        case Isa::avx512:
+            return "avx512";
+        case Isa::avx512_vnni:
+            return "avx512_vnni";
+        case Isa::neon:
+            return "neon";
+        case Isa::neon_dot:
+            return "neon_dot";
+    }
+    return "unknown";
+}
+
+}  // namespace kith::inline v0_single
+
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+#if defined(__x86_64__)
+
+struct CpuidAnswer {
+    std::uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+
+inline CpuidAnswer cpuid(std::uint32_t leaf, std::uint32_t subleaf) noexcept {
+    CpuidAnswer answer;
+    __asm__ volatile("cpuid"
+                     : "=a"(answer.eax), "=b"(answer.ebx), "=c"(answer.ecx), "=d"(answer.edx)
+                     : "a"(leaf), "c"(subleaf));
+    return answer;
+}
+
+/// The register sets the operating system saves when it switches threads (XCR0).
+/// Requires: the processor says OSXSAVE.
+inline std::uint32_t saved_registers() noexcept {
+    std::uint32_t low = 0, high = 0;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
+
+inline bool has_x86(Isa isa) noexcept {
+    constexpr std::uint32_t fma = 1U << 12, osxsave = 1U << 27, avx = 1U << 28, f16c = 1U << 29;  // leaf 1, ecx
+    constexpr std::uint32_t avx2 = 1U << 5;                                                       // leaf 7, ebx
+    constexpr std::uint32_t avx512 = 1U << 16 | 1U << 17 | 1U << 28 | 1U << 30 | 1U << 31;        // F, DQ, CD, BW, VL
+    constexpr std::uint32_t newer =
+        1U << 1 | 1U << 11 | 1U << 12 | 1U << 14;  // leaf 7, ecx: VBMI, VNNI, BITALG, VPOPCNTDQ
+    constexpr std::uint32_t xmm = 1U << 1, ymm = 1U << 2, masks = 1U << 5, zmm = 1U << 6 | 1U << 7;  // XCR0
+    const auto has = [](std::uint32_t word, std::uint32_t bits) { return (word & bits) == bits; };
+
+    if (cpuid(0, 0).eax < 7 || !has(cpuid(1, 0).ecx, fma | osxsave | avx | f16c)) return false;
+    const std::uint32_t saved = saved_registers();
+    const CpuidAnswer features = cpuid(7, 0);
+    if (!has(saved, xmm | ymm) || !has(features.ebx, avx2)) return false;
+    if (isa == Isa::avx2) return true;
+    if (!has(saved, masks | zmm) || !has(features.ebx, avx512)) return false;
+    return isa == Isa::avx512 || has(features.ecx, newer);
+}
+
+#elif defined(__aarch64__)
+
+/// True when the processor has SDOT and UDOT.
+inline bool has_dot_product() noexcept {
+#if defined(__APPLE__)
+    return true;  // every processor that macOS for AArch64 runs on
+#elif defined(__linux__)
+    constexpr unsigned long dot_product = 1UL << 20;  // HWCAP_ASIMDDP
+    return (::getauxval(AT_HWCAP) & dot_product) != 0;
+#else
+    return false;
+#endif
+}
+
+#endif
+
+}  // namespace detail
+
+/// True when this processor and its operating system can run code for `isa`.
+/// Cost: the first call asks the processor, which takes some 100 µs in a virtual machine; others remember.
+[[nodiscard]] inline bool supports(Isa isa) noexcept {
+#if defined(__x86_64__)
+    static const bool has_avx2 = detail::has_x86(Isa::avx2), has_avx512 = detail::has_x86(Isa::avx512),
+                      has_avx512_vnni = detail::has_x86(Isa::avx512_vnni);
+    return isa == Isa::scalar || (isa == Isa::avx2 && has_avx2) || (isa == Isa::avx512 && has_avx512) ||
+           (isa == Isa::avx512_vnni && has_avx512_vnni);
+#elif defined(__aarch64__)
+    return isa == Isa::scalar || isa == Isa::neon || (isa == Isa::neon_dot && detail::has_dot_product());
+#else
+    return isa == Isa::scalar;
+#endif
+}
+
+/// The instruction set that `wish` names, or the best there is when `wish` is empty.
+/// Throws: Errc::invalid_argument when no set has that name or this processor lacks it.
+[[nodiscard]] inline Isa isa_for(std::string_view wish) {
+    Isa best = Isa::scalar;
+    std::string names;
+    for (const Isa isa : all_isas) {
+        if (!supports(isa)) continue;
+        if (name(isa) == wish) return isa;
+        best = isa;
+        names.append(names.empty() ? "" : ", ").append(name(isa));
+    }
+    if (wish.empty()) return best;
+    raise(Errc::invalid_argument, "KITH_ISA is \"" + std::string(wish) + "\", but this processor has only: " + names);
+}
+
+/// The instruction set to make an index with: the one KITH_ISA names, or the best this processor has.
+/// Throws: Errc::invalid_argument when KITH_ISA names none that this processor has.
+/// Cost: reads the environment and compares names; call it once an index.
+[[nodiscard]] inline Isa best_isa() {
+    const char* wish = std::getenv("KITH_ISA");
+    return isa_for(wish == nullptr ? std::string_view() : std::string_view(wish));
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/index/batch_query.hpp — one query of a batch, and how rows come to it: a block at a time, near when it is met.
+//
+// Thread safety: none; a batch belongs to one thread.
+
+namespace kith::inline v0_single::detail {
+
+/// Rows that are met at once: whole tiles of every kernel, and near with the products beside them.
+inline constexpr std::size_t batch_rows = 96;
+
+/// What was asked, and what was found so far.
+template <Scorer S>
+struct BatchQuery {
+    S scorer;
+    TopK best;
+    float length = 0;  // ‖query‖ where products are made; infinite where they may rule out nothing
+};
+
+/// True when the slots, which rise, have none between them.
+inline bool in_a_row(const Slot* slots, std::size_t count) noexcept {
+    return slots[count - 1] - slots[0] == count - 1;
+}
+
+/// Meets rows with queries by scoring every pair: what any Rows can do.
+template <Scorer S>
+class PairBatch {
+public:
+    explicit PairBatch(std::span<BatchQuery<S>> queries) noexcept : queries_(queries) {}
+
+    /// Offers `count` rows, at most batch_rows, to each query. Shape: `slots` rises.
+    void meet(const Slot* slots, std::size_t count) noexcept {
+        float distances[batch_rows];
+        for (BatchQuery<S>& query : queries_) {
+            if (in_a_row(slots, count)) {
+                query.scorer.score_block(slots[0], count, distances);
+            } else {
+                query.scorer.score(slots, count, distances);
+            }
+            for (std::size_t i = 0; i < count; ++i) {
+                if (!(distances[i] > query.best.worst_distance())) query.best.offer({distances[i], slots[i]});
+            }
+        }
+    }
+
+private:
+    std::span<BatchQuery<S>> queries_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/product_batch.hpp — a batch of queries against vectors, by the product of two matrices.
+//
+// From ⟨q, r⟩ follows the distance, with ‖q‖² and ‖r‖² where it is L2's; but not to the last bit, and so it only tells
+// which rows cannot be among the nearest. The few others are scored as for one query.
+//
+// What a product may be wrong by: a sum of n terms in floats, in any order, is within n · 2⁻²⁴ / (1 − n · 2⁻²⁴) of
+// Σ |qᵢ rᵢ| ≤ ‖q‖ ‖r‖. That and the error of the score itself are allowed for; a row or a query whose square comes near
+// the ends of what floats hold is never ruled out.
+//
+// Thread safety: none; a batch belongs to one thread.
+// Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, section 3.1 (the bound).
+
+// kith/distance/cosine.hpp — the angle between two vectors, whatever their lengths.
+//
+// There is no kernel of its own: rows keep their inverse norm, and the inner product does the rest.
+
+namespace kith::inline v0_single {
+
+/// 1 − ⟨a, b⟩ / (‖a‖ ‖b‖): 0 in the same direction, 1 at right angles, 2 opposite. Score: the cosine similarity, larger
+/// is nearer. A vector of length zero has no direction; collections refuse it, and here it is at 1 from everything.
+struct Cosine {
+    static constexpr std::string_view name = "cosine";  // on disk: never rename
+
+    /// The truth that kernels are measured against: summed in double, rounded once.
+    template <Number T>
+    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
+        double product = 0, squares_a = 0, squares_b = 0;
+        for (std::size_t i = 0; i < dim; ++i) {
+            const auto x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
+            product += x * y;
+            squares_a += x * x;
+            squares_b += y * y;
+        }
+        const double norms = std::sqrt(squares_a * squares_b);
+        return norms > 0 ? static_cast<float>(1.0 - product / norms) : 1.0F;
+    }
+
+    static constexpr float score(float distance) noexcept { return 1.0F - distance; }
+};
+
+static_assert(Metric<Cosine, float>);
+
+namespace detail {
+
+/// 1 / ‖vector‖; 0 for a vector of length zero, which puts it at 1 from everything.
+template <Number T>
+double inverse_length(const T* vector, std::size_t dim) noexcept {
+    double squares = 0;
+    for (std::size_t i = 0; i < dim; ++i) squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+    return squares > 0 ? 1.0 / std::sqrt(squares) : 0.0;
+}
+
+/// The same as a float, finite for every finite vector.
+template <Number T>
+float inverse_norm(const T* vector, std::size_t dim) noexcept {
+    constexpr double largest = std::numeric_limits<float>::max();
+    const double inverse = inverse_length(vector, dim);
+    return static_cast<float>(inverse < largest ? inverse : largest);
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/dispatch.hpp — the kernels of a metric for an instruction set, chosen once an index.
+//
+// A program that links the compiled unit gets the kernels written for the set. A header-only program gets the portable
+// ones, which are as good as its own flags, whatever the set.
+
+// kith/distance/code_kernels.hpp — distances between vectors of a byte, or half of one, an element, each with a scale.
+//
+// A code of 8 bits stands for scale · (code − 128) in each element, one of 4 bits for scale · (code − 8). Any metric
+// between two such vectors is a sum of what each knows of itself, its offset, and the product of their scales with an
+// integer dot product. So one kernel serves them all, and integers make it exact: the few floats are rounded in the
+// same order everywhere, so a distance is the same on every processor.
+//
+// A query always has 8 bits an element. Rows of 4 bits hold 128 elements in 64 bytes, element i in the low half of
+// byte i, element i + 64 in the high half, so that unpacking is a mask and a shift; what is left over at the end,
+// r elements, is split in the same way in (r + 1) / 2 bytes.
+//
+// This header stays free of everything but types, as kernels.hpp does.
+
+namespace kith::inline v0_single {
+
+/// The longest vector whose integer sums fit 32 bits: 255 · 127 a term.
+inline constexpr std::size_t longest_coded_row = 65536;
+
+/// A query, prepared.
+/// Shape: `codes` holds the elements as signed bytes, −127 to 127, zeros up to a multiple of 128 behind them. For rows
+///        of 4 bits those of the last, incomplete block stand at 0 and at 64 of it, as the halves of its bytes do.
+struct CodeQuery {
+    const std::int8_t* codes = nullptr;
+    float scale = 0;
+    float offset = 0;
+    std::int32_t bias = 0;  ///< 128 · Σ codes, or 8 · Σ codes: what rows add to each sum by never being negative
+};
+
+/// What stands behind the codes of a row.
+struct CodeTail {
+    float scale = 0;
+    float offset = 0;
+};
+
+/// The kernels of one width and one instruction set.
+/// Requires: dim is at least 1 and at most longest_coded_row.
+/// Shape:  row s begins at rows + s · stride: its codes, a CodeTail at CodeShape<bits>::tail_at(dim). Up to 63 bytes
+///         past its codes are read and ignored, which the memory must allow. `out` has room for `count` distances,
+///         (query.offset + row.offset) + (query.scale · row.scale) · (Σ query_i · row_i − bias).
+/// Laws:   as Kernels<T>: the same to the last bit in both shapes and whatever rows stand beside it; distances and
+///         encoded vectors are the same on every instruction set.
+struct CodeKernels {
+    using Slots = void (*)(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+                           const Slot* slots, std::size_t count, float* out) noexcept;
+    using Block = void (*)(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+                           std::size_t count, float* out) noexcept;
+    /// Writes (vector_i · factor − mean_i) / scale, rounded, one signed byte an element. The scale puts the largest at
+    /// `steps`, and is returned; 0, with all codes 0, where every element equals the mean.
+    using Encode = float (*)(const float* vector, float factor, const float* mean, std::size_t dim, float steps,
+                             std::int8_t* codes) noexcept;
+
+    Slots slots = nullptr;
+    Block block = nullptr;
+    Encode encode = nullptr;
+};
+
+namespace detail {
+
+/// Where things lie in a row. Always inline, so that no source leaves a copy with its own instructions.
+template <unsigned bits>
+struct CodeShape {
+    static_assert(bits == 8 || bits == 4);
+    static constexpr std::int32_t zero = bits == 8 ? 128 : 8;   // the code that stands for 0
+    static constexpr std::int32_t steps = bits == 8 ? 127 : 7;  // codes reach so far to either side of it
+    static constexpr std::size_t block = bits == 8 ? 64 : 128;  // elements in 64 bytes
+
+    [[gnu::always_inline]] static constexpr std::size_t bytes(std::size_t dim) noexcept {
+        return bits == 8 ? dim : dim / 128 * 64 + (dim % 128 + 1) / 2;
+    }
+    [[gnu::always_inline]] static constexpr std::size_t tail_at(std::size_t dim) noexcept {
+        return (bytes(dim) + alignof(CodeTail) - 1) / alignof(CodeTail) * alignof(CodeTail);
+    }
+    [[gnu::always_inline]] static constexpr std::size_t row_bytes(std::size_t dim) noexcept {
+        return tail_at(dim) + sizeof(CodeTail);
+    }
+    /// The place of element i among the codes of a query.
+    [[gnu::always_inline]] static constexpr std::size_t query_at(std::size_t i, std::size_t dim) noexcept {
+        const std::size_t whole = dim / 128 * 128;
+        const std::size_t half = (dim - whole + 1) / 2;
+        return bits == 8 || i < whole + half ? i : i - half + 64;
+    }
+};
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/fast_scan.hpp — sums of table entries for 32 vectors at a time, looked up inside registers.
+//
+// A code of 4 bits names one of 16 entries, and 16 bytes are what a byte shuffle looks up. So the codes of 32 vectors
+// stand side by side, the tables are rounded to 7 bits, and a block of 32 sums comes out without a load from a table.
+//
+//   block   = codes, then offsets or bounds
+//   codes   = pairs × 32 bytes, pairs even: byte v of pair p has code 2p of vector v in its low 4 bits, code 2p + 1
+//             above
+//   offsets = u16 little-endian for each of the 32: what a vector adds by itself, before it is shifted
+//   bounds  = bias:f32 × 32, scale:f32 × 32, error:f32 × 32, of which a lower bound of a distance is made
+//   tables  = for each two pairs p and p + 1, 128 bytes: table 2p twice, table 2p + 2 twice, 2p + 1 twice, 2p + 3 twice
+//
+// A byte of a block belongs to one vector, so a vector may be written while the block's others are searched.
+//
+// This header stays free of everything but types, as kernels.hpp does and for the same reason.
+// Source: André, Kermarrec & Le Scouarnec, "Accelerated nearest neighbor search with Quick ADC", arXiv:1704.07355;
+// Douze et al., "The Faiss library", arXiv:2401.08281, section 5.
+
+namespace kith::inline v0_single {
+
+/// How blocks are laid out. On disk: never change.
+struct FastScanLayout {
+    static constexpr std::size_t vectors = 32;  ///< of one block
+    static constexpr std::size_t words = 16;    ///< entries of a table
+    static constexpr unsigned most = 127;       ///< an entry: two of them are added in a byte
+
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t pairs(std::size_t subvectors) noexcept {
+        return (subvectors + 3) / 4 * 2;
+    }
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t code_bytes(std::size_t pairs) noexcept {
+        return pairs * vectors;
+    }
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t block_bytes(std::size_t pairs) noexcept {
+        return code_bytes(pairs) + vectors * sizeof(std::uint16_t);
+    }
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t bounded_block_bytes(std::size_t pairs) noexcept {
+        return code_bytes(pairs) + 3 * vectors * sizeof(float);
+    }
+    [[nodiscard, gnu::always_inline]] static constexpr std::size_t table_bytes(std::size_t pairs) noexcept {
+        return pairs * 64;
+    }
+};
+
+/// What a scan is given besides the blocks.
+struct FastScanQuery {
+    const std::uint8_t* tables = nullptr;  // aligned to 64 bytes
+    std::size_t pairs = 0;                 // even
+    unsigned shift = 0;                    // of the offsets, to the right; below 16
+};
+
+/// What makes a total t of a vector the lower bound bias − scale · (low + unit · t) − error · reach.
+struct FastScanBounds {
+    float unit = 1;
+    float low = 0;
+    float reach = 0;
+    float limit = 0;  // bounds above it are not named; what is no number is
+};
+
+struct FastScanKernels {
+    /// Rounds `count` tables of 16 floats: out holds entry − lows[m], times `inverse`, to the nearest, ties to even.
+    /// Requires: 0 ≤ (entry − low) · inverse < 127.5 for all. Shape: `out` has room for table_bytes(pairs(count)).
+    using Round = void (*)(const float* tables, std::size_t count, const float* lows, float inverse,
+                           std::uint8_t* out) noexcept;
+
+    /// lows[m] is the least entry of table m; returns nothing else but the widest range and the sum of the ranges.
+    using Ranges = void (*)(const float* tables, std::size_t count, float* lows, float* widest, float* sum) noexcept;
+
+    /// Adds up the entries of each of `count` vectors in blocks that follow each other, and its offset, and names those
+    /// whose total is at most `threshold`; returns how many.
+    /// Requires: no total passes 65535.
+    /// Shape: `positions` and `totals` have room for `count`, rounded up to whole blocks.
+    using Scan = std::size_t (*)(const FastScanQuery& query, const std::byte* blocks, std::size_t count,
+                                 std::uint16_t threshold, std::uint32_t* positions, std::uint16_t* totals) noexcept;
+
+    /// The same over blocks with bounds: names those whose bound is not above the limit. No offset is added.
+    /// Laws: as the scan, but for the last bit of a bound.
+    using ScanBounds = std::size_t (*)(const FastScanQuery& query, const FastScanBounds& bounds,
+                                       const std::byte* blocks, std::size_t count, std::uint32_t* positions,
+                                       float* found) noexcept;
+
+    Round round = nullptr;
+    Ranges ranges = nullptr;
+    Scan scan = nullptr;
+    ScanBounds scan_bounds = nullptr;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/hamming.hpp — in how many bits two vectors differ.
+
+namespace kith::inline v0_single {
+
+/// The number of dimensions in which the bits differ. Score: the same number, smaller is nearer.
+struct Hamming {
+    static constexpr std::string_view name = "hamming";  // on disk: never rename
+    static constexpr bool needs_either = false;
+
+    [[gnu::always_inline]] static constexpr float of_counts(std::uint32_t differing, std::uint32_t) noexcept {
+        return static_cast<float>(differing);
+    }
+
+    /// The truth that kernels are measured against. Shape: `dim` counts elements of eight bits.
+    static float distance(const Bits8* a, const Bits8* b, std::size_t dim) noexcept {
+        std::uint32_t differing = 0;
+        for (std::size_t i = 0; i < dim; ++i) {
+            differing += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned>(a[i].bits ^ b[i].bits)));
+        }
+        return of_counts(differing, 0);
+    }
+
+    static constexpr float score(float distance) noexcept { return distance; }
+};
+
+static_assert(BitMetric<Hamming, Bits8>);
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/jaccard.hpp — how much of what either of two sets holds is not in both.
+
+namespace kith::inline v0_single {
+
+/// 1 − |a ∩ b| / |a ∪ b|, the bits being members of sets: 0 for equal sets, empty ones too, and 1 for sets that share
+/// nothing. Score: the Jaccard similarity, larger is nearer.
+struct Jaccard {
+    static constexpr std::string_view name = "jaccard";  // on disk: never rename
+    static constexpr bool needs_either = true;
+
+    /// Both counts are floats without rounding, so the quotient is rounded once and the same on every processor.
+    [[gnu::always_inline]] static constexpr float of_counts(std::uint32_t differing, std::uint32_t either) noexcept {
+        return either == 0 ? 0.0F : static_cast<float>(differing) / static_cast<float>(either);
+    }
+
+    /// The truth that kernels are measured against. Shape: `dim` counts elements of eight bits.
+    static float distance(const Bits8* a, const Bits8* b, std::size_t dim) noexcept {
+        std::uint32_t both = 0, either = 0;
+        for (std::size_t i = 0; i < dim; ++i) {
+            both += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned>(a[i].bits & b[i].bits)));
+            either += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned>(a[i].bits | b[i].bits)));
+        }
+        return either == 0 ? 0.0F
+                           : static_cast<float>(static_cast<double>(either - both) / static_cast<double>(either));
+    }
+
+    static constexpr float score(float distance) noexcept { return 1.0F - distance; }
+};
+
+static_assert(BitMetric<Jaccard, Bits8>);
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/kernels.hpp — the two shapes of a kernel: one query against gathered rows, or against a block of them.
+//
+// This header stays free of everything but types and what is always inline: the sources that are built for one
+// instruction set include it, and any other function in it could come out of them with instructions an older processor
+// lacks.
+
+namespace kith::inline v0_single {
+
+/// The longest row, in elements, whose integer sums fit the 32 bits kernels sum in: 255² a term. Longer rows of
+/// integers and bits are for whoever refuses them.
+inline constexpr std::size_t longest_integer_row = 65536;
+
+/// The kernels of one metric, one element type and one instruction set.
+/// Requires: dim is at least 1, and at most longest_integer_row for integers and bits; stride is at least dim.
+/// Shape:  `query` holds dim elements; row s begins at rows + s · stride, in elements; nothing past its dim elements is
+///         read. Neither needs to be aligned beyond what its type asks for. `out` has room for `count` distances.
+/// Laws:   a row's distance is the same to the last bit in both shapes and whatever rows stand beside it; symmetric to
+///         the last bit in query and row, where the query is the row's elements as floats when it is made of those.
+///         Over integers and bits the sum is exact and rounded once, so it is the same on every instruction set too.
+template <class T>
+struct Kernels {
+    /// Scores rows[slots[0]], …, rows[slots[count - 1]], prefetching ahead.
+    using Slots = void (*)(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim,
+                           const Slot* slots, std::size_t count, float* out) noexcept;
+    /// Scores rows 0 to count - 1.
+    using Block = void (*)(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim,
+                           std::size_t count, float* out) noexcept;
+
+    Slots slots = nullptr;
+    Block block = nullptr;
+};
+
+namespace detail {
+
+/// How many gathered rows are fetched ahead of the one being scored: a row comes from memory in the time it takes to
+/// score a few long ones or many short ones. Measured at 64 to 256 bytes a row: a fifth to a third more than 8 rows
+/// ahead; 192 lines bring no more, and from 256 bytes on less.
+[[gnu::always_inline]] constexpr std::size_t rows_ahead(std::size_t row_bytes) noexcept {
+    constexpr std::size_t lines_ahead = 96;
+    constexpr std::size_t fewest = 8;
+    const std::size_t rows = lines_ahead / ((row_bytes + 63) / 64);
+    return rows < fewest ? fewest : rows;
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/l2.hpp — the squared Euclidean distance.
+//
+// The square root would cost time and change no order, so neither distances nor scores take it.
+
+namespace kith::inline v0_single {
+
+/// Σ (aᵢ − bᵢ)². Score: the same number, smaller is nearer.
+struct L2 {
+    static constexpr std::string_view name = "l2";  // on disk: never rename
+
+    template <class T>
+    [[gnu::always_inline]] static constexpr T term(T a, T b) noexcept {
+        const T difference = a - b;
+        return difference * difference;
+    }
+
+    /// The truth that kernels are measured against: summed in double, which is exact for integers, rounded once.
+    template <Number T>
+    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
+        double sum = 0;
+        for (std::size_t i = 0; i < dim; ++i) sum += term(static_cast<double>(a[i]), static_cast<double>(b[i]));
+        return static_cast<float>(sum);
+    }
+
+    static constexpr float score(float distance) noexcept { return distance; }
+};
+
+static_assert(SumMetric<L2, float>);
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/portable.hpp — kernels in plain C++, as fast as the compiler's flags allow.
+//
+// Header-only programs use these, and so does the compiled unit where a processor has nothing better. A float sum may
+// not be reordered by the compiler, so the loop keeps many sums side by side, which is an order it can turn into
+// vectors.
+//
+// Each kernel carries the flags of the source it was compiled in, as a template argument. Two sources built with
+// different flags then hold different functions, and the linker cannot hand the AVX-512 one to the source that was
+// built without.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+template <unsigned features>
+struct BuildFlags {};
+
+/// The instruction sets the compiler may use in the source that includes this header, a bit each.
+consteval unsigned build_features() noexcept {
+    unsigned features = 0;
+#ifdef __SSE4_2__
+    features |= 1U << 0;
+#endif
+#ifdef __AVX__
+    features |= 1U << 1;
+#endif
+#ifdef __AVX2__
+    features |= 1U << 2;
+#endif
+#ifdef __FMA__
+    features |= 1U << 3;
+#endif
+#ifdef __AVX512F__
+    features |= 1U << 4;
+#endif
+#ifdef __AVX512VL__
+    features |= 1U << 5;
+#endif
+#ifdef __AVX512DQ__
+    features |= 1U << 6;
+#endif
+#ifdef __AVX512VNNI__
+    features |= 1U << 8;
+#endif
+#ifdef __ARM_FEATURE_DOTPROD
+    features |= 1U << 9;
+#endif
+#ifdef __ARM_FEATURE_SVE
+    features |= 1U << 7;
+#endif
+#ifdef __POPCNT__
+    features |= 1U << 10;
+#endif
+#ifdef __F16C__
+    features |= 1U << 11;
+#endif
+#ifdef __AVX512BW__
+    features |= 1U << 12;
+#endif
+#ifdef __AVX512VPOPCNTDQ__
+    features |= 1U << 13;
+#endif
+    return features;
+}
+
+using ThisBuild = BuildFlags<build_features()>;
+
+/// The distance of one row of floats, of four bytes or two.
+template <class M, class T, class Flags>
+    requires SumMetric<M, T> && std::same_as<QueryElement<T>, float>
+float portable_distance(const float* a, const T* b, std::size_t dim) noexcept {
+    const auto term = [&](std::size_t i) { return M::term(a[i], static_cast<float>(b[i])); };
+    // Four registers of SSE. With 32 lanes g++ 12 is 2 to 4 times slower below 128 elements.
+    constexpr std::size_t lanes = 16;
+    constexpr std::size_t short_lanes = 4;
+    float sums[lanes] = {};
+    std::size_t i = 0;
+    for (; i + lanes <= dim; i += lanes) {
+        for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += term(i + lane);
+    }
+    float short_sums[short_lanes] = {};
+    for (; i + short_lanes <= dim; i += short_lanes) {
+        for (std::size_t lane = 0; lane < short_lanes; ++lane) short_sums[lane] += term(i + lane);
+    }
+    float rest = 0;
+    for (; i < dim; ++i) rest += term(i);
+
+    for (std::size_t half = lanes / 2; half >= short_lanes; half /= 2) {
+        for (std::size_t lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
+    }
+    for (std::size_t lane = 0; lane < short_lanes; ++lane) sums[lane] += short_sums[lane];
+    return ((sums[0] + sums[2]) + (sums[1] + sums[3])) + rest;
+}
+
+/// The distance of one row of integers. Their sum may be reordered, so the compiler needs no help.
+template <class M, class T, class Flags>
+    requires SumMetric<M, T> && std::integral<T>
+float portable_distance(const T* a, const T* b, std::size_t dim) noexcept {
+    constexpr std::size_t longest = 32768;  // terms that a sum of 32 bits holds
+    std::int64_t total = 0;
+    for (std::size_t begin = 0; begin < dim; begin += longest) {
+        const std::size_t end = begin + longest < dim ? begin + longest : dim;
+        std::int32_t sum = 0;
+        for (std::size_t i = begin; i < end; ++i) sum += M::term(std::int32_t{a[i]}, std::int32_t{b[i]});
+        total += sum;
+    }
+    return static_cast<float>(total);
+}
+
+/// The bits set in a word, by the processor's instruction where the build has one.
+template <class Flags>
+[[gnu::always_inline]] inline std::uint64_t portable_popcount(std::uint64_t word) noexcept {
+#if defined(__POPCNT__) || defined(__aarch64__)
+    return static_cast<std::uint64_t>(std::popcount(word));
+#else
+    // Without it std::popcount is a call that looks tables up. Source: Warren, Hacker's Delight, section 5-1.
+    word -= (word >> 1) & 0x5555555555555555U;
+    word = (word & 0x3333333333333333U) + ((word >> 2) & 0x3333333333333333U);
+    word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fU;
+    return (word * 0x0101010101010101U) >> 56;
+#endif
+}
+
+template <class M, class T, class Flags>
+    requires BitMetric<M, T>
+float portable_distance(const T* a, const T* b, std::size_t dim) noexcept {
+    std::uint64_t differing = 0, either = 0;
+    const auto count = [&](std::size_t at, std::size_t bytes) {
+        std::uint64_t first = 0, second = 0;
+        std::memcpy(&first, a + at, bytes);
+        std::memcpy(&second, b + at, bytes);
+        differing += portable_popcount<Flags>(first ^ second);
+        if constexpr (M::needs_either) either += portable_popcount<Flags>(first | second);
+    };
+    constexpr std::size_t word = sizeof(std::uint64_t);
+    std::size_t i = 0;
+    for (; i + word <= dim; i += word) count(i, word);
+    if (i < dim) count(i, dim - i);
+    return M::of_counts(static_cast<std::uint32_t>(differing), static_cast<std::uint32_t>(either));
+}
+
+template <class M, class T, class Flags>
+void portable_slots(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim, const Slot* slots,
+                    std::size_t count, float* out) noexcept {
+    const std::size_t ahead = rows_ahead(dim * sizeof(T));
+    constexpr std::size_t elements_a_line = 64 / sizeof(T);
+    constexpr std::size_t longest = 16 * elements_a_line;  // the processor's own prefetcher follows from there
+    const std::size_t fetched = dim < longest ? dim : longest;
+    for (std::size_t i = 0; i < count + ahead; ++i) {
+        if (i < count) {
+            const T* row = rows + slots[i] * stride;
+            for (std::size_t element = 0; element < fetched; element += elements_a_line) {
+                __builtin_prefetch(row + element);
+            }
+        }
+        if (i >= ahead) out[i - ahead] = portable_distance<M, T, Flags>(query, rows + slots[i - ahead] * stride, dim);
+    }
+}
+
+template <class M, class T, class Flags>
+void portable_block(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim, std::size_t count,
+                    float* out) noexcept {
+    for (std::size_t i = 0; i < count; ++i) out[i] = portable_distance<M, T, Flags>(query, rows + i * stride, dim);
+}
+
+template <class M, class T, class Flags>
+constexpr Kernels<T> portable_kernels() noexcept {
+    return {portable_slots<M, T, Flags>, portable_block<M, T, Flags>};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/portable_codes.hpp — the code kernels in plain C++, as fast as the compiler's flags allow.
+//
+// As in portable.hpp, each function carries the flags of the source it was compiled in. The library's sources forbid
+// the compiler to make one rounding of a product and a sum (-ffp-contract=off), so they make the same codes on every
+// processor; a header-only program gets the same ones where its flags forbid that too, or allow no such instruction.
+
+// kith/core/prefetch.hpp — asking for memory before it is read.
+//
+// Always inline: GCC 12 drops calls of functions that do nothing else.
+
+namespace kith::inline v0_single::detail {
+
+inline constexpr std::size_t cache_line = 64;
+
+/// Begins to fetch the lines of [from, from + bytes).
+[[gnu::always_inline]] inline void prefetch_lines(const void* from, std::size_t bytes) noexcept {
+    for (std::size_t at = 0; at < bytes; at += cache_line) __builtin_prefetch(static_cast<const char*>(from) + at);
+}
+
+/// Begins to fetch a row of `bytes` bytes. Only the beginning of a long one: the processor follows from there.
+template <std::size_t lines = 8>
+[[gnu::always_inline]] inline void prefetch_row(const void* row, std::size_t bytes) noexcept {
+    constexpr std::size_t longest = lines * cache_line;
+    prefetch_lines(row, bytes < longest ? bytes : longest);
+}
+
+/// So many lines for kernels, which ask for a row long before they read it.
+inline constexpr std::size_t lines_ahead_of_kernels = 16;
+
+/// For a scan that is about to read `bytes` bytes at `from`: begins to fetch what it will read a little later.
+///
+/// Rows that are scored side by side are several streams, which the processor follows at two thirds of the memory's
+/// speed (measured: 27 GB/s of codes of 392 bytes, 47 so). Those longer than `longest_scanned` are scored one by one.
+[[gnu::always_inline]] inline void prefetch_scan(const void* from, std::size_t bytes) noexcept {
+    constexpr std::size_t ahead = 8192;
+    prefetch_lines(static_cast<const char*>(from) + ahead, bytes);
+}
+inline constexpr std::size_t longest_scanned = 1024;
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Puts an integer sum on the metric's scale.
+template <unsigned bits, class Flags>
+float finish_code(const CodeQuery& query, const std::uint8_t* row, std::size_t dim, std::int32_t sum) noexcept {
+    CodeTail tail;
+    std::memcpy(&tail, row + CodeShape<bits>::tail_at(dim), sizeof(tail));
+    return (query.offset + tail.offset) + (query.scale * tail.scale) * static_cast<float>(sum - query.bias);
+}
+
+template <unsigned bits, class Flags>
+float portable_code_distance(const CodeQuery& query, const std::uint8_t* row, std::size_t dim) noexcept {
+    std::int32_t sum = 0;
+    if constexpr (bits == 8) {
+        for (std::size_t i = 0; i < dim; ++i) sum += std::int32_t{query.codes[i]} * std::int32_t{row[i]};
+    } else {
+        const std::size_t bytes = CodeShape<bits>::bytes(dim);
+        for (std::size_t first = 0; first < bytes; first += 64) {
+            const std::int8_t* const codes = query.codes + 2 * first;
+            const std::size_t count = bytes - first < 64 ? bytes - first : 64;
+            for (std::size_t i = 0; i < count; ++i) {
+                sum += codes[i] * (row[first + i] & 15) + codes[i + 64] * (row[first + i] >> 4);
+            }
+        }
+    }
+    return finish_code<bits, Flags>(query, row, dim, sum);
+}
+
+/// How many rows ahead of the one being scored are fetched: as many as make 192 lines, which keeps every miss the core
+/// can have in flight. With 12 rows, a graph over short rows (128 elements of 4 bits) answered 30 % fewer queries a
+/// second.
+template <unsigned bits>
+[[gnu::always_inline]] inline std::size_t codes_ahead(std::size_t dim) noexcept {
+    constexpr std::size_t lines_ahead = 192;
+    constexpr std::size_t fewest_rows = 8;
+    const std::size_t rows = lines_ahead / ((CodeShape<bits>::row_bytes(dim) + 63) / 64);
+    return rows < fewest_rows ? fewest_rows : rows;
+}
+
+/// Begins to fetch a row that will soon be scored.
+template <unsigned bits, class Flags>
+[[gnu::always_inline]] inline void fetch_code(const std::uint8_t* row, std::size_t dim) noexcept {
+    prefetch_row<lines_ahead_of_kernels>(row, CodeShape<bits>::row_bytes(dim));
+}
+
+template <unsigned bits, class Flags>
+void portable_code_slots(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+                         const Slot* slots, std::size_t count, float* out) noexcept {
+    const std::size_t ahead = codes_ahead<bits>(dim);
+    for (std::size_t i = 0; i < count + ahead; ++i) {
+        if (i < count) fetch_code<bits, Flags>(rows + slots[i] * stride, dim);
+        if (i < ahead) continue;
+        out[i - ahead] = portable_code_distance<bits, Flags>(query, rows + slots[i - ahead] * stride, dim);
+    }
+}
+
+template <unsigned bits, class Flags>
+void portable_code_block(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
+                         std::size_t count, float* out) noexcept {
+    for (std::size_t i = 0; i < count; ++i) {
+        out[i] = portable_code_distance<bits, Flags>(query, rows + i * stride, dim);
+    }
+}
+
+template <class Flags>
+float portable_code_encode(const float* vector, float factor, const float* mean, std::size_t dim, float steps,
+                           std::int8_t* codes) noexcept {
+    const auto size = [&](std::size_t i) {
+        const float centred = vector[i] * factor - mean[i];
+        return centred < 0 ? -centred : centred;
+    };
+    constexpr std::size_t lanes = 16;  // the largest of each lane, so that the compiler may use registers
+    float largest[lanes] = {};
+    float most = 0;
+    std::size_t at = 0;
+    for (; at + lanes <= dim; at += lanes) {
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+            const float next = size(at + lane);
+            largest[lane] = largest[lane] < next ? next : largest[lane];
+        }
+    }
+    for (; at < dim; ++at) most = most < size(at) ? size(at) : most;
+    for (const float next : largest) most = most < next ? next : most;
+
+    constexpr float finite = 1e38F;
+    constexpr float tiny = 1e-30F;  // its inverse is finite
+    const float scale = (most < finite ? most : finite) / steps;
+    const float inverse = scale > tiny ? 1 / scale : 0;
+    for (std::size_t i = 0; i < dim; ++i) {
+        float step = (vector[i] * factor - mean[i]) * inverse;
+        step = step < -steps ? -steps : step;
+        step = step > steps ? steps : step;
+        // What is cast is positive, so cutting it rounds to the nearest.
+        codes[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(step + 128.5F) - 128);
+    }
+    return inverse > 0 ? scale : 0;
+}
+
+template <unsigned bits, class Flags>
+constexpr CodeKernels portable_code_kernels() noexcept {
+    return {portable_code_slots<bits, Flags>, portable_code_block<bits, Flags>, portable_code_encode<Flags>};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/portable_fast_scan.hpp — the kernels of fast_scan.hpp in plain C++: the truth the others must meet.
+//
+// As portable.hpp: each carries the flags of the source it was compiled in.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Where table m begins among the tables of a scan; it is there twice, 16 bytes apart.
+template <class Flags>
+constexpr std::size_t portable_table_at(std::size_t m) noexcept {
+    return m / 4 * 128 + m % 2 * 64 + m / 2 % 2 * 32;
+}
+
+template <class Flags>
+void portable_ranges(const float* tables, std::size_t count, float* lows, float* widest, float* sum) noexcept {
+    *widest = 0;
+    *sum = 0;
+    for (std::size_t m = 0; m < count; ++m) {
+        float low = tables[m * 16], high = low;
+        for (std::size_t k = 1; k < 16; ++k) {
+            const float entry = tables[m * 16 + k];
+            low = entry < low ? entry : low;
+            high = entry > high ? entry : high;
+        }
+        lows[m] = low;
+        const float range = high - low;
+        *widest = range > *widest ? range : *widest;
+        *sum += range;
+    }
+}
+
+template <class Flags>
+void portable_round(const float* tables, std::size_t count, const float* lows, float inverse,
+                    std::uint8_t* out) noexcept {
+    for (std::size_t m = 0; m < count; ++m) {
+        std::uint8_t* to = out + portable_table_at<Flags>(m);
+        for (std::size_t k = 0; k < 16; ++k) {
+            to[k] = static_cast<std::uint8_t>(std::lrint((tables[m * 16 + k] - lows[m]) * inverse));
+        }
+        std::memcpy(to + 16, to, 16);
+    }
+    for (std::size_t m = count; m % 4 != 0; ++m) std::memset(out + portable_table_at<Flags>(m), 0, 32);
+}
+
+/// Adds the entries of a block's vectors to `sums`.
+template <class Flags>
+void portable_add_entries(const FastScanQuery& query, const std::byte* block, unsigned* sums) noexcept {
+    for (std::size_t pair = 0; pair < query.pairs; ++pair) {
+        const std::uint8_t* low = query.tables + portable_table_at<Flags>(2 * pair);
+        const std::uint8_t* high = query.tables + portable_table_at<Flags>(2 * pair + 1);
+        const auto* codes = reinterpret_cast<const std::uint8_t*>(block + pair * FastScanLayout::vectors);
+        for (std::size_t v = 0; v < FastScanLayout::vectors; ++v) {
+            sums[v] += static_cast<unsigned>(low[codes[v] & 15]) + high[codes[v] >> 4];
+        }
+    }
+}
+
+template <class Flags>
+std::size_t portable_scan(const FastScanQuery& query, const std::byte* blocks, std::size_t count,
+                          std::uint16_t threshold, std::uint32_t* positions, std::uint16_t* totals) noexcept {
+    constexpr std::size_t vectors = FastScanLayout::vectors;
+    std::size_t kept = 0;
+    for (std::size_t first = 0; first < count; first += vectors) {
+        unsigned sums[vectors] = {};
+        portable_add_entries<Flags>(query, blocks, sums);
+        const auto* offsets = reinterpret_cast<const std::uint8_t*>(blocks + FastScanLayout::code_bytes(query.pairs));
+        for (std::size_t v = 0; v < vectors && first + v < count; ++v) {
+            const unsigned offset = offsets[2 * v] | static_cast<unsigned>(offsets[2 * v + 1]) << 8;
+            const unsigned total = sums[v] + (offset >> query.shift);
+            positions[kept] = static_cast<std::uint32_t>(first + v);
+            totals[kept] = static_cast<std::uint16_t>(total);
+            kept += total <= threshold ? 1U : 0U;
+        }
+        blocks += FastScanLayout::block_bytes(query.pairs);
+    }
+    return kept;
+}
+
+template <class Flags>
+std::size_t portable_scan_bounds(const FastScanQuery& query, const FastScanBounds& bounds, const std::byte* blocks,
+                                 std::size_t count, std::uint32_t* positions, float* found) noexcept {
+    constexpr std::size_t vectors = FastScanLayout::vectors;
+    std::size_t kept = 0;
+    for (std::size_t first = 0; first < count; first += vectors) {
+        unsigned sums[vectors] = {};
+        portable_add_entries<Flags>(query, blocks, sums);
+        float numbers[3][vectors];
+        std::memcpy(numbers, blocks + FastScanLayout::code_bytes(query.pairs), sizeof(numbers));
+        for (std::size_t v = 0; v < vectors && first + v < count; ++v) {
+            const float product = bounds.low + bounds.unit * static_cast<float>(sums[v]);
+            const float bound = numbers[0][v] - numbers[1][v] * product - numbers[2][v] * bounds.reach;
+            positions[kept] = static_cast<std::uint32_t>(first + v);
+            found[kept] = bound;
+            kept += bound > bounds.limit ? 0U : 1U;
+        }
+        blocks += FastScanLayout::bounded_block_bytes(query.pairs);
+    }
+    return kept;
+}
+
+template <class Flags>
+constexpr FastScanKernels portable_fast_scan_kernels() noexcept {
+    return {portable_round<Flags>, portable_ranges<Flags>, portable_scan<Flags>, portable_scan_bounds<Flags>};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/distance/portable_products.hpp — the kernels of products.hpp in plain C++.
+//
+// As portable.hpp: each carries the flags of the source it was compiled in.
+
+// kith/distance/products.hpp — the inner products of many vectors with many others, as k-means and codebooks ask for.
+//
+// One vector against many reads each of the many once from memory and uses it once. A few rows at a time against a
+// panel of vectors uses what it reads a dozen times, so the arithmetic units are the limit and not the memory.
+//
+// This header stays free of everything but types, as kernels.hpp does and for the same reason.
+
+namespace kith::inline v0_single {
+
+/// Vectors that stand in panels: `panel` of them side by side, element d of all of them in a row, so that element d of
+/// vector v is at panels[(v / panel · dim + d) · panel + v % panel]. The last panel is filled up with zeros.
+struct ProductKernels {
+    /// out[r · out_stride + v] is the inner product of row r and vector v, fillers among them.
+    /// Shape: rows begin at rows + r · stride; `panels` holds panel_count panels of dim elements.
+    /// Laws:  a product is the same to the last bit whichever other rows are asked about.
+    using Products = void (*)(const float* rows, std::size_t stride, std::size_t count, const float* panels,
+                              std::size_t panel_count, std::size_t dim, float* out, std::size_t out_stride) noexcept;
+
+    /// The first v with the least half_norms[v] − products[v], which is half the squared distance less what all share.
+    /// What is no number is not the least; where nothing is below infinity, v is 0 and the least infinite.
+    /// Requires: count is a positive multiple of `panel`.
+    using Nearest = std::uint32_t (*)(const float* products, const float* half_norms, std::size_t count,
+                                      float* least) noexcept;
+
+    /// Inner products of the pieces of one vector with the words of each piece's codebook:
+    /// out[m · words + k] = Σ vector[m · sub_dim + d] · codebooks[(m · sub_dim + d) · words + k].
+    /// Requires: words is a multiple of 16.
+    using Words = void (*)(const float* vector, const float* codebooks, std::size_t subvectors, std::size_t sub_dim,
+                           std::size_t words, float* out) noexcept;
+
+    /// The first k with the least half_norms[m · words + k] − (the product above), for each piece m, as Nearest says.
+    using NearestWords = void (*)(const float* vector, const float* codebooks, const float* half_norms,
+                                  std::size_t subvectors, std::size_t sub_dim, std::size_t words,
+                                  std::uint8_t* out) noexcept;
+
+    /// Writes where products[r · stride + v] · scales[r] − shifts[r] is not below least[v]: the numbers r · stride + v,
+    /// rising; returns how many. What is no number is not below anything.
+    /// Requires: count is a multiple of `panel`. Shape: `at` has room for rows · count.
+    using Reached = std::size_t (*)(const float* products, std::size_t stride, std::size_t rows, const float* scales,
+                                    const float* shifts, const float* least, std::size_t count,
+                                    std::uint32_t* at) noexcept;
+
+    std::size_t panel = 0;
+    Products products = nullptr;
+    Nearest nearest = nullptr;
+    Words words = nullptr;
+    NearestWords nearest_words = nullptr;
+    Reached reached = nullptr;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+inline constexpr std::size_t portable_panel = 16;
+
+/// Four floats in a register of every processor that has any. Left to find them in loops over arrays of sums, g++ 12
+/// puts the sums in memory, at a fifth of the speed.
+using FourFloats [[gnu::vector_size(16)]] = float;
+
+/// `rows` rows against one panel.
+template <class Flags, std::size_t rows>
+void portable_product_tile(const float* from, std::size_t stride, const float* panel, std::size_t dim, float* out,
+                           std::size_t out_stride) noexcept {
+    constexpr std::size_t parts = portable_panel / 4;
+    FourFloats sums[rows][parts];
+#pragma GCC unroll 8
+    for (std::size_t row = 0; row < rows; ++row) {
+#pragma GCC unroll 8
+        for (std::size_t part = 0; part < parts; ++part) sums[row][part] = FourFloats{};
+    }
+    for (std::size_t d = 0; d < dim; ++d) {
+        FourFloats elements[parts];
+#pragma GCC unroll 8
+        for (std::size_t part = 0; part < parts; ++part) {
+            std::memcpy(&elements[part], panel + d * portable_panel + part * 4, sizeof(FourFloats));
+        }
+#pragma GCC unroll 8
+        for (std::size_t row = 0; row < rows; ++row) {
+            const float element = from[row * stride + d];
+#pragma GCC unroll 8
+            for (std::size_t part = 0; part < parts; ++part) sums[row][part] += element * elements[part];
+        }
+    }
+#pragma GCC unroll 8
+    for (std::size_t row = 0; row < rows; ++row) {
+#pragma GCC unroll 8
+        for (std::size_t part = 0; part < parts; ++part) {
+            std::memcpy(out + row * out_stride + part * 4, &sums[row][part], sizeof(FourFloats));
+        }
+    }
+}
+
+template <class Flags>
+void portable_products(const float* rows, std::size_t stride, std::size_t count, const float* panels,
+                       std::size_t panel_count, std::size_t dim, float* out, std::size_t out_stride) noexcept {
+    constexpr std::size_t tile = 2;
+    for (std::size_t at = 0; at < panel_count; ++at) {
+        const float* panel = panels + at * portable_panel * dim;
+        std::size_t row = 0;
+        for (; row + tile <= count; row += tile) {
+            portable_product_tile<Flags, tile>(rows + row * stride, stride, panel, dim,
+                                               out + row * out_stride + at * portable_panel, out_stride);
+        }
+        for (; row < count; ++row) {
+            portable_product_tile<Flags, 1>(rows + row * stride, stride, panel, dim,
+                                            out + row * out_stride + at * portable_panel, out_stride);
+        }
+    }
+}
+
+template <class Flags>
+std::uint32_t portable_nearest(const float* products, const float* half_norms, std::size_t count,
+                               float* least) noexcept {
+    std::uint32_t nearest = 0;
+    float best = __builtin_inff();
+    for (std::size_t i = 0; i < count; ++i) {
+        const float score = half_norms[i] - products[i];
+        if (score < best) {
+            best = score;
+            nearest = static_cast<std::uint32_t>(i);
+        }
+    }
+    *least = best;
+    return nearest;
+}
+
+template <class Flags>
+void portable_words(const float* vector, const float* codebooks, std::size_t subvectors, std::size_t sub_dim,
+                    std::size_t words, float* out) noexcept {
+    constexpr std::size_t lanes = 16;
+    for (std::size_t m = 0; m < subvectors; ++m) {
+        for (std::size_t first = 0; first < words; first += lanes) {
+            float sums[lanes] = {};
+            for (std::size_t d = 0; d < sub_dim; ++d) {
+                const float element = vector[m * sub_dim + d];
+                const float* word = codebooks + (m * sub_dim + d) * words + first;
+                for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += element * word[lane];
+            }
+            for (std::size_t lane = 0; lane < lanes; ++lane) out[m * words + first + lane] = sums[lane];
+        }
+    }
+}
+
+template <class Flags>
+void portable_nearest_words(const float* vector, const float* codebooks, const float* half_norms,
+                            std::size_t subvectors, std::size_t sub_dim, std::size_t words,
+                            std::uint8_t* out) noexcept {
+    float products[256];
+    for (std::size_t m = 0; m < subvectors; ++m) {
+        portable_words<Flags>(vector + m * sub_dim, codebooks + m * sub_dim * words, 1, sub_dim, words, products);
+        float least = 0;
+        out[m] = static_cast<std::uint8_t>(portable_nearest<Flags>(products, half_norms + m * words, words, &least));
+    }
+}
+
+template <class Flags>
+std::size_t portable_reached(const float* products, std::size_t stride, std::size_t rows, const float* scales,
+                             const float* shifts, const float* least, std::size_t count, std::uint32_t* at) noexcept {
+    constexpr std::size_t lanes = portable_panel;
+    std::size_t found = 0;
+    for (std::size_t row = 0; row < rows; ++row) {
+        for (std::size_t first = 0; first < count; first += lanes) {
+            const float* product = products + row * stride + first;
+            std::uint32_t reached = 0;
+            for (std::size_t lane = 0; lane < lanes; ++lane) {
+                reached |= product[lane] * scales[row] - shifts[row] < least[first + lane] ? 0U : 1U << lane;
+            }
+            for (std::size_t lane = 0; reached != 0; ++lane, reached >>= 1) {
+                if ((reached & 1U) != 0) at[found++] = static_cast<std::uint32_t>(row * stride + first + lane);
+            }
+        }
+    }
+    return found;
+}
+
+template <class Flags>
+constexpr ProductKernels portable_product_kernels() noexcept {
+    return {portable_panel,        portable_products<Flags>,      portable_nearest<Flags>,
+            portable_words<Flags>, portable_nearest_words<Flags>, portable_reached<Flags>};
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// The kernels of metric M over elements T; InnerProduct gives −⟨a, b⟩. Cosine is made from those and the rows' norms.
+template <class M, class T, class Flags = detail::ThisBuild>
+    requires SumMetric<M, T> || BitMetric<M, T>
+[[nodiscard]] Kernels<T> kernels(Isa) noexcept {
+    return detail::portable_kernels<M, T, Flags>();
+}
+
+/// The kernels of codes of 8 or 4 bits.
+template <unsigned bits, class Flags = detail::ThisBuild>
+[[nodiscard]] CodeKernels code_kernels(Isa) noexcept {
+    return detail::portable_code_kernels<bits, Flags>();
+}
+
+/// Products of many with many.
+template <class Flags = detail::ThisBuild>
+[[nodiscard]] ProductKernels product_kernels(Isa) noexcept {
+    return detail::portable_product_kernels<Flags>();
+}
+
+/// Sums of table entries, in blocks.
+template <class Flags = detail::ThisBuild>
+[[nodiscard]] FastScanKernels fast_scan_kernels(Isa) noexcept {
+    return detail::portable_fast_scan_kernels<Flags>();
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/index/raw_rows.hpp — vectors of any element, as they were given, one row a slot, ready for the kernels.
+//
+// A search reads rows at random, so a row begins where no cache line is read in vain: long rows on a cache line, short
+// ones on 16 bytes, because there the padding would cost more than the line it saves. Cosine keeps the vector itself,
+// bit for bit, and its inverse norm right behind it, where the last line read brings it along.
+//
+// Queries come as floats. Rows of floats, of two bytes or four, take them as they are; integers and bits are compared
+// with a query that was made one of their kind.
+//
+// Thread safety: a view; rows that exist are only read.
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// A query against rows, scored by one pair of kernels. Shape: `dim` counts elements.
+template <class T>
+class KernelScorer {
+public:
+    using Query = QueryElement<T>;
+
+    KernelScorer(const Kernels<T>& kernels, const Query* query, const T* rows, std::size_t stride,
+                 std::size_t dim) noexcept
+        : kernels_(kernels), query_(query), rows_(rows), stride_(stride), dim_(dim) {}
+
+    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
+        kernels_.slots(query_, rows_, stride_, dim_, slots, count, out);
+    }
+
+    void score_block(Slot first, std::size_t count, float* out) const noexcept {
+        kernels_.block(query_, row(first), stride_, dim_, count, out);
+    }
+
+    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
+        detail::prefetch_row(row(slot), dim_ * sizeof(T));
+    }
+
+    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept {
+        const std::size_t row_bytes = stride_ * sizeof(T);
+        if (row_bytes <= detail::longest_scanned) detail::prefetch_scan(row(first), count * row_bytes);
+    }
+
+    [[nodiscard]] const T* row(Slot slot) const noexcept { return rows_ + slot * stride_; }
+
+    /// What stands behind the elements of a row.
+    [[nodiscard]] const T* row_end(Slot slot) const noexcept { return row(slot) + dim_; }
+
+private:
+    Kernels<T> kernels_;
+    const Query* query_;  // dim_ elements, alive as long as the scorer
+    const T* rows_;       // row s begins at rows_ + s * stride_
+    std::size_t stride_;  // in elements
+    std::size_t dim_;
+};
+
+/// The cosine distance from inner products and inverse norms.
+template <class T>
+class CosineScorer {
+public:
+    CosineScorer(const KernelScorer<T>& products, float query_inverse_norm) noexcept
+        : products_(products), query_inverse_norm_(query_inverse_norm) {}
+
+    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
+        // Where a row ends with its line, the norm is on another, which the kernel does not fetch.
+        for (std::size_t i = 0; i < count; ++i) __builtin_prefetch(products_.row_end(slots[i]));
+        products_.score(slots, count, out);
+        for (std::size_t i = 0; i < count; ++i) out[i] = distance(out[i], slots[i]);
+    }
+
+    void score_block(Slot first, std::size_t count, float* out) const noexcept {
+        products_.score_block(first, count, out);
+        for (std::size_t i = 0; i < count; ++i) out[i] = distance(out[i], first + static_cast<Slot>(i));
+    }
+
+    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept { products_.prefetch(slot); }
+    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept {
+        products_.prefetch_scan(first, count);
+    }
+
+private:
+    [[nodiscard]] float distance(float negative_product, Slot slot) const noexcept {
+        float inverse_norm = 0;
+        std::memcpy(&inverse_norm, products_.row_end(slot), sizeof(inverse_norm));
+        // The norms first: their product is the same both ways round, and so is the distance. That of two vectors
+        // which are nearly nothing is kept finite, for their own product may be 0.
+        const float inverse_norms = std::min(query_inverse_norm_ * inverse_norm, std::numeric_limits<float>::max());
+        return 1.0F + negative_product * inverse_norms;
+    }
+
+    KernelScorer<T> products_;  // gives −⟨query, row⟩
+    float query_inverse_norm_;
+};
+
+}  // namespace detail
+
+/// The Rows of plain vectors of T under metric M.
+template <class T, class M>
+class RawRows {
+    static_assert(kith::Metric<M, T>,
+                  "kith: this metric does not compare vectors of these elements; packed bits have kith::Hamming and "
+                  "kith::Jaccard, numbers have kith::L2, kith::InnerProduct and kith::Cosine");
+    static constexpr bool is_cosine = std::same_as<M, Cosine>;
+    using ProductMetric = std::conditional_t<is_cosine, InnerProduct, M>;
+    using Query = QueryElement<T>;
+    static constexpr bool takes_floats = std::same_as<Query, float>;
+
+public:
+    using Element = T;
+    using Metric = M;
+
+    /// A view of rows that write_row wrote; `residency` brings them into memory, unless they are there anyway.
+    /// Shape: row s begins at data + s * stride_for(dim).
+    /// Requires: integers and bits have at most longest_integer_row elements a row.
+    RawRows(const T* data, std::size_t dim, const Kernels<T>& kernels, Residency* residency = nullptr) noexcept
+        : data_(data), dim_(dim), stride_(stride_for(dim)), kernels_(kernels), residency_(residency) {}
+
+    /// The kernels rows of this metric are scored with; chosen once an index.
+    [[nodiscard]] static Kernels<T> kernels_for(Isa isa) { return kernels<ProductMetric, T>(isa); }
+
+    /// Elements from one row to the next. On disk: never change.
+    [[nodiscard]] static constexpr std::size_t stride_for(std::size_t dim) noexcept {
+        constexpr std::size_t long_row = 512;
+        const std::size_t bytes = elements_for<T>(dim) * sizeof(T) + (is_cosine ? sizeof(float) : 0);
+        const std::size_t unit = bytes >= long_row ? 64 : 16;
+        return (bytes + unit - 1) / unit * unit / sizeof(T);
+    }
+
+    /// Writes `dim` floats as a row: rounded, within the range of T. Shape: `row` has room for stride_for(dim).
+    static void write_row(T* row, const float* vector, std::size_t dim) noexcept {
+        encode_elements(vector, dim, row);
+        finish_row(row, dim);
+    }
+
+    /// Writes elements as a row, as they are. Shape: `elements` holds elements_for<T>(dim), `row` as above.
+    static void write_elements(T* row, const T* elements, std::size_t dim) noexcept {
+        std::memcpy(row, elements, elements_for<T>(dim) * sizeof(T));
+        if constexpr (std::same_as<T, Bits8>) {  // nothing is set past the last dimension
+            if (dim % 8 != 0) row[dim / 8].bits &= static_cast<std::uint8_t>((1U << (dim % 8)) - 1);
+        }
+        finish_row(row, dim);
+    }
+
+    /// Dimensions: the floats of a query.
+    [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
+    [[nodiscard]] std::size_t stride() const noexcept { return stride_; }
+
+    /// Where the rows lie. Who reads one without a scorer or decode() holds it.
+    [[nodiscard]] detail::RowsPlace place() const noexcept {
+        return {residency_, data_, stride_ * sizeof(T), stride_ * sizeof(T)};
+    }
+    [[nodiscard]] const T* row(Slot slot) const noexcept { return data_ + slot * stride_; }
+
+    /// Writes the vector of a slot as floats, exactly. Shape: `out` has room for dim().
+    void decode(Slot slot, float* out) const noexcept {
+        const Held held(residency_, row(slot), stride_ * sizeof(T));
+        decode_elements(row(slot), dim_, out);
+    }
+
+    /// The vector of a slot as floats: in place where rows are made of those and stay in memory, else in `buffer`, which
+    /// has room for dim().
+    [[nodiscard]] const float* floats(Slot slot, float* buffer) const noexcept {
+        if constexpr (std::same_as<T, float>) {
+            if (residency_ == nullptr) return row(slot);
+        }
+        decode(slot, buffer);
+        return buffer;
+    }
+
+    /// The first `count` vectors as floats: in place, or in `buffer`.
+    [[nodiscard]] MatrixView matrix(std::size_t count, std::vector<float>& buffer) const {
+        if constexpr (std::same_as<T, float>) {
+            if (residency_ == nullptr) return {data_, count, dim_, stride_};
+        }
+        buffer.resize(count * dim_);
+        for (std::size_t at = 0; at < count; ++at) decode(static_cast<Slot>(at), &buffer[at * dim_]);
+        return {buffer.data(), count, dim_, dim_};
+    }
+
+    /// 1 / ‖row‖, as write_row found it. Requires: the metric is Cosine.
+    [[nodiscard]] float inverse_norm(Slot slot) const noexcept {
+        const Held held(residency_, row(slot), stride_ * sizeof(T));
+        float inverse = 0;
+        std::memcpy(&inverse, row(slot) + elements_for<T>(dim_), sizeof(inverse));
+        return inverse;
+    }
+
+    /// Scores rows against `query`, which must live as long as the scorer.
+    [[nodiscard]] auto scorer(const float* query, ScratchMemory& scratch) const noexcept(takes_floats) {
+        if constexpr (takes_floats) {
+            static_cast<void>(scratch);
+            return scorer_with(query, norm_of(query));
+        } else {
+            T* const elements = scratch.take_array<T>(elements_for<T>(dim_));
+            if constexpr (is_cosine && std::integral<T>) {
+                encode_direction(query, elements);
+            } else {
+                encode_elements(query, dim_, elements);
+            }
+            return scorer_with(elements, norm_of(elements));
+        }
+    }
+
+    /// Scores rows against the row of `slot`.
+    [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory& scratch) const noexcept(std::same_as<Query, T>) {
+        float norm = 0;
+        if constexpr (is_cosine) norm = inverse_norm(slot);
+        if constexpr (std::same_as<Query, T>) {
+            static_cast<void>(scratch);
+            return scorer_with(row(slot), norm);
+        } else {
+            return scorer_with(floats(slot, scratch.take_array<float>(dim_)), norm);
+        }
+    }
+
+private:
+    /// The whole numbers that point nearest to where `query` does: its own, or it scaled to fill their range. Below the
+    /// range of unsigned ones there is nothing.
+    void encode_direction(const float* query, T* elements) const noexcept {
+        const auto largest = static_cast<float>(std::numeric_limits<T>::max());
+        float reach = 0;
+        bool whole = true;
+        for (std::size_t i = 0; i < dim_; ++i) {
+            reach = std::max(reach, std::abs(query[i]));
+            whole = whole && query[i] == std::nearbyint(query[i]);
+        }
+        const float scale = (whole && reach <= largest) || !(reach > 0) ? 1.0F : largest / reach;
+        for (std::size_t i = 0; i < dim_; ++i) elements[i] = detail::nearest_element<T>(query[i] * scale);
+    }
+
+    /// Zeros behind the elements, and among them what the metric keeps of a row.
+    static void finish_row(T* row, std::size_t dim) noexcept {
+        const std::size_t elements = elements_for<T>(dim);
+        std::memset(static_cast<void*>(row + elements), 0, (stride_for(dim) - elements) * sizeof(T));
+        if constexpr (is_cosine) {
+            const float inverse = detail::inverse_norm(row, dim);
+            std::memcpy(static_cast<void*>(row + elements), &inverse, sizeof(inverse));
+        }
+    }
+
+    [[nodiscard]] float norm_of(const Query* query) const noexcept {
+        if constexpr (is_cosine) {
+            return detail::inverse_norm(query, dim_);
+        } else {
+            static_cast<void>(query);
+            return 0;
+        }
+    }
+
+    [[nodiscard]] auto scorer_with(const Query* query, float inverse_norm) const noexcept {
+        const detail::KernelScorer<T> products(kernels_, query, data_, stride_, elements_for<T>(dim_));
+        if constexpr (is_cosine) {
+            return detail::ResidentScorer(detail::CosineScorer<T>(products, inverse_norm), place());
+        } else {
+            static_cast<void>(inverse_norm);
+            return detail::ResidentScorer(products, place());
+        }
+    }
+
+    const T* data_;
+    std::size_t dim_;
+    std::size_t stride_;  // stride_for(dim_)
+    Kernels<T> kernels_;
+    Residency* residency_;  // null: the rows are in memory
+};
+
+static_assert(Rows<RawRows<float, Cosine>>);
+static_assert(Rows<RawRows<Half, L2>>);
+static_assert(Rows<RawRows<std::int8_t, Cosine>>);
+static_assert(Rows<RawRows<Bits8, Hamming>>);
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+/// Rows whose metric follows from inner products of floats.
+template <class R>
+concept ProductRows = Rows<R> && requires {
+    typename R::Element;
+    typename R::Metric;
+    requires std::same_as<R, RawRows<typename R::Element, typename R::Metric>>;
+    requires std::same_as<QueryElement<typename R::Element>, float>;
+};
+
+/// Meets rows with queries by products, and scores the pairs that these do not rule out.
+template <ProductRows R, Scorer S>
+class ProductBatch {
+    static constexpr bool is_l2 = std::same_as<typename R::Metric, L2>;
+    static constexpr bool is_cosine = std::same_as<typename R::Metric, Cosine>;
+    static_assert(is_l2 || is_cosine || std::same_as<typename R::Metric, InnerProduct>);
+
+public:
+    /// Fewer queries than these are faster scored pair by pair, for the kernels of products work on whole panels.
+    /// Measured where a panel is 32 queries: seven pair by pair take 0.7 of the time, and the two ways meet near ten.
+    [[nodiscard]] static std::size_t fewest(Isa isa) noexcept { return product_kernels(isa).panel / 4; }
+
+    /// Shape: `floats` holds the queries one after the other. Throws: std::bad_alloc while `scratch` grows.
+    ProductBatch(const R& rows, const float* floats, std::span<BatchQuery<S>> queries, ScratchMemory& scratch, Isa isa)
+        : rows_(rows),
+          queries_(queries),
+          kernels_(product_kernels(isa)),
+          lengths_(kernels<InnerProduct, float>(isa)),
+          width_((queries.size() + kernels_.panel - 1) / kernels_.panel * kernels_.panel),
+          unit_(static_cast<double>(rows.dim() + rounded_besides) * 0x1p-24) {
+        const std::size_t dim = rows.dim();
+        std::size_t end = 0;
+        const auto part = [&](std::size_t floats_wanted) {
+            return std::exchange(end, end + (floats_wanted + 15) / 16 * 16);  // parts begin on cache lines
+        };
+        const std::size_t panels = part(width_ * dim), least = part(width_), products = part(batch_rows * width_),
+                          reached = part(batch_rows * width_), copy = part(batch_rows * dim);
+        auto* const memory = scratch.take_array<float>(end);
+        panels_ = memory + panels;
+        least_ = memory + least;
+        products_ = memory + products;
+        reached_ = reinterpret_cast<std::uint32_t*>(memory + reached);
+        copy_ = memory + copy;
+        std::memset(panels_, 0, width_ * dim * sizeof(float));
+        std::fill_n(least_, width_, std::numeric_limits<float>::infinity());
+        for (std::size_t at = 0; at < queries.size(); ++at) {
+            const float* const query = floats + at * dim;
+            float* const to = panels_ + at / kernels_.panel * kernels_.panel * dim + at % kernels_.panel;
+            for (std::size_t d = 0; d < dim; ++d) to[d * kernels_.panel] = query[d];
+            queries_[at].length = length(query);
+        }
+    }
+
+    /// Offers `count` rows, at most batch_rows, to each query, those that products rule out excepted.
+    /// Shape: `slots` rises.
+    void meet(const Slot* slots, std::size_t count) noexcept {
+        const std::size_t dim = rows_.dim();
+        const float* from = copy_;
+        std::size_t stride = dim;
+        if (const float* const in_place = rows_in_place(slots, count)) {
+            from = in_place;
+            stride = rows_.stride();
+        } else {
+            for (std::size_t i = 0; i < count; ++i) rows_.decode(slots[i], copy_ + i * dim);
+        }
+        float scales[batch_rows], shifts[batch_rows];
+        const double longest = prepare(from, stride, slots, count, scales, shifts);
+        for (std::size_t at = 0; at < queries_.size(); ++at) least_[at] = least_product(queries_[at], longest);
+        kernels_.products(from, stride, count, panels_, width_ / kernels_.panel, dim, products_, width_);
+        const std::size_t reached =
+            kernels_.reached(products_, width_, count, scales, shifts, least_, width_, reached_);
+        for (std::size_t i = 0; i < reached; ++i) {
+            const std::size_t row = reached_[i] / width_, at = reached_[i] % width_;
+            if (at >= queries_.size()) continue;  // a filler of the last panel
+            BatchQuery<S>& query = queries_[at];
+            float distance = 0;
+            query.scorer.score_block(slots[row], 1, &distance);
+            if (!(distance > query.best.worst_distance())) query.best.offer({distance, slots[row]});
+        }
+    }
+
+private:
+    /// Roundings that are no term of a product's sum: of norms, of the metric's formula, of what is compared here.
+    static constexpr std::size_t rounded_besides = 32;
+
+    /// Lengths within which squares and products of two are neither infinite nor of fewer digits. Others rule out
+    /// nothing.
+    static constexpr double least_length = 1e-15, most_length = 1e15;
+
+    [[nodiscard]] const float* rows_in_place(const Slot* slots, std::size_t count) const noexcept {
+        if constexpr (std::same_as<typename R::Element, float>) {
+            if (rows_.place().residency == nullptr && in_a_row(slots, count)) return rows_.row(slots[0]);
+        }
+        return nullptr;
+    }
+
+    [[nodiscard]] float square(const float* vector) const noexcept {
+        float negative = 0;
+        lengths_.block(vector, vector, rows_.dim(), rows_.dim(), 1, &negative);
+        return -negative;
+    }
+
+    /// ‖query‖, or infinity when products with it may rule out nothing.
+    [[nodiscard]] float length(const float* query) const noexcept {
+        const double length = std::sqrt(static_cast<double>(square(query)));
+        const bool ordinary = length < most_length && (!is_cosine || length > least_length) && unit_ < 1.0 / 16;
+        return ordinary ? static_cast<float>(length) : std::numeric_limits<float>::infinity();
+    }
+
+    /// What products with each row are multiplied with and lessened by, to be compared with least_product. Returns the
+    /// length of the longest row that may be ruled out.
+    double prepare(const float* from, std::size_t stride, [[maybe_unused]] const Slot* slots, std::size_t count,
+                   float* scales, float* shifts) const noexcept {
+        double longest = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            bool ordinary = false;
+            if constexpr (is_cosine) {
+                scales[i] = rows_.inverse_norm(slots[i]);
+                shifts[i] = 0;
+                ordinary = scales[i] > 1 / most_length && scales[i] < 1 / least_length;
+            } else {
+                const float squared = square(from + i * stride);
+                scales[i] = 1;
+                shifts[i] = is_l2 ? squared / 2 : 0;
+                ordinary = squared < most_length * most_length;
+                if (ordinary) longest = std::max(longest, static_cast<double>(squared));
+            }
+            if (!ordinary) {  // infinite, or no number: not below anything
+                scales[i] = 0;
+                shifts[i] = -std::numeric_limits<float>::infinity();
+            }
+        }
+        return std::sqrt(longest);
+    }
+
+    /// What the product of this query and a row, so prepared, is surely below when the row is farther than the worst
+    /// kept. Each term is counted twice, and what is added here in double costs the rest.
+    [[nodiscard]] float least_product(const BatchQuery<S>& query, double longest) const noexcept {
+        constexpr double smallest = std::numeric_limits<float>::min();  // what underflow may take off each term
+        const double length = static_cast<double>(query.length),
+                     worst = static_cast<double>(query.best.worst_distance());
+        if (!(length < most_length) || !(worst < std::numeric_limits<double>::infinity())) {
+            return -std::numeric_limits<float>::infinity();
+        }
+        double least = 0, magnitudes = 0;
+        if constexpr (is_cosine) {
+            least = length * (1 - worst);
+            magnitudes = 2 * length;
+        } else if constexpr (is_l2) {
+            least = (length * length - worst) / 2;
+            magnitudes = (length * length + longest * longest + std::abs(worst)) / 2 + length * longest;
+        } else {
+            least = -worst;
+            magnitudes = std::abs(worst) + length * longest;
+        }
+        return static_cast<float>(least - 2 * unit_ * magnitudes - 2 * smallest * static_cast<double>(rows_.dim()));
+    }
+
+    const R& rows_;
+    std::span<BatchQuery<S>> queries_;
+    ProductKernels kernels_;
+    Kernels<float> lengths_;  // of the inner product
+    std::size_t width_;       // queries, and fillers up to whole panels
+    double unit_;             // what a product may be wrong by, as a share of the lengths' product
+    // In the scratch:
+    float* panels_;           // the queries, as kernels_ reads them
+    float* least_;            // width_ of them: see least_product; infinity for fillers
+    float* products_;         // batch_rows · width_
+    std::uint32_t* reached_;  // as many
+    float* copy_;             // batch_rows vectors, where they are not read in place
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Queries that meet the rows together; more bring no more, and less of them is near.
+inline constexpr std::size_t widest_batch = 256;
+
+/// The next allowed slots from `begin` on, which is moved behind them; returns how many.
+/// Shape: `slots` has room for batch_rows.
+inline std::size_t next_slots(BitsetView allowed, std::size_t& begin, Slot* slots) noexcept {
+    std::size_t count = 0;
+    for (; begin < allowed.count() && count < batch_rows; begin += 64 - begin % 64) {  // past the last Slot too
+        const auto word = static_cast<Slot>(begin / 64);
+        std::uint64_t bits = allowed.allowed_word(word) & (~std::uint64_t{0} << (begin % 64));
+        for (; bits != 0; bits &= bits - 1) {
+            const Slot slot = word * 64 + static_cast<Slot>(std::countr_zero(bits));
+            if (count == batch_rows) {
+                begin = slot;
+                return count;
+            }
+            slots[count++] = slot;
+        }
+    }
+    return count;
+}
+
+/// For each of `count` queries the nearest `limit` of the allowed slots, nearest first, equal distances by slot: to the
+/// last bit what scan() finds for each alone. found[i] is how many there are for query i.
+/// Shape: `queries` holds count · rows.dim() floats; the answers to query i begin at out + i · limit, which has room
+///        for count · limit.
+/// Throws: std::bad_alloc while `scratch` still grows.
+template <Rows R>
+void search_batch(const R& rows, const float* queries, std::size_t count, std::size_t limit, BitsetView allowed,
+                  SearchScratch& scratch, Neighbor* out, std::size_t* found, Isa isa = best_isa()) {
+    using S = decltype(rows.scorer(queries, scratch.query));
+    static_assert(std::is_trivially_destructible_v<BatchQuery<S>>);
+    const auto meet_all = [&](auto batch) {
+        Slot slots[batch_rows];
+        for (std::size_t begin = 0; const std::size_t met = next_slots(allowed, begin, slots);) batch.meet(slots, met);
+    };
+    if (scratch.batch.size() < std::min(count, widest_batch)) scratch.batch.resize(std::min(count, widest_batch));
+    for (std::size_t first = 0; first < count; first += widest_batch) {
+        const std::size_t size = std::min(widest_batch, count - first);
+        const float* const floats = queries + first * rows.dim();
+        auto* const memory = reinterpret_cast<BatchQuery<S>*>(scratch.query.take(size * sizeof(BatchQuery<S>)));
+        for (std::size_t at = 0; at < size; ++at) {
+            ::new (static_cast<void*>(memory + at))
+                BatchQuery<S>{rows.scorer(floats + at * rows.dim(), scratch.batch[at]),
+                              TopK(std::span(out + (first + at) * limit, limit)), 0};
+        }
+        const std::span<BatchQuery<S>> asked(std::launder(memory), size);
+        if constexpr (ProductRows<R>) {
+            if (size >= ProductBatch<R, S>::fewest(isa)) {
+                meet_all(ProductBatch<R, S>(rows, floats, asked, scratch.lists, isa));
+            } else {
+                meet_all(PairBatch<S>(asked));
+            }
+        } else {
+            meet_all(PairBatch<S>(asked));
+        }
+        for (std::size_t at = 0; at < size; ++at) found[first + at] = asked[at].best.sorted().size();
+    }
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+inline constexpr std::size_t rescored_at_once = 8;
+inline constexpr std::size_t rescored_first = 16;  // at least: a deviation is that of several
+inline constexpr float rescored_deviations = 3;
+
+/// Offers `found`, sorted by the distances of their codes, to `best` at the distances of their full vectors.
+///
+/// By how much codes overrate distances is seen on the first ones: its mean and its deviation. Whoever would still be
+/// too far with three deviations in his favour ends the comparing. Returns how many were compared.
+/// Requires: best is empty.
+template <Scorer S>
+std::size_t rescore(const S& exact, std::span<const Neighbor> found, std::size_t limit, TopK& best) noexcept {
+    std::array<Slot, 64> slots;
+    std::array<float, 64> distances;
+    float sum = 0, squares = 0;  // of the errors: by how much a code's distance is too long
+    const std::size_t begin = std::max(limit, rescored_first);
+    std::size_t count = std::min(begin, slots.size());
+    std::size_t first = 0;
+    for (; first < found.size(); first += count, count = first < begin ? count : rescored_at_once) {
+        const float mean = first == 0 ? 0 : sum / static_cast<float>(first);
+        const float variance = first == 0 ? 0 : std::max(squares / static_cast<float>(first) - mean * mean, 0.0F);
+        if (found[first].distance - mean - rescored_deviations * std::sqrt(variance) > best.worst_distance()) break;
+        count = std::min(count, found.size() - first);
+        for (std::size_t i = 0; i < count; ++i) slots[i] = found[first + i].slot;
+        exact.score(slots.data(), count, distances.data());
+        for (std::size_t i = 0; i < count; ++i) {
+            const float error = found[first + i].distance - distances[i];
+            sum += error;
+            squares += error * error;
+            best.offer({distances[i], slots[i]});
+        }
+    }
+    return first;
+}
+
+}  // namespace detail
+
+/// `Tag` makes the index inside; R are the full vectors, which every call is given.
+template <class Tag, class Q, class R>
+class CodedIndex {
+    static_assert(Number<typename R::Element>,
+                  "kith: packed bits are codes already, so no quantizer makes codes of them; write kith::Hnsw<> or "
+                  "kith::Flat");
+    using Codes = detail::CodeMemory<Q, typename R::Metric>;
+    using Inner = typename Tag::template Index<typename Codes::View>;
+
+public:
+    explicit CodedIndex(Slot capacity)
+        : capacity_(capacity), inner_(Tag::template make<typename Codes::View>(capacity)) {}
+
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    [[nodiscard]] static CodedIndex map(const ImageBytes& image, Slot count) {
+        if (image.empty()) return CodedIndex(0);  // too few vectors came to learn from
+        std::size_t used = 0;
+        auto codes = std::make_unique<const Codes>(image, count, used);
+        return CodedIndex(std::move(codes), image.subspan(used));
+    }
+
+    /// The first so many slots are in the index.
+    [[nodiscard]] Slot size() const noexcept { return inner_.size(); }
+
+    /// How often codes were learned. To be asked by who inserts.
+    [[nodiscard]] std::size_t lessons() const noexcept { return kept_.size(); }
+
+    /// Elements of the vectors that the codes stand for; 0 where there are no codes.
+    [[nodiscard]] std::size_t dim() const noexcept { return size() == 0 ? 0 : codes().codec().dim(); }
+
+    /// Codes and indexes the slots from size() up to `count`; nothing while they are too few to learn from.
+    /// Throws: what training throws; size() says how far it came.
+    void insert(const R& rows, Slot count, unsigned threads = 1) {
+        if (newest_ == nullptr) {
+            std::size_t lesson = first_lesson(rows.dim());
+            if (count < lesson) return;
+            while (lesson * lesson_growth <= std::min<std::size_t>(count, last_lesson)) lesson *= lesson_growth;
+            learn(rows, lesson, threads);
+        }
+        while (size() < count) {
+            const auto until = static_cast<Slot>(std::min<std::size_t>(count, next_lesson_));
+            newest_->append(rows, until, threads);
+            inner_.insert(newest_->view(), until, threads);
+            if (until == next_lesson_) learn(rows, next_lesson_, threads);
+        }
+    }
+
+    /// Takes over codes and index of `other`, over the same rows. False, and nothing has changed, where the index inside
+    /// cannot. Requires: this is empty, with room for them.
+    bool adopt(const R& rows, const CodedIndex& other) {
+        if (other.size() == 0) return true;
+        kept_.reserve(1);
+        auto codes = std::make_unique<Codes>(capacity_);
+        codes->adopt(other.codes());
+        if (!inner_.adopt(codes->view(), other.inner_)) return false;
+        kept_.push_back(std::move(codes));
+        newest_ = kept_.back().get();
+        codes_.store(newest_, std::memory_order_release);
+        next_lesson_ = first_lesson(rows.dim());
+        while (next_lesson_ <= size()) next_lesson_ = lesson_after(next_lesson_);
+        return true;
+    }
+
+    /// The nearest allowed slots below size(), nearest first, at the distances of their full vectors.
+    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
+                       Neighbor* out) const {
+        const Slot indexed = std::min(size(), params.allowed.count());
+        const std::size_t limit = std::min<std::size_t>(params.limit, indexed);
+        if (limit == 0) return 0;
+        SearchParams coarse = params;
+        coarse.allowed = params.allowed.first(indexed);  // which were coded before the codes that are read below
+        coarse.stretched = limit;
+        coarse.limit = std::min<std::size_t>(coarse_limit(params, limit), indexed);
+        scratch.coarse.resize(coarse.limit);
+        const std::uint64_t before = scratch.counts.distances;
+        const std::size_t found = inner_.search(codes().view(), query, coarse, scratch, scratch.coarse.data());
+        scratch.counts.codes += scratch.counts.distances - before;  // the index inside does not know of codes
+        scratch.counts.distances = before;
+        return rescored(rows, query, found, limit, scratch, out);
+    }
+
+    /// The nearest allowed slots below size(): by the codes of all of them, and the best by their full vectors.
+    std::size_t scan(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
+                     Neighbor* out) const
+        requires(!Tag::reads_all)
+    {
+        const BitsetView allowed = params.allowed.first(std::min(size(), params.allowed.count()));
+        const std::size_t limit = std::min<std::size_t>(params.limit, allowed.count());
+        if (limit == 0) return 0;
+        constexpr float kept = 4;  // how many times as many as are wanted codes hardly misplace
+        scratch.coarse.resize(
+            std::min<std::size_t>(times(limit, params.rescore > 0 ? params.rescore : kept), allowed.count()));
+        TopK nearest(std::span(scratch.coarse.data(), scratch.coarse.size()));
+        scratch.counts.codes +=
+            detail::scan(codes().view().scorer(query, scratch.query), 0, allowed.count(), allowed, nearest);
+        return rescored(rows, query, nearest.sorted().size(), limit, scratch, out);
+    }
+
+    /// What search() answers to each of `count` queries, from one pass over the codes for 256 of them. found[i] is what
+    /// it returns for query i. Shape: the answers to query i begin at out + i · width, where width is
+    /// min(params.limit, params.allowed.count()).
+    void search_batch(const R& rows, const float* queries, std::size_t count, const SearchParams& params,
+                      SearchScratch& scratch, Neighbor* out, std::size_t* found) const
+        requires(Tag::reads_all)
+    {
+        const BitsetView allowed = params.allowed.first(std::min(size(), params.allowed.count()));
+        const std::size_t width = std::min<std::size_t>(params.limit, params.allowed.count());
+        const std::size_t limit = std::min<std::size_t>(params.limit, allowed.count());
+        const std::size_t coarse = std::min<std::size_t>(coarse_limit(params, limit), allowed.count());
+        scratch.coarse.resize(count * coarse);
+        detail::search_batch(codes().view(), queries, count, coarse, allowed, scratch, scratch.coarse.data(), found);
+        for (std::size_t at = 0; at < count; ++at) {
+            TopK best(std::span(out + at * width, limit));
+            detail::rescore(rows.scorer(queries + at * rows.dim(), scratch.query),
+                            std::span(scratch.coarse).subspan(at * coarse, found[at]), limit, best);
+            found[at] = best.sorted().size();
+        }
+    }
+
+    /// Writes the image that map() reads: the codes, then the index inside.
+    template <class Sink>
+    void save(const Sink& sink) const {
+        if (size() == 0) return;
+        codes().save(sink);
+        inner_.save(sink);
+    }
+
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        std::size_t bytes = inner_.memory_bytes();
+        for (const auto& codes : kept_) bytes += codes->memory_bytes();
+        return mapped_ ? bytes + mapped_->memory_bytes() : bytes;
+    }
+
+    /// What `count` vectors take, when they come a few at a time.
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
+        if (count < first_lesson(dim)) return {};
+        IndexSpace all = Tag::template space<typename Codes::View>(dim, count);
+        for (std::size_t lesson = first_lesson(dim); lesson <= count;) {
+            lesson = lesson_after(lesson);
+            const IndexSpace codes = Codes::space(dim, static_cast<Slot>(std::min<std::size_t>(lesson, count)));
+            all.memory_bytes += codes.memory_bytes;
+            if (lesson > count) all.disk_bytes += codes.disk_bytes;
+        }
+        return all;
+    }
+
+private:
+    static constexpr std::size_t lesson_growth = 4;
+    static constexpr std::size_t last_lesson = 65536;
+
+    /// Rows from which on there is something to learn. Codecs ask for as many as make any codes at all.
+    [[nodiscard]] static std::size_t first_lesson(std::size_t dim) noexcept {
+        constexpr std::size_t enough_for_a_mean = 1024, rows_a_word = 16;
+        return std::max(enough_for_a_mean, rows_a_word * Codes::Codec::fewest_vectors(dim));
+    }
+
+    CodedIndex(std::unique_ptr<const Codes> codes, const ImageBytes& image)
+        : capacity_(codes->size()),
+          mapped_(std::move(codes)),
+          codes_(mapped_.get()),
+          inner_(Tag::template map<typename Codes::View>(image, capacity_)) {}
+
+    /// Requires: size() is not 0.
+    [[nodiscard]] const Codes& codes() const noexcept { return *codes_.load(std::memory_order_acquire); }
+
+    /// Codes the slots below size() by what the first `lesson` rows teach. Throws: as insert; nothing has changed then.
+    void learn(const R& rows, std::size_t lesson, unsigned threads) {
+        Training training;
+        training.threads = threads;
+        std::vector<float> floats;
+        auto codes = std::make_unique<Codes>(capacity_);
+        codes->train(rows.matrix(lesson, floats), training);
+        codes->append(rows, size(), threads);
+        kept_.push_back(std::move(codes));
+        newest_ = kept_.back().get();
+        codes_.store(newest_, std::memory_order_release);
+        next_lesson_ = lesson_after(lesson);
+    }
+
+    [[nodiscard]] static std::size_t lesson_after(std::size_t lesson) noexcept {
+        return lesson < last_lesson ? lesson * lesson_growth : std::size_t{no_slot};
+    }
+
+    /// `factor` times the limit, and no less, however floats round.
+    [[nodiscard]] static std::size_t times(std::size_t limit, float factor) noexcept {
+        constexpr std::size_t fewest = 10;  // the few nearest may all be among those that their codes misplace
+        const auto several = static_cast<float>(std::max(limit, fewest));
+        return std::max(limit, static_cast<std::size_t>(std::ceil(several * std::max(factor, 1.0F))));
+    }
+
+    /// Compares the first `found` of scratch.coarse by their vectors; returns how many answers there are.
+    std::size_t rescored(const R& rows, const float* query, std::size_t found, std::size_t limit,
+                         SearchScratch& scratch, Neighbor* out) const {
+        TopK best(std::span(out, limit));
+        scratch.counts.distances +=
+            detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), limit, best);
+        return best.sorted().size();
+    }
+
+    /// How many of the nearest codes are compared again by their vectors, at most. A walk that keeps few candidates has
+    /// no more to compare, unless it is said how many: then it keeps as many.
+    [[nodiscard]] static std::size_t coarse_limit(const SearchParams& params, std::size_t limit) noexcept {
+        const std::size_t wanted = times(limit, params.rescore > 0 ? params.rescore : Q::rescore);
+        return Tag::reads_all || params.rescore > 0 ? wanted
+                                                    : std::min(wanted, std::max<std::size_t>(limit, params.ef_search));
+    }
+
+    Slot capacity_;
+    std::vector<std::unique_ptr<Codes>> kept_;  // all there were, for a search may be reading any of them
+    Codes* newest_ = nullptr;                   // the last of kept_
+    std::size_t next_lesson_ = 0;
+    std::unique_ptr<const Codes> mapped_;
+    std::atomic<const Codes*> codes_ = nullptr;  // newest_ or mapped_, for those who search
+    Inner inner_;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/index/hnsw.hpp — a navigable small-world graph: near the nearest in a few thousand distances.
+//
+// The graph knows slots and links; the vectors, or the codes of them, are Rows that every call is given. So there is
+// one HNSW for all of them. The back room index/hnsw/ holds its parts: graph, search, prune, insert, adopt, format.
+//
+// Thread safety: insert is called by one thread at a time; search by any number, beside it, without waiting.
+// Source: Malkov & Yashunin, arXiv:1603.09320.
+
+// kith/index/hnsw/adopt.hpp — a copy of a finished graph that goes on growing.
+//
+// Two segments become one sooner when the larger keeps its graph and only the rows of the smaller are linked. Whoever
+// links trusts what stands in the graph, which a search does not; so all of it is checked on the way.
+//
+// Thread safety: the copy is the caller's alone; the graph that is copied is only read.
+
+// kith/index/hnsw/graph.hpp — the nodes and links of an HNSW graph, in arrays that never move.
+//
+// The links of the bottom level, where nearly all of a search happens, lie in one array: with 16 links a node, two
+// cache lines a slot. The few nodes of higher levels have a tower, a run of blocks, one block a level above the bottom.
+// The level of a slot is a hash of seed and slot, so a graph grown in any pieces by one thread is the same graph.
+//
+// A reader trusts no number it loads from a list: a slot past the bound of its search is no link, a tower past the
+// blocks does not exist. That lets writers go on beneath it, and makes a damaged mapped graph harmless.
+//
+// Thread safety: see the methods; what is const may be called by anyone at any time.
+// Source: Malkov & Yashunin, arXiv:1603.09320.
+
+// kith/index/hnsw/links.hpp — a list of neighbours that one thread changes while others follow it.
+//
+// A list is a fixed number of slots, the absent ones no_slot at its end. A reader may see a list half rewritten: some
+// old links, some new. Each of them is a node that is complete, because a node's own lists are stored before the first
+// link to it, and links are stored with release and loaded with acquire. So nobody who searches takes a lock.
+//
+// Thread safety: any number of readers; writers of one list take turns by NodeLocks.
+
+namespace kith::inline v0_single::detail {
+
+// Compiler built-ins, not std::atomic: the lists may lie in a mapped file, where no atomic object was ever made.
+inline Slot load_link(const Slot* link) noexcept {
+    return __atomic_load_n(link, __ATOMIC_ACQUIRE);
+}
+inline void store_link(Slot* link, Slot slot) noexcept {
+    __atomic_store_n(link, slot, __ATOMIC_RELEASE);
+}
+
+/// How many links the list holds.
+inline std::size_t count_links(const Slot* links, std::size_t width) noexcept {
+    std::size_t count = 0;
+    while (count < width && load_link(links + count) != no_slot) ++count;
+    return count;
+}
+
+/// Replaces the list by the first `count` of `slots`. Requires: count is at most width.
+inline void store_links(Slot* links, std::size_t width, const Slot* slots, std::size_t count) noexcept {
+    for (std::size_t i = 0; i < count; ++i) store_link(links + i, slots[i]);
+    for (std::size_t i = count; i < width && load_link(links + i) != no_slot; ++i) store_link(links + i, no_slot);
+}
+
+/// Holds the one-byte lock of a node. Held for microseconds, and two threads rarely meet at a node: so it spins.
+class NodeGuard {
+public:
+    explicit NodeGuard(std::uint8_t* lock) noexcept : lock_(lock) {
+        while (__atomic_exchange_n(lock_, std::uint8_t{1}, __ATOMIC_ACQUIRE) != 0) {
+            while (__atomic_load_n(lock_, __ATOMIC_RELAXED) != 0) pause();
+        }
+    }
+    NodeGuard(const NodeGuard&) = delete;
+    NodeGuard& operator=(const NodeGuard&) = delete;
+    ~NodeGuard() { __atomic_store_n(lock_, std::uint8_t{0}, __ATOMIC_RELEASE); }
+
+private:
+    static void pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        __asm__ __volatile__("yield");
+#endif
+    }
+
+    std::uint8_t* lock_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/hnsw/params.hpp — what shapes an HNSW graph.
+
+namespace kith::inline v0_single {
+
+/// Usable as a template argument, so that a schema can name it.
+struct HnswParams {
+    std::uint32_t max_links = 16;  ///< links a node on the upper levels, half of those at the bottom; the paper's M
+    std::uint32_t ef_construction = 200;  ///< candidates considered when a node is linked: more is slower and better
+    std::uint64_t seed = 0x6b697468;      ///< same seed, same rows, one thread: same graph
+
+    static constexpr std::uint32_t fewest_links = 4;
+    static constexpr std::uint32_t most_links = 64;
+
+    friend constexpr bool operator==(const HnswParams&, const HnswParams&) noexcept = default;
+};
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+class HnswGraph {
+public:
+    static constexpr unsigned highest_level = 15;
+
+    /// Where the arrays of a finished graph lie; see format.hpp.
+    struct Arrays {
+        const Slot* bottom = nullptr;           // count lists of 2 * max_links
+        const std::uint32_t* towers = nullptr;  // count block numbers, no_slot where there is no tower
+        const std::uint8_t* states = nullptr;   // count bytes of Remembered; null in memory, where they are spread
+        const Slot* blocks = nullptr;           // block_count lists of max_links
+        Slot count = 0;
+        std::uint32_t block_count = 0;
+        Slot entry = no_slot;
+        Residency* residency = nullptr;  // who brings them into memory; null where they are there
+    };
+
+    /// An empty graph for up to `capacity` nodes.
+    /// Throws: Errc::invalid_argument, Errc::limit_exceeded.
+    HnswGraph(const HnswParams& params, Slot capacity)
+        : params_(checked(params)),
+          capacity_(checked(capacity)),
+          bottom_memory_(std::size_t{capacity} * width(0) * sizeof(Slot)),
+          tower_memory_(std::size_t{capacity} * sizeof(std::uint32_t)),
+          block_memory_(max_blocks() * width(1) * sizeof(Slot)),
+          state_memory_(std::size_t{capacity} * sizeof(NodeState)),
+          bottom_(reinterpret_cast<Slot*>(bottom_memory_.data())),
+          towers_(reinterpret_cast<std::uint32_t*>(tower_memory_.data())),
+          blocks_(reinterpret_cast<Slot*>(block_memory_.data())) {}
+
+    /// A finished graph over arrays that outlive it. It only serves reads.
+    HnswGraph(const HnswParams& params, const Arrays& arrays)
+        : params_(checked(params)),
+          capacity_(arrays.count),
+          bottom_(arrays.bottom),
+          towers_(arrays.towers),
+          states_(arrays.states),
+          blocks_(arrays.blocks),
+          block_count_(arrays.block_count),
+          reach_(arrays.count),
+          size_(arrays.count),
+          entry_(arrays.entry),
+          residency_(arrays.residency) {}
+
+    [[nodiscard]] const HnswParams& params() const noexcept { return params_; }
+    [[nodiscard]] Slot capacity() const noexcept { return capacity_; }
+
+    /// The first so many slots are in the graph.
+    [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
+
+    /// No link leads to a slot at or past this, as long as it was loaded after entry() and before the links.
+    /// Links that appear later may; a search that ignores those stays within the rows it knows.
+    [[nodiscard]] Slot reach() const noexcept { return reach_.load(std::memory_order_acquire); }
+
+    /// Where every search begins: a node of the highest level; no_slot while the graph is empty.
+    [[nodiscard]] Slot entry() const noexcept { return entry_.load(std::memory_order_acquire); }
+
+    /// The highest level of a slot.
+    [[nodiscard]] unsigned level_of(Slot slot) const noexcept {
+        const std::uint64_t hash = mix64(params_.seed + (std::uint64_t{slot} + 1) * 0x9e3779b97f4a7c15ULL);
+        unsigned level = 0;
+        for (std::uint64_t bound = ~std::uint64_t{0} / params_.max_links; hash < bound && level < highest_level;
+             ++level) {
+            bound /= params_.max_links;
+        }
+        return level;
+    }
+
+    /// Links of a list on `level`.
+    [[nodiscard]] std::size_t width(unsigned level) const noexcept {
+        return level == 0 ? std::size_t{2} * params_.max_links : params_.max_links;
+    }
+
+    /// The list of a node; null when its tower does not reach `level`.
+    /// Requires: slot is below reach().
+    [[nodiscard]] const Slot* links(Slot slot, unsigned level) const noexcept {
+        if (level == 0) return bottom_ + std::size_t{slot} * width(0);
+        const std::size_t block = std::size_t{towers_[slot]} + level - 1;
+        return block < block_count() ? blocks_ + block * width(1) : nullptr;
+    }
+
+    /// The block of a node's level 1; no_slot where it is on level 0 only. Requires: slot is below reach().
+    [[nodiscard]] std::uint32_t tower(Slot slot) const noexcept { return towers_[slot]; }
+
+    /// Who brings the lists into memory; null where they are there.
+    [[nodiscard]] Residency* residency() const noexcept { return residency_; }
+
+    /// Keeps the lists of a few nodes in memory, where that is not sure, while they are read.
+    /// Requires: as links(); no more than a Residency holds at once.
+    [[nodiscard]] Held hold_links(const Slot* nodes, std::size_t count, unsigned level) const noexcept {
+        if (residency_ == nullptr) [[likely]]
+            return {};
+        return hold_cold_links(nodes, count, level);
+    }
+
+    /// The same for all that is stored of `count` nodes from `first` on, but their lists on higher levels.
+    [[nodiscard]] Held hold_nodes(Slot first, Slot count) const noexcept {
+        if (residency_ == nullptr) return {};
+        const std::array<Residency::Piece, 3> pieces{{{links(first, 0), count * width(0) * sizeof(Slot)},
+                                                      {towers_ + first, count * sizeof(std::uint32_t)},
+                                                      {states_ + first, count}}};
+        return {*residency_, pieces, Residency::Use::in_order};
+    }
+
+    /// Begins to fetch the bottom list of a node. Forced inline: GCC 12 takes a function that only prefetches for one
+    /// without effect, and drops the calls.
+    [[gnu::always_inline]] void prefetch_bottom(Slot slot) const noexcept {
+        const auto* bytes = reinterpret_cast<const char*>(bottom_ + std::size_t{slot} * width(0));
+        for (std::size_t offset = 0; offset < width(0) * sizeof(Slot); offset += 64) __builtin_prefetch(bytes + offset);
+    }
+
+    /// The arrays, for saving. Requires: nobody inserts.
+    [[nodiscard]] Arrays arrays() const noexcept {
+        return {bottom_, towers_, states_, blocks_, size(), block_count(), entry(), residency_};
+    }
+
+    /// What a saved graph keeps of the state of a node, so that links can be added to it later: see NodeState.
+    /// Requires: nobody inserts; slot is below reach().
+    [[nodiscard]] std::uint8_t remembered(Slot slot) const noexcept {
+        if (states_ != nullptr) return states_[slot];
+        const NodeState& state = reinterpret_cast<const NodeState*>(state_memory_.data())[slot];
+        return static_cast<std::uint8_t>(std::min(state.settled, most_settled) |
+                                         (state.chained != 0 ? chained_bit : 0));
+    }
+
+    /// Bytes of memory that nodes were written to; 0 when they are mapped.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return bottom_memory_.data() == nullptr ? 0 : memory_bytes_for(params_, reach(), block_count());
+    }
+    [[nodiscard]] static std::size_t memory_bytes_for(const HnswParams& params, Slot count,
+                                                      std::size_t blocks) noexcept {
+        const std::size_t list = params.max_links * sizeof(Slot);
+        return count * (2 * list + sizeof(std::uint32_t) + sizeof(NodeState)) + blocks * list;
+    }
+
+    // For the one inserter and its threads, on a graph that is not mapped:
+
+    /// Makes nodes without links of the slots from reach() up to `count`.
+    void add_nodes(Slot count) noexcept {
+        KITH_ASSERT(count <= capacity_);
+        const Slot first = reach();
+        std::uint32_t blocks = block_count();
+        auto* towers = reinterpret_cast<std::uint32_t*>(tower_memory_.data());
+        for (Slot slot = first; slot < count; ++slot) {
+            const unsigned level = level_of(slot);
+            KITH_ASSERT(blocks + level <= max_blocks());
+            towers[slot] = level == 0 ? no_slot : blocks;
+            std::fill_n(writable_blocks() + blocks * width(1), level * width(1), no_slot);
+            std::fill_n(writable_bottom() + slot * width(0), width(0), no_slot);
+            blocks += level;
+        }
+        block_count_.store(blocks, std::memory_order_release);
+        reach_.store(std::max(first, count), std::memory_order_release);
+    }
+
+    /// The list of a node, to be written. Requires: level is at most level_of(slot).
+    [[nodiscard]] Slot* writable_links(Slot slot, unsigned level) noexcept {
+        if (level == 0) return writable_bottom() + std::size_t{slot} * width(0);
+        return writable_blocks() + (std::size_t{towers_[slot]} + level - 1) * width(1);
+    }
+
+    /// What the inserter remembers of a node. Its lock guards the rest of it, and the node's lists.
+    struct NodeState {
+        std::uint8_t lock;
+        std::uint8_t chained;  // 1 when the first bottom link leads to a duplicate; see insert.hpp
+        std::uint8_t settled;  // bottom links, after the chained one, that are known to be diverse; see prune.hpp
+    };
+    [[nodiscard]] NodeState& state(Slot slot) noexcept {
+        return reinterpret_cast<NodeState*>(state_memory_.data())[slot];
+    }
+    void remember(Slot slot, std::uint8_t remembered) noexcept {
+        state(slot).chained = (remembered & chained_bit) != 0 ? 1 : 0;
+        state(slot).settled = remembered & most_settled;
+    }
+
+    /// Forgets every node. Requires: nobody has seen any.
+    void clear() noexcept {
+        for (Slot slot = 0; slot < reach(); ++slot) state(slot) = {};
+        block_count_.store(0);
+        reach_.store(0);
+        size_.store(0);
+        entry_.store(no_slot);
+    }
+
+    /// Held by the node that is about to become the entry.
+    [[nodiscard]] std::mutex& entry_mutex() noexcept { return entry_mutex_; }
+
+    void set_entry(Slot slot) noexcept { entry_.store(slot, std::memory_order_release); }
+    void set_size(Slot size) noexcept { size_.store(size, std::memory_order_release); }
+
+private:
+    static constexpr std::uint8_t chained_bit = 0x80;   // on disk
+    static constexpr std::uint8_t most_settled = 0x7f;  // on disk: more are compared again
+
+    static constexpr Slot max_capacity = Slot{1} << 31;  // a Candidate has 31 bits for a slot
+
+    static const HnswParams& checked(const HnswParams& params) {
+        if (params.max_links < HnswParams::fewest_links || params.max_links > HnswParams::most_links ||
+            params.ef_construction == 0) {
+            raise(Errc::invalid_argument, "HNSW: max_links is " + std::to_string(params.max_links) +
+                                              ", expected 4 to 64; ef_construction is " +
+                                              std::to_string(params.ef_construction) + ", expected at least 1");
+        }
+        return params;
+    }
+    static Slot checked(Slot capacity) {
+        if (capacity > max_capacity) raise(Errc::limit_exceeded, "HNSW: at most 2^31 vectors a segment");
+        return capacity;
+    }
+
+    [[gnu::noinline, gnu::cold]] Held hold_cold_links(const Slot* nodes, std::size_t count,
+                                                      unsigned level) const noexcept {
+        std::array<Residency::Piece, Residency::most_pieces> pieces;
+        for (std::size_t i = 0; i < count; ++i) {
+            const Held tower(level > 0 ? residency_ : nullptr, towers_ + nodes[i], sizeof(std::uint32_t));
+            const Slot* const list = links(nodes[i], level);
+            pieces[i] = {list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
+        }
+        return {*residency_, std::span(pieces).first(count), Residency::Use::at_random};
+    }
+
+    /// Three times what is expected with the fewest links; address space only.
+    [[nodiscard]] std::size_t max_blocks() const noexcept { return std::size_t{capacity_} + 1024; }
+
+    [[nodiscard]] std::uint32_t block_count() const noexcept { return block_count_.load(std::memory_order_acquire); }
+    [[nodiscard]] Slot* writable_bottom() noexcept { return reinterpret_cast<Slot*>(bottom_memory_.data()); }
+    [[nodiscard]] Slot* writable_blocks() noexcept { return reinterpret_cast<Slot*>(block_memory_.data()); }
+
+    HnswParams params_;
+    Slot capacity_;
+    ReservedMemory bottom_memory_;  // these four are empty when the graph is mapped
+    ReservedMemory tower_memory_;
+    ReservedMemory block_memory_;
+    ReservedMemory state_memory_;
+    const Slot* bottom_;                          // the list of slot s begins at s * width(0)
+    const std::uint32_t* towers_;                 // number of the block for level 1, or no_slot
+    const std::uint8_t* states_ = nullptr;        // null in memory
+    const Slot* blocks_;                          // list b begins at b * width(1)
+    std::atomic<std::uint32_t> block_count_ = 0;  // blocks of all towers
+    std::atomic<Slot> reach_ = 0;                 // nodes that exist: size_, and those being linked
+    std::atomic<Slot> size_ = 0;                  // nodes that are linked
+    std::atomic<Slot> entry_ = no_slot;           // below reach_, of the highest level so far
+    std::mutex entry_mutex_;
+    Residency* residency_ = nullptr;  // of a mapped graph, where someone brings it in
+};
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// Copies the list of a node on `level`; false when a link leads where no node of that level is.
+inline bool adopt_list(HnswGraph& to, const HnswGraph& from, Slot slot, unsigned level) noexcept {
+    const Held held = level > 0 ? from.hold_links(&slot, 1, level) : Held();  // those at the bottom are held already
+    const Slot* const links = from.links(slot, level);
+    if (links == nullptr) return false;
+    Slot* const copy = to.writable_links(slot, level);
+    for (std::size_t i = 0; i < to.width(level); ++i) {
+        copy[i] = links[i];
+        if (copy[i] == no_slot) continue;
+        if (copy[i] >= from.size() || (level > 0 && to.level_of(copy[i]) < level)) return false;
+    }
+    return true;
+}
+
+/// Makes `to` a copy of `from`; false, and `to` is as empty as before, where they have other parameters or `from` is
+/// not sound. Requires: `to` is empty, with room for the nodes of `from`; nobody inserts, and nobody searches `to`.
+inline bool adopt_graph(HnswGraph& to, const HnswGraph& from) noexcept {
+    const Slot count = from.size();
+    KITH_ASSERT(to.reach() == 0 && count <= to.capacity());
+    // Links decide how long lists are, the seed on which levels a node is.
+    if (to.params().max_links != from.params().max_links || to.params().seed != from.params().seed) return false;
+    if (count == 0) return true;
+    if (from.entry() >= count) return false;
+    to.add_nodes(count);
+    bool sound = to.arrays().block_count == from.arrays().block_count;
+    constexpr Slot at_once = 1024;
+    for (Slot first = 0; first < count && sound; first += at_once) {
+        const Slot end = first + std::min(at_once, count - first);
+        const Held held = from.hold_nodes(first, end - first);
+        for (Slot slot = first; slot < end && sound; ++slot) {
+            const unsigned top = to.level_of(slot);
+            sound = to.tower(slot) == from.tower(slot);
+            for (unsigned level = 0; level <= top && sound; ++level) sound = adopt_list(to, from, slot, level);
+            to.remember(slot, from.remembered(slot));
+        }
+    }
+    if (!sound) {
+        to.clear();
+        return false;
+    }
+    to.set_entry(from.entry());
+    to.set_size(count);
+    return true;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/hnsw/format.hpp — the bytes of a finished HNSW graph, written once and mapped without copying.
+//
+//   image   = header bottom towers states blocks   each part begins at a multiple of 64 bytes, zeros between
+//   header  = magic:8 version:u32 max_links:u32 ef_construction:u32 entry:u32 seed:u64 count:u32 block_count:u32
+//             zeros up to 64
+//   bottom  = count lists of 2 * max_links slots:u32       the links of level 0; no_slot where there is none
+//   towers  = count numbers:u32                            the block of the slot's level 1, the next levels follow;
+//                                                          no_slot where the slot has level 0 only
+//   states  = count bytes                                  for who adds links: the highest bit is set where the first
+//                                                          link of level 0 leads to an equal vector; the others count
+//                                                          the links behind it that need no pruning among themselves
+//   blocks  = block_count lists of max_links slots:u32     the links of the higher levels
+//
+// All of it little-endian, and mapped as it is, so a big-endian machine refuses it. Whoever stores the image adds the
+// checksum. Here sizes and the entry are checked; the links need not be, since no search trusts them (see graph.hpp).
+
+namespace kith::inline v0_single::detail {
+
+inline constexpr std::string_view graph_magic = "kithhnsw";  // on disk
+inline constexpr std::uint32_t graph_version = 2;            // on disk
+inline constexpr std::size_t graph_header_bytes = 64;        // on disk
+inline constexpr std::size_t graph_alignment = 64;           // on disk
+
+/// Where the parts of an image begin, from its start.
+struct GraphLayout {
+    std::size_t bottom, towers, states, blocks, end;
+
+    static GraphLayout of(std::uint32_t max_links, Slot count, std::uint32_t block_count) noexcept {
+        const auto next = [](std::size_t at) { return (at + graph_alignment - 1) / graph_alignment * graph_alignment; };
+        const std::size_t list = std::size_t{max_links} * sizeof(Slot);
+        GraphLayout layout{};
+        layout.bottom = graph_header_bytes;
+        layout.towers = next(layout.bottom + 2 * list * count);
+        layout.states = next(layout.towers + std::size_t{count} * sizeof(std::uint32_t));
+        layout.blocks = next(layout.states + count);
+        layout.end = layout.blocks + list * block_count;
+        return layout;
+    }
+};
+
+/// Calls sink(data, bytes) for the image, piece by piece. Requires: nobody inserts.
+/// Throws: Errc::unsupported_version on a big-endian machine; what the sink throws.
+template <class Sink>
+void save_graph(const HnswGraph& graph, const Sink& sink) {
+    if constexpr (std::endian::native != std::endian::little) {
+        raise(Errc::unsupported_version, "graph image: this format is for little-endian machines");
+    }
+    const HnswParams& params = graph.params();
+    const HnswGraph::Arrays arrays = graph.arrays();
+    std::string header;
+    ByteWriter writer(header);
+    writer.bytes(graph_magic);
+    writer.u32(graph_version);
+    writer.u32(params.max_links);
+    writer.u32(params.ef_construction);
+    writer.u32(arrays.entry);
+    writer.u64(params.seed);
+    writer.u32(arrays.count);
+    writer.u32(arrays.block_count);
+    header.resize(graph_header_bytes);
+    sink(header.data(), header.size());
+
+    const GraphLayout layout = GraphLayout::of(params.max_links, arrays.count, arrays.block_count);
+    const std::array<char, graph_alignment> zeros{};
+    const auto part = [&](const void* data, std::size_t bytes, std::size_t begin, std::size_t next) {
+        if (bytes > 0) sink(data, bytes);
+        if (next > begin + bytes) sink(zeros.data(), next - begin - bytes);
+    };
+    part(arrays.bottom, arrays.count * graph.width(0) * sizeof(Slot), layout.bottom, layout.towers);
+    part(arrays.towers, arrays.count * sizeof(std::uint32_t), layout.towers, layout.states);
+    constexpr Slot at_once = 4096;
+    std::array<std::uint8_t, at_once> states;
+    for (Slot first = 0; first < arrays.count; first += at_once) {
+        const Slot now = std::min(at_once, arrays.count - first);
+        for (Slot i = 0; i < now; ++i) states[i] = graph.remembered(first + i);
+        sink(states.data(), now);
+    }
+    part(nullptr, 0, layout.states + arrays.count, layout.blocks);
+    part(arrays.blocks, arrays.block_count * graph.width(1) * sizeof(Slot), layout.blocks, layout.end);
+}
+
+struct MappedGraph {
+    HnswParams params;
+    HnswGraph::Arrays arrays;
+};
+
+/// Reads the header of an image of `count` nodes and finds its parts.
+/// Requires: image.data() is aligned to 64 bytes.
+/// Throws: Errc::corrupt, Errc::unsupported_version; the text says which number is wrong and at which offset.
+inline MappedGraph map_graph(const ImageBytes& image, Slot count) {
+    const Held held = image.hold(0, graph_header_bytes);
+    const auto* bytes = reinterpret_cast<const char*>(image.data());
+    ByteReader reader(std::string_view(bytes, image.size()));
+    std::string_view magic;
+    std::uint32_t version = 0;
+    MappedGraph mapped;
+    if (!reader.bytes(graph_magic.size(), magic) || magic != graph_magic) {
+        raise(Errc::corrupt, "graph image: no magic number at offset 0");
+    }
+    if (!reader.u32(version) || version != graph_version || std::endian::native != std::endian::little) {
+        raise(Errc::unsupported_version, "graph image: has version " + std::to_string(version) + ", this build reads " +
+                                             std::to_string(graph_version));
+    }
+    HnswGraph::Arrays& arrays = mapped.arrays;
+    HnswParams& params = mapped.params;
+    if (!reader.u32(params.max_links) || !reader.u32(params.ef_construction) || !reader.u32(arrays.entry) ||
+        !reader.u64(params.seed) || !reader.u32(arrays.count) || !reader.u32(arrays.block_count) ||
+        image.size() < graph_header_bytes) {
+        raise(Errc::corrupt, "graph image: ends at offset " + std::to_string(image.size()) + ", within its header");
+    }
+    if (params.max_links < HnswParams::fewest_links || params.max_links > HnswParams::most_links ||
+        params.ef_construction == 0) {
+        raise(Errc::corrupt, "graph image: impossible parameters at offset 12");
+    }
+    if (arrays.count != count) {
+        raise(Errc::corrupt, "graph image: the count at offset 32 is " + std::to_string(arrays.count) + ", not " +
+                                 std::to_string(count));
+    }
+    if (arrays.count == 0 ? arrays.entry != no_slot : arrays.entry >= arrays.count) {
+        raise(Errc::corrupt, "graph image: the entry at offset 20 is slot " + std::to_string(arrays.entry) + " of " +
+                                 std::to_string(arrays.count));
+    }
+    const GraphLayout layout = GraphLayout::of(params.max_links, arrays.count, arrays.block_count);
+    if (image.size() != layout.end) {
+        raise(Errc::corrupt, "graph image: holds " + std::to_string(image.size()) + " bytes, its header asks for " +
+                                 std::to_string(layout.end));
+    }
+    arrays.bottom = reinterpret_cast<const Slot*>(bytes + layout.bottom);
+    arrays.towers = reinterpret_cast<const std::uint32_t*>(bytes + layout.towers);
+    arrays.states = reinterpret_cast<const std::uint8_t*>(bytes + layout.states);
+    arrays.blocks = reinterpret_cast<const Slot*>(bytes + layout.blocks);
+    arrays.residency = image.residency;
+    return mapped;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/hnsw/insert.hpp — linking a node into an HNSW graph that others are reading.
+//
+// All neighbours of a node are found first, on every level. Then its own lists are stored, and only then do links to it
+// appear, from the bottom up: whoever reaches the node on some level finds its lists complete from there down.
+//
+// Duplicates. A thousand equal vectors would fill each other's lists and drop off the graph together. So a node equal
+// to one that is there gets no links of its own making: it copies the list of the other and is chained to it, as the
+// first link of that list. A walk that reaches the first of them reaches them all; the upper levels never see them.
+//
+// Thread safety: any number of insert_node at once, beside searches; one list is written by one thread at a time.
+// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithm 1.
+
+// kith/index/hnsw/prune.hpp — which of many near nodes are worth a link.
+//
+// A near node is dropped when a nearer one that is kept lies closer to it than the owner does: the walk gets there
+// through that one. Distances dominate a build, and most of them are asked here, so they are asked in blocks: each node
+// that is kept is scored at once against all that are still undecided. And a list that was pruned before is settled:
+// two of its links have been compared, and need not be again.
+//
+// Thread safety: none; works on the caller's arrays.
+// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithm 4, without extending and without keeping pruned ones.
+
+namespace kith::inline v0_single::detail {
+
+/// Candidates that are looked at together. Far ones are often not needed at all, so not all at once.
+inline constexpr std::size_t prune_chunk = 32;
+
+/// Removes from `undecided` what lies nearer to `kept` than to the owner; returns how many stay.
+/// Distances in candidates are to the owner; a mark means settled.
+template <Rows R>
+std::size_t drop_dominated(const R& rows, Candidate kept, std::span<Candidate> undecided,
+                           ScratchMemory& scratch) noexcept {
+    std::array<Slot, prune_chunk> slots;
+    std::array<float, prune_chunk> distances;
+    std::size_t asked = 0;
+    for (const Candidate candidate : undecided) {
+        slots[asked] = candidate.slot();
+        asked += kept.marked() && candidate.marked() ? 0U : 1U;
+    }
+    if (asked == 0) return undecided.size();
+    rows.scorer_of(kept.slot(), scratch).score(slots.data(), asked, distances.data());
+
+    std::size_t stay = 0;
+    asked = 0;
+    for (const Candidate candidate : undecided) {
+        const bool known = kept.marked() && candidate.marked();
+        const bool dominated = !known && distances[asked] < candidate.distance();
+        asked += known ? 0U : 1U;
+        undecided[stay] = candidate;
+        stay += dominated ? 0U : 1U;
+    }
+    return stay;
+}
+
+/// Writes at most `wanted` diverse ones of `nearest` to `kept`, nearest first, and returns how many.
+/// Requires: `nearest` is sorted, its distances are to the owner, and two marked ones do not dominate each other.
+/// Shape: `kept` has room for `wanted`.
+template <Rows R>
+std::size_t select_diverse(const R& rows, std::span<const Candidate> nearest, std::size_t wanted, Candidate* kept,
+                           ScratchMemory& scratch) noexcept {
+    std::array<Candidate, prune_chunk> chunk;
+    std::size_t count = 0;
+    for (std::size_t first = 0; first < nearest.size() && count < wanted; first += prune_chunk) {
+        const std::span<const Candidate> next = nearest.subspan(first, std::min(prune_chunk, nearest.size() - first));
+        std::copy(next.begin(), next.end(), chunk.begin());
+        std::span<Candidate> undecided(chunk.data(), next.size());
+        for (std::size_t i = 0; i < count && !undecided.empty(); ++i) {
+            undecided = undecided.first(drop_dominated(rows, kept[i], undecided, scratch));
+        }
+        while (!undecided.empty() && count < wanted) {
+            const Candidate chosen = undecided.front();
+            kept[count++] = chosen;
+            undecided = undecided.subspan(1);
+            if (count < wanted) undecided = undecided.first(drop_dominated(rows, chosen, undecided, scratch));
+        }
+    }
+    return count;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/index/hnsw/search.hpp — walking an HNSW graph towards a query.
+//
+// The walk is bound by cache misses, not by arithmetic, so it keeps many of them in flight. It expands a few of the
+// nearest candidates at a time, drops the neighbours already met, and hands the rest to one kernel call, which fetches
+// ahead. What enters the pool is expanded soon, so its links are fetched at once.
+//
+// Thread safety: reads only; any number at a time, beside a writer.
+// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithms 2 and 5; Al-Jazzazi et al., "Distance adaptive beam search
+// for provably accurate graph-based nearest neighbor search", arXiv:2505.15636 (the horizon).
+
+namespace kith::inline v0_single::detail {
+
+/// Nodes that are expanded together. Some of them a stricter search would not have expanded, which finds a little more
+/// for it; at equal recall, four answer 10 to 15 % more queries a second than one (100 to 784 dimensions).
+inline constexpr std::size_t nodes_at_once = 4;
+
+/// The neighbours of a few nodes on their way through a kernel.
+struct NeighborBlock {
+    static constexpr std::size_t most = nodes_at_once * 2 * HnswParams::most_links;
+
+    std::array<Slot, most> slots;
+    std::array<float, most> distances;
+    std::size_t count = 0;
+
+    template <Scorer S>
+    void score(const S& scorer) noexcept {
+        scorer.score(slots.data(), count, distances.data());
+    }
+};
+
+/// Adds to `block` the neighbours of `node` but for `absent`.
+inline void add_links(const HnswGraph& graph, unsigned level, Slot node, Slot bound, Slot absent,
+                      NeighborBlock& block) noexcept {
+    const Held held = graph.hold_links(&node, 1, level);
+    const Slot* const links = graph.links(node, level);
+    if (links == nullptr) return;
+    for (std::size_t i = 0; i < graph.width(level); ++i) {
+        const Slot slot = load_link(links + i);
+        if (slot == no_slot) break;
+        if (slot < bound && slot != absent) block.slots[block.count++] = slot;
+    }
+}
+
+/// Moves greedily from `from` to a node on `level` with no nearer neighbour, never onto `absent`.
+/// Requires: from.slot() is below `bound`, the graph's reach.
+template <Scorer S>
+Candidate descend(const HnswGraph& graph, const S& scorer, unsigned level, Candidate from, Slot bound, Slot absent,
+                  SearchCounts& counts) noexcept {
+    NeighborBlock block;
+    for (bool moved = true; moved;) {
+        moved = false;
+        block.count = 0;
+        add_links(graph, level, from.slot(), bound, absent, block);
+        block.score(scorer);
+        ++counts.nodes;
+        counts.distances += block.count;
+        for (std::size_t i = 0; i < block.count; ++i) {
+            const Candidate candidate(block.distances[i], block.slots[i]);
+            if (candidate < from) {
+                from = candidate;
+                moved = true;
+            }
+        }
+    }
+    return from;
+}
+
+/// From the entry down to the node nearest to the query on level `last`, greedily.
+/// Requires: entry is a node of the graph, below `bound`.
+template <Scorer S>
+Candidate descend_to(const HnswGraph& graph, const S& scorer, Slot entry, unsigned last, Slot bound,
+                     SearchCounts& counts, Slot absent = no_slot) noexcept {
+    float distance = 0;
+    scorer.score(&entry, 1, &distance);
+    ++counts.distances;
+    Candidate nearest(distance, entry);
+    for (unsigned level = graph.level_of(entry); level > last; --level) {
+        nearest = descend(graph, scorer, level, nearest, bound, absent, counts);
+    }
+    return nearest;
+}
+
+/// Adds to `block` the neighbours of `node` that this search has not met. Requires: its links are held.
+inline void add_unmet(const HnswGraph& graph, unsigned level, Slot node, Slot bound, VisitedSet& visited,
+                      NeighborBlock& block) noexcept {
+    const Slot* const links = graph.links(node, level);
+    if (links == nullptr) return;
+    for (std::size_t i = 0; i < graph.width(level); ++i) {
+        const Slot slot = load_link(links + i);
+        if (slot == no_slot) break;
+        if (slot >= bound) continue;
+        block.slots[block.count] = slot;
+        block.count += visited.insert(slot) ? 1U : 0U;
+    }
+}
+
+/// Keeps the links in memory of those nodes that beam() expands next.
+[[gnu::noinline, gnu::cold]] inline Held hold_next(const HnswGraph& graph, CandidatePool& pool, std::size_t next,
+                                                   unsigned level) noexcept {
+    std::array<Slot, nodes_at_once> nodes;
+    std::size_t count = 0;
+    for (; next < pool.size() && count < nodes_at_once; ++next) {
+        if (!pool[next].marked()) nodes[count++] = pool[next].slot();
+    }
+    return graph.hold_links(nodes.data(), count, level);
+}
+
+/// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`. With `Excluding` also those
+/// that `allowed` excludes: they are walked through like others, but the horizon is that of the allowed, which
+/// scratch.nearest holds.
+/// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots; with `Excluding`,
+/// scratch.nearest reset to horizon.count.
+template <bool Excluding = false, Scorer S>
+void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound, const Horizon& horizon,
+          SearchScratch& scratch, BitsetView allowed = {}) noexcept {
+    CandidatePool& pool = scratch.pool;
+    CandidatePool& nearest = Excluding ? scratch.nearest : scratch.pool;
+    const auto offer = [&](Candidate candidate) {
+        const std::size_t at = pool.offer(candidate);
+        if constexpr (Excluding) {
+            if (at < pool.size() && allowed.allows(candidate.slot())) nearest.offer(candidate);
+        }
+        return at;
+    };
+    const auto reach = [&] { return std::min(pool.worst_distance(), nearest.reach(horizon)); };
+    NeighborBlock block;
+    scratch.visited.insert(start.slot());
+    offer(start);
+    std::size_t next = 0;  // everything before it is expanded
+    float farthest = reach();
+    while (next < pool.size() && !(pool[next].distance() > farthest)) {
+        block.count = 0;
+        {
+            const Held held = graph.residency() == nullptr ? Held() : hold_next(graph, pool, next, level);
+            std::size_t taken = 0;
+            for (; next < pool.size() && taken < nodes_at_once; ++next) {
+                if (pool[next].marked()) continue;
+                pool[next].mark();
+                add_unmet(graph, level, pool[next].slot(), bound, scratch.visited, block);
+                ++taken;
+            }
+            scratch.counts.nodes += taken;
+        }
+        block.score(scorer);
+        scratch.counts.distances += block.count;
+        for (std::size_t i = 0; i < block.count; ++i) {
+            if (block.distances[i] > farthest) continue;
+            const std::size_t at = offer(Candidate(block.distances[i], block.slots[i]));
+            if (at == pool.size()) continue;
+            if (level == 0) graph.prefetch_bottom(block.slots[i]);
+            next = std::min(next, at);
+            farthest = reach();
+        }
+    }
+}
+
+/// As beam on the bottom level, but walks through nodes that are not allowed without returning them: fills
+/// scratch.pool with the nearest allowed nodes.
+/// Requires: scratch.visited is cleared, scratch.pool reset to the number wanted, scratch.frontier empty with room for
+/// `bound` elements.
+template <Scorer S>
+void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
+                   const Horizon& horizon, SearchScratch& scratch) noexcept {
+    auto& frontier = scratch.frontier;
+    CandidatePool& found = scratch.pool;
+    NeighborBlock block;
+    const auto reach = [&] { return std::min(found.worst_distance(), found.reach(horizon)); };
+    float farthest = reach();
+    const auto meet = [&](Candidate candidate) {
+        if (candidate.distance() > farthest) return;
+        if (found.full() && !(candidate.distance() < found.worst_distance())) return;
+        frontier.push_back(candidate);
+        std::push_heap(frontier.begin(), frontier.end(), std::greater<>());
+        graph.prefetch_bottom(candidate.slot());
+        if (!allowed.allows(candidate.slot())) return;
+        found.offer(candidate);
+        farthest = reach();
+    };
+    scratch.visited.insert(start.slot());
+    meet(start);
+    for (bool expanded = true; expanded;) {
+        expanded = false;
+        block.count = 0;
+        std::array<Slot, nodes_at_once> nodes;
+        std::size_t taken = 0;
+        while (!frontier.empty() && taken < nodes_at_once) {
+            const Candidate nearest = frontier.front();
+            if (nearest.distance() > farthest) break;
+            std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
+            frontier.pop_back();
+            nodes[taken++] = nearest.slot();
+            expanded = true;
+        }
+        {
+            const Held held = graph.hold_links(nodes.data(), taken, 0);
+            for (std::size_t i = 0; i < taken; ++i) add_unmet(graph, 0, nodes[i], bound, scratch.visited, block);
+        }
+        block.score(scorer);
+        scratch.counts.nodes += taken;
+        scratch.counts.distances += block.count;
+        for (std::size_t i = 0; i < block.count; ++i) meet(Candidate(block.distances[i], block.slots[i]));
+    }
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// The memory one inserting thread works in.
+struct InsertScratch {
+    SearchScratch search;
+    ScratchMemory other;              // a node's row, prepared, while search.query holds that of the new one
+    std::vector<Candidate> nearest;   // the beam's pool, unmarked
+    std::vector<Candidate> selected;  // what the node links to on each level, max_links apart
+    std::vector<std::size_t> counts;  // how many on each level
+
+    /// Bytes that reserve() makes room for. Scorers of prepared rows take a little more.
+    [[nodiscard]] static std::size_t bytes_for(const HnswParams& params, Slot bound) noexcept {
+        constexpr std::size_t levels = HnswGraph::highest_level + 1;
+        return sizeof(InsertScratch) + VisitedSet::bytes_for(bound) +
+               (2 * std::size_t{params.ef_construction} + params.max_links * levels) * sizeof(Candidate) +
+               levels * sizeof(std::size_t);
+    }
+
+    /// Makes room, so that insert_node allocates nothing.
+    void reserve(const HnswParams& params, Slot bound, unsigned levels) {
+        search.visited.clear(bound);
+        search.pool.reset(params.ef_construction);
+        nearest.reserve(params.ef_construction);
+        selected.resize(std::size_t{params.max_links} * levels);
+        counts.resize(levels);
+    }
+};
+
+/// Adds a link from `owner` to `added`, whose distance is to the owner; prunes the list when it is full.
+template <Rows R>
+void link_to(HnswGraph& graph, const R& rows, unsigned level, Slot owner, Candidate added,
+             ScratchMemory& scratch) noexcept {
+    HnswGraph::NodeState& state = graph.state(owner);
+    const NodeGuard guard(&state.lock);
+    Slot* links = graph.writable_links(owner, level);
+    std::size_t width = graph.width(level);
+    std::size_t settled = 0;
+    if (level == 0) {  // a chained link stays where it is, whatever is pruned
+        links += state.chained;
+        width -= state.chained;
+        settled = state.settled;
+    }
+    const std::size_t count = count_links(links, width);
+    if (count < width) {
+        store_link(links + count, added.slot());
+        return;
+    }
+    std::array<Slot, 2 * HnswParams::most_links> slots;
+    std::array<float, 2 * HnswParams::most_links> distances;
+    std::array<Candidate, 2 * HnswParams::most_links + 1> candidates;
+    std::array<Candidate, 2 * HnswParams::most_links> kept;
+    for (std::size_t i = 0; i < count; ++i) slots[i] = load_link(links + i);
+    rows.scorer_of(owner, scratch).score(slots.data(), count, distances.data());
+    for (std::size_t i = 0; i < count; ++i) candidates[i] = Candidate(distances[i], slots[i], i < settled);
+    candidates[count] = added.unmarked();
+    std::sort(candidates.data(), candidates.data() + count + 1);
+    const std::size_t diverse = select_diverse(rows, {candidates.data(), count + 1}, width, kept.data(), scratch);
+    for (std::size_t i = 0; i < diverse; ++i) slots[i] = kept[i].slot();
+    store_links(links, width, slots.data(), diverse);
+    if (level == 0) state.settled = static_cast<std::uint8_t>(diverse);
+}
+
+/// Among the nearest of `slot`, one that scores as `slot` itself does, both ways: for every metric, an equal vector.
+template <Rows R, Scorer S>
+std::optional<Slot> find_duplicate(const R& rows, const S& scorer, Slot slot, const CandidatePool& pool,
+                                   ScratchMemory& scratch) noexcept {
+    float self = 0;
+    scorer.score(&slot, 1, &self);
+    // Usually the nearest of all; under InnerProduct longer vectors come before it.
+    const Candidate* const at = std::lower_bound(pool.begin(), pool.end(), Candidate(self, 0));
+    if (at == pool.end() || at->distance() != self) return std::nullopt;
+    const Slot other = at->slot();
+    float other_self = 0;
+    rows.scorer_of(other, scratch).score(&other, 1, &other_self);
+    return other_self == self ? std::optional(other) : std::nullopt;
+}
+
+/// Puts `slot` behind `original`, an equal vector: a copy of its bottom list, which then begins with a link to `slot`.
+inline void chain_duplicate(HnswGraph& graph, Slot original, Slot slot) noexcept {
+    HnswGraph::NodeState& state = graph.state(original);
+    const NodeGuard guard(&state.lock);
+    Slot* const links = graph.writable_links(original, 0);
+    const std::size_t width = graph.width(0);
+    const std::size_t count = count_links(links, width);
+    store_links(graph.writable_links(slot, 0), width, links, count);
+    graph.state(slot).chained = state.chained;
+    graph.state(slot).settled = state.settled;
+    if (state.chained == 0 && count > 0) {
+        // The first link moves to the end; from a full list the last goes, which the copy still has.
+        const std::size_t last = std::min(count, width - 1);
+        store_link(links + last, load_link(links));
+        if (state.settled > 0)
+            state.settled = static_cast<std::uint8_t>(std::min<std::size_t>(state.settled, last) - 1);
+    }
+    store_link(links, slot);
+    state.chained = 1;
+}
+
+/// Stores the links of `slot` on `level`: diverse ones among what the beam left in the pool.
+template <Rows R>
+void choose_links(HnswGraph& graph, const R& rows, Slot slot, unsigned level, InsertScratch& scratch) noexcept {
+    const std::size_t wanted = graph.params().max_links;
+    scratch.nearest.clear();
+    for (const Candidate candidate : scratch.search.pool) scratch.nearest.push_back(candidate.unmarked());
+    Candidate* const selected = scratch.selected.data() + level * wanted;
+    const std::size_t count = select_diverse(rows, scratch.nearest, wanted, selected, scratch.other);
+    scratch.counts[level] = count;
+    Slot* const links = graph.writable_links(slot, level);
+    for (std::size_t i = 0; i < count; ++i) store_link(links + i, selected[i].slot());
+    if (level == 0) graph.state(slot).settled = static_cast<std::uint8_t>(count);
+}
+
+/// Links a node that add_nodes made. Nothing links to it yet.
+/// Requires: scratch has room for this graph; the rows below `bound`, the graph's reach, are readable.
+template <Rows R>
+void insert_node(HnswGraph& graph, const R& rows, Slot slot, Slot bound, InsertScratch& scratch) noexcept {
+    const unsigned level = graph.level_of(slot);
+    Slot entry = graph.entry();
+    std::unique_lock<std::mutex> entry_lock(graph.entry_mutex(), std::defer_lock);
+    if (entry == no_slot || level > graph.level_of(entry)) {
+        entry_lock.lock();  // one node at a time becomes the entry, and only once it is linked
+        entry = graph.entry();
+        if (entry == no_slot) {
+            graph.set_entry(slot);
+            return;
+        }
+    }
+    const unsigned top = graph.level_of(entry);
+    const unsigned highest = std::min(level, top);
+    const auto scorer = rows.scorer_of(slot, scratch.search.query);
+    SearchScratch& search = scratch.search;
+    Candidate nearest = descend_to(graph, scorer, entry, highest, bound, search.counts);
+    for (unsigned at = highest;; --at) {
+        search.visited.clear(bound);
+        search.pool.reset(graph.params().ef_construction);
+        beam(graph, scorer, at, nearest, bound, Horizon{}, search);
+        nearest = search.pool.begin()->unmarked();
+        if (at == 0) break;
+        choose_links(graph, rows, slot, at, scratch);
+    }
+    if (const std::optional<Slot> original = find_duplicate(rows, scorer, slot, search.pool, scratch.other)) {
+        chain_duplicate(graph, *original, slot);
+        return;
+    }
+    choose_links(graph, rows, slot, 0, scratch);
+    for (unsigned at = 0; at <= highest; ++at) {
+        const Candidate* const selected = scratch.selected.data() + at * graph.params().max_links;
+        for (std::size_t i = 0; i < scratch.counts[at]; ++i) {
+            link_to(graph, rows, at, selected[i].slot(), Candidate(selected[i].distance(), slot), scratch.other);
+        }
+    }
+    if (level > top) graph.set_entry(slot);
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+template <Rows R>
+class HnswIndex {
+public:
+    /// An empty graph for up to `capacity` slots. Address space is reserved for all of them, memory is used as they
+    /// come. Throws: Errc::invalid_argument (parameters out of range), Errc::limit_exceeded.
+    HnswIndex(const HnswParams& params, Slot capacity) : graph_(params, capacity) {}
+
+    /// The graph of `count` slots that save() wrote, over bytes that outlive it; it serves searches only.
+    /// Requires: image.data() is aligned to 64 bytes.
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    [[nodiscard]] static HnswIndex map(const ImageBytes& image, Slot count) {
+        return HnswIndex(detail::map_graph(image, count));
+    }
+
+    /// The first so many slots are in the graph.
+    [[nodiscard]] Slot size() const noexcept { return graph_.size(); }
+
+    [[nodiscard]] const HnswParams& params() const noexcept { return graph_.params(); }
+
+    /// Links the slots from size() up to `count`. With one thread the graph depends on seed and rows alone.
+    /// Requires: count is at most the capacity; those rows are readable and stay as they are.
+    /// Throws: std::bad_alloc before anything is changed.
+    /// Cost: about 3000 distances a slot with the usual parameters.
+    void insert(const R& rows, Slot count, unsigned threads = 1) {
+        const Slot first = graph_.size();
+        if (count <= first) return;
+        KITH_ASSERT(count <= graph_.capacity());
+        if (threads == 0) threads = 1;
+        if (inserters_.size() < threads) inserters_.resize(threads);
+        constexpr unsigned levels = detail::HnswGraph::highest_level + 1;
+        for (detail::InsertScratch& scratch : inserters_) {
+            scratch.reserve(graph_.params(), count, levels);
+            static_cast<void>(rows.scorer_of(first, scratch.search.query));  // their memory grows here, or nowhere
+            static_cast<void>(rows.scorer_of(first, scratch.other));
+        }
+
+        graph_.add_nodes(count);
+        const Slot alone = threads == 1 ? count : std::clamp(parallel_from, first, count);
+        for (Slot slot = first; slot < alone; ++slot) {
+            detail::insert_node(graph_, rows, slot, count, inserters_[0]);
+            graph_.set_size(slot + 1);
+        }
+        if (alone < count) insert_parallel(rows, alone, count, threads);
+    }
+
+    /// Takes over the graph of `other`, over the same rows: later slots are linked into it as if it had grown here.
+    /// False, and nothing has changed, where it has other parameters or is damaged.
+    /// Requires: this is empty, with room for it.
+    bool adopt(const R&, const HnswIndex& other) noexcept { return detail::adopt_graph(graph_, other.graph_); }
+
+    /// The nearest allowed slots of the graph, nearest first, equal distances by slot; returns how many.
+    /// Slots that are not linked yet are not returned, whatever is allowed.
+    /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
+    /// Throws: std::bad_alloc while `scratch` still grows.
+    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
+                       Neighbor* out) const {
+        const Slot linked = graph_.size();
+        const Slot entry = graph_.entry();
+        const Slot bound = graph_.reach();
+        const Slot returned = std::min(linked, params.allowed.count());
+        const std::size_t limit = std::min<std::size_t>(params.limit, returned);
+        if (limit == 0 || entry == no_slot) return 0;
+        const std::size_t wanted = std::min<std::size_t>(std::max<std::size_t>(params.ef_search, limit), bound);
+        scratch.visited.clear(bound);
+        if (params.absent < bound) scratch.visited.insert(params.absent);
+
+        const auto scorer = rows.scorer(query, scratch.query);
+        const Candidate start = detail::descend_to(graph_, scorer, entry, 0, bound, scratch.counts, params.absent);
+        // The nearest alone says little of how far to look: a walk would end at the first that has no nearer neighbour.
+        constexpr std::size_t fewest_stretched = 10;
+        const std::size_t stretched = params.stretched == 0 ? limit : std::min(params.stretched, limit);
+        const std::size_t last = std::min(std::max(stretched, fewest_stretched), wanted);
+        const Horizon horizon{last, params.stretch, params.bound, (last + 1) / 2};
+        const BitsetView allowed = params.allowed.first(returned);
+        if (allowed.all() && returned == bound) {
+            scratch.pool.reset(wanted);
+            detail::beam(graph_, scorer, 0, start, bound, horizon, scratch);
+        } else if (const Slot kept = allowed.count_allowed(); params.stretch > 0 && kept > bound / 2) {
+            scratch.pool.reset(std::min<std::size_t>(bound, wanted * bound / kept));
+            scratch.nearest.reset(last);
+            detail::beam<true>(graph_, scorer, 0, start, bound, horizon, scratch, allowed);
+        } else {
+            scratch.pool.reset(wanted);
+            scratch.frontier.clear();
+            scratch.frontier.reserve(bound);
+            detail::filtered_beam(graph_, scorer, start, bound, allowed, horizon, scratch);
+        }
+        std::size_t count = 0;
+        for (const Candidate& candidate : scratch.pool) {
+            if (count == limit) break;
+            if (allowed.allows(candidate.slot())) out[count++] = candidate.neighbor();
+        }
+        return count;
+    }
+
+    /// Writes the image that map() reads. Requires: no insert runs.
+    template <class Sink>
+    void save(const Sink& sink) const {
+        detail::save_graph(graph_, sink);
+    }
+
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        const std::size_t inserter = detail::InsertScratch::bytes_for(graph_.params(), graph_.size());
+        return graph_.memory_bytes() + inserters_.size() * inserter;
+    }
+
+    /// What `count` nodes take. Which of them are on higher levels is chance, which evens out.
+    [[nodiscard]] static IndexSpace space(const HnswParams& params, Slot count) noexcept {
+        const Slot blocks = count / (params.max_links - 1);
+        return {detail::HnswGraph::memory_bytes_for(params, count, blocks) +
+                    (count == 0 ? 0 : detail::InsertScratch::bytes_for(params, count)),
+                detail::GraphLayout::of(params.max_links, count, blocks).end};
+    }
+
+private:
+    /// Below this many nodes one thread links alone: in a tiny graph, threads would overlook each other's nodes.
+    static constexpr Slot parallel_from = 1000;
+
+    explicit HnswIndex(const detail::MappedGraph& mapped) : graph_(mapped.params, mapped.arrays) {}
+
+    void insert_parallel(const R& rows, Slot first, Slot count, unsigned threads) {
+        std::atomic<Slot> next = first;
+        const auto work = [&](detail::InsertScratch& scratch) noexcept {
+            for (Slot slot = next.fetch_add(1); slot < count; slot = next.fetch_add(1)) {
+                detail::insert_node(graph_, rows, slot, count, scratch);
+            }
+        };
+        std::vector<std::thread> others;
+        // A thread that cannot be had is missed only in speed: those that run take its share.
+        static_cast<void>(attempt([&] {
+            others.reserve(threads - 1);
+            for (unsigned i = 1; i < threads; ++i) others.emplace_back(work, std::ref(inserters_[i]));
+        }));
+        work(inserters_[0]);
+        for (std::thread& other : others) other.join();
+        graph_.set_size(count);
+    }
+
+    detail::HnswGraph graph_;
+    std::vector<detail::InsertScratch> inserters_;  // one a thread of insert()
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/quantize/scalar.hpp — one byte an element, or half of one, with a scale for each vector.
+//
+// The mean of the sample is taken off, which makes vectors shorter, and what is left is cut into equal steps as long as
+// its largest element asks for. Offsets are those of the decoded vectors, not of the true ones: L2 is then the distance
+// between two decoded vectors, whose error shrinks with the distance itself, so near neighbours are told apart best.
+// A query has a byte an element whatever the rows have.
+//
+// Thread safety: a trained codec is only read; its Rows are views.
+// Source: Aguerrebere et al., "Similarity search in the blink of an eye with compressed indices" (LVQ),
+// arXiv:2304.04759, section 3; here the range is symmetric, which lets one integer dot product do for every metric.
+
+// kith/quantize/centring.hpp — a vector as a code sees it: in the metric's own form and about the mean.
+//
+// About the mean of the data, vectors are short, and what a code loses is proportional to that length. Every distance
+// then has the same form, for x = μ + u and y = μ + v with μ the mean:
+//
+//   distance(x, y) = bias(x) + bias(y) − weight · ⟨u, v⟩
+//
+//   L2            bias ‖u‖²                                      weight 2
+//   Cosine        bias ½‖u‖², of x and y divided by their norms  weight 1
+//   InnerProduct  bias −⟨μ, u⟩ − ½‖μ‖²                           weight 1
+//
+// Cosine takes the form of L2 because an error of u is then weighed by how far x is from y, not by their length. A
+// vector of length zero is at 1 from everything, so its bias is ½ more.
+
+// kith/distance/packed_dots.hpp — inner products of a query of bytes with codes of a few bits an element.
+//
+// Codes of every width from 1 to 8 bits are stored in fields of 8, 4, 2 and 1 bits, whose inner products are sums of
+// products of bytes once the fields are unpacked. The layout makes unpacking a shift and a mask, whatever the width of
+// a register, and wastes at most three bytes a field.
+//
+// This header stays free of functions that could be left in the library: the sources built for one instruction set
+// include it.
+
+namespace kith::inline v0_single {
+
+// An element of b bits is cut, from its highest bit down, into fields whose widths are the powers of two that b is a
+// sum of: 7 bits are a field of 4, one of 2 and one of 1. On disk: never change.
+//
+//   code    = head, then for each field width f, widest first: part_bytes(f) bytes
+//   byte j of width f holds in its bits p·f to p·f + f − 1 the field of element p · part_bytes(f) + j, or zero when
+//           there is no such element
+//
+// A prepared query holds for each f, widest first, 8 / f parts of query_part_bytes(f) bytes: byte j of part p is what
+// the field in bits p·f of byte j is multiplied by, zero where there is no element.
+
+/// Where codes lie. Shape: code s begins at codes + s · stride and holds `head` bytes before its fields of `dim`
+/// elements.
+struct PackedShape {
+    std::size_t dim = 0;
+    std::size_t head = 0;
+    std::size_t stride = 0;
+};
+
+/// The kernels for elements of one number of bits and one instruction set.
+/// Shape:  `query` is prepared as above; codes are as above, head and stride multiples of 4. Nothing past a code is
+///         read.
+/// Laws:   out[i] is Σ query[j] · code[j], exactly: the same on every instruction set, by either call.
+struct PackedDots {
+    using Slots = void (*)(const std::int8_t* query, const std::byte* codes, const PackedShape& shape,
+                           const Slot* slots, std::size_t count, std::int32_t* out) noexcept;
+    using Block = void (*)(const std::int8_t* query, const std::byte* codes, const PackedShape& shape,
+                           std::size_t count, std::int32_t* out) noexcept;
+
+    Slots slots = nullptr;
+    Block block = nullptr;
+};
+
+/// More elements could overflow the sum of 32 bits.
+inline constexpr std::size_t most_packed_elements = 65536;
+
+namespace detail {
+
+/// Bytes of the fields of `field` bits.
+[[gnu::always_inline]] constexpr std::size_t part_bytes(unsigned field, std::size_t dim) noexcept {
+    return (dim * field + 31) / 32 * 4;
+}
+
+/// Bytes from one part of a prepared query to the next: a whole number of the largest registers.
+[[gnu::always_inline]] constexpr std::size_t query_part_bytes(unsigned field, std::size_t dim) noexcept {
+    return (part_bytes(field, dim) + 63) / 64 * 64;
+}
+
+/// Bytes of the fields of all widths.
+[[gnu::always_inline]] constexpr std::size_t packed_bytes(unsigned bits, std::size_t dim) noexcept {
+    std::size_t bytes = 0;
+    for (unsigned field = 8; field > 0; field /= 2) bytes += (bits & field) != 0 ? part_bytes(field, dim) : 0;
+    return bytes;
+}
+
+/// Bytes of a prepared query.
+[[gnu::always_inline]] constexpr std::size_t packed_query_bytes(unsigned bits, std::size_t dim) noexcept {
+    std::size_t bytes = 0;
+    for (unsigned field = 8; field > 0; field /= 2) {
+        bytes += (bits & field) != 0 ? 8 / field * query_part_bytes(field, dim) : 0;
+    }
+    return bytes;
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+// kith/quantize/mean.hpp — the middle of a sample: what codecs take off before they encode.
+
+namespace kith::inline v0_single::detail {
+
+/// Which rows count towards a mean: those at most a hundred times as long as the median. One that is 10^9 times as long
+/// as the others would leave all of them with the same code.
+inline std::vector<bool> rows_of_usual_length(MatrixView sample) {
+    constexpr double times = 100;
+    std::vector<double> lengths(sample.rows);
+    for (std::size_t row = 0; row < sample.rows; ++row) {
+        const float* const vector = sample.row(row);
+        double squares = 0;
+        for (std::size_t i = 0; i < sample.dim; ++i) {
+            squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
+        }
+        lengths[row] = std::sqrt(squares);
+    }
+    std::vector<double> sorted = lengths;
+    const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+    std::nth_element(sorted.begin(), middle, sorted.end());
+    std::vector<bool> usual(sample.rows, true);
+    for (std::size_t row = 0; row < sample.rows; ++row) usual[row] = *middle == 0 || lengths[row] <= times * *middle;
+    return usual;
+}
+
+/// The mean of the rows, but for those much longer than the others, or of the rows brought to length 1 when `normalise`
+/// is set; summed in double.
+/// Throws: Errc::invalid_argument for no rows, Errc::cancelled.
+inline std::vector<float> mean_of(MatrixView sample, bool normalise, const Training& training) {
+    if (sample.rows == 0) raise(Errc::invalid_argument, "training: there are 0 vectors, expected at least 1");
+    constexpr std::size_t rows_a_report = 16384;
+    const std::vector<bool> counts = normalise ? std::vector<bool>(sample.rows, true) : rows_of_usual_length(sample);
+    std::size_t counted = 0;
+    std::vector<double> sums(sample.dim);
+    for (std::size_t row = 0; row < sample.rows; ++row) {
+        if (row % rows_a_report == 0) {
+            training.report(static_cast<double>(row) / static_cast<double>(sample.rows));
+        }
+        const float* const vector = sample.row(row);
+        const double factor = normalise ? static_cast<double>(inverse_norm(vector, sample.dim)) : 1.0;
+        if (!counts[row]) continue;
+        ++counted;
+        for (std::size_t i = 0; i < sample.dim; ++i) sums[i] += static_cast<double>(vector[i]) * factor;
+    }
+    std::vector<float> mean(sample.dim);
+    for (std::size_t i = 0; i < sample.dim; ++i) {
+        mean[i] = static_cast<float>(sums[i] / static_cast<double>(counted));
+    }
+    return mean;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Σ a[i]², in double.
+inline double squares(const float* a, std::size_t dim) noexcept {
+    double sum = 0;
+    for (std::size_t i = 0; i < dim; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(a[i]);
+    return sum;
+}
+
+/// Σ a[i] · b[i], in double.
+inline double product(const float* a, const float* b, std::size_t dim) noexcept {
+    double sum = 0;
+    for (std::size_t i = 0; i < dim; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    return sum;
+}
+
+// Vectors longer than longest_vector are taken as if they were that long: squares of what is left stay finite, and
+// their distances lie beyond those of all others as before.
+
+/// `vector`, or, when it is longer than any may be, a shorter one of its direction in `shortened`.
+inline const float* within_reach(const float* vector, std::size_t dim, float* shortened) noexcept {
+    const double length = std::sqrt(squares(vector, dim));
+    if (!(length > longest_vector)) return vector;
+    for (std::size_t i = 0; i < dim; ++i) {
+        shortened[i] = static_cast<float>(static_cast<double>(vector[i]) * (longest_vector / length));
+    }
+    return shortened;
+}
+
+/// What a vector is multiplied by to be as metric M compares it; 0 for a vector of length zero under Cosine.
+template <class M>
+double compared_factor(const float* vector, std::size_t dim) noexcept {
+    if constexpr (std::same_as<M, Cosine>) {
+        return inverse_length(vector, dim);
+    } else {
+        const double length = std::sqrt(squares(vector, dim));
+        return length > longest_vector ? longest_vector / length : 1;
+    }
+}
+
+/// A base of every codec, so that a metric no codes are for is refused, and by one sentence.
+template <class M>
+struct ServedMetric {
+    static_assert(std::same_as<M, L2> || std::same_as<M, InnerProduct> || std::same_as<M, Cosine>,
+                  "kith: quantizers serve the metrics L2, InnerProduct and Cosine");
+};
+
+/// Throws: Errc::invalid_argument.
+inline void check_quantized_dim(std::size_t dim) {
+    if (dim == 0 || dim > most_packed_elements) {
+        raise(Errc::invalid_argument, "quantizer: vectors have " + std::to_string(dim) + " dimensions, expected 1 to " +
+                                          std::to_string(most_packed_elements));
+    }
+}
+
+/// The mean of vectors of which none is longer than longest_vector. Throws: as mean_of does.
+inline std::vector<float> mean_within_reach(MatrixView sample, bool normalise, const Training& training) {
+    std::vector<float> mean = mean_of(sample, normalise, training);
+    std::vector<float> shortened(mean.size());
+    if (within_reach(mean.data(), mean.size(), shortened.data()) != mean.data()) mean = std::move(shortened);
+    return mean;
+}
+
+/// Refuses a mean no training gives. Throws: Errc::corrupt.
+inline void check_mean(const std::vector<float>& mean) {
+    for (const float element : mean) {
+        if (!(std::abs(static_cast<double>(element)) <= longest_vector)) {
+            raise(Errc::corrupt, "quantizer: an element of the mean is out of range");
+        }
+    }
+}
+
+/// The centring of metric M: what a codec learns before its codes.
+template <class M>
+class Centring : ServedMetric<M> {
+public:
+    static constexpr bool is_cosine = std::same_as<M, Cosine>;
+    static constexpr bool is_product = std::same_as<M, InnerProduct>;
+
+    static constexpr float weight = std::same_as<M, L2> ? 2.0F : 1.0F;
+
+    Centring() noexcept = default;
+
+    /// Throws: Errc::invalid_argument when there is nothing to learn from, Errc::cancelled.
+    static Centring train(MatrixView sample, const Training& training) {
+        check_quantized_dim(sample.dim);
+        return Centring(mean_within_reach(sample, is_cosine, training));
+    }
+
+    /// mean:f32 × dim. Throws: Errc::corrupt.
+    static Centring load(ByteReader& reader, std::size_t dim) {
+        check_quantized_dim(dim);
+        std::vector<float> mean(dim);
+        if (!reader.f32s(mean)) raise(Errc::corrupt, "quantizer: the mean ends early");
+        check_mean(mean);
+        return Centring(std::move(mean));
+    }
+
+    void save(ByteWriter& writer) const { writer.f32s(mean_); }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return mean_.size(); }
+
+    /// Writes u of `vector` and returns what bias adds to the form of u: see bias().
+    float centre(const float* vector, float* u) const noexcept {
+        const double factor = compared_factor<M>(vector, dim());
+        for (std::size_t i = 0; i < dim(); ++i) {
+            u[i] = static_cast<float>(factor * static_cast<double>(vector[i]) - static_cast<double>(mean_[i]));
+        }
+        if constexpr (is_product) {
+            return static_cast<float>(-product(mean_.data(), u, dim()) - squares(mean_.data(), dim()) / 2);
+        } else if constexpr (is_cosine) {
+            return factor == 0 ? 0.5F : 0.0F;
+        } else {
+            return 0;
+        }
+    }
+
+    /// bias(x) from what centre() returned and ‖u‖², or that of the vector a code stands for.
+    [[nodiscard]] static float bias(float from_centre, double u_squares) noexcept {
+        if constexpr (is_product) {
+            return from_centre;
+        } else {
+            return from_centre + static_cast<float>(u_squares * (is_cosine ? 0.5 : 1.0));
+        }
+    }
+
+    /// μ + u.
+    void restore(const float* u, float* vector) const noexcept {
+        for (std::size_t i = 0; i < dim(); ++i) vector[i] = u[i] + mean_[i];
+    }
+
+private:
+    explicit Centring(std::vector<float> mean) noexcept : mean_(std::move(mean)) {}
+
+    std::vector<float> mean_;  // μ, finite
+};
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+namespace detail {
+
+/// Scores coded rows against one prepared query.
+template <unsigned bits>
+class CodeScorer {
+public:
+    CodeScorer(const CodeKernels& kernels, const CodeQuery& query, const std::uint8_t* rows, std::size_t stride,
+               std::size_t dim) noexcept
+        : kernels_(kernels), query_(query), rows_(rows), stride_(stride), dim_(dim) {}
+
+    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
+        kernels_.slots(query_, rows_, stride_, dim_, slots, count, out);
+    }
+    void score_block(Slot first, std::size_t count, float* out) const noexcept {
+        kernels_.block(query_, rows_ + first * stride_, stride_, dim_, count, out);
+    }
+    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
+        fetch_code<bits, ThisBuild>(rows_ + slot * stride_, dim_);
+    }
+    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept {
+        detail::prefetch_scan(rows_ + first * stride_, count * stride_);
+    }
+
+private:
+    CodeKernels kernels_;
+    CodeQuery query_;  // its codes lie in the scratch of the search
+    const std::uint8_t* rows_;
+    std::size_t stride_;  // in bytes
+    std::size_t dim_;
+};
+
+template <class M, unsigned bits>
+class ScalarCodec : ServedMetric<M> {
+    using Shape = CodeShape<bits>;
+
+public:
+    class Rows;
+
+    [[nodiscard]] static std::size_t fewest_vectors(std::size_t) noexcept { return 1; }
+
+    /// Learns the mean. Throws: Errc::invalid_argument, Errc::cancelled.
+    /// Cost: reads the sample once.
+    [[nodiscard]] static ScalarCodec train(MatrixView sample, const Training& training) {
+        check_dim(sample.dim);
+        return ScalarCodec(mean_within_reach(sample, std::same_as<M, Cosine>, training));
+    }
+
+    /// Throws: Errc::corrupt.
+    [[nodiscard]] static ScalarCodec load(ByteReader& reader, std::size_t dim) {
+        check_dim(dim);
+        std::vector<float> mean(dim);
+        if (!reader.f32s(mean)) raise(Errc::corrupt, "scalar codec: the mean ends early");
+        check_mean(mean);
+        return ScalarCodec(std::move(mean));
+    }
+    void save(ByteWriter& writer) const { writer.f32s(mean_); }
+
+    [[nodiscard]] static CodecSpace space(std::size_t dim) noexcept {
+        return {padded(Shape::row_bytes(dim)), dim * sizeof(float), dim * sizeof(float)};
+    }
+
+    [[nodiscard]] std::size_t dim() const noexcept { return mean_.size(); }
+    [[nodiscard]] std::size_t code_bytes() const noexcept { return code_bytes_; }
+
+    void encode(const float* vector, std::byte* code, ScratchMemory& scratch) const {
+        auto* const steps = scratch.take_array<std::int8_t>(dim());
+        const CodeTail tail = quantize(vector, Shape::steps, steps);
+        auto* const row = reinterpret_cast<std::uint8_t*>(code);
+        std::memset(row, 0, code_bytes_);
+        for (std::size_t i = 0; i < dim(); ++i) put(row, i, steps[i] + Shape::zero);
+        std::memcpy(row + Shape::tail_at(dim()), &tail, sizeof(tail));
+    }
+
+    void decode(const std::byte* code, float* out) const noexcept {
+        const auto* const row = reinterpret_cast<const std::uint8_t*>(code);
+        const float scale = tail_of(row).scale;
+        for (std::size_t i = 0; i < dim(); ++i) {
+            out[i] = mean_[i] + scale * static_cast<float>(get(row, i) - Shape::zero);
+        }
+    }
+
+    [[nodiscard]] Rows rows(const std::byte* codes) const noexcept { return Rows(*this, codes); }
+
+private:
+    static constexpr float product_factor = std::same_as<M, L2> ? -2.0F : -1.0F;
+
+    explicit ScalarCodec(std::vector<float> mean)
+        : mean_(std::move(mean)),
+          code_bytes_(padded(Shape::row_bytes(mean_.size()))),
+          kernels_(code_kernels<bits>(best_isa())) {
+        for (const float value : mean_) squares_of_mean_ += value * value;
+    }
+
+    static void check_dim(std::size_t dim) {
+        if (dim > 0 && dim <= longest_coded_row) return;
+        raise(Errc::invalid_argument, "scalar codec: vectors have " + std::to_string(dim) +
+                                          " elements, expected 1 to " + std::to_string(longest_coded_row));
+    }
+
+    /// Long rows begin on a cache line. Short ones do not where that would cost more memory than it saves time.
+    static constexpr std::size_t padded(std::size_t bytes) noexcept {
+        constexpr std::size_t long_row = 256;
+        const std::size_t unit = bytes >= long_row ? 64 : 16;
+        return (bytes + unit - 1) / unit * unit;
+    }
+
+    /// Byte and shift of element i of a row.
+    [[nodiscard]] std::pair<std::size_t, unsigned> place(std::size_t i) const noexcept {
+        if constexpr (bits == 8) return {i, 0};
+        const std::size_t at = Shape::query_at(i, dim());
+        return {at / 128 * 64 + at % 64, at % 128 < 64 ? 0U : 4U};
+    }
+    void put(std::uint8_t* row, std::size_t i, std::int32_t code) const noexcept {
+        const auto [at, shift] = place(i);
+        row[at] = static_cast<std::uint8_t>(row[at] | (static_cast<unsigned>(code) << shift));
+    }
+    [[nodiscard]] std::int32_t get(const std::uint8_t* row, std::size_t i) const noexcept {
+        const auto [at, shift] = place(i);
+        return (row[at] >> shift) & (bits == 8 ? 255 : 15);
+    }
+    [[nodiscard]] CodeTail tail_of(const std::uint8_t* row) const noexcept {
+        CodeTail tail;
+        std::memcpy(&tail, row + Shape::tail_at(dim()), sizeof(tail));
+        return tail;
+    }
+
+    /// Writes a vector in steps of its own scale, and returns what stands behind them.
+    CodeTail quantize(const float* vector, std::int32_t largest, std::int8_t* steps) const noexcept {
+        const float factor = std::same_as<M, Cosine> ? inverse_norm(vector, dim()) : 1.0F;
+        const auto top = static_cast<float>(largest);
+        float scale = kernels_.encode(vector, factor, mean_.data(), dim(), top, steps);
+        // The sum of the squares of such elements could be infinite.
+        if (!(scale * top * std::sqrt(static_cast<float>(dim())) <= static_cast<float>(longest_vector))) {
+            const auto shorter = static_cast<float>(compared_factor<M>(vector, dim()));
+            scale = kernels_.encode(vector, shorter, mean_.data(), dim(), top, steps);
+        }
+        // A vector of length zero is at 1 from everything; as half of L2 it would be at ½ from what has length 1.
+        const float without_direction = std::same_as<M, Cosine> && factor == 0 ? 0.5F : 0.0F;
+        return {scale, offset_of(steps, scale) + without_direction};
+    }
+
+    /// What a decoded vector adds to a distance by itself.
+    [[nodiscard]] float offset_of(const std::int8_t* steps, float scale) const noexcept {
+        if constexpr (std::same_as<M, L2> || std::same_as<M, Cosine>) {
+            std::int32_t squares = 0;
+            for (std::size_t i = 0; i < dim(); ++i) squares += std::int32_t{steps[i]} * std::int32_t{steps[i]};
+            const float norm = scale * scale * static_cast<float>(squares);
+            return std::same_as<M, L2> ? norm : norm / 2;  // between unit vectors, half of L2 is 1 − cos
+        } else {
+            float product = 0;  // of the decoded vector, without its mean, and the mean
+            for (std::size_t i = 0; i < dim(); ++i) product += static_cast<float>(steps[i]) * mean_[i];
+            return -(scale * product) - squares_of_mean_ / 2;
+        }
+    }
+
+    std::vector<float> mean_;
+    std::size_t code_bytes_;
+    CodeKernels kernels_;
+    float squares_of_mean_ = 0;
+};
+
+/// The Rows of codes.
+template <class M, unsigned bits>
+class ScalarCodec<M, bits>::Rows {
+public:
+    Rows(const ScalarCodec& codec, const std::byte* codes) noexcept
+        : codec_(&codec), codes_(reinterpret_cast<const std::uint8_t*>(codes)) {}
+
+    [[nodiscard]] std::size_t dim() const noexcept { return codec_->dim(); }
+
+    [[nodiscard]] CodeScorer<bits> scorer(const float* query, ScratchMemory& scratch) const {
+        std::int8_t* const codes = take(scratch);
+        std::int8_t* const steps = codes + query_bytes();
+        const CodeTail tail = codec_->quantize(query, CodeShape<8>::steps, steps);
+        return prepare(codes, steps, tail);
+    }
+
+    /// Compares decoded vectors with a decoded one, so it is the same both ways round.
+    [[nodiscard]] CodeScorer<bits> scorer_of(Slot slot, ScratchMemory& scratch) const {
+        std::int8_t* const codes = take(scratch);
+        std::int8_t* const steps = codes + query_bytes();
+        const std::uint8_t* const row = codes_ + slot * codec_->code_bytes();
+        unpack(row, steps);
+        return prepare(codes, steps, codec_->tail_of(row));
+    }
+
+private:
+    [[nodiscard]] std::size_t query_bytes() const noexcept { return (dim() + 127) / 128 * 128; }
+
+    /// Room for the codes of a query and, behind them, its steps in order.
+    [[nodiscard]] std::int8_t* take(ScratchMemory& scratch) const {
+        return scratch.take_array<std::int8_t>(query_bytes() + dim());
+    }
+
+    /// The steps of a row, in order; a run of bytes at a time, so that the compiler may use registers.
+    void unpack(const std::uint8_t* row, std::int8_t* steps) const noexcept {
+        if constexpr (bits == 8) {
+            for (std::size_t i = 0; i < dim(); ++i) steps[i] = static_cast<std::int8_t>(row[i] - Shape::zero);
+        } else {
+            for (std::size_t first = 0; first < dim(); first += 128, row += 64) {
+                const std::size_t left = dim() - first < 128 ? dim() - first : 128;
+                const std::size_t half = (left + 1) / 2;
+                std::int8_t* const low = steps + first;
+                for (std::size_t i = 0; i < half; ++i) low[i] = static_cast<std::int8_t>((row[i] & 15) - Shape::zero);
+                std::int8_t* const high = low + half;
+                for (std::size_t i = 0; i < left - half; ++i) {
+                    high[i] = static_cast<std::int8_t>((row[i] >> 4) - Shape::zero);
+                }
+            }
+        }
+    }
+
+    [[nodiscard]] CodeScorer<bits> prepare(std::int8_t* codes, const std::int8_t* steps, CodeTail tail) const noexcept {
+        std::int32_t sum = 0;
+        for (std::size_t i = 0; i < dim(); ++i) sum += steps[i];
+        const std::size_t whole = bits == 8 ? dim() : dim() / 128 * 128;
+        std::memcpy(codes, steps, whole);
+        std::memset(codes + whole, 0, query_bytes() - whole);
+        for (std::size_t i = whole; i < dim(); ++i) codes[Shape::query_at(i, dim())] = steps[i];
+        const CodeQuery query{codes, product_factor * tail.scale, tail.offset, Shape::zero * sum};
+        return {codec_->kernels_, query, codes_, codec_->code_bytes(), dim()};
+    }
+
+    const ScalarCodec* codec_;
+    const std::uint8_t* codes_;
+};
+
+}  // namespace detail
+
+/// One byte an element and eight a vector.
+struct Sq8 {
+    static constexpr std::string_view name = "sq8";  // stored on disk: never rename
+    static constexpr float rescore = 2;
+
+    template <class M>
+    using Codec = detail::ScalarCodec<M, 8>;
+};
+
+/// Half a byte an element and eight a vector.
+struct Sq4 {
+    static constexpr std::string_view name = "sq4";  // stored on disk: never rename
+    static constexpr float rescore = 4;
+
+    template <class M>
+    using Codec = detail::ScalarCodec<M, 4>;
+};
+
+static_assert(Quantizer<Sq8, L2>);
+static_assert(Quantizer<Sq4, Cosine>);
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+// Besides its index, a tag says what effort means to it (see recall_curve.hpp): `ladder<M>` is what to try, rising, and
+// try_as_hard<M>(effort, params) sets it for a search. An empty ladder stands for an index that is exact. `reads_all`
+// says that a search reads all the index holds, so that exclusions never make it dearer. space<R>(dim, count) is what
+// the index takes besides the rows. A tag with `reads_lists` heeds SearchParams::nprobe, one with `rescores` heeds
+// SearchParams::rescore.
+
+/// Compares every vector: exact, and fast enough up to some ten thousand.
+struct Flat {
+    static constexpr std::string_view name = "flat";  // stored on disk: never rename
+    static constexpr bool reads_all = true;
+
+    template <class M>
+    static constexpr std::array<float, 0> ladder{};
+
+    template <class M>
+    static void try_as_hard(float, SearchParams&) noexcept {}
+
+    template <class R>
+    using Index = FlatIndex<R>;
+
+    template <class R>
+    [[nodiscard]] static FlatIndex<R> make(Slot) noexcept {
+        return FlatIndex<R>();
+    }
+
+    template <class R>
+    [[nodiscard]] static IndexSpace space(std::size_t, Slot) noexcept {
+        return {};
+    }
+
+    /// Throws: Errc::corrupt.
+    template <class R>
+    [[nodiscard]] static FlatIndex<R> map(const ImageBytes& image, Slot count) {
+        if (!image.empty()) raise(Errc::corrupt, "flat image: holds bytes where there are none");
+        return FlatIndex<R>(count);
+    }
+};
+
+/// `Tag` over the codes of quantizer Q, rescored by the full vectors: Coded<Flat, Sq8>.
+template <class Tag, class Q>
+struct Coded {
+private:
+    static constexpr auto letters = [] {
+        std::array<char, Tag::name.size() + 1 + Q::name.size()> joined{};
+        auto* at = joined.data();
+        for (const char letter : Tag::name) *at++ = letter;
+        *at++ = '/';
+        for (const char letter : Q::name) *at++ = letter;
+        return joined;
+    }();
+
+public:
+    static constexpr std::string_view name{letters.data(), letters.size()};  // stored on disk: never rename
+
+    static constexpr bool reads_all = Tag::reads_all;
+    static constexpr bool rescores = true;
+
+    [[nodiscard]] static constexpr bool fits(std::size_t dim) noexcept { return fits_dimension<Q>(dim); }
+
+    /// Where every code is compared, effort is how many times the limit is compared again by the vectors.
+    template <class M>
+    static constexpr auto ladder = [] {
+        if constexpr (reads_all) return std::array{2.0F, 4.0F, 10.0F, 25.0F, 60.0F};
+        if constexpr (!reads_all) return Tag::template ladder<M>;
+    }();
+
+    template <class M>
+    static void try_as_hard(float effort, SearchParams& search) noexcept {
+        if constexpr (reads_all) {
+            search.rescore = effort * std::min(beyond_measured(search.limit), 1.5F);
+        } else {
+            Tag::template try_as_hard<M>(effort, search);
+        }
+    }
+
+    template <class R>
+    using Index = CodedIndex<Tag, Q, R>;
+
+    template <class R>
+    [[nodiscard]] static Index<R> make(Slot capacity) {
+        return Index<R>(capacity);
+    }
+
+    template <class R>
+    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
+        return Index<R>::space(dim, count);
+    }
+
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    template <class R>
+    [[nodiscard]] static Index<R> map(const ImageBytes& image, Slot count) {
+        return Index<R>::map(image, count);
+    }
+};
+
+namespace detail {
+
+/// A graph over rows as they are.
+template <HnswParams P>
+struct HnswOverRows {
+    static constexpr std::string_view name = "hnsw";  // stored on disk: never rename
+    static constexpr bool reads_all = false;
+    static constexpr HnswParams params = P;
+    static_assert(P.max_links >= HnswParams::fewest_links && P.max_links <= HnswParams::most_links,
+                  "kith: Hnsw: max_links must be between 4 and 64");
+    static_assert(P.ef_construction > 0, "kith: Hnsw: ef_construction must be positive");
+
+    /// Where no distance is below zero, how far a walk stretches; else how many candidates it keeps.
+    template <class M>
+    static constexpr bool stretches = !std::same_as<M, InnerProduct>;
+
+    template <class M>
+    static constexpr auto ladder =
+        stretches<M> ? std::array{1.0F, 1.02F, 1.05F, 1.1F, 1.15F, 1.2F, 1.25F, 1.3F, 1.35F, 1.4F, 1.5F, 1.7F, 2.0F}
+                     : std::array{10.0F,  16.0F,  24.0F,  32.0F,  48.0F,  64.0F,  96.0F,
+                                  128.0F, 192.0F, 256.0F, 400.0F, 700.0F, 1500.0F};
+
+    template <class M>
+    static void try_as_hard(float effort, SearchParams& search) noexcept {
+        // A walk that is not near its end by then had better be given up.
+        const std::size_t most_kept = std::max<std::size_t>(2000, 4 * search.limit);
+        const auto kept = stretches<M> ? static_cast<float>(most_kept) : effort * beyond_measured(search.limit);
+        search.stretch = stretches<M> ? effort : 0;
+        search.ef_search = static_cast<std::uint32_t>(std::min(kept, 1e9F));
+    }
+
+    template <class R>
+    using Index = HnswIndex<R>;
+
+    template <class R>
+    [[nodiscard]] static HnswIndex<R> make(Slot capacity) {
+        return HnswIndex<R>(P, capacity);
+    }
+
+    template <class R>
+    [[nodiscard]] static IndexSpace space(std::size_t, Slot count) noexcept {
+        return HnswIndex<R>::space(P, count);
+    }
+
+    /// Throws: Errc::corrupt, Errc::unsupported_version.
+    template <class R>
+    [[nodiscard]] static HnswIndex<R> map(const ImageBytes& image, Slot count) {
+        return HnswIndex<R>::map(image, count);
+    }
+};
+
+template <HnswParams P, class Q>
+struct HnswBase : Coded<HnswOverRows<P>, Q> {
+    static constexpr HnswParams params = P;
+};
+template <HnswParams P>
+struct HnswBase<P, void> : HnswOverRows<P> {};
+
+}  // namespace detail
+
+/// Walks a graph: nearly exact, in logarithmic time. With a quantizer the graph is built and walked over codes, and the
+/// best are compared again by their full vectors: Hnsw<HnswParams{.max_links = 16}, Sq8>.
+template <HnswParams P = HnswParams{}, class Q = void>
+struct Hnsw : detail::HnswBase<P, Q> {};
+
+namespace detail {
+
+/// Below so many elements codes save little and lose much.
+inline constexpr std::size_t coded_from_dim = 32;
+
+}  // namespace detail
+
+/// The index that a vector of `dim` elements gets when its schema names none: a graph, over codes of 4 bits an element
+/// where the vectors are long enough for them. On the sets that docs/benchmarks.md names it answers most queries a
+/// second of all that take at most 1.2 times the bytes of a float graph. Few vectors are compared one by one, whatever
+/// the index. Elements of one byte are as short as codes are, and have none.
+template <std::size_t dim, class T = float>
+using AutoIndex = std::conditional_t<(dim < detail::coded_from_dim || sizeof(T) == 1), Hnsw<>, Hnsw<HnswParams{}, Sq4>>;
+
+}  // namespace kith::inline v0_single
+
+// kith/schema/attributes.hpp — what a user says about the members of a record.
+//
+// An attribute names a member by its pointer, so the compiler checks the name and no string is written twice. The types
+// here hold nothing: a Schema reads them from its argument list. They know neither metrics nor indexes, which are
+// columns of their own; anything with a `name` will do.
+
+namespace kith::inline v0_single {
+
+/// Anything with a stored name: a metric, or the tag of an index.
+template <class T>
+concept Named = requires {
+    { T::name } -> std::convertible_to<std::string_view>;
+};
+
+/// How a field is to be found without reading every record: `Field<&Record::member, Indexed{.suffixes = true}>`.
+/// A text is found by its value and by its beginning in any case.
+struct Indexed {
+    bool suffixes = false;    ///< a text by its end, too, for four bytes a distinct text
+    bool substrings = false;  ///< a text by three letters or more within it, for some two bytes a byte of distinct text
+
+    friend constexpr bool operator==(Indexed, Indexed) noexcept = default;
+};
+
+/// Asks for a field to be found without reading every record: `Field<&Record::member, indexed>`.
+inline constexpr Indexed indexed{};
+
+/// The index a VectorField gets when it names none; the collection picks one.
+struct DefaultIndex {
+    static constexpr std::string_view name = "default";
+};
+
+/// The member that tells records apart: a std::string or an integer of 32 or 64 bits.
+template <auto Member>
+struct Key {};
+
+/// Says more about a member than its type does. Members without an attribute are stored all the same.
+template <auto Member, auto... Settings>
+struct Field {};
+
+/// A member of type std::array<float, N> whose nearest neighbours will be asked for.
+/// `Metric` has a `name`. `IndexTag` has a `name` and, where it has settings, `static std::string parameters()`; both
+/// are part of the stored schema.
+template <auto Member, class Metric, class IndexTag = DefaultIndex>
+struct VectorField {};
+
+namespace detail {
+
+/// What an attribute says of the member it names.
+enum class Role : unsigned char { none, key, field, vector };
+
+/// All that some settings ask for; what is no setting asks for nothing.
+template <class... Settings>
+constexpr Indexed joined_parts(const Settings&... settings) noexcept {
+    Indexed all;
+    [[maybe_unused]] const auto add = [&all]<class Setting>(const Setting& setting) {
+        if constexpr (std::is_same_v<Setting, Indexed>) {
+            all.suffixes = all.suffixes || setting.suffixes;
+            all.substrings = all.substrings || setting.substrings;
+        }
+    };
+    (add(settings), ...);
+    return all;
+}
+
+/// An attribute taken apart; anything else is no attribute.
+template <class>
+struct Attribute {
+    static constexpr Role role = Role::none;
+};
+
+template <auto Member>
+struct Attribute<Key<Member>> {
+    static constexpr Role role = Role::key;
+    static constexpr auto member = Member;
+    static constexpr bool settings_known = true;
+    static constexpr bool is_indexed = false;
+};
+
+template <auto Member, auto... Settings>
+struct Attribute<Field<Member, Settings...>> {
+    static constexpr Role role = Role::field;
+    static constexpr auto member = Member;
+    static constexpr bool settings_known = (std::is_same_v<std::remove_const_t<decltype(Settings)>, Indexed> && ...);
+    static constexpr bool is_indexed = sizeof...(Settings) > 0;
+    static constexpr Indexed parts = joined_parts(Settings...);
+};
+
+template <auto Member, class MetricType, class IndexTag>
+struct Attribute<VectorField<Member, MetricType, IndexTag>> {
+    static constexpr Role role = Role::vector;
+    static constexpr auto member = Member;
+    static constexpr bool settings_known = true;
+    static constexpr bool is_indexed = false;
+    using Metric = MetricType;
+    using Index = IndexTag;
+};
+
+/// The settings of an index as they are stored; none when it has none.
+template <class IndexTag>
+std::string index_parameters() {
+    if constexpr (requires {
+                      { IndexTag::parameters() } -> std::convertible_to<std::string>;
+                  }) {
+        return IndexTag::parameters();
+    } else {
+        return {};
+    }
+}
+
+}  // namespace detail
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+/// The tag of the index; Attribute is what a schema knows of a vector field.
+template <class Attribute>
+using FieldIndex =
+    std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>,
+                       AutoIndex<Attribute::dim, typename Attribute::Element>, typename Attribute::Index>;
+
+/// Whether it is asked for a number of lists.
+template <class Attribute>
+inline constexpr bool reads_lists = requires { requires FieldIndex<Attribute>::reads_lists; };
+
+/// Whether it is asked for a number of codes to compare again by their vectors.
+template <class Attribute>
+inline constexpr bool rescores = requires { requires FieldIndex<Attribute>::rescores; };
+
+/// Whether a number of them is all there is to its effort.
+template <class Attribute>
+inline constexpr bool only_rescores = rescores<Attribute> && FieldIndex<Attribute>::reads_all;
+
+}  // namespace kith::inline v0_single::detail
+
 // kith/collection/hit.hpp — one answer of a search.
 
 namespace kith::inline v0_single {
@@ -10064,145 +15003,28 @@ template <class Record>
 struct Hit {
     Record record;
     float score = 0;     ///< in the metric's own convention: L2 the squared distance, the others a similarity
-    float distance = 0;  ///< smaller is nearer, whatever the metric; hits are in this order
+    float distance = 0;  ///< smaller is nearer; L2 squared, Cosine 1 − cos, InnerProduct −⟨a, b⟩, Hamming bits, Jaccard
+                         ///< 1 − the share of bits both have; hits are in this order
 };
 
 }  // namespace kith::inline v0_single
 
 // kith/collection/reading.hpp — what can be read, from a collection and from a snapshot of it alike.
 
-// kith/collection/moment.hpp — the records a read looks at: those of now, or those of a snapshot that is held.
+// kith/collection/grouped_query.hpp — the nearest records of each value of a field, the values with the nearest first.
 //
-// Thread safety: as the engine; a Moment itself is immutable.
-
-namespace kith::inline v0_single::detail {
-
-class Moment {
-public:
-    /// Now, whenever it is asked.
-    Moment(const Engine& engine) noexcept : engine_(&engine) {}
-
-    /// The moment of `held`, for as long as it is held.
-    Moment(const Engine& engine, std::shared_ptr<const Snapshot> held) noexcept
-        : engine_(&engine), held_(std::move(held)) {}
-
-    [[nodiscard]] const Engine& engine() const noexcept { return *engine_; }
-
-    /// Requires, for both: an engine().enter() is held.
-    [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const {
-        return held_ == nullptr ? engine_->snapshot() : held_;
-    }
-    [[nodiscard]] std::optional<Engine::Located> locate(std::string_view key) const {
-        return held_ == nullptr ? engine_->locate(key) : engine_->locate_in(held_, key);
-    }
-
-private:
-    const Engine* engine_;  // the collection's, which outlives this
-    std::shared_ptr<const Snapshot> held_;
-};
-
-}  // namespace kith::inline v0_single::detail
-
-// kith/collection/nearest_many_query.hpp — "which records are nearest", asked of many vectors at one moment.
-//
-// Each answer is the one NearestQuery gives. Together they cost less: they share threads, and where every record is
-// compared, the records are read once for many queries.
+// Most groups are among the nearest neighbours of all. Where one value has most of them, the nearest record whose value
+// is none of those seen is asked for instead, again and again; and what a group lacks is asked for by its value. So the
+// answer is whole however the values are spread, and costs a search a group at worst.
 //
 // Thread safety: none for a query; each thread asks its own. A query refers to its collection, which must outlive it.
 
-// kith/collection/nearest_query.hpp — the question "which records are nearest", built one setting at a time.
+// kith/collection/field_reader.hpp — one field of many records: from its column where there is one, else from their rows.
 //
-// Thread safety: none for a query; each thread asks its own. A query refers to its collection, which must outlive it.
-
-// kith/collection/explanation.hpp — what a query does in each segment, and why, in numbers and in words.
-
-namespace kith::inline v0_single {
-
-/// One segment of an Explanation.
-struct SegmentExplanation {
-    std::uint32_t segment = 0;
-    bool sealed = false;        ///< on disk, mapped; else still written to
-    std::uint64_t records = 0;  ///< those that may be returned
-    SearchPlan plan;
-};
-
-/// What NearestQuery::explain() returns.
-struct Explanation {
-    std::string field;
-    double recall = 0;   ///< asked for; 0 where the query names an ef_search instead
-    bool exact = false;  ///< every record is compared, as was asked
-    bool condition =
-        false;  ///< a condition is checked on candidates, nearest first, or on every record where few match
-    std::vector<SegmentExplanation> segments;
-
-    /// A line for the query and one for each segment.
-    [[nodiscard]] std::string text() const;
-};
-
-namespace detail {
-
-inline std::string rounded(double value) {
-    std::string digits = std::to_string(value);
-    digits.resize(digits.find_last_not_of('0') + 1);
-    if (!digits.empty() && digits.back() == '.') digits.pop_back();
-    return digits;
-}
-
-/// What a plan tells the index to do.
-inline std::string effort_text(const SearchPlan& plan) {
-    const SearchParams& params = plan.params;
-    if (params.nprobe > 0) return "reads the nearest " + std::to_string(params.nprobe) + " lists";
-    if (params.stretch > 0) {
-        return "walks on up to " + rounded(static_cast<double>(params.stretch)) + " times the distance of neighbour " +
-               std::to_string(params.limit);
-    }
-    if (params.rescore > 0) {
-        return "compares all codes, and the best by their vectors, up to " +
-               rounded(static_cast<double>(params.rescore)) + " times as many as are wanted";
-    }
-    return "walks with " + std::to_string(params.ef_search) + " candidates";
-}
-
-inline std::string way_text(const SegmentExplanation& segment) {
-    const SearchPlan& plan = segment.plan;
-    const std::string all = "compares all " + std::to_string(segment.records) + " records";
-    switch (plan.way) {
-        case SearchWay::compare_all:
-            return all;
-        case SearchWay::scan_cheaper:
-            return all + ": so few cost less than a walk";
-        case SearchWay::scan_codes:
-            return all + " by their codes: so few cost less than a walk";
-        case SearchWay::not_indexed:
-            return all + ": none is in the index yet";
-        case SearchWay::indexed:
-            break;
-    }
-    std::string text = effort_text(plan);
-    if (plan.calibrated > 0) text += ", as measured over " + std::to_string(plan.calibrated) + " records";
-    if (plan.calibrated == 0 && (plan.params.stretch > 0 || plan.params.rescore > 0 || plan.params.nprobe > 0))
-        text += ", a cautious guess until it is measured";
-    return text + "; " + std::to_string(plan.indexed) + " are in the index";
-}
-
-}  // namespace detail
-
-inline std::string Explanation::text() const {
-    std::string lines = "nearest by '" + field + "'";
-    if (exact) {
-        lines += ", exact";
-    } else if (recall > 0) {
-        lines += ", recall " + detail::rounded(recall);
-    }
-    if (condition) lines += ", with a condition";
-    for (const SegmentExplanation& segment : segments) {
-        lines += "\n  segment " + std::to_string(segment.segment) + (segment.sealed ? " (sealed, " : " (writing, ") +
-                 std::string(segment.plan.index) + "): " + detail::way_text(segment);
-    }
-    return lines;
-}
-
-}  // namespace kith::inline v0_single
+// A row of a sealed segment costs a look into the environment and is taken apart whole; a column costs a few
+// nanoseconds.
+//
+// Thread safety: none; each thread owns its own. Engine and snapshot must outlive them.
 
 // kith/collection/record_codec.hpp — typed records to the engine's bytes and back.
 
@@ -10261,6 +15083,621 @@ typename S::Record decode_record(const Engine& engine, const SegmentView& view, 
         fill_elements(elements, [&](float* out) { view.segment->vector(field, slot, out); });
     });
     return record;
+}
+
+}  // namespace kith::inline v0_single::detail
+
+namespace kith::inline v0_single::detail {
+
+/// The value of type T that a column holds. Requires: it is of that kind, and not null.
+template <StoredScalar T>
+[[nodiscard]] T value_of_scalar(const Scalar& scalar) {
+    if constexpr (std::same_as<T, bool>) {
+        return scalar.boolean;
+    } else if constexpr (std::same_as<T, std::string>) {
+        return std::string(scalar.text);
+    } else if constexpr (std::floating_point<T>) {
+        return static_cast<T>(scalar.real);
+    } else if constexpr (std::same_as<T, Timestamp>) {
+        return Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(scalar.bits())));
+    } else {
+        return static_cast<T>(static_cast<typename Underlying<T>::Type>(scalar.bits()));
+    }
+}
+
+/// Reads all of a record but its vectors, once for all who ask for it.
+template <class S>
+class RowReader {
+public:
+    explicit RowReader(const Engine& engine) noexcept : engine_(engine) {}
+
+    /// The record is good until the next one is read. Throws: Errc::corrupt, Errc::io.
+    [[nodiscard]] const typename S::Record& read(const SegmentView& view, Slot slot) {
+        if (segment_ != view.segment.get() || slot_ != slot) {
+            segment_ = nullptr;  // should it throw, nothing is read
+            decode_row<S>(engine_, view, slot, record_);
+            segment_ = view.segment.get();
+            slot_ = slot;
+        }
+        return record_;
+    }
+
+private:
+    const Engine& engine_;
+    const Segment* segment_ = nullptr;  // of the record; null where there is none
+    Slot slot_ = 0;
+    typename S::Record record_{};
+};
+
+/// Reads the field at a place in the record. `rows` must outlive it.
+template <class S, std::size_t Field>
+class FieldReader {
+public:
+    using Value = MemberType<typename S::Record, Field>;
+
+    explicit FieldReader(RowReader<S>& rows) noexcept : rows_(rows) {}
+
+    /// The value is good until the next one is read. Throws: Errc::corrupt, Errc::io.
+    [[nodiscard]] const Value& read(const SegmentView& view, Slot slot) {
+        if constexpr (StoredScalar<Present<Value>>) {
+            if (const ScalarField* const column = column_of(view)) {
+                const Scalar scalar = column->value(slot, false);
+                if constexpr (is_optional<Value>) {
+                    value_.reset();
+                    if (scalar.kind != ScalarKind::null) value_ = value_of_scalar<Present<Value>>(scalar);
+                } else {
+                    value_ = value_of_scalar<Value>(scalar);
+                }
+                return value_;
+            }
+        }
+        return std::get<Field>(members(rows_.read(view, slot)));
+    }
+
+private:
+    /// The column of a segment; null where there is none.
+    [[nodiscard]] const ScalarField* column_of(const SegmentView& view) {
+        if (segment_ != view.segment.get()) {
+            const std::span<const ScalarField* const> fields = view.segment->scalars();
+            const ScalarField* const field = Field < fields.size() ? fields[Field] : nullptr;
+            column_ = field != nullptr && field->has_column() ? field : nullptr;
+            segment_ = view.segment.get();
+        }
+        return column_;
+    }
+
+    RowReader<S>& rows_;
+    const Segment* segment_ = nullptr;     // the one that was read last
+    const ScalarField* column_ = nullptr;  // its column
+    Value value_{};                        // what a column held
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/nearest_query.hpp — the question "which records are nearest", built one setting at a time.
+//
+// Thread safety: none for a query; each thread asks its own. A query refers to its collection, which must outlive it.
+
+// kith/collection/explain_search.hpp — what a search would do in each segment, and the same search by the clock.
+//
+// Thread safety: as search.hpp.
+
+// kith/collection/explanation.hpp — what a query does in each segment, and why, in numbers and in words.
+
+namespace kith::inline v0_single {
+
+/// A question that a condition puts to a field.
+struct ConditionPart {
+    std::string fields;  ///< the field, or those that are compared with each other
+    ConditionWay way = ConditionWay::rows;
+};
+
+/// How a condition is answered in a segment. Estimates are of all slots, those of deleted records among them.
+struct ConditionExplanation {
+    std::vector<ConditionPart> parts;  ///< in the order in which they are asked
+    std::uint64_t slots = 0;           ///< those that the estimates are of
+    std::uint64_t fewest = 0;          ///< no fewer satisfy it
+    double expected = 0;               ///< about so many do
+    std::uint64_t most = 0;            ///< no more do
+    std::uint64_t candidates = 0;      ///< records that indexes and columns leave; all satisfy it unless rows_checked
+    bool rows_checked = false;         ///< records are read to know which of them do
+
+    /// The share that is expected to satisfy it.
+    [[nodiscard]] double selectivity() const noexcept { return slots == 0 ? 0 : expected / static_cast<double>(slots); }
+};
+
+/// One segment of an Explanation.
+struct SegmentExplanation {
+    std::uint32_t segment = 0;
+    bool sealed = false;        ///< on disk, mapped; else still written to
+    std::uint64_t records = 0;  ///< those that may be returned, before any condition
+    SearchPlan plan;            ///< of the vector index, among the candidates where there is a condition
+    std::optional<ConditionExplanation> condition = {};
+
+    /// Records that the vector index looks among.
+    [[nodiscard]] std::uint64_t candidates() const noexcept {
+        return condition.has_value() ? condition->candidates : records;
+    }
+    /// The share of the records that are candidates.
+    [[nodiscard]] double pass_rate() const noexcept {
+        return records == 0 ? 0 : static_cast<double>(candidates()) / static_cast<double>(records);
+    }
+};
+
+/// What NearestQuery::explain() returns.
+struct Explanation {
+    std::string field;
+    double recall = 0;            ///< asked for; 0 where the query says otherwise how hard to search
+    bool exact = false;           ///< every record is compared, as was asked
+    bool condition = false;       ///< there is one; each segment says how it is answered
+    std::optional<float> radius;  ///< only records within it; the plan is that of the first of several rounds
+    std::vector<SegmentExplanation> segments;
+
+    /// A line for the query and one for each segment.
+    [[nodiscard]] std::string text() const;
+};
+
+namespace detail {
+
+inline std::string rounded(double value) {
+    std::string digits = std::to_string(value);
+    digits.resize(digits.find_last_not_of('0') + 1);
+    if (!digits.empty() && digits.back() == '.') digits.pop_back();
+    return digits;
+}
+
+/// What a plan tells the index to do.
+inline std::string effort_text(const SearchPlan& plan) {
+    const SearchParams& params = plan.params;
+    std::string text;
+    if (params.nprobe > 0) {
+        text = "reads the nearest " + std::to_string(params.nprobe) + " lists";
+    } else if (plan.index.starts_with("flat")) {
+        text = "compares all codes";
+    } else if (params.stretch > 0) {
+        text = "walks on up to " + rounded(static_cast<double>(params.stretch)) + " times the distance of neighbour " +
+               std::to_string(params.limit);
+    } else {
+        text = "walks with " + std::to_string(params.ef_search) + " candidates";
+    }
+    if (params.rescore == 0) return text;
+    return text + ", and compares the best by their vectors, up to " + rounded(static_cast<double>(params.rescore)) +
+           " times as many as are wanted";
+}
+
+/// A share of 1, in percent.
+inline std::string percent(double share) {
+    return rounded(std::round(share * 10000) / 100) + " %";
+}
+
+inline std::string way_text(const SegmentExplanation& segment) {
+    const SearchPlan& plan = segment.plan;
+    if (segment.candidates() == 0) return "compares none";
+    const std::string all = "compares all " + std::to_string(segment.candidates()) +
+                            (segment.condition.has_value() ? " of them" : " records");
+    switch (plan.way) {
+        case SearchWay::compare_all:
+            return all;
+        case SearchWay::scan_cheaper:
+            return all + ": so few cost less than a walk";
+        case SearchWay::scan_codes:
+            return all + " by their codes, and the best by their vectors: so few cost less than a walk";
+        case SearchWay::not_indexed:
+            return all + ": none is in the index yet";
+        case SearchWay::indexed:
+            break;
+    }
+    std::string text = effort_text(plan);
+    if (plan.calibrated > 0) text += ", as measured over " + std::to_string(plan.calibrated) + " records";
+    if (plan.calibrated == 0 && (plan.params.stretch > 0 || plan.params.rescore > 0 || plan.params.nprobe > 0))
+        text += ", a cautious guess until it is measured";
+    return text + "; " + std::to_string(plan.indexed) + " are in the index";
+}
+
+inline std::string way_text(ConditionWay way) {
+    switch (way) {
+        case ConditionWay::index:
+            return "by index";
+        case ConditionWay::column:
+            return "by column";
+        case ConditionWay::rows:
+            break;
+    }
+    return "by rows";
+}
+
+/// How a condition is answered in a segment, and what it leaves.
+inline std::string condition_text(const SegmentExplanation& segment) {
+    const ConditionExplanation& condition = *segment.condition;
+    std::string text;
+    std::string last;
+    for (const ConditionPart& part : condition.parts) {
+        std::string one = part.fields + ' ' + way_text(part.way);
+        if (one == last) continue;
+        text += text.empty() ? one : ", " + one;
+        last = std::move(one);
+    }
+    if (text.empty()) text = "the condition";
+    text += condition.parts.size() > 1 ? " leave " : " leaves ";
+    text += std::to_string(condition.candidates) + " of " + std::to_string(segment.records) + " records (" +
+            percent(segment.pass_rate()) + ", expected " + std::to_string(std::llround(condition.expected)) + ", " +
+            std::to_string(condition.fewest) + " to " + std::to_string(condition.most) + ")";
+    if (condition.rows_checked) text += ", whose rows are checked";
+    return text;
+}
+
+/// What is asked of all segments.
+inline std::string question_text(const Explanation& explanation) {
+    std::string text = "nearest by '" + explanation.field + "'";
+    if (explanation.exact) {
+        text += ", exact";
+    } else if (explanation.recall > 0) {
+        text += ", recall " + rounded(explanation.recall);
+    }
+    if (explanation.radius.has_value()) text += ", within " + rounded(static_cast<double>(*explanation.radius));
+    if (explanation.condition) text += ", with a condition";
+    return text;
+}
+
+inline std::string segment_text(const SegmentExplanation& segment) {
+    return "segment " + std::to_string(segment.segment) + (segment.sealed ? " (sealed, " : " (writing, ") +
+           std::string(segment.plan.index) +
+           "): " + (segment.condition.has_value() ? condition_text(segment) + "; " : "") + way_text(segment);
+}
+
+}  // namespace detail
+
+inline std::string Explanation::text() const {
+    std::string lines = detail::question_text(*this);
+    for (const SegmentExplanation& one : segments) lines += "\n  " + detail::segment_text(one);
+    return lines;
+}
+
+}  // namespace kith::inline v0_single
+
+// kith/collection/profile.hpp — what a query did, and how long each part of it took.
+
+namespace kith::inline v0_single {
+
+/// One segment of a Profile; of all rounds together.
+struct SegmentProfile {
+    double condition_microseconds = 0;  ///< to find the candidates by indexes and columns
+    double search_microseconds = 0;     ///< to search among them
+    double rows_microseconds = 0;       ///< to read records for the condition
+    std::uint64_t rows_checked = 0;     ///< records that were read for it
+    SearchCounts counts = {};           ///< what the vector index looked at
+    std::uint64_t records = 0;          ///< those that may be returned, before any condition
+    std::uint64_t matches = 0;          ///< those of them that satisfy the condition; counted after the search
+
+    /// The share of the records that satisfies the condition; beside it, what was expected: ConditionExplanation.
+    [[nodiscard]] double selectivity() const noexcept {
+        return records == 0 ? 0 : static_cast<double>(matches) / static_cast<double>(records);
+    }
+};
+
+/// What NearestQuery::profile() returns.
+struct Profile {
+    Explanation explanation;               ///< what was planned
+    std::vector<SegmentProfile> segments;  ///< what came of it, in the order of explanation.segments
+    std::size_t hits = 0;
+    std::size_t rounds = 0;          ///< searches: 1, or more where a radius asked for more neighbours
+    double search_microseconds = 0;  ///< until it was known which records are returned
+    double read_microseconds = 0;    ///< to read them
+
+    /// Each line of the explanation, and beside it what came of it.
+    [[nodiscard]] std::string text() const;
+};
+
+namespace detail {
+
+/// What a search looked at, but for what it did not.
+inline std::string counts_text(const SearchCounts& counts) {
+    std::string text = std::to_string(counts.distances) + " vectors compared";
+    if (counts.codes > 0) text = std::to_string(counts.codes) + " codes and " + text;
+    if (counts.lists > 0) text = std::to_string(counts.lists) + " lists read, " + text;
+    if (counts.nodes > 0) text = std::to_string(counts.nodes) + " nodes visited, " + text;
+    return text;
+}
+
+inline std::string whole(double number) {
+    return std::to_string(std::llround(number));
+}
+
+/// What came of a search in one segment.
+inline std::string outcome_text(const SegmentProfile& segment, const SegmentExplanation& explained) {
+    std::string text;
+    if (explained.condition.has_value()) {
+        text = "condition: " + whole(segment.condition_microseconds) + " µs; " + std::to_string(segment.matches) +
+               " records satisfy it, " + percent(segment.selectivity()) + " where " +
+               percent(explained.condition->selectivity()) + " were expected; ";
+    }
+    text += "search: " + whole(segment.search_microseconds) + " µs; " + counts_text(segment.counts);
+    if (segment.rows_checked == 0) return text;
+    return text + "; rows: " + whole(segment.rows_microseconds) + " µs; " + std::to_string(segment.rows_checked) +
+           " checked";
+}
+
+}  // namespace detail
+
+inline std::string Profile::text() const {
+    std::string lines = detail::question_text(explanation) + ": " + std::to_string(hits) + " hits, found in " +
+                        detail::whole(search_microseconds) + " µs and read in " + detail::whole(read_microseconds) +
+                        " µs";
+    if (rounds > 1) lines += ", in " + std::to_string(rounds) + " rounds";
+    for (std::size_t at = 0; at < segments.size(); ++at) {
+        const SegmentExplanation& explained = explanation.segments[at];
+        lines += "\n  " + detail::segment_text(explained) + "\n    " + detail::outcome_text(segments[at], explained);
+    }
+    return lines;
+}
+
+}  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single::detail {
+
+/// Adds the places of the fields that a term is calculated from.
+inline void add_fields(const Term& term, std::set<std::size_t>& places) {
+    const bool of_field =
+        term.op == TermOp::column || term.op == TermOp::length || term.op == TermOp::path || term.op == TermOp::size;
+    if (of_field) places.insert(term.field);
+    for (const Term& part : term.parts) add_fields(part, places);
+}
+
+/// The names of the fields that a leaf is about.
+[[nodiscard]] inline std::string field_names(const SlotCondition& leaf, std::span<const FieldInfo> fields) {
+    const Expression& source = *leaf.sources.front().expression;
+    if (source.terms.empty()) return std::string(fields[leaf.field].name);
+    std::set<std::size_t> places;
+    for (const Term& term : source.terms) add_fields(term, places);
+    std::string names;
+    for (const std::size_t place : places) names += (names.empty() ? "" : " with ") + std::string(fields[place].name);
+    return names;
+}
+
+/// What a search does in one segment. `fields` are those of the schema.
+/// Throws: Errc::corrupt, Errc::io. Cost: that of finding the candidates of a condition.
+[[nodiscard]] inline SegmentExplanation explain_segment(const SearchRequest& request, const SegmentView& view,
+                                                        SearchScratch& scratch, std::span<const FieldInfo> fields) {
+    SegmentExplanation told{view.segment->id(), view.segment->sealed(), view.live(), {}, {}};
+    const SegmentSearch search(request, view, scratch);
+    if (request.selection == nullptr) {
+        told.plan = search.plan();
+        return told;
+    }
+    const SlotCondition& condition = request.selection->condition;
+    const SlotFilter filter(condition, view.segment->scalars(), view.count);
+    const Candidates candidates(view, condition);
+    ConditionExplanation& answer = told.condition.emplace();
+    for (const bool by_rows : {false, true}) {  // what rows must answer waits for the rest
+        filter.for_each_leaf([&](const SlotCondition& leaf, ConditionWay way) {
+            if ((way == ConditionWay::rows) == by_rows) answer.parts.push_back({field_names(leaf, fields), way});
+        });
+    }
+    answer.slots = view.count;
+    answer.fewest = filter.estimate().fewest;
+    answer.expected = filter.estimate().expected;
+    answer.most = filter.estimate().most;
+    answer.candidates = candidates.slots().size();
+    answer.rows_checked = candidates.rest() != nullptr;
+    told.plan = search.plan(candidates);
+    return told;
+}
+
+/// Searches as search() does, in the caller's thread, and keeps count of what each segment took.
+class ProfiledSearch {
+public:
+    ProfiledSearch(const Snapshot& snapshot, SearchScratch& scratch)
+        : snapshot_(snapshot), scratch_(scratch), segments_(snapshot.segments.size()) {}
+
+    std::vector<Found> operator()(SearchRequest request) {
+        ++rounds_;
+        std::vector<Found> found;
+        SegmentProfile* profile = nullptr;  // of the segment that is searched
+        Selection counted;
+        if (request.selection != nullptr) {
+            const Selection& asked = *request.selection;
+            counted = {asked.condition, [&](const SegmentView& view, Slot slot, const Expression& tree) {
+                           const Clock::time_point begin = Clock::now();
+                           const bool holds = asked.holds(view, slot, tree);
+                           profile->rows_microseconds += microseconds(Clock::now() - begin);
+                           ++profile->rows_checked;
+                           return holds;
+                       }};
+            request.selection = &counted;
+        }
+        for (std::size_t at = 0; at < segments_.size(); ++at) {
+            profile = &segments_[at];
+            search_one(request, snapshot_.segments[at], found, *profile);
+        }
+        merge(found, request.limit);
+        return found;
+    }
+
+    [[nodiscard]] std::size_t rounds() const noexcept { return rounds_; }
+    [[nodiscard]] const std::vector<SegmentProfile>& segments() const noexcept { return segments_; }
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    void search_one(const SearchRequest& request, const SegmentView& view, std::vector<Found>& found,
+                    SegmentProfile& profile) {
+        const double rows_before = profile.rows_microseconds;
+        scratch_.counts = {};
+        const Clock::time_point begin = Clock::now();
+        Clock::time_point middle = begin;
+        SegmentSearch search(request, view, scratch_);
+        if (request.selection == nullptr) {
+            search.run(found);
+        } else {
+            Candidates candidates(view, request.selection->condition);
+            middle = Clock::now();
+            search.run_among(std::move(candidates), found);
+        }
+        const double rows = profile.rows_microseconds - rows_before;
+        profile.condition_microseconds += microseconds(middle - begin);
+        profile.search_microseconds += microseconds(Clock::now() - middle) - rows;
+        profile.counts = profile.counts + scratch_.counts;
+    }
+
+    static double microseconds(Clock::duration time) noexcept {
+        return std::chrono::duration<double, std::micro>(time).count();
+    }
+
+    const Snapshot& snapshot_;
+    SearchScratch& scratch_;
+    std::vector<SegmentProfile> segments_;  // one a segment of the snapshot
+    std::size_t rounds_ = 0;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/moment.hpp — the records a read looks at: those of now, or those of a snapshot that is held.
+//
+// Thread safety: as the engine; a Moment itself is immutable.
+
+namespace kith::inline v0_single::detail {
+
+class Moment {
+public:
+    /// Now, whenever it is asked.
+    Moment(const Engine& engine) noexcept : engine_(&engine) {}
+
+    /// The moment of `held`, for as long as it is held.
+    Moment(const Engine& engine, std::shared_ptr<const Snapshot> held) noexcept
+        : engine_(&engine), held_(std::move(held)) {}
+
+    [[nodiscard]] const Engine& engine() const noexcept { return *engine_; }
+
+    /// Requires, for both: an engine().enter() is held.
+    [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const {
+        return held_ == nullptr ? engine_->snapshot() : held_;
+    }
+    [[nodiscard]] std::optional<Engine::Located> locate(std::string_view key) const {
+        return held_ == nullptr ? engine_->locate(key) : engine_->locate_in(held_, key);
+    }
+
+private:
+    const Engine* engine_;  // the collection's, which outlives this
+    std::shared_ptr<const Snapshot> held_;
+};
+
+}  // namespace kith::inline v0_single::detail
+
+// kith/collection/range_search.hpp — all records within a radius, found by a search for the nearest.
+//
+// An index knows the nearest so many, not how many are near. So ever more are asked for, until the farthest of them is
+// beyond the radius; where that becomes a great part of all records, all are compared.
+//
+// Thread safety: functions without state.
+
+namespace kith::inline v0_single::detail {
+
+inline constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+
+/// Whether no distance of a metric is below 0, but for rounding. Metrics are known by the name they are stored under.
+template <class Metric>
+inline constexpr bool never_negative =
+    std::string_view(Metric::name) == "l2" || std::string_view(Metric::name) == "cosine" ||
+    std::string_view(Metric::name) == "hamming" || std::string_view(Metric::name) == "jaccard";
+
+/// What is wrong with a radius under a metric; nothing when it can be asked for.
+template <class Metric>
+[[nodiscard]] std::optional<std::string> radius_problem(float radius) {
+    // Asks the bits, because a program built with -ffast-math is told that there is no NaN.
+    if ((std::bit_cast<std::uint32_t>(radius) & 0x7fffffffU) > 0x7f800000U) return "is NaN; it must be a number";
+    if (radius >= 0 || !never_negative<Metric>) return std::nullopt;
+    return "is " + std::to_string(radius) + "; no distance under " + std::string(Metric::name) + " is below 0";
+}
+
+/// Drops what is beyond the radius; true when anything was. Requires: nearest first.
+inline bool cut_beyond(float radius, std::vector<Found>& found) noexcept {
+    const auto beyond = [radius](const Found& one) { return one.distance > radius; };
+    const auto end = std::find_if(found.begin(), found.end(), beyond);
+    const bool cut = end != found.end();
+    found.erase(end, found.end());
+    return cut;
+}
+
+/// The rounds of a search for everything within a radius.
+class RangeRounds {
+public:
+    /// Of at most `limit` of `records`; `request` becomes that of the first round.
+    RangeRounds(SearchRequest& request, std::size_t limit, std::uint64_t records) noexcept
+        : request_(request), limit_(limit), records_(static_cast<std::size_t>(std::max<std::uint64_t>(records, 1))) {
+        ask_for(first);
+    }
+
+    /// Whether the next round could find more than the last one, which found `count` and cut some if `cut`.
+    [[nodiscard]] bool may_find_more(std::size_t count, bool cut) const noexcept {
+        return !cut && count >= request_.limit && !last_;
+    }
+
+    /// Makes `request` that of the next round.
+    void next() noexcept { ask_for(growth * request_.limit); }
+
+private:
+    static constexpr std::size_t first = 100;  // recall is measured up to here
+    static constexpr std::size_t growth = 4;
+    static constexpr std::size_t part = 16;  // a walk to a sixteenth of the records takes as long as a scan
+
+    void ask_for(std::size_t wanted) noexcept {
+        request_.limit = std::min(wanted, limit_);
+        if (request_.exact || request_.limit >= records_ / part) {
+            request_.exact = true;
+            request_.limit = std::min(limit_, records_);
+        }
+        last_ = request_.exact || request_.limit == limit_;
+    }
+
+    SearchRequest& request_;
+    std::size_t limit_;
+    std::size_t records_;
+    bool last_ = false;
+};
+
+/// What is asked first.
+[[nodiscard]] inline SearchRequest first_round(SearchRequest request, std::size_t limit,
+                                               std::uint64_t records) noexcept {
+    static_cast<void>(RangeRounds(request, limit, records));
+    return request;
+}
+
+/// The records within the radius, nearest first, at most `limit` of them. `ask(request)` searches.
+template <class Ask>
+std::vector<Found> search_within(const Ask& ask, SearchRequest request, float radius, std::size_t limit,
+                                 std::uint64_t records) {
+    RangeRounds rounds(request, limit, records);
+    for (;;) {
+        std::vector<Found> found = ask(std::as_const(request));
+        const std::size_t count = found.size();
+        if (!rounds.may_find_more(count, cut_beyond(radius, found))) return found;
+        rounds.next();
+    }
+}
+
+/// The same for each query. `ask(request, queries)` searches for all of them; only those go on that may find more.
+template <class Ask>
+std::vector<std::vector<Found>> search_many_within(const Ask& ask, SearchRequest request, MatrixView queries,
+                                                   float radius, std::size_t limit, std::uint64_t records) {
+    RangeRounds rounds(request, limit, records);
+    std::vector<std::vector<Found>> all(queries.rows);
+    std::vector<std::size_t> open(queries.rows);
+    for (std::size_t at = 0; at < open.size(); ++at) open[at] = at;
+    std::vector<float> rows;
+    for (; !open.empty(); rounds.next()) {
+        rows.clear();
+        for (const std::size_t at : open) rows.insert(rows.end(), queries.row(at), queries.row(at) + queries.dim);
+        std::vector<std::vector<Found>> found =
+            ask(std::as_const(request), MatrixView{rows.data(), open.size(), queries.dim, queries.dim});
+        std::vector<std::size_t> still;
+        for (std::size_t at = 0; at < open.size(); ++at) {
+            const std::size_t count = found[at].size();
+            if (rounds.may_find_more(count, cut_beyond(radius, found[at]))) still.push_back(open[at]);
+            all[open[at]] = std::move(found[at]);
+        }
+        open = std::move(still);
+    }
+    return all;
 }
 
 }  // namespace kith::inline v0_single::detail
@@ -12951,7 +18388,9 @@ protected:
         if (op == Op::has_substring && list) return leaf(Op::contains_any, subject, listed());  // CONTAINS
         want_text(subject);
         if (reader_.failed()) return {};
-        return op == Op::like || op == Op::ilike ? pattern(op, subject) : leaf(op, subject, listed());
+        Constant text = listed();
+        fit_text(subject, text);
+        return op == Op::like || op == Op::ilike ? pattern(op, subject, text) : leaf(op, subject, text);
     }
 
 private:
@@ -13026,9 +18465,7 @@ private:
         Maker::add(list.values, constant);
     }
 
-    constexpr Tree pattern(Op op, const NodeType& subject) {
-        Constant pattern = listed();
-        fit(subject, pattern);
+    constexpr Tree pattern(Op op, const NodeType& subject, const Constant& pattern) {
         char escape = '\\';
         if (reader_.take_keyword("escape")) {
             const Token at = reader_.token();
@@ -13064,6 +18501,15 @@ private:
                 .add("': the pattern has an escape, expected %, _ or the escape itself behind it");
             return;
         }
+    }
+
+    /// As fit(), for a test that only text takes; what JSON holds may be compared with more than that.
+    constexpr void fit_text(const NodeType& subject, Constant& constant) {
+        fit(subject, constant);
+        if (reader_.failed() || constant.value.kind == ScalarKind::text) return;
+        Sentence& sentence = reader_.fail(FaultKind::wrong_type, constant.begin, constant.end).add("got ");
+        show(sentence, reader_.text(), constant);
+        sentence.add(", expected text in single quotes");
     }
 
     [[nodiscard]] static constexpr bool is_field(const NodeType& node) noexcept {
@@ -13618,6 +19064,9 @@ template <class R, class... Given>
 
 namespace kith::inline v0_single {
 
+template <class S, std::size_t VectorField, auto Member>
+class GroupedQuery;
+
 /// What Collection::nearest and Snapshot::nearest return; nothing is searched before run().
 template <class S, std::size_t VectorField>
 class NearestQuery {
@@ -13629,7 +19078,7 @@ public:
     NearestQuery(detail::Moment moment, std::span<const float> query)
         : moment_(std::move(moment)), query_(query.begin(), query.end()) {}
 
-    /// At most `count` hits; fewer only where fewer records match. Default: 10.
+    /// At most `count` hits; fewer only where fewer records match. Default: 10, or all within a radius.
     NearestQuery& limit(std::size_t count) noexcept {
         limit_ = count;
         return *this;
@@ -13644,9 +19093,41 @@ public:
     }
 
     /// How many candidates the graph search keeps (the paper's ef), instead of a recall: more finds more of the true
-    /// neighbours and takes longer. Never less than the limit.
+    /// neighbours and takes longer. Never less than the limit. An index without a graph does what it usually does.
     NearestQuery& ef_search(std::size_t count) noexcept {
         ef_search_ = count;
+        return *this;
+    }
+
+    /// How many lists of an inverted file are read, those nearest to the query first, instead of a recall; all where
+    /// there are fewer, and more where they hold fewer records than are wanted.
+    NearestQuery& nprobe(std::size_t count) noexcept {
+        static_assert(detail::reads_lists<Attribute>,
+                      "kith: nprobe is a number of lists, and this field's index has none; write recall(0.98), or make "
+                      "the index a kith::Ivf");
+        nprobe_ = count;
+        return *this;
+    }
+
+    /// How many times as many records as are wanted are compared by their vectors after the search by codes, at most; of
+    /// a limit below ten a graph and a Flat index compare as many as of ten. It goes with all that says how hard to
+    /// search, but for a Flat index, where it is all there is to say.
+    NearestQuery& rescore(double factor) noexcept {
+        static_assert(detail::rescores<Attribute>,
+                      "kith: rescore is for an index that compares codes, and then the best by their vectors; this "
+                      "field's index chooses no number of them");
+        rescore_ = factor;
+        return *this;
+    }
+
+    /// Only records at most so far away, as Hit::distance tells it: L2 the squared distance, so that 3 units are
+    /// within(9); Cosine 1 − cos, from 0 to 2; InnerProduct the product with its sign changed, so that within(-0.8) asks
+    /// for products of at least 0.8; Hamming the number of bits that differ; Jaccard the share of bits that only one
+    /// of both has. It is rounded to a float, as distances are. All such records are returned, or the nearest limit() of
+    /// them. Recall is the share that is found of them.
+    /// Cost: grows with the number of records within; from a sixteenth of all on, it is a scan.
+    NearestQuery& within(double radius) noexcept {
+        radius_ = static_cast<float>(radius);
         return *this;
     }
 
@@ -13673,44 +19154,74 @@ public:
         return where(condition<Record, Text>(values...));
     }
 
+    /// Asks for the nearest records of each value of a field instead, where values are those of the nearest records: at
+    /// most `groups` values and `per_group` records of each, and fewer only where fewer exist. The groups come in the
+    /// order of their nearest records. Records without a value are a group of their own.
+    /// Cost: some searches; one or two for each group where few of the nearest neighbours belong to different ones.
+    template <auto Member>
+    [[nodiscard]] GroupedQuery<S, VectorField, Member> group_by(std::size_t groups, std::size_t per_group = 1) const {
+        return GroupedQuery<S, VectorField, Member>(*this, groups, per_group);
+    }
+
     /// The nearest records of one moment, nearest first; equal distances order by age, oldest first.
     /// Throws: Errc::invalid_argument for a query of another dimension, with an element that is not finite, of zero
-    /// length under Cosine, for a limit or ef_search of 0, or a recall that is none; closed, forked, corrupt.
+    /// length under Cosine, for a limit or ef_search of 0, or a recall, radius, nprobe or rescore that is none; closed,
+    /// forked, corrupt.
     [[nodiscard]] std::vector<Hit<Record>> run() const {
         check();
         const detail::Engine& engine = moment_.engine();
         const auto open = engine.enter();
         const auto snapshot = moment_.snapshot();
-        detail::SearchRequest request = unconditional();
         std::optional<detail::Selection> selection;
-        if (condition_.has_value())
-            request.selection = &selection.emplace(detail::select_records<S>(engine, *condition_));
-        return hits_of(*snapshot, engine.search(*snapshot, request));
+        return hits_of(*snapshot, find(*snapshot, request(selection), [&](const detail::SearchRequest& asked) {
+            return engine.search(*snapshot, asked);
+        }));
     }
 
     /// What run() would do in each segment, and why.
-    /// Throws: as run().
+    /// Throws: as run(). Cost: that of finding which records may satisfy a condition; nothing is compared.
     [[nodiscard]] Explanation explain() const {
         check();
         const auto open = moment_.engine().enter();
         const auto snapshot = moment_.snapshot();
-        const detail::SearchRequest request = unconditional();
-        Explanation explanation{std::string(Attribute::name),
-                                ef_search_.has_value() ? 0 : request.recall,
-                                request.exact,
-                                condition_.has_value(),
-                                {}};
-        SearchScratch scratch;
-        for (const detail::SegmentView& view : snapshot->segments) {
-            explanation.segments.push_back({view.segment->id(), view.segment->sealed(), view.live(),
-                                            detail::SegmentSearch(request, view, scratch).plan()});
+        std::optional<detail::Selection> selection;
+        return explain(*snapshot, request(selection));
+    }
+
+    /// Runs the query by the clock, in this thread alone, and tells what each part took and what came of it.
+    /// Throws: as run(). Cost: that of run(), and of counting the records that satisfy a condition.
+    [[nodiscard]] Profile profile() const {
+        using Clock = std::chrono::steady_clock;
+        check();
+        const auto open = moment_.engine().enter();
+        const auto snapshot = moment_.snapshot();
+        std::optional<detail::Selection> selection;
+        const detail::SearchRequest asked = request(selection);
+        const detail::ScratchPool::Lease scratch(moment_.engine().scratches());
+        detail::ProfiledSearch search(*snapshot, *scratch);
+        const Clock::time_point begin = Clock::now();
+        const std::vector<detail::Found> found =
+            find(*snapshot, asked, [&](const detail::SearchRequest& round) { return search(round); });
+        const Clock::time_point middle = Clock::now();
+        const std::size_t hits = hits_of(*snapshot, found).size();
+        const std::chrono::duration<double, std::micro> searched = middle - begin;
+        const std::chrono::duration<double, std::micro> read = Clock::now() - middle;
+        Profile profile{explain(*snapshot, asked), search.segments(), hits,
+                        search.rounds(),           searched.count(),  read.count()};
+        for (std::size_t at = 0; at < profile.segments.size(); ++at) {
+            const detail::SegmentView& view = snapshot->segments[at];
+            profile.segments[at].records = view.live();
+            profile.segments[at].matches =
+                selection.has_value() ? detail::select(view, *selection).size() : std::size_t{view.live()};
         }
-        return explanation;
+        return profile;
     }
 
 private:
     template <class, std::size_t>
     friend class NearestManyQuery;
+    template <class, std::size_t, auto>
+    friend class GroupedQuery;
 
     [[nodiscard]] std::vector<Hit<Record>> hits_of(const detail::Snapshot& snapshot,
                                                    const std::vector<detail::Found>& found) const {
@@ -13723,13 +19234,45 @@ private:
         return hits;
     }
 
+    /// What is asked, with the condition, which is made in `selection`.
+    [[nodiscard]] detail::SearchRequest request(std::optional<detail::Selection>& selection) const {
+        detail::SearchRequest request = unconditional();
+        if (condition_.has_value()) {
+            request.selection = &selection.emplace(detail::select_records<S>(moment_.engine(), *condition_));
+        }
+        return request;
+    }
+
+    /// What `ask(request)` finds, within the radius if there is one.
+    template <class Ask>
+    [[nodiscard]] std::vector<detail::Found> find(const detail::Snapshot& snapshot,
+                                                  const detail::SearchRequest& request, const Ask& ask) const {
+        if (!radius_.has_value()) return ask(request);
+        return detail::search_within(ask, request, *radius_, limit_.value_or(detail::no_limit), snapshot.live());
+    }
+
+    [[nodiscard]] Explanation explain(const detail::Snapshot& snapshot, detail::SearchRequest asked) const {
+        Explanation explanation{std::string(Attribute::name), asked.recall, asked.exact,
+                                condition_.has_value(),       radius_,      {}};
+        if (radius_.has_value()) {
+            asked = detail::first_round(asked, limit_.value_or(detail::no_limit), snapshot.live());
+        }
+        const detail::ScratchPool::Lease scratch(moment_.engine().scratches());
+        for (const detail::SegmentView& view : snapshot.segments) {
+            explanation.segments.push_back(detail::explain_segment(asked, view, *scratch, S::fields));
+        }
+        return explanation;
+    }
+
     [[nodiscard]] detail::SearchRequest unconditional() const {
         detail::SearchRequest request;
         request.vector_field = VectorField;
         request.query = query_.data();
-        request.limit = limit_;
+        request.limit = limit_.value_or(request.limit);
+        request.recall = effort_is_named() ? 0 : recall_.value_or(request.recall);
         request.ef_search = ef_search_;
-        request.recall = recall_.value_or(request.recall);
+        request.nprobe = static_cast<std::uint32_t>(nprobe_.value_or(0));
+        request.rescore = static_cast<float>(rescore_.value_or(0));
         request.exact = exact_ || recall_ == 1.0;
         return request;
     }
@@ -13743,26 +19286,311 @@ private:
 
     void check_settings() const {
         if (limit_ == 0) raise(Errc::invalid_argument, "limit is 0; ask for at least 1 record");
-        if (recall_.has_value() && ef_search_.has_value()) {
-            raise(Errc::invalid_argument, "recall and ef_search both say how hard to search; ask for one of them");
+        check_effort();
+        if (radius_.has_value()) {
+            const auto problem = detail::radius_problem<typename Attribute::Metric>(*radius_);
+            if (problem.has_value()) {
+                raise(Errc::invalid_argument,
+                      "within: the radius for field '" + std::string(Attribute::name) + "' " + *problem);
+            }
         }
+    }
+
+    void check_effort() const {
+        const auto only_one = [](bool first, const std::string& one, bool second, const std::string& other) {
+            if (!first || !second) return;
+            raise(Errc::invalid_argument, one + " and " + other + " both say how hard to search; ask for one of them");
+        };
+        only_one(recall_.has_value(), "recall", ef_search_.has_value(), "ef_search");
+        only_one(recall_.has_value(), "recall", nprobe_.has_value(), "nprobe");
+        only_one(ef_search_.has_value(), "ef_search", nprobe_.has_value(), "nprobe");
+        only_one(recall_.has_value() && detail::only_rescores<Attribute>, "recall", rescore_.has_value(), "rescore");
         if (recall_.has_value() && !(*recall_ > 0 && *recall_ <= 1)) {
             raise(Errc::invalid_argument,
                   "recall is " + std::to_string(*recall_) + "; it must be above 0 and at most 1");
         }
         if (ef_search_ == 0) raise(Errc::invalid_argument, "ef_search is 0; it must be at least 1");
+        if (nprobe_.has_value() && (*nprobe_ == 0 || *nprobe_ > most_lists)) {
+            raise(Errc::invalid_argument,
+                  "nprobe is " + std::to_string(*nprobe_) + "; it must be between 1 and " + std::to_string(most_lists));
+        }
+        if (rescore_.has_value() && !(*rescore_ >= 1 && *rescore_ <= most_rescored)) {
+            raise(Errc::invalid_argument, "rescore is " + std::to_string(*rescore_) + "; it must be between 1 and " +
+                                              std::to_string(most_rescored));
+        }
     }
+
+    /// Whether something else than a recall says how hard to search.
+    [[nodiscard]] bool effort_is_named() const noexcept {
+        return ef_search_.has_value() || nprobe_.has_value() ||
+               (rescore_.has_value() && detail::only_rescores<Attribute>);
+    }
+
+    static constexpr std::size_t most_lists = 1'048'576;  // an inverted file has no more
+    static constexpr int most_rescored = 1000;            // beyond it, codes are of no use: exact() is faster
 
     detail::Moment moment_;
     std::vector<float> query_;  // a copy: the caller's may be gone when the query runs
-    std::size_t limit_ = 10;
+    std::optional<std::size_t> limit_;
     std::optional<double> recall_;
     std::optional<std::size_t> ef_search_;
+    std::optional<std::size_t> nprobe_;
+    std::optional<double> rescore_;
+    std::optional<float> radius_;
     bool exact_ = false;
     std::optional<Condition<Record>> condition_;
 };
 
 }  // namespace kith::inline v0_single
+
+namespace kith::inline v0_single {
+
+/// The records that share a value.
+template <class T, class Record>
+struct Group {
+    T value{};                      ///< of a std::optional field, nothing for the records without a value
+    std::vector<Hit<Record>> hits;  ///< nearest first
+};
+
+namespace detail {
+
+/// Conditions about which group a record belongs to. NaN is a value like any other here, though it equals nothing.
+template <auto Member>
+class GroupCondition {
+    using T = TypeOf<Member>;
+    using Single = Present<T>;
+    static constexpr bool nullable = is_optional<T>;
+
+public:
+    /// A text that is the same for the values of one group, and for no others.
+    [[nodiscard]] static std::string name_of(const T& value) {
+        if (is_null(value)) return {};
+        return '=' + term_of(present(value));
+    }
+
+    /// Holds for the records of a group.
+    [[nodiscard]] static Expression is(const T& value) {
+        if (is_null(value)) return null();
+        if (is_nan(value)) return negation(below_nan());
+        return {.op = Op::equal, .field = member_index<Member>, .values = {value_of(value)}};
+    }
+
+    /// Holds for the records of all other groups. Requires: there is one.
+    template <class Groups>
+    [[nodiscard]] static Expression is_none_of(const Groups& groups) {
+        Expression all{.op = Op::all_of};
+        Expression seen{.op = Op::in, .field = member_index<Member>};
+        bool null_seen = false;
+        for (const auto& group : groups) {
+            if (is_null(group.value)) {
+                null_seen = true;
+                all.children.push_back(negation(null()));
+            } else if (is_nan(group.value)) {
+                all.children.push_back(below_nan());
+            } else {
+                seen.values.push_back(value_of(group.value));
+            }
+        }
+        seen.values = ascending(std::move(seen.values));
+        if (!seen.values.empty()) all.children.push_back(negation(std::move(seen)));
+        if (!nullable || null_seen) return all;
+        return {.op = Op::any_of, .children = {null(), std::move(all)}};
+    }
+
+private:
+    static bool is_null(const T& value) noexcept {
+        if constexpr (nullable) return !value.has_value();
+        return false;
+    }
+    static const Single& present(const T& value) noexcept {
+        if constexpr (nullable) {
+            return *value;
+        } else {
+            return value;
+        }
+    }
+    static bool is_nan(const T& value) {
+        if constexpr (std::floating_point<Single>) return is_nan_term(scalar_kind<Single>(), term_of(present(value)));
+        return false;
+    }
+    static Value value_of(const T& value) { return Value(ComparedAs<Single>(compared(present(value)))); }
+
+    static Expression null() { return {.op = Op::is_null, .field = member_index<Member>}; }
+    static Expression below_nan() {
+        return {
+            .op = Op::less_equal, .field = member_index<Member>, .values = {std::numeric_limits<double>::infinity()}};
+    }
+    static Expression negation(Expression child) { return {.op = Op::negation, .children = {std::move(child)}}; }
+};
+
+}  // namespace detail
+
+/// What NearestQuery::group_by returns; nothing is searched before run().
+template <class S, std::size_t VectorField, auto Member>
+class GroupedQuery {
+    using One = NearestQuery<S, VectorField>;
+    using Value = detail::TypeOf<Member>;
+    static constexpr bool single = detail::StoredScalar<detail::Present<Value>>;
+    static_assert(single,
+                  "kith: group_by takes a field with one value; a record with a list, JSON or a vector belongs to no "
+                  "one group");
+
+public:
+    using Record = typename S::Record;
+
+    GroupedQuery(One one, std::size_t groups, std::size_t per_group)
+        : one_(std::move(one)), groups_(groups), per_group_(per_group) {}
+
+    /// The groups, that with the nearest record first; see NearestQuery::group_by.
+    /// Throws: as NearestQuery::run; Errc::invalid_argument for 0 groups, 0 records of each, or a limit.
+    [[nodiscard]] std::vector<Group<Value, Record>> run() const {
+        check();
+        const auto open = one_.moment_.engine().enter();
+        const auto snapshot = one_.moment_.snapshot();
+        std::vector<Group<Value, Record>> groups;
+        for (const Gathered& gathered : Run(*this, *snapshot).gather()) {
+            groups.push_back({gathered.value, one_.hits_of(*snapshot, gathered.found)});
+        }
+        return groups;
+    }
+
+private:
+    using Belongs = detail::GroupCondition<Member>;
+
+    struct Gathered {
+        Value value{};
+        std::vector<detail::Found> found;  // nearest first, at most as many as are wanted of a group
+        bool whole = false;                // there are no others
+
+        friend bool operator<(const Gathered& a, const Gathered& b) noexcept {
+            return a.found.front() < b.found.front();
+        }
+    };
+
+    /// One run of the query.
+    class Run {
+    public:
+        Run(const GroupedQuery& query, const detail::Snapshot& snapshot)
+            : query_(query), snapshot_(snapshot), rows_(query.one_.moment_.engine()) {}
+
+        [[nodiscard]] std::vector<Gathered> gather() {
+            if (!gather_nearest()) gather_others();
+            std::sort(groups_.begin(), groups_.end());
+            if (groups_.size() > query_.groups_) groups_.resize(query_.groups_);
+            for (Gathered& group : groups_) fill(group);
+            std::sort(groups_.begin(), groups_.end());
+            return std::move(groups_);
+        }
+
+    private:
+        /// The groups of the nearest neighbours; true when those were all.
+        bool gather_nearest() {
+            constexpr std::size_t enough = 4, growth = 4, rounds = 2;
+            const auto live = static_cast<std::size_t>(snapshot_.live());
+            const std::size_t hits = capped_product(query_.groups_, query_.per_group_, live);
+            std::size_t limit = capped_product(enough, hits, live);
+            for (std::size_t round = 1;; ++round) {
+                groups_.clear();
+                places_.clear();
+                const bool all = take(ask(nullptr, limit), limit);
+                if (all || groups_.size() >= query_.groups_ || round == rounds) return all;
+                limit = capped_product(growth, limit, live);
+            }
+        }
+
+        /// Those of the nearest that belong to none of them, until there are enough.
+        void gather_others() {
+            constexpr std::size_t enough = 4, most = 1000;
+            for (bool all = false; !all && groups_.size() < query_.groups_;) {
+                const std::size_t before = groups_.size();
+                const Condition<Record> others(Belongs::is_none_of(groups_));
+                const std::size_t limit = capped_product(enough, query_.groups_ - before, most);
+                all = take(ask(&others, limit), limit) || groups_.size() == before;
+            }
+        }
+
+        /// Asks for what a group lacks.
+        void fill(Gathered& group) {
+            if (group.whole || group.found.size() >= query_.per_group_) return;
+            const Condition<Record> belongs(Belongs::is(group.value));
+            std::vector<detail::Found> found = ask(&belongs, query_.per_group_);
+            if (query_.one_.radius_.has_value()) detail::cut_beyond(*query_.one_.radius_, found);
+            group.found.insert(group.found.end(), found.begin(), found.end());
+            std::sort(group.found.begin(), group.found.end());
+            const auto same = [](const detail::Found& a, const detail::Found& b) { return a.id == b.id; };
+            group.found.erase(std::unique(group.found.begin(), group.found.end(), same), group.found.end());
+            if (group.found.size() > query_.per_group_) group.found.resize(query_.per_group_);
+        }
+
+        /// The nearest records, of those that satisfy one more condition if there is one.
+        [[nodiscard]] std::vector<detail::Found> ask(const Condition<Record>* also, std::size_t limit) const {
+            constexpr std::size_t part = 16;  // a walk to a sixteenth of the records takes as long as a scan
+            const One& one = query_.one_;
+            std::optional<Condition<Record>> condition = one.condition_;
+            if (also != nullptr) condition = condition.has_value() ? std::move(*condition) && *also : *also;
+            std::optional<detail::Selection> selection;
+            detail::SearchRequest request = one.unconditional();
+            request.limit = limit;
+            request.exact = request.exact || (also == nullptr && limit >= snapshot_.live() / part);
+            if (condition.has_value()) {
+                request.selection = &selection.emplace(detail::select_records<S>(one.moment_.engine(), *condition));
+            }
+            return one.moment_.engine().search(snapshot_, request);
+        }
+
+        /// Puts what a search for `limit` records found into groups; true when it found all there are.
+        bool take(std::vector<detail::Found> found, std::size_t limit) {
+            bool all = found.size() < limit || found.size() == snapshot_.live();
+            if (query_.one_.radius_.has_value()) all = detail::cut_beyond(*query_.one_.radius_, found) || all;
+            const std::size_t before = groups_.size();
+            for (const detail::Found& one : found) {
+                const Value& value = reader_.read(*snapshot_.find(one.id), one.id.slot);
+                const auto [place, added] = places_.try_emplace(Belongs::name_of(value), groups_.size());
+                if (added) groups_.push_back({value, {}});
+                std::vector<detail::Found>& hits = groups_[place->second].found;
+                if (hits.size() < query_.per_group_) hits.push_back(one);
+            }
+            for (std::size_t at = before; at < groups_.size(); ++at) groups_[at].whole = all;
+            return all;
+        }
+
+        /// a · b, but at least 1 and at most `cap`.
+        static std::size_t capped_product(std::size_t a, std::size_t b, std::size_t cap) noexcept {
+            cap = std::max<std::size_t>(cap, 1);
+            return b != 0 && a > cap / b ? cap : std::max<std::size_t>(a * b, 1);
+        }
+
+        const GroupedQuery& query_;
+        const detail::Snapshot& snapshot_;
+        detail::RowReader<S> rows_;
+        detail::FieldReader<S, detail::member_index<Member>> reader_{rows_};
+        std::vector<Gathered> groups_;
+        std::map<std::string, std::size_t> places_;  // in groups_, by the name of the group, while they are gathered
+    };
+
+    void check() const {
+        one_.check();
+        if (one_.limit_.has_value()) {
+            raise(Errc::invalid_argument, "limit and group_by both say how many hits to return; ask for one of them");
+        }
+        if (groups_ == 0) raise(Errc::invalid_argument, "group_by: groups is 0; ask for at least 1 group");
+        if (per_group_ == 0)
+            raise(Errc::invalid_argument, "group_by: per_group is 0; ask for at least 1 record of each");
+    }
+
+    One one_;  // the question and its settings
+    std::size_t groups_;
+    std::size_t per_group_;
+};
+
+}  // namespace kith::inline v0_single
+
+// kith/collection/nearest_many_query.hpp — "which records are nearest", asked of many vectors at one moment.
+//
+// Each answer is the one NearestQuery gives. Together they cost less: they share threads, and where every record is
+// compared, the records are read once for many queries.
+//
+// Thread safety: none for a query; each thread asks its own. A query refers to its collection, which must outlive it.
 
 namespace kith::inline v0_single {
 
@@ -13825,6 +19653,18 @@ public:
         one_.ef_search(count);
         return *this;
     }
+    NearestManyQuery& nprobe(std::size_t count) noexcept {
+        one_.nprobe(count);
+        return *this;
+    }
+    NearestManyQuery& rescore(double factor) noexcept {
+        one_.rescore(factor);
+        return *this;
+    }
+    NearestManyQuery& within(double radius) noexcept {
+        one_.within(radius);
+        return *this;
+    }
     NearestManyQuery& exact() noexcept {
         one_.exact();
         return *this;
@@ -13858,7 +19698,14 @@ public:
             selections.push_back(detail::select_records<S>(engine, *one_.condition_));
         }
         const MatrixView queries{queries_.data(), count(), Attribute::dim, Attribute::dim};
-        const auto found = engine.search_many(*snapshot, one_.unconditional(), queries, selections, threads_);
+        const auto ask = [&](const detail::SearchRequest& request, MatrixView asked) {
+            return engine.search_many(*snapshot, request, asked, selections, threads_);
+        };
+        const detail::SearchRequest request = one_.unconditional();
+        const auto found = one_.radius_.has_value()
+                               ? detail::search_many_within(ask, request, queries, *one_.radius_,
+                                                            one_.limit_.value_or(detail::no_limit), snapshot->live())
+                               : ask(request, queries);
         std::vector<std::vector<Hit<Record>>> hits(found.size());
         share_work(threads_, found.size(),
                    [&](std::size_t at, unsigned) { hits[at] = one_.hits_of(*snapshot, found[at]); });
@@ -14009,7 +19856,7 @@ struct Facet {
 
 namespace detail {
 
-/// Counts the values of one field, record by record.
+/// Counts the values of one member, record by record.
 template <auto Member>
 class FacetCounter {
     using Stored = TypeOf<Member>;
@@ -14019,9 +19866,7 @@ public:
     using Value = ScalarOf<Stored>;
 
     /// A list counts once for each different element; a field without a value counts for none.
-    template <class Record>
-    void add(const Record& record) {
-        const Stored& member = record.*Member;
+    void add(const Stored& member) {
         member_terms(member, terms_);
         for (std::size_t at = 0; at < terms_.size(); ++at) {
             bool before = false;
@@ -14110,7 +19955,7 @@ public:
         static_assert(detail::StoredScalar<detail::Present<T>>,
                       "kith: order_by takes a field with one value; lists and vectors have no order");
         order_ = {detail::member_index<Member> + 1, order == Order::descending};
-        terms_of_ = [](const Record& record, detail::MemberTerms& terms) { member_terms(record.*Member, terms); };
+        terms_of_ = &terms_reader<detail::member_index<Member>>;
         return *this;
     }
 
@@ -14133,7 +19978,8 @@ public:
     }
 
     /// Throws: Errc::invalid_argument for a limit of 0, or a cursor of a query in another order; closed, forked, corrupt.
-    /// Cost: every record that may satisfy the condition is looked at; those of the answer are read.
+    /// Cost: of every record that satisfies the condition, key and order are looked at, in columns where they are kept so;
+    /// the records of the answer are read.
     [[nodiscard]] std::vector<Record> run() const { return find(limit_).records; }
 
     /// The same, with the place where it ends.
@@ -14151,7 +19997,7 @@ public:
     /// Throws: closed, forked, corrupt.
     [[nodiscard]] std::vector<typename S::KeyType> keys() const {
         std::vector<typename S::KeyType> keys;
-        for_each_record([&](const Record& record) { keys.push_back(S::key_of(record)); });
+        for_each_value<S::key_position>([&](const typename S::KeyType& key) { keys.push_back(key); });
         return keys;
     }
 
@@ -14161,7 +20007,7 @@ public:
     template <auto Member>
     [[nodiscard]] auto distinct() const {
         detail::FacetCounter<Member> counter;
-        for_each_record([&](const Record& record) { counter.add(record); });
+        for_each_value<detail::member_index<Member>>([&](const auto& value) { counter.add(value); });
         return counter.take();
     }
 
@@ -14189,16 +20035,25 @@ private:
         for (const detail::SegmentView& view : snapshot->segments) take(view, detail::select(view, selection));
     }
 
-    /// Calls `take` with all but the vectors of each record that satisfies the condition.
-    template <class Take>
-    void for_each_record(Take&& take) const {
-        Record record{};
+    /// Calls `take` with one field of each record that satisfies the condition.
+    template <std::size_t Field, class Take>
+    void for_each_value(Take&& take) const {
+        detail::RowReader<S> rows(moment_.engine());
+        detail::FieldReader<S, Field> reader(rows);
         for_each_segment([&](const detail::SegmentView& view, const detail::SlotSet& slots) {
-            slots.for_each([&](Slot slot) {
-                detail::decode_row<S>(moment_.engine(), view, slot, record);
-                take(static_cast<const Record&>(record));
-            });
+            slots.for_each([&](Slot slot) { take(reader.read(view, slot)); });
         });
+    }
+
+    /// Reads one field of a record as terms.
+    using TermsOf = std::function<void(const detail::SegmentView&, Slot, detail::MemberTerms&)>;
+
+    template <std::size_t Field>
+    [[nodiscard]] static TermsOf terms_reader(detail::RowReader<S>& rows) {
+        return [reader = detail::FieldReader<S, Field>(rows)](const detail::SegmentView& view, Slot slot,
+                                                              detail::MemberTerms& terms) mutable {
+            member_terms(reader.read(view, slot), terms);
+        };
     }
 
     [[nodiscard]] Page<Record> find(std::size_t limit) const {
@@ -14212,13 +20067,25 @@ private:
             limit < all - 1 - offset_ ? offset_ + limit + 1 : all;  // one more tells of a next page
         const auto before = [&](const Found& a, const Found& b) { return order_.before(a.place, b.place); };
         std::vector<Found> found;
-        Record record{};
         detail::MemberTerms terms;
+        detail::RowReader<S> rows(moment_.engine());
+        const TermsOf key_of = terms_reader<S::key_position>(rows);
+        const TermsOf value_of = terms_of_ == nullptr ? TermsOf() : terms_of_(rows);
+        const auto place_in_order = [&](const detail::SegmentView& view, Slot slot) {
+            detail::OrderPlace place;
+            if (value_of) {
+                value_of(view, slot, terms);
+                place.null = terms.null();
+                if (!place.null) place.term = terms[0];
+            }
+            key_of(view, slot, terms);
+            place.key = terms[0];
+            return place;
+        };
         const detail::Selection selection = detail::select_records<S>(moment_.engine(), condition_);
         for (const detail::SegmentView& view : snapshot->segments) {
             detail::select(view, selection).for_each([&](Slot slot) {
-                detail::decode_row<S>(moment_.engine(), view, slot, record);
-                Found one{place_in_order(record, terms), &view, slot};
+                Found one{place_in_order(view, slot), &view, slot};
                 if (begin.has_value() && !order_.before(*begin, one.place)) return;
                 found.push_back(std::move(one));
                 if (found.size() / 2 < wanted) return;
@@ -14237,22 +20104,10 @@ private:
         return page;
     }
 
-    [[nodiscard]] detail::OrderPlace place_in_order(const Record& record, detail::MemberTerms& terms) const {
-        detail::OrderPlace place;
-        if (terms_of_ != nullptr) {
-            terms_of_(record, terms);
-            place.null = terms.null();
-            if (!place.null) place.term = terms[0];
-        }
-        member_terms(S::key_of(record), terms);
-        place.key = terms[0];
-        return place;
-    }
-
     detail::Moment moment_;
     Condition<Record> condition_;
     detail::RecordOrder order_;
-    void (*terms_of_)(const Record&, detail::MemberTerms&) = nullptr;  // of the field of the order
+    TermsOf (*terms_of_)(detail::RowReader<S>&) = nullptr;  // reads the field of the order
     std::size_t limit_ = std::numeric_limits<std::size_t>::max();
     std::size_t offset_ = 0;
     std::optional<Cursor> after_;
@@ -14456,4519 +20311,6 @@ private:
 //
 // They are those of a field of floats that names no index, so a file with such a collection compiles in half the time.
 
-// kith/distance/cosine.hpp — the angle between two vectors, whatever their lengths.
-//
-// There is no kernel of its own: rows keep their inverse norm, and the inner product does the rest.
-
-// kith/distance/metric.hpp — what it takes to say how far apart two vectors are.
-
-namespace kith::inline v0_single {
-
-/// A Metric says how far apart two vectors are; smaller is always nearer.
-/// Shape:  a and b hold `dim` elements each, aligned or not.
-/// Units:  any scale that keeps the order. L2 is the squared distance, Cosine 1 − cos, InnerProduct −⟨a, b⟩. `score`
-///         turns a distance into what users of that metric expect to read.
-/// Laws:   symmetric to the last bit; never NaN for finite input; score is monotone (tests/laws/metric_laws.hpp).
-/// Cost:   `distance` is the truth that kernels are measured against, not the way an index computes it.
-template <class M, class T>
-concept Metric = Element<T> && requires(const T* a, const T* b, std::size_t dim, float distance) {
-    { M::name } -> std::convertible_to<std::string_view>;  // stored on disk: never rename
-    { M::distance(a, b, dim) } noexcept -> std::same_as<float>;
-    { M::score(distance) } noexcept -> std::same_as<float>;
-};
-
-/// A metric whose distance is the sum of one term for each element: what a kernel can be made from.
-/// Laws: term(a, b) equals term(b, a), and is an integer for integers.
-template <class M, class T>
-concept SumMetric = Metric<M, T> && Number<T> && requires(float a, std::int32_t i) {
-    { M::term(a, a) } noexcept -> std::same_as<float>;
-    { M::term(i, i) } noexcept -> std::same_as<std::int32_t>;
-};
-
-/// A metric of packed bits, made from how many differ and, where `needs_either` is set, how many are set in either
-/// vector; `either` is 0 elsewhere.
-template <class M, class T>
-concept BitMetric = Metric<M, T> && std::same_as<T, Bits8> && requires(std::uint32_t differing, std::uint32_t either) {
-    { M::needs_either } -> std::convertible_to<bool>;
-    { M::of_counts(differing, either) } noexcept -> std::same_as<float>;
-};
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single {
-
-/// 1 − ⟨a, b⟩ / (‖a‖ ‖b‖): 0 in the same direction, 1 at right angles, 2 opposite. Score: the cosine similarity, larger
-/// is nearer. A vector of length zero has no direction; collections refuse it, and here it is at 1 from everything.
-struct Cosine {
-    static constexpr std::string_view name = "cosine";  // on disk: never rename
-
-    /// The truth that kernels are measured against: summed in double, rounded once.
-    template <Number T>
-    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
-        double product = 0, squares_a = 0, squares_b = 0;
-        for (std::size_t i = 0; i < dim; ++i) {
-            const auto x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
-            product += x * y;
-            squares_a += x * x;
-            squares_b += y * y;
-        }
-        const double norms = std::sqrt(squares_a * squares_b);
-        return norms > 0 ? static_cast<float>(1.0 - product / norms) : 1.0F;
-    }
-
-    static constexpr float score(float distance) noexcept { return 1.0F - distance; }
-};
-
-static_assert(Metric<Cosine, float>);
-
-namespace detail {
-
-/// 1 / ‖vector‖; 0 for a vector of length zero, which puts it at 1 from everything.
-template <Number T>
-double inverse_length(const T* vector, std::size_t dim) noexcept {
-    double squares = 0;
-    for (std::size_t i = 0; i < dim; ++i) squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
-    return squares > 0 ? 1.0 / std::sqrt(squares) : 0.0;
-}
-
-/// The same as a float, finite for every finite vector.
-template <Number T>
-float inverse_norm(const T* vector, std::size_t dim) noexcept {
-    constexpr double largest = std::numeric_limits<float>::max();
-    const double inverse = inverse_length(vector, dim);
-    return static_cast<float>(inverse < largest ? inverse : largest);
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/inner_product.hpp — the inner product, turned round so that smaller is nearer.
-
-namespace kith::inline v0_single {
-
-/// −Σ aᵢ bᵢ. Score: the inner product itself, larger is nearer.
-struct InnerProduct {
-    static constexpr std::string_view name = "inner_product";  // on disk: never rename
-
-    template <class T>
-    [[gnu::always_inline]] static constexpr T term(T a, T b) noexcept {
-        return -(a * b);
-    }
-
-    /// The truth that kernels are measured against: summed in double, which is exact for integers, rounded once.
-    template <Number T>
-    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
-        double sum = 0;
-        for (std::size_t i = 0; i < dim; ++i) sum += term(static_cast<double>(a[i]), static_cast<double>(b[i]));
-        return static_cast<float>(sum);
-    }
-
-    static constexpr float score(float distance) noexcept { return -distance; }
-};
-
-static_assert(SumMetric<InnerProduct, float>);
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/l2.hpp — the squared Euclidean distance.
-//
-// The square root would cost time and change no order, so neither distances nor scores take it.
-
-namespace kith::inline v0_single {
-
-/// Σ (aᵢ − bᵢ)². Score: the same number, smaller is nearer.
-struct L2 {
-    static constexpr std::string_view name = "l2";  // on disk: never rename
-
-    template <class T>
-    [[gnu::always_inline]] static constexpr T term(T a, T b) noexcept {
-        const T difference = a - b;
-        return difference * difference;
-    }
-
-    /// The truth that kernels are measured against: summed in double, which is exact for integers, rounded once.
-    template <Number T>
-    static float distance(const T* a, const T* b, std::size_t dim) noexcept {
-        double sum = 0;
-        for (std::size_t i = 0; i < dim; ++i) sum += term(static_cast<double>(a[i]), static_cast<double>(b[i]));
-        return static_cast<float>(sum);
-    }
-
-    static constexpr float score(float distance) noexcept { return distance; }
-};
-
-static_assert(SumMetric<L2, float>);
-
-}  // namespace kith::inline v0_single
-
-// kith/index/hnsw.hpp — a navigable small-world graph: near the nearest in a few thousand distances.
-//
-// The graph knows slots and links; the vectors, or the codes of them, are Rows that every call is given. So there is
-// one HNSW for all of them. The back room index/hnsw/ holds its parts: graph, search, prune, insert, adopt, format.
-//
-// Thread safety: insert is called by one thread at a time; search by any number, beside it, without waiting.
-// Source: Malkov & Yashunin, arXiv:1603.09320.
-
-// kith/distance/scorer.hpp — the seam between vectors and indexes: Rows make Scorers, these turn slots into distances.
-//
-// An index asks for nothing else, so one search loop serves plain vectors and every quantizer's codes. A scorer is
-// asked about many slots at once, because that is what hides the time a row takes to arrive from memory.
-//
-// Thread safety: Rows may be asked by any number of threads at once; a Scorer belongs to one.
-
-namespace kith::inline v0_single {
-
-/// A Scorer holds a query, prepared, and says how far each slot is from it.
-/// Requires: every slot asked about has a row.
-/// Shape:  `slots` holds `count` slots in any order; `out` has room for `count` distances, out[i] is for slots[i], and
-///         in score_block for slot first + i.
-/// Units:  the distances of the metric, or an approximation of them on the same scale; smaller is nearer.
-/// Laws:   a slot's distance is the same to the last bit whichever other slots are asked about, and by either call.
-/// Cost:   no allocation, no lock. `prefetch` reads nothing; it begins to fetch what scoring the slot will read. A
-///         scorer whose rows a scan had better ask for itself has prefetch_scan(first, count) too, which is called
-///         before those slots are scored and fetches what comes a little later; it may be told of slots without rows.
-template <class S>
-concept Scorer = requires(const S& scorer, const Slot* slots, Slot first, std::size_t count, float* out) {
-    { scorer.score(slots, count, out) } noexcept -> std::same_as<void>;
-    { scorer.score_block(first, count, out) } noexcept -> std::same_as<void>;
-    { scorer.prefetch(first) } noexcept -> std::same_as<void>;
-};
-
-/// Rows hold what an index searches, one row for each slot, and prepare queries against it.
-/// Shape:  `query` holds dim() elements and outlives the scorer made from it, as does `scratch`, where the scorer may
-///         keep the prepared query: the next scorer made with the same scratch ends the use of this one.
-/// Throws: std::bad_alloc while `scratch` still grows.
-/// Laws:   scorer_of(a) at slot b equals scorer_of(b) at slot a to the last bit.
-template <class R>
-concept Rows = requires(const R& rows, const float* query, Slot slot, ScratchMemory& scratch) {
-    { rows.dim() } noexcept -> std::same_as<std::size_t>;
-    { rows.scorer(query, scratch) } -> Scorer;
-    { rows.scorer_of(slot, scratch) } -> Scorer;
-};
-
-}  // namespace kith::inline v0_single
-
-// kith/index/hnsw/adopt.hpp — a copy of a finished graph that goes on growing.
-//
-// Two segments become one sooner when the larger keeps its graph and only the rows of the smaller are linked. Whoever
-// links trusts what stands in the graph, which a search does not; so all of it is checked on the way.
-//
-// Thread safety: the copy is the caller's alone; the graph that is copied is only read.
-
-// kith/index/hnsw/graph.hpp — the nodes and links of an HNSW graph, in arrays that never move.
-//
-// The links of the bottom level, where nearly all of a search happens, lie in one array: with 16 links a node, two
-// cache lines a slot. The few nodes of higher levels have a tower, a run of blocks, one block a level above the bottom.
-// The level of a slot is a hash of seed and slot, so a graph grown in any pieces by one thread is the same graph.
-//
-// A reader trusts no number it loads from a list: a slot past the bound of its search is no link, a tower past the
-// blocks does not exist. That lets writers go on beneath it, and makes a damaged mapped graph harmless.
-//
-// Thread safety: see the methods; what is const may be called by anyone at any time.
-// Source: Malkov & Yashunin, arXiv:1603.09320.
-
-// kith/index/hnsw/links.hpp — a list of neighbours that one thread changes while others follow it.
-//
-// A list is a fixed number of slots, the absent ones no_slot at its end. A reader may see a list half rewritten: some
-// old links, some new. Each of them is a node that is complete, because a node's own lists are stored before the first
-// link to it, and links are stored with release and loaded with acquire. So nobody who searches takes a lock.
-//
-// Thread safety: any number of readers; writers of one list take turns by NodeLocks.
-
-namespace kith::inline v0_single::detail {
-
-// Compiler built-ins, not std::atomic: the lists may lie in a mapped file, where no atomic object was ever made.
-inline Slot load_link(const Slot* link) noexcept {
-    return __atomic_load_n(link, __ATOMIC_ACQUIRE);
-}
-inline void store_link(Slot* link, Slot slot) noexcept {
-    __atomic_store_n(link, slot, __ATOMIC_RELEASE);
-}
-
-/// How many links the list holds.
-inline std::size_t count_links(const Slot* links, std::size_t width) noexcept {
-    std::size_t count = 0;
-    while (count < width && load_link(links + count) != no_slot) ++count;
-    return count;
-}
-
-/// Replaces the list by the first `count` of `slots`. Requires: count is at most width.
-inline void store_links(Slot* links, std::size_t width, const Slot* slots, std::size_t count) noexcept {
-    for (std::size_t i = 0; i < count; ++i) store_link(links + i, slots[i]);
-    for (std::size_t i = count; i < width && load_link(links + i) != no_slot; ++i) store_link(links + i, no_slot);
-}
-
-/// Holds the one-byte lock of a node. Held for microseconds, and two threads rarely meet at a node: so it spins.
-class NodeGuard {
-public:
-    explicit NodeGuard(std::uint8_t* lock) noexcept : lock_(lock) {
-        while (__atomic_exchange_n(lock_, std::uint8_t{1}, __ATOMIC_ACQUIRE) != 0) {
-            while (__atomic_load_n(lock_, __ATOMIC_RELAXED) != 0) pause();
-        }
-    }
-    NodeGuard(const NodeGuard&) = delete;
-    NodeGuard& operator=(const NodeGuard&) = delete;
-    ~NodeGuard() { __atomic_store_n(lock_, std::uint8_t{0}, __ATOMIC_RELEASE); }
-
-private:
-    static void pause() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
-        __builtin_ia32_pause();
-#elif defined(__aarch64__)
-        __asm__ __volatile__("yield");
-#endif
-    }
-
-    std::uint8_t* lock_;
-};
-
-}  // namespace kith::inline v0_single::detail
-
-// kith/index/hnsw/params.hpp — what shapes an HNSW graph.
-
-namespace kith::inline v0_single {
-
-/// Usable as a template argument, so that a schema can name it.
-struct HnswParams {
-    std::uint32_t max_links = 16;  ///< links a node on the upper levels, half of those at the bottom; the paper's M
-    std::uint32_t ef_construction = 200;  ///< candidates considered when a node is linked: more is slower and better
-    std::uint64_t seed = 0x6b697468;      ///< same seed, same rows, one thread: same graph
-
-    static constexpr std::uint32_t fewest_links = 4;
-    static constexpr std::uint32_t most_links = 64;
-
-    friend constexpr bool operator==(const HnswParams&, const HnswParams&) noexcept = default;
-};
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single::detail {
-
-class HnswGraph {
-public:
-    static constexpr unsigned highest_level = 15;
-
-    /// Where the arrays of a finished graph lie; see format.hpp.
-    struct Arrays {
-        const Slot* bottom = nullptr;           // count lists of 2 * max_links
-        const std::uint32_t* towers = nullptr;  // count block numbers, no_slot where there is no tower
-        const std::uint8_t* states = nullptr;   // count bytes of Remembered; null in memory, where they are spread
-        const Slot* blocks = nullptr;           // block_count lists of max_links
-        Slot count = 0;
-        std::uint32_t block_count = 0;
-        Slot entry = no_slot;
-        Residency* residency = nullptr;  // who brings them into memory; null where they are there
-    };
-
-    /// An empty graph for up to `capacity` nodes.
-    /// Throws: Errc::invalid_argument, Errc::limit_exceeded.
-    HnswGraph(const HnswParams& params, Slot capacity)
-        : params_(checked(params)),
-          capacity_(checked(capacity)),
-          bottom_memory_(std::size_t{capacity} * width(0) * sizeof(Slot)),
-          tower_memory_(std::size_t{capacity} * sizeof(std::uint32_t)),
-          block_memory_(max_blocks() * width(1) * sizeof(Slot)),
-          state_memory_(std::size_t{capacity} * sizeof(NodeState)),
-          bottom_(reinterpret_cast<Slot*>(bottom_memory_.data())),
-          towers_(reinterpret_cast<std::uint32_t*>(tower_memory_.data())),
-          blocks_(reinterpret_cast<Slot*>(block_memory_.data())) {}
-
-    /// A finished graph over arrays that outlive it. It only serves reads.
-    HnswGraph(const HnswParams& params, const Arrays& arrays)
-        : params_(checked(params)),
-          capacity_(arrays.count),
-          bottom_(arrays.bottom),
-          towers_(arrays.towers),
-          states_(arrays.states),
-          blocks_(arrays.blocks),
-          block_count_(arrays.block_count),
-          reach_(arrays.count),
-          size_(arrays.count),
-          entry_(arrays.entry),
-          residency_(arrays.residency) {}
-
-    [[nodiscard]] const HnswParams& params() const noexcept { return params_; }
-    [[nodiscard]] Slot capacity() const noexcept { return capacity_; }
-
-    /// The first so many slots are in the graph.
-    [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
-
-    /// No link leads to a slot at or past this, as long as it was loaded after entry() and before the links.
-    /// Links that appear later may; a search that ignores those stays within the rows it knows.
-    [[nodiscard]] Slot reach() const noexcept { return reach_.load(std::memory_order_acquire); }
-
-    /// Where every search begins: a node of the highest level; no_slot while the graph is empty.
-    [[nodiscard]] Slot entry() const noexcept { return entry_.load(std::memory_order_acquire); }
-
-    /// The highest level of a slot.
-    [[nodiscard]] unsigned level_of(Slot slot) const noexcept {
-        const std::uint64_t hash = mix64(params_.seed + (std::uint64_t{slot} + 1) * 0x9e3779b97f4a7c15ULL);
-        unsigned level = 0;
-        for (std::uint64_t bound = ~std::uint64_t{0} / params_.max_links; hash < bound && level < highest_level;
-             ++level) {
-            bound /= params_.max_links;
-        }
-        return level;
-    }
-
-    /// Links of a list on `level`.
-    [[nodiscard]] std::size_t width(unsigned level) const noexcept {
-        return level == 0 ? std::size_t{2} * params_.max_links : params_.max_links;
-    }
-
-    /// The list of a node; null when its tower does not reach `level`.
-    /// Requires: slot is below reach().
-    [[nodiscard]] const Slot* links(Slot slot, unsigned level) const noexcept {
-        if (level == 0) return bottom_ + std::size_t{slot} * width(0);
-        const std::size_t block = std::size_t{towers_[slot]} + level - 1;
-        return block < block_count() ? blocks_ + block * width(1) : nullptr;
-    }
-
-    /// The block of a node's level 1; no_slot where it is on level 0 only. Requires: slot is below reach().
-    [[nodiscard]] std::uint32_t tower(Slot slot) const noexcept { return towers_[slot]; }
-
-    /// Who brings the lists into memory; null where they are there.
-    [[nodiscard]] Residency* residency() const noexcept { return residency_; }
-
-    /// Keeps the lists of a few nodes in memory, where that is not sure, while they are read.
-    /// Requires: as links(); no more than a Residency holds at once.
-    [[nodiscard]] Held hold_links(const Slot* nodes, std::size_t count, unsigned level) const noexcept {
-        if (residency_ == nullptr) [[likely]]
-            return {};
-        return hold_cold_links(nodes, count, level);
-    }
-
-    /// The same for all that is stored of `count` nodes from `first` on, but their lists on higher levels.
-    [[nodiscard]] Held hold_nodes(Slot first, Slot count) const noexcept {
-        if (residency_ == nullptr) return {};
-        const std::array<Residency::Piece, 3> pieces{{{links(first, 0), count * width(0) * sizeof(Slot)},
-                                                      {towers_ + first, count * sizeof(std::uint32_t)},
-                                                      {states_ + first, count}}};
-        return {*residency_, pieces, Residency::Use::in_order};
-    }
-
-    /// Begins to fetch the bottom list of a node. Forced inline: GCC 12 takes a function that only prefetches for one
-    /// without effect, and drops the calls.
-    [[gnu::always_inline]] void prefetch_bottom(Slot slot) const noexcept {
-        const auto* bytes = reinterpret_cast<const char*>(bottom_ + std::size_t{slot} * width(0));
-        for (std::size_t offset = 0; offset < width(0) * sizeof(Slot); offset += 64) __builtin_prefetch(bytes + offset);
-    }
-
-    /// The arrays, for saving. Requires: nobody inserts.
-    [[nodiscard]] Arrays arrays() const noexcept {
-        return {bottom_, towers_, states_, blocks_, size(), block_count(), entry(), residency_};
-    }
-
-    /// What a saved graph keeps of the state of a node, so that links can be added to it later: see NodeState.
-    /// Requires: nobody inserts; slot is below reach().
-    [[nodiscard]] std::uint8_t remembered(Slot slot) const noexcept {
-        if (states_ != nullptr) return states_[slot];
-        const NodeState& state = reinterpret_cast<const NodeState*>(state_memory_.data())[slot];
-        return static_cast<std::uint8_t>(std::min(state.settled, most_settled) |
-                                         (state.chained != 0 ? chained_bit : 0));
-    }
-
-    /// Bytes of memory that nodes were written to; 0 when they are mapped.
-    [[nodiscard]] std::size_t memory_bytes() const noexcept {
-        return bottom_memory_.data() == nullptr ? 0 : memory_bytes_for(params_, reach(), block_count());
-    }
-    [[nodiscard]] static std::size_t memory_bytes_for(const HnswParams& params, Slot count,
-                                                      std::size_t blocks) noexcept {
-        const std::size_t list = params.max_links * sizeof(Slot);
-        return count * (2 * list + sizeof(std::uint32_t) + sizeof(NodeState)) + blocks * list;
-    }
-
-    // For the one inserter and its threads, on a graph that is not mapped:
-
-    /// Makes nodes without links of the slots from reach() up to `count`.
-    void add_nodes(Slot count) noexcept {
-        KITH_ASSERT(count <= capacity_);
-        const Slot first = reach();
-        std::uint32_t blocks = block_count();
-        auto* towers = reinterpret_cast<std::uint32_t*>(tower_memory_.data());
-        for (Slot slot = first; slot < count; ++slot) {
-            const unsigned level = level_of(slot);
-            KITH_ASSERT(blocks + level <= max_blocks());
-            towers[slot] = level == 0 ? no_slot : blocks;
-            std::fill_n(writable_blocks() + blocks * width(1), level * width(1), no_slot);
-            std::fill_n(writable_bottom() + slot * width(0), width(0), no_slot);
-            blocks += level;
-        }
-        block_count_.store(blocks, std::memory_order_release);
-        reach_.store(std::max(first, count), std::memory_order_release);
-    }
-
-    /// The list of a node, to be written. Requires: level is at most level_of(slot).
-    [[nodiscard]] Slot* writable_links(Slot slot, unsigned level) noexcept {
-        if (level == 0) return writable_bottom() + std::size_t{slot} * width(0);
-        return writable_blocks() + (std::size_t{towers_[slot]} + level - 1) * width(1);
-    }
-
-    /// What the inserter remembers of a node. Its lock guards the rest of it, and the node's lists.
-    struct NodeState {
-        std::uint8_t lock;
-        std::uint8_t chained;  // 1 when the first bottom link leads to a duplicate; see insert.hpp
-        std::uint8_t settled;  // bottom links, after the chained one, that are known to be diverse; see prune.hpp
-    };
-    [[nodiscard]] NodeState& state(Slot slot) noexcept {
-        return reinterpret_cast<NodeState*>(state_memory_.data())[slot];
-    }
-    void remember(Slot slot, std::uint8_t remembered) noexcept {
-        state(slot).chained = (remembered & chained_bit) != 0 ? 1 : 0;
-        state(slot).settled = remembered & most_settled;
-    }
-
-    /// Forgets every node. Requires: nobody has seen any.
-    void clear() noexcept {
-        for (Slot slot = 0; slot < reach(); ++slot) state(slot) = {};
-        block_count_.store(0);
-        reach_.store(0);
-        size_.store(0);
-        entry_.store(no_slot);
-    }
-
-    /// Held by the node that is about to become the entry.
-    [[nodiscard]] std::mutex& entry_mutex() noexcept { return entry_mutex_; }
-
-    void set_entry(Slot slot) noexcept { entry_.store(slot, std::memory_order_release); }
-    void set_size(Slot size) noexcept { size_.store(size, std::memory_order_release); }
-
-private:
-    static constexpr std::uint8_t chained_bit = 0x80;   // on disk
-    static constexpr std::uint8_t most_settled = 0x7f;  // on disk: more are compared again
-
-    static constexpr Slot max_capacity = Slot{1} << 31;  // a Candidate has 31 bits for a slot
-
-    static const HnswParams& checked(const HnswParams& params) {
-        if (params.max_links < HnswParams::fewest_links || params.max_links > HnswParams::most_links ||
-            params.ef_construction == 0) {
-            raise(Errc::invalid_argument, "HNSW: max_links is " + std::to_string(params.max_links) +
-                                              ", expected 4 to 64; ef_construction is " +
-                                              std::to_string(params.ef_construction) + ", expected at least 1");
-        }
-        return params;
-    }
-    static Slot checked(Slot capacity) {
-        if (capacity > max_capacity) raise(Errc::limit_exceeded, "HNSW: at most 2^31 vectors a segment");
-        return capacity;
-    }
-
-    [[gnu::noinline, gnu::cold]] Held hold_cold_links(const Slot* nodes, std::size_t count,
-                                                      unsigned level) const noexcept {
-        std::array<Residency::Piece, Residency::most_pieces> pieces;
-        for (std::size_t i = 0; i < count; ++i) {
-            const Held tower(level > 0 ? residency_ : nullptr, towers_ + nodes[i], sizeof(std::uint32_t));
-            const Slot* const list = links(nodes[i], level);
-            pieces[i] = {list, list == nullptr ? 0 : width(level) * sizeof(Slot)};
-        }
-        return {*residency_, std::span(pieces).first(count), Residency::Use::at_random};
-    }
-
-    /// Three times what is expected with the fewest links; address space only.
-    [[nodiscard]] std::size_t max_blocks() const noexcept { return std::size_t{capacity_} + 1024; }
-
-    [[nodiscard]] std::uint32_t block_count() const noexcept { return block_count_.load(std::memory_order_acquire); }
-    [[nodiscard]] Slot* writable_bottom() noexcept { return reinterpret_cast<Slot*>(bottom_memory_.data()); }
-    [[nodiscard]] Slot* writable_blocks() noexcept { return reinterpret_cast<Slot*>(block_memory_.data()); }
-
-    HnswParams params_;
-    Slot capacity_;
-    ReservedMemory bottom_memory_;  // these four are empty when the graph is mapped
-    ReservedMemory tower_memory_;
-    ReservedMemory block_memory_;
-    ReservedMemory state_memory_;
-    const Slot* bottom_;                          // the list of slot s begins at s * width(0)
-    const std::uint32_t* towers_;                 // number of the block for level 1, or no_slot
-    const std::uint8_t* states_ = nullptr;        // null in memory
-    const Slot* blocks_;                          // list b begins at b * width(1)
-    std::atomic<std::uint32_t> block_count_ = 0;  // blocks of all towers
-    std::atomic<Slot> reach_ = 0;                 // nodes that exist: size_, and those being linked
-    std::atomic<Slot> size_ = 0;                  // nodes that are linked
-    std::atomic<Slot> entry_ = no_slot;           // below reach_, of the highest level so far
-    std::mutex entry_mutex_;
-    Residency* residency_ = nullptr;  // of a mapped graph, where someone brings it in
-};
-
-}  // namespace kith::inline v0_single::detail
-
-namespace kith::inline v0_single::detail {
-
-/// Copies the list of a node on `level`; false when a link leads where no node of that level is.
-inline bool adopt_list(HnswGraph& to, const HnswGraph& from, Slot slot, unsigned level) noexcept {
-    const Held held = level > 0 ? from.hold_links(&slot, 1, level) : Held();  // those at the bottom are held already
-    const Slot* const links = from.links(slot, level);
-    if (links == nullptr) return false;
-    Slot* const copy = to.writable_links(slot, level);
-    for (std::size_t i = 0; i < to.width(level); ++i) {
-        copy[i] = links[i];
-        if (copy[i] == no_slot) continue;
-        if (copy[i] >= from.size() || (level > 0 && to.level_of(copy[i]) < level)) return false;
-    }
-    return true;
-}
-
-/// Makes `to` a copy of `from`; false, and `to` is as empty as before, where they have other parameters or `from` is
-/// not sound. Requires: `to` is empty, with room for the nodes of `from`; nobody inserts, and nobody searches `to`.
-inline bool adopt_graph(HnswGraph& to, const HnswGraph& from) noexcept {
-    const Slot count = from.size();
-    KITH_ASSERT(to.reach() == 0 && count <= to.capacity());
-    // Links decide how long lists are, the seed on which levels a node is.
-    if (to.params().max_links != from.params().max_links || to.params().seed != from.params().seed) return false;
-    if (count == 0) return true;
-    if (from.entry() >= count) return false;
-    to.add_nodes(count);
-    bool sound = to.arrays().block_count == from.arrays().block_count;
-    constexpr Slot at_once = 1024;
-    for (Slot first = 0; first < count && sound; first += at_once) {
-        const Slot end = first + std::min(at_once, count - first);
-        const Held held = from.hold_nodes(first, end - first);
-        for (Slot slot = first; slot < end && sound; ++slot) {
-            const unsigned top = to.level_of(slot);
-            sound = to.tower(slot) == from.tower(slot);
-            for (unsigned level = 0; level <= top && sound; ++level) sound = adopt_list(to, from, slot, level);
-            to.remember(slot, from.remembered(slot));
-        }
-    }
-    if (!sound) {
-        to.clear();
-        return false;
-    }
-    to.set_entry(from.entry());
-    to.set_size(count);
-    return true;
-}
-
-}  // namespace kith::inline v0_single::detail
-
-// kith/index/hnsw/format.hpp — the bytes of a finished HNSW graph, written once and mapped without copying.
-//
-//   image   = header bottom towers states blocks   each part begins at a multiple of 64 bytes, zeros between
-//   header  = magic:8 version:u32 max_links:u32 ef_construction:u32 entry:u32 seed:u64 count:u32 block_count:u32
-//             zeros up to 64
-//   bottom  = count lists of 2 * max_links slots:u32       the links of level 0; no_slot where there is none
-//   towers  = count numbers:u32                            the block of the slot's level 1, the next levels follow;
-//                                                          no_slot where the slot has level 0 only
-//   states  = count bytes                                  for who adds links: the highest bit is set where the first
-//                                                          link of level 0 leads to an equal vector; the others count
-//                                                          the links behind it that need no pruning among themselves
-//   blocks  = block_count lists of max_links slots:u32     the links of the higher levels
-//
-// All of it little-endian, and mapped as it is, so a big-endian machine refuses it. Whoever stores the image adds the
-// checksum. Here sizes and the entry are checked; the links need not be, since no search trusts them (see graph.hpp).
-
-namespace kith::inline v0_single::detail {
-
-inline constexpr std::string_view graph_magic = "kithhnsw";  // on disk
-inline constexpr std::uint32_t graph_version = 2;            // on disk
-inline constexpr std::size_t graph_header_bytes = 64;        // on disk
-inline constexpr std::size_t graph_alignment = 64;           // on disk
-
-/// Where the parts of an image begin, from its start.
-struct GraphLayout {
-    std::size_t bottom, towers, states, blocks, end;
-
-    static GraphLayout of(std::uint32_t max_links, Slot count, std::uint32_t block_count) noexcept {
-        const auto next = [](std::size_t at) { return (at + graph_alignment - 1) / graph_alignment * graph_alignment; };
-        const std::size_t list = std::size_t{max_links} * sizeof(Slot);
-        GraphLayout layout{};
-        layout.bottom = graph_header_bytes;
-        layout.towers = next(layout.bottom + 2 * list * count);
-        layout.states = next(layout.towers + std::size_t{count} * sizeof(std::uint32_t));
-        layout.blocks = next(layout.states + count);
-        layout.end = layout.blocks + list * block_count;
-        return layout;
-    }
-};
-
-/// Calls sink(data, bytes) for the image, piece by piece. Requires: nobody inserts.
-/// Throws: Errc::unsupported_version on a big-endian machine; what the sink throws.
-template <class Sink>
-void save_graph(const HnswGraph& graph, const Sink& sink) {
-    if constexpr (std::endian::native != std::endian::little) {
-        raise(Errc::unsupported_version, "graph image: this format is for little-endian machines");
-    }
-    const HnswParams& params = graph.params();
-    const HnswGraph::Arrays arrays = graph.arrays();
-    std::string header;
-    ByteWriter writer(header);
-    writer.bytes(graph_magic);
-    writer.u32(graph_version);
-    writer.u32(params.max_links);
-    writer.u32(params.ef_construction);
-    writer.u32(arrays.entry);
-    writer.u64(params.seed);
-    writer.u32(arrays.count);
-    writer.u32(arrays.block_count);
-    header.resize(graph_header_bytes);
-    sink(header.data(), header.size());
-
-    const GraphLayout layout = GraphLayout::of(params.max_links, arrays.count, arrays.block_count);
-    const std::array<char, graph_alignment> zeros{};
-    const auto part = [&](const void* data, std::size_t bytes, std::size_t begin, std::size_t next) {
-        if (bytes > 0) sink(data, bytes);
-        if (next > begin + bytes) sink(zeros.data(), next - begin - bytes);
-    };
-    part(arrays.bottom, arrays.count * graph.width(0) * sizeof(Slot), layout.bottom, layout.towers);
-    part(arrays.towers, arrays.count * sizeof(std::uint32_t), layout.towers, layout.states);
-    constexpr Slot at_once = 4096;
-    std::array<std::uint8_t, at_once> states;
-    for (Slot first = 0; first < arrays.count; first += at_once) {
-        const Slot now = std::min(at_once, arrays.count - first);
-        for (Slot i = 0; i < now; ++i) states[i] = graph.remembered(first + i);
-        sink(states.data(), now);
-    }
-    part(nullptr, 0, layout.states + arrays.count, layout.blocks);
-    part(arrays.blocks, arrays.block_count * graph.width(1) * sizeof(Slot), layout.blocks, layout.end);
-}
-
-struct MappedGraph {
-    HnswParams params;
-    HnswGraph::Arrays arrays;
-};
-
-/// Reads the header of an image of `count` nodes and finds its parts.
-/// Requires: image.data() is aligned to 64 bytes.
-/// Throws: Errc::corrupt, Errc::unsupported_version; the text says which number is wrong and at which offset.
-inline MappedGraph map_graph(const ImageBytes& image, Slot count) {
-    const Held held = image.hold(0, graph_header_bytes);
-    const auto* bytes = reinterpret_cast<const char*>(image.data());
-    ByteReader reader(std::string_view(bytes, image.size()));
-    std::string_view magic;
-    std::uint32_t version = 0;
-    MappedGraph mapped;
-    if (!reader.bytes(graph_magic.size(), magic) || magic != graph_magic) {
-        raise(Errc::corrupt, "graph image: no magic number at offset 0");
-    }
-    if (!reader.u32(version) || version != graph_version || std::endian::native != std::endian::little) {
-        raise(Errc::unsupported_version, "graph image: has version " + std::to_string(version) + ", this build reads " +
-                                             std::to_string(graph_version));
-    }
-    HnswGraph::Arrays& arrays = mapped.arrays;
-    HnswParams& params = mapped.params;
-    if (!reader.u32(params.max_links) || !reader.u32(params.ef_construction) || !reader.u32(arrays.entry) ||
-        !reader.u64(params.seed) || !reader.u32(arrays.count) || !reader.u32(arrays.block_count) ||
-        image.size() < graph_header_bytes) {
-        raise(Errc::corrupt, "graph image: ends at offset " + std::to_string(image.size()) + ", within its header");
-    }
-    if (params.max_links < HnswParams::fewest_links || params.max_links > HnswParams::most_links ||
-        params.ef_construction == 0) {
-        raise(Errc::corrupt, "graph image: impossible parameters at offset 12");
-    }
-    if (arrays.count != count) {
-        raise(Errc::corrupt, "graph image: the count at offset 32 is " + std::to_string(arrays.count) + ", not " +
-                                 std::to_string(count));
-    }
-    if (arrays.count == 0 ? arrays.entry != no_slot : arrays.entry >= arrays.count) {
-        raise(Errc::corrupt, "graph image: the entry at offset 20 is slot " + std::to_string(arrays.entry) + " of " +
-                                 std::to_string(arrays.count));
-    }
-    const GraphLayout layout = GraphLayout::of(params.max_links, arrays.count, arrays.block_count);
-    if (image.size() != layout.end) {
-        raise(Errc::corrupt, "graph image: holds " + std::to_string(image.size()) + " bytes, its header asks for " +
-                                 std::to_string(layout.end));
-    }
-    arrays.bottom = reinterpret_cast<const Slot*>(bytes + layout.bottom);
-    arrays.towers = reinterpret_cast<const std::uint32_t*>(bytes + layout.towers);
-    arrays.states = reinterpret_cast<const std::uint8_t*>(bytes + layout.states);
-    arrays.blocks = reinterpret_cast<const Slot*>(bytes + layout.blocks);
-    arrays.residency = image.residency;
-    return mapped;
-}
-
-}  // namespace kith::inline v0_single::detail
-
-// kith/index/hnsw/insert.hpp — linking a node into an HNSW graph that others are reading.
-//
-// All neighbours of a node are found first, on every level. Then its own lists are stored, and only then do links to it
-// appear, from the bottom up: whoever reaches the node on some level finds its lists complete from there down.
-//
-// Duplicates. A thousand equal vectors would fill each other's lists and drop off the graph together. So a node equal
-// to one that is there gets no links of its own making: it copies the list of the other and is chained to it, as the
-// first link of that list. A walk that reaches the first of them reaches them all; the upper levels never see them.
-//
-// Thread safety: any number of insert_node at once, beside searches; one list is written by one thread at a time.
-// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithm 1.
-
-// kith/index/hnsw/prune.hpp — which of many near nodes are worth a link.
-//
-// A near node is dropped when a nearer one that is kept lies closer to it than the owner does: the walk gets there
-// through that one. Distances dominate a build, and most of them are asked here, so they are asked in blocks: each node
-// that is kept is scored at once against all that are still undecided. And a list that was pruned before is settled:
-// two of its links have been compared, and need not be again.
-//
-// Thread safety: none; works on the caller's arrays.
-// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithm 4, without extending and without keeping pruned ones.
-
-namespace kith::inline v0_single::detail {
-
-/// Candidates that are looked at together. Far ones are often not needed at all, so not all at once.
-inline constexpr std::size_t prune_chunk = 32;
-
-/// Removes from `undecided` what lies nearer to `kept` than to the owner; returns how many stay.
-/// Distances in candidates are to the owner; a mark means settled.
-template <Rows R>
-std::size_t drop_dominated(const R& rows, Candidate kept, std::span<Candidate> undecided,
-                           ScratchMemory& scratch) noexcept {
-    std::array<Slot, prune_chunk> slots;
-    std::array<float, prune_chunk> distances;
-    std::size_t asked = 0;
-    for (const Candidate candidate : undecided) {
-        slots[asked] = candidate.slot();
-        asked += kept.marked() && candidate.marked() ? 0U : 1U;
-    }
-    if (asked == 0) return undecided.size();
-    rows.scorer_of(kept.slot(), scratch).score(slots.data(), asked, distances.data());
-
-    std::size_t stay = 0;
-    asked = 0;
-    for (const Candidate candidate : undecided) {
-        const bool known = kept.marked() && candidate.marked();
-        const bool dominated = !known && distances[asked] < candidate.distance();
-        asked += known ? 0U : 1U;
-        undecided[stay] = candidate;
-        stay += dominated ? 0U : 1U;
-    }
-    return stay;
-}
-
-/// Writes at most `wanted` diverse ones of `nearest` to `kept`, nearest first, and returns how many.
-/// Requires: `nearest` is sorted, its distances are to the owner, and two marked ones do not dominate each other.
-/// Shape: `kept` has room for `wanted`.
-template <Rows R>
-std::size_t select_diverse(const R& rows, std::span<const Candidate> nearest, std::size_t wanted, Candidate* kept,
-                           ScratchMemory& scratch) noexcept {
-    std::array<Candidate, prune_chunk> chunk;
-    std::size_t count = 0;
-    for (std::size_t first = 0; first < nearest.size() && count < wanted; first += prune_chunk) {
-        const std::span<const Candidate> next = nearest.subspan(first, std::min(prune_chunk, nearest.size() - first));
-        std::copy(next.begin(), next.end(), chunk.begin());
-        std::span<Candidate> undecided(chunk.data(), next.size());
-        for (std::size_t i = 0; i < count && !undecided.empty(); ++i) {
-            undecided = undecided.first(drop_dominated(rows, kept[i], undecided, scratch));
-        }
-        while (!undecided.empty() && count < wanted) {
-            const Candidate chosen = undecided.front();
-            kept[count++] = chosen;
-            undecided = undecided.subspan(1);
-            if (count < wanted) undecided = undecided.first(drop_dominated(rows, chosen, undecided, scratch));
-        }
-    }
-    return count;
-}
-
-}  // namespace kith::inline v0_single::detail
-
-// kith/index/hnsw/search.hpp — walking an HNSW graph towards a query.
-//
-// The walk is bound by cache misses, not by arithmetic, so it keeps many of them in flight. It expands a few of the
-// nearest candidates at a time, drops the neighbours already met, and hands the rest to one kernel call, which fetches
-// ahead. What enters the pool is expanded soon, so its links are fetched at once.
-//
-// Thread safety: reads only; any number at a time, beside a writer.
-// Source: Malkov & Yashunin, arXiv:1603.09320, Algorithms 2 and 5; Al-Jazzazi et al., "Distance adaptive beam search
-// for provably accurate graph-based nearest neighbor search", arXiv:2505.15636 (the horizon).
-
-namespace kith::inline v0_single::detail {
-
-/// Nodes that are expanded together. Some of them a stricter search would not have expanded, which finds a little more
-/// for it; at equal recall, four answer 10 to 15 % more queries a second than one (100 to 784 dimensions).
-inline constexpr std::size_t nodes_at_once = 4;
-
-/// The neighbours of a few nodes on their way through a kernel.
-struct NeighborBlock {
-    static constexpr std::size_t most = nodes_at_once * 2 * HnswParams::most_links;
-
-    std::array<Slot, most> slots;
-    std::array<float, most> distances;
-    std::size_t count = 0;
-
-    template <Scorer S>
-    void score(const S& scorer) noexcept {
-        scorer.score(slots.data(), count, distances.data());
-    }
-};
-
-/// Adds to `block` the neighbours of `node` but for `absent`.
-inline void add_links(const HnswGraph& graph, unsigned level, Slot node, Slot bound, Slot absent,
-                      NeighborBlock& block) noexcept {
-    const Held held = graph.hold_links(&node, 1, level);
-    const Slot* const links = graph.links(node, level);
-    if (links == nullptr) return;
-    for (std::size_t i = 0; i < graph.width(level); ++i) {
-        const Slot slot = load_link(links + i);
-        if (slot == no_slot) break;
-        if (slot < bound && slot != absent) block.slots[block.count++] = slot;
-    }
-}
-
-/// Moves greedily from `from` to a node on `level` with no nearer neighbour, never onto `absent`.
-/// Requires: from.slot() is below `bound`, the graph's reach.
-template <Scorer S>
-Candidate descend(const HnswGraph& graph, const S& scorer, unsigned level, Candidate from, Slot bound,
-                  Slot absent) noexcept {
-    NeighborBlock block;
-    for (bool moved = true; moved;) {
-        moved = false;
-        block.count = 0;
-        add_links(graph, level, from.slot(), bound, absent, block);
-        block.score(scorer);
-        for (std::size_t i = 0; i < block.count; ++i) {
-            const Candidate candidate(block.distances[i], block.slots[i]);
-            if (candidate < from) {
-                from = candidate;
-                moved = true;
-            }
-        }
-    }
-    return from;
-}
-
-/// From the entry down to the node nearest to the query on level `last`, greedily.
-/// Requires: entry is a node of the graph, below `bound`.
-template <Scorer S>
-Candidate descend_to(const HnswGraph& graph, const S& scorer, Slot entry, unsigned last, Slot bound,
-                     Slot absent = no_slot) noexcept {
-    float distance = 0;
-    scorer.score(&entry, 1, &distance);
-    Candidate nearest(distance, entry);
-    for (unsigned level = graph.level_of(entry); level > last; --level) {
-        nearest = descend(graph, scorer, level, nearest, bound, absent);
-    }
-    return nearest;
-}
-
-/// Adds to `block` the neighbours of `node` that this search has not met. Requires: its links are held.
-inline void add_unmet(const HnswGraph& graph, unsigned level, Slot node, Slot bound, VisitedSet& visited,
-                      NeighborBlock& block) noexcept {
-    const Slot* const links = graph.links(node, level);
-    if (links == nullptr) return;
-    for (std::size_t i = 0; i < graph.width(level); ++i) {
-        const Slot slot = load_link(links + i);
-        if (slot == no_slot) break;
-        if (slot >= bound) continue;
-        block.slots[block.count] = slot;
-        block.count += visited.insert(slot) ? 1U : 0U;
-    }
-}
-
-/// Keeps the links in memory of those nodes that beam() expands next.
-[[gnu::noinline, gnu::cold]] inline Held hold_next(const HnswGraph& graph, CandidatePool& pool, std::size_t next,
-                                                   unsigned level) noexcept {
-    std::array<Slot, nodes_at_once> nodes;
-    std::size_t count = 0;
-    for (; next < pool.size() && count < nodes_at_once; ++next) {
-        if (!pool[next].marked()) nodes[count++] = pool[next].slot();
-    }
-    return graph.hold_links(nodes.data(), count, level);
-}
-
-/// When a walk that wants the nearest `count` ends, besides having expanded all it kept: see SearchParams::stretch.
-struct Horizon {
-    std::size_t count = 1;
-    float stretch = 0;
-};
-
-/// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`.
-/// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots.
-template <Scorer S>
-void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound, Horizon horizon,
-          SearchScratch& scratch) noexcept {
-    CandidatePool& pool = scratch.pool;
-    NeighborBlock block;
-    scratch.visited.insert(start.slot());
-    pool.offer(start);
-    std::size_t next = 0;  // everything before it is expanded
-    const auto reach = [&] { return std::min(pool.worst_distance(), pool.horizon(horizon.count, horizon.stretch)); };
-    float farthest = reach();
-    while (next < pool.size() && !(pool[next].distance() > farthest)) {
-        block.count = 0;
-        {
-            const Held held = graph.residency() == nullptr ? Held() : hold_next(graph, pool, next, level);
-            for (std::size_t taken = 0; next < pool.size() && taken < nodes_at_once; ++next) {
-                if (pool[next].marked()) continue;
-                pool[next].mark();
-                add_unmet(graph, level, pool[next].slot(), bound, scratch.visited, block);
-                ++taken;
-            }
-        }
-        block.score(scorer);
-        for (std::size_t i = 0; i < block.count; ++i) {
-            if (block.distances[i] > farthest) continue;
-            const std::size_t at = pool.offer(Candidate(block.distances[i], block.slots[i]));
-            if (at == pool.size()) continue;
-            if (level == 0) graph.prefetch_bottom(block.slots[i]);
-            next = std::min(next, at);
-            farthest = reach();
-        }
-    }
-}
-
-/// As beam on the bottom level, but walks through nodes that are not allowed without returning them: fills
-/// scratch.pool with the nearest allowed nodes.
-/// Requires: scratch.visited is cleared, scratch.pool reset to the number wanted, scratch.frontier empty with room for
-/// `bound` elements.
-template <Scorer S>
-void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
-                   Horizon horizon, SearchScratch& scratch) noexcept {
-    auto& frontier = scratch.frontier;
-    CandidatePool& found = scratch.pool;
-    NeighborBlock block;
-    const auto reach = [&] { return std::min(found.worst_distance(), found.horizon(horizon.count, horizon.stretch)); };
-    float farthest = reach();
-    const auto meet = [&](Candidate candidate) {
-        if (candidate.distance() > farthest) return;
-        if (found.full() && !(candidate.distance() < found.worst_distance())) return;
-        frontier.push_back(candidate);
-        std::push_heap(frontier.begin(), frontier.end(), std::greater<>());
-        graph.prefetch_bottom(candidate.slot());
-        if (!allowed.allows(candidate.slot())) return;
-        found.offer(candidate);
-        farthest = reach();
-    };
-    scratch.visited.insert(start.slot());
-    meet(start);
-    for (bool expanded = true; expanded;) {
-        expanded = false;
-        block.count = 0;
-        std::array<Slot, nodes_at_once> nodes;
-        std::size_t taken = 0;
-        while (!frontier.empty() && taken < nodes_at_once) {
-            const Candidate nearest = frontier.front();
-            if (nearest.distance() > farthest) break;
-            std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
-            frontier.pop_back();
-            nodes[taken++] = nearest.slot();
-            expanded = true;
-        }
-        {
-            const Held held = graph.hold_links(nodes.data(), taken, 0);
-            for (std::size_t i = 0; i < taken; ++i) add_unmet(graph, 0, nodes[i], bound, scratch.visited, block);
-        }
-        block.score(scorer);
-        for (std::size_t i = 0; i < block.count; ++i) meet(Candidate(block.distances[i], block.slots[i]));
-    }
-}
-
-}  // namespace kith::inline v0_single::detail
-
-namespace kith::inline v0_single::detail {
-
-/// The memory one inserting thread works in.
-struct InsertScratch {
-    SearchScratch search;
-    ScratchMemory other;              // a node's row, prepared, while search.query holds that of the new one
-    std::vector<Candidate> nearest;   // the beam's pool, unmarked
-    std::vector<Candidate> selected;  // what the node links to on each level, max_links apart
-    std::vector<std::size_t> counts;  // how many on each level
-
-    /// Bytes that reserve() makes room for. Scorers of prepared rows take a little more.
-    [[nodiscard]] static std::size_t bytes_for(const HnswParams& params, Slot bound) noexcept {
-        constexpr std::size_t levels = HnswGraph::highest_level + 1;
-        return sizeof(InsertScratch) + VisitedSet::bytes_for(bound) +
-               (2 * std::size_t{params.ef_construction} + params.max_links * levels) * sizeof(Candidate) +
-               levels * sizeof(std::size_t);
-    }
-
-    /// Makes room, so that insert_node allocates nothing.
-    void reserve(const HnswParams& params, Slot bound, unsigned levels) {
-        search.visited.clear(bound);
-        search.pool.reset(params.ef_construction);
-        nearest.reserve(params.ef_construction);
-        selected.resize(std::size_t{params.max_links} * levels);
-        counts.resize(levels);
-    }
-};
-
-/// Adds a link from `owner` to `added`, whose distance is to the owner; prunes the list when it is full.
-template <Rows R>
-void link_to(HnswGraph& graph, const R& rows, unsigned level, Slot owner, Candidate added,
-             ScratchMemory& scratch) noexcept {
-    HnswGraph::NodeState& state = graph.state(owner);
-    const NodeGuard guard(&state.lock);
-    Slot* links = graph.writable_links(owner, level);
-    std::size_t width = graph.width(level);
-    std::size_t settled = 0;
-    if (level == 0) {  // a chained link stays where it is, whatever is pruned
-        links += state.chained;
-        width -= state.chained;
-        settled = state.settled;
-    }
-    const std::size_t count = count_links(links, width);
-    if (count < width) {
-        store_link(links + count, added.slot());
-        return;
-    }
-    std::array<Slot, 2 * HnswParams::most_links> slots;
-    std::array<float, 2 * HnswParams::most_links> distances;
-    std::array<Candidate, 2 * HnswParams::most_links + 1> candidates;
-    std::array<Candidate, 2 * HnswParams::most_links> kept;
-    for (std::size_t i = 0; i < count; ++i) slots[i] = load_link(links + i);
-    rows.scorer_of(owner, scratch).score(slots.data(), count, distances.data());
-    for (std::size_t i = 0; i < count; ++i) candidates[i] = Candidate(distances[i], slots[i], i < settled);
-    candidates[count] = added.unmarked();
-    std::sort(candidates.data(), candidates.data() + count + 1);
-    const std::size_t diverse = select_diverse(rows, {candidates.data(), count + 1}, width, kept.data(), scratch);
-    for (std::size_t i = 0; i < diverse; ++i) slots[i] = kept[i].slot();
-    store_links(links, width, slots.data(), diverse);
-    if (level == 0) state.settled = static_cast<std::uint8_t>(diverse);
-}
-
-/// Among the nearest of `slot`, one that scores as `slot` itself does, both ways: for every metric, an equal vector.
-template <Rows R, Scorer S>
-std::optional<Slot> find_duplicate(const R& rows, const S& scorer, Slot slot, const CandidatePool& pool,
-                                   ScratchMemory& scratch) noexcept {
-    float self = 0;
-    scorer.score(&slot, 1, &self);
-    // Usually the nearest of all; under InnerProduct longer vectors come before it.
-    const Candidate* const at = std::lower_bound(pool.begin(), pool.end(), Candidate(self, 0));
-    if (at == pool.end() || at->distance() != self) return std::nullopt;
-    const Slot other = at->slot();
-    float other_self = 0;
-    rows.scorer_of(other, scratch).score(&other, 1, &other_self);
-    return other_self == self ? std::optional(other) : std::nullopt;
-}
-
-/// Puts `slot` behind `original`, an equal vector: a copy of its bottom list, which then begins with a link to `slot`.
-inline void chain_duplicate(HnswGraph& graph, Slot original, Slot slot) noexcept {
-    HnswGraph::NodeState& state = graph.state(original);
-    const NodeGuard guard(&state.lock);
-    Slot* const links = graph.writable_links(original, 0);
-    const std::size_t width = graph.width(0);
-    const std::size_t count = count_links(links, width);
-    store_links(graph.writable_links(slot, 0), width, links, count);
-    graph.state(slot).chained = state.chained;
-    graph.state(slot).settled = state.settled;
-    if (state.chained == 0 && count > 0) {
-        // The first link moves to the end; from a full list the last goes, which the copy still has.
-        const std::size_t last = std::min(count, width - 1);
-        store_link(links + last, load_link(links));
-        if (state.settled > 0)
-            state.settled = static_cast<std::uint8_t>(std::min<std::size_t>(state.settled, last) - 1);
-    }
-    store_link(links, slot);
-    state.chained = 1;
-}
-
-/// Stores the links of `slot` on `level`: diverse ones among what the beam left in the pool.
-template <Rows R>
-void choose_links(HnswGraph& graph, const R& rows, Slot slot, unsigned level, InsertScratch& scratch) noexcept {
-    const std::size_t wanted = graph.params().max_links;
-    scratch.nearest.clear();
-    for (const Candidate candidate : scratch.search.pool) scratch.nearest.push_back(candidate.unmarked());
-    Candidate* const selected = scratch.selected.data() + level * wanted;
-    const std::size_t count = select_diverse(rows, scratch.nearest, wanted, selected, scratch.other);
-    scratch.counts[level] = count;
-    Slot* const links = graph.writable_links(slot, level);
-    for (std::size_t i = 0; i < count; ++i) store_link(links + i, selected[i].slot());
-    if (level == 0) graph.state(slot).settled = static_cast<std::uint8_t>(count);
-}
-
-/// Links a node that add_nodes made. Nothing links to it yet.
-/// Requires: scratch has room for this graph; the rows below `bound`, the graph's reach, are readable.
-template <Rows R>
-void insert_node(HnswGraph& graph, const R& rows, Slot slot, Slot bound, InsertScratch& scratch) noexcept {
-    const unsigned level = graph.level_of(slot);
-    Slot entry = graph.entry();
-    std::unique_lock<std::mutex> entry_lock(graph.entry_mutex(), std::defer_lock);
-    if (entry == no_slot || level > graph.level_of(entry)) {
-        entry_lock.lock();  // one node at a time becomes the entry, and only once it is linked
-        entry = graph.entry();
-        if (entry == no_slot) {
-            graph.set_entry(slot);
-            return;
-        }
-    }
-    const unsigned top = graph.level_of(entry);
-    const unsigned highest = std::min(level, top);
-    const auto scorer = rows.scorer_of(slot, scratch.search.query);
-    SearchScratch& search = scratch.search;
-    Candidate nearest = descend_to(graph, scorer, entry, highest, bound);
-    for (unsigned at = highest;; --at) {
-        search.visited.clear(bound);
-        search.pool.reset(graph.params().ef_construction);
-        beam(graph, scorer, at, nearest, bound, Horizon{}, search);
-        nearest = search.pool.begin()->unmarked();
-        if (at == 0) break;
-        choose_links(graph, rows, slot, at, scratch);
-    }
-    if (const std::optional<Slot> original = find_duplicate(rows, scorer, slot, search.pool, scratch.other)) {
-        chain_duplicate(graph, *original, slot);
-        return;
-    }
-    choose_links(graph, rows, slot, 0, scratch);
-    for (unsigned at = 0; at <= highest; ++at) {
-        const Candidate* const selected = scratch.selected.data() + at * graph.params().max_links;
-        for (std::size_t i = 0; i < scratch.counts[at]; ++i) {
-            link_to(graph, rows, at, selected[i].slot(), Candidate(selected[i].distance(), slot), scratch.other);
-        }
-    }
-    if (level > top) graph.set_entry(slot);
-}
-
-}  // namespace kith::inline v0_single::detail
-
-namespace kith::inline v0_single {
-
-template <Rows R>
-class HnswIndex {
-public:
-    /// An empty graph for up to `capacity` slots. Address space is reserved for all of them, memory is used as they
-    /// come. Throws: Errc::invalid_argument (parameters out of range), Errc::limit_exceeded.
-    HnswIndex(const HnswParams& params, Slot capacity) : graph_(params, capacity) {}
-
-    /// The graph of `count` slots that save() wrote, over bytes that outlive it; it serves searches only.
-    /// Requires: image.data() is aligned to 64 bytes.
-    /// Throws: Errc::corrupt, Errc::unsupported_version.
-    [[nodiscard]] static HnswIndex map(const ImageBytes& image, Slot count) {
-        return HnswIndex(detail::map_graph(image, count));
-    }
-
-    /// The first so many slots are in the graph.
-    [[nodiscard]] Slot size() const noexcept { return graph_.size(); }
-
-    [[nodiscard]] const HnswParams& params() const noexcept { return graph_.params(); }
-
-    /// Links the slots from size() up to `count`. With one thread the graph depends on seed and rows alone.
-    /// Requires: count is at most the capacity; those rows are readable and stay as they are.
-    /// Throws: std::bad_alloc before anything is changed.
-    /// Cost: about 3000 distances a slot with the usual parameters.
-    void insert(const R& rows, Slot count, unsigned threads = 1) {
-        const Slot first = graph_.size();
-        if (count <= first) return;
-        KITH_ASSERT(count <= graph_.capacity());
-        if (threads == 0) threads = 1;
-        if (inserters_.size() < threads) inserters_.resize(threads);
-        constexpr unsigned levels = detail::HnswGraph::highest_level + 1;
-        for (detail::InsertScratch& scratch : inserters_) {
-            scratch.reserve(graph_.params(), count, levels);
-            static_cast<void>(rows.scorer_of(first, scratch.search.query));  // their memory grows here, or nowhere
-            static_cast<void>(rows.scorer_of(first, scratch.other));
-        }
-
-        graph_.add_nodes(count);
-        const Slot alone = threads == 1 ? count : std::clamp(parallel_from, first, count);
-        for (Slot slot = first; slot < alone; ++slot) {
-            detail::insert_node(graph_, rows, slot, count, inserters_[0]);
-            graph_.set_size(slot + 1);
-        }
-        if (alone < count) insert_parallel(rows, alone, count, threads);
-    }
-
-    /// Takes over the graph of `other`, over the same rows: later slots are linked into it as if it had grown here.
-    /// False, and nothing has changed, where it has other parameters or is damaged.
-    /// Requires: this is empty, with room for it.
-    bool adopt(const R&, const HnswIndex& other) noexcept { return detail::adopt_graph(graph_, other.graph_); }
-
-    /// The nearest allowed slots of the graph, nearest first, equal distances by slot; returns how many.
-    /// Slots that are not linked yet are not returned, whatever is allowed.
-    /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
-    /// Throws: std::bad_alloc while `scratch` still grows.
-    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
-                       Neighbor* out) const {
-        const Slot linked = graph_.size();
-        const Slot entry = graph_.entry();
-        const Slot bound = graph_.reach();
-        const Slot returned = std::min(linked, params.allowed.count());
-        const std::size_t limit = std::min<std::size_t>(params.limit, returned);
-        if (limit == 0 || entry == no_slot) return 0;
-        const std::size_t wanted = std::min<std::size_t>(std::max<std::size_t>(params.ef_search, limit), bound);
-        scratch.visited.clear(bound);
-        if (params.absent < bound) scratch.visited.insert(params.absent);
-
-        const auto scorer = rows.scorer(query, scratch.query);
-        const Candidate start = detail::descend_to(graph_, scorer, entry, 0, bound, params.absent);
-        // The nearest alone says little of how far to look: a walk would end at the first that has no nearer neighbour.
-        constexpr std::size_t fewest_stretched = 10;
-        const std::size_t stretched = params.stretched == 0 ? limit : std::min(params.stretched, limit);
-        const detail::Horizon horizon{std::min(std::max(stretched, fewest_stretched), wanted), params.stretch};
-        scratch.pool.reset(wanted);
-        if (params.allowed.all() && returned == bound) {
-            detail::beam(graph_, scorer, 0, start, bound, horizon, scratch);
-        } else {
-            scratch.frontier.clear();
-            scratch.frontier.reserve(bound);
-            detail::filtered_beam(graph_, scorer, start, bound, params.allowed.first(returned), horizon, scratch);
-        }
-        const std::size_t count = std::min(limit, scratch.pool.size());
-        for (std::size_t i = 0; i < count; ++i) out[i] = scratch.pool[i].neighbor();
-        return count;
-    }
-
-    /// Writes the image that map() reads. Requires: no insert runs.
-    template <class Sink>
-    void save(const Sink& sink) const {
-        detail::save_graph(graph_, sink);
-    }
-
-    [[nodiscard]] std::size_t memory_bytes() const noexcept {
-        const std::size_t inserter = detail::InsertScratch::bytes_for(graph_.params(), graph_.size());
-        return graph_.memory_bytes() + inserters_.size() * inserter;
-    }
-
-    /// What `count` nodes take. Which of them are on higher levels is chance, which evens out.
-    [[nodiscard]] static IndexSpace space(const HnswParams& params, Slot count) noexcept {
-        const Slot blocks = count / (params.max_links - 1);
-        return {detail::HnswGraph::memory_bytes_for(params, count, blocks) +
-                    (count == 0 ? 0 : detail::InsertScratch::bytes_for(params, count)),
-                detail::GraphLayout::of(params.max_links, count, blocks).end};
-    }
-
-private:
-    /// Below this many nodes one thread links alone: in a tiny graph, threads would overlook each other's nodes.
-    static constexpr Slot parallel_from = 1000;
-
-    explicit HnswIndex(const detail::MappedGraph& mapped) : graph_(mapped.params, mapped.arrays) {}
-
-    void insert_parallel(const R& rows, Slot first, Slot count, unsigned threads) {
-        std::atomic<Slot> next = first;
-        const auto work = [&](detail::InsertScratch& scratch) noexcept {
-            for (Slot slot = next.fetch_add(1); slot < count; slot = next.fetch_add(1)) {
-                detail::insert_node(graph_, rows, slot, count, scratch);
-            }
-        };
-        std::vector<std::thread> others;
-        // A thread that cannot be had is missed only in speed: those that run take its share.
-        static_cast<void>(attempt([&] {
-            others.reserve(threads - 1);
-            for (unsigned i = 1; i < threads; ++i) others.emplace_back(work, std::ref(inserters_[i]));
-        }));
-        work(inserters_[0]);
-        for (std::thread& other : others) other.join();
-        graph_.set_size(count);
-    }
-
-    detail::HnswGraph graph_;
-    std::vector<detail::InsertScratch> inserters_;  // one a thread of insert()
-};
-
-}  // namespace kith::inline v0_single
-
-// kith/index/tags.hpp — the names by which a schema chooses an index.
-//
-// A tag says which index template serves a vector field and how one is made; it is never an object.
-
-// kith/index/coded_index.hpp — an index over codes, whose best answers are compared again by their full vectors.
-//
-// Codes are what a search reads most, so they decide its speed; what they blur, the rescoring sets right. The index
-// inside is any index over Rows: it does not know that its rows are codes.
-//
-// What codes depend on is learned from the first vectors, and again when there are four times as many: 1024, 4096,
-// 16384, 65536. Then all are coded anew, while the index inside, who knows only which are near to which, stays as it
-// is. Lessons come at these counts however vectors arrive, so that the same vectors make the same index. Before the
-// first, nothing is coded, and who owns the index scans.
-//
-// Thread safety: insert is called by one thread at a time, beside any number of searches.
-
-// kith/core/top_k.hpp — the nearest k of a stream of neighbours.
-//
-// An exact scan offers every row and keeps ten; almost all offers fail the one comparison with the worst kept, so
-// that comparison is all they cost. The kept ones form a heap whose top is the worst.
-//
-// Thread safety: none; every searching thread owns its own.
-
-namespace kith::inline v0_single {
-
-class TopK {
-public:
-    /// Keeps its neighbours in `storage`, whose size is k.
-    explicit TopK(std::span<Neighbor> storage) noexcept : storage_(storage) {}
-
-    /// What a neighbour must be nearer than to be kept; infinite while there is room.
-    [[nodiscard]] float worst_distance() const noexcept {
-        if (size_ < storage_.size()) return std::numeric_limits<float>::infinity();
-        return storage_.empty() ? -std::numeric_limits<float>::infinity() : storage_[0].distance;
-    }
-
-    /// Keeps `neighbor` if it is among the nearest k so far.
-    void offer(Neighbor neighbor) noexcept {
-        const auto begin = storage_.begin();
-        if (size_ < storage_.size()) {
-            storage_[size_++] = neighbor;
-            std::push_heap(begin, begin + static_cast<std::ptrdiff_t>(size_));
-        } else if (!storage_.empty() && neighbor < storage_[0]) {
-            std::pop_heap(begin, storage_.end());
-            storage_.back() = neighbor;
-            std::push_heap(begin, storage_.end());
-        }
-    }
-
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-
-    /// Sorts what was kept, nearest first, and ends the use of this object.
-    std::span<Neighbor> sorted() noexcept {
-        const auto kept = storage_.first(size_);
-        std::sort_heap(kept.begin(), kept.end());
-        return kept;
-    }
-
-private:
-    std::span<Neighbor> storage_;  // its first size_ elements are a heap, the farthest on top
-    std::size_t size_ = 0;
-};
-
-}  // namespace kith::inline v0_single
-
-// kith/index/code_memory.hpp — the codes of one vector field and the codec they were made with: in memory, or mapped.
-//
-//   image  = header codec codes                    each part begins at a multiple of 64 bytes, zeros between
-//   header = magic:8 version:u32 dim:u32 count:u32 code_bytes:u32 codec_bytes:u64 name_bytes:u8 name
-//            zeros up to 64
-//   codec  = what Codec::save wrote
-//   codes  = count codes of code_bytes, then 64 zeros: kernels read past the last
-//
-// All of it little-endian, codes mapped as they are. Whoever stores the image adds the checksum.
-//
-// Thread safety: one writer trains, then appends; rows that were appended before may be read by any thread.
-
-// kith/index/resident_rows.hpp — rows that may have to be brought into memory before they are scored.
-//
-// A scorer is told which slots it is about to read, so it is the place where rows of a file are held: some at a time,
-// so that the disk is asked for all of them at once and few need be in memory together. Rows that are in memory anyway
-// cost one branch a call.
-//
-// Thread safety: as the rows and scorers inside.
-
-namespace kith::inline v0_single::detail {
-
-/// Where rows lie, and who brings them in.
-struct RowsPlace {
-    Residency* residency = nullptr;  // null: they are in memory
-    const void* first = nullptr;     // row s begins s * stride bytes further
-    std::size_t stride = 0;
-    std::size_t read = 0;  // bytes that are read of a row; kernels may go past its end
-
-    [[nodiscard]] Residency::Piece piece(Slot first_row, std::size_t rows = 1) const noexcept {
-        return {static_cast<const std::byte*>(first) + first_row * stride, (rows - 1) * stride + read};
-    }
-
-    /// Rows that are held at once, of any place or one after the other.
-    [[nodiscard]] std::size_t at_once() const noexcept {
-        return std::clamp<std::size_t>(Residency::most_bytes / std::max<std::size_t>(read, 1), 1,
-                                       Residency::most_pieces);
-    }
-    [[nodiscard]] std::size_t in_order_at_once() const noexcept {
-        return std::max<std::size_t>(Residency::most_bytes / std::max(stride, read), 1);
-    }
-};
-
-/// Calls act(first, count) for parts of `count` slots, whose rows are in memory while it runs.
-template <class Act>
-void each_held(const RowsPlace& place, const Slot* slots, std::size_t count, const Act& act) noexcept {
-    std::array<Residency::Piece, Residency::most_pieces> pieces;
-    const std::size_t at_once = place.at_once();
-    for (std::size_t at = 0; at < count; at += at_once) {
-        const std::size_t now = std::min(at_once, count - at);
-        for (std::size_t i = 0; i < now; ++i) pieces[i] = place.piece(slots[at + i]);
-        const Held held(*place.residency, std::span(pieces).first(now), Residency::Use::at_random);
-        act(at, now);
-    }
-}
-
-/// The same for the rows from `first` on, which follow each other.
-template <class Act>
-void each_held_in_order(const RowsPlace& place, Slot first, std::size_t count, const Act& act) noexcept {
-    const std::size_t at_once = place.in_order_at_once();
-    for (std::size_t at = 0; at < count; at += at_once) {
-        const std::size_t now = std::min(at_once, count - at);
-        const Residency::Piece piece = place.piece(first + static_cast<Slot>(at), now);
-        const Held held(*place.residency, {&piece, 1}, Residency::Use::in_order);
-        act(at, now);
-    }
-}
-
-/// A Scorer whose rows are held while it reads them.
-template <Scorer S>
-class ResidentScorer {
-public:
-    ResidentScorer(const S& scorer, const RowsPlace& place) noexcept : scorer_(scorer), place_(place) {}
-
-    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
-        if (place_.residency == nullptr) [[likely]] {
-            scorer_.score(slots, count, out);
-        } else {
-            score_held(slots, count, out);
-        }
-    }
-
-    void score_block(Slot first, std::size_t count, float* out) const noexcept {
-        if (place_.residency == nullptr) [[likely]] {
-            scorer_.score_block(first, count, out);
-        } else {
-            score_block_held(first, count, out);
-        }
-    }
-
-    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept { scorer_.prefetch(slot); }
-
-    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept
-        requires requires(const S& scorer) { scorer.prefetch_scan(first, count); }
-    {
-        scorer_.prefetch_scan(first, count);
-    }
-
-private:
-    [[gnu::noinline]] void score_held(const Slot* slots, std::size_t count, float* out) const noexcept {
-        each_held(place_, slots, count,
-                  [&](std::size_t at, std::size_t now) { scorer_.score(slots + at, now, out + at); });
-    }
-
-    [[gnu::noinline]] void score_block_held(Slot first, std::size_t count, float* out) const noexcept {
-        each_held_in_order(place_, first, count, [&](std::size_t at, std::size_t now) {
-            scorer_.score_block(first + static_cast<Slot>(at), now, out + at);
-        });
-    }
-
-    S scorer_;
-    RowsPlace place_;
-};
-
-/// Rows of any kind, in such a place.
-template <Rows R>
-class ResidentRows {
-public:
-    ResidentRows(const R& rows, const RowsPlace& place) noexcept : rows_(rows), place_(place) {}
-
-    [[nodiscard]] std::size_t dim() const noexcept { return rows_.dim(); }
-
-    [[nodiscard]] auto scorer(const float* query, ScratchMemory& scratch) const {
-        return ResidentScorer(rows_.scorer(query, scratch), place_);
-    }
-    [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory& scratch) const {
-        return ResidentScorer(rows_.scorer_of(slot, scratch), place_);
-    }
-
-private:
-    R rows_;
-    RowsPlace place_;
-};
-
-}  // namespace kith::inline v0_single::detail
-
-// kith/quantize/codec.hpp — what a quantizer is: a tag a schema can name, and the codec it trains for a metric.
-//
-// A codec turns a vector into a code of a fixed number of bytes, and codes in a row into Rows that any index searches.
-// What it learned (a mean, a rotation, codebooks) it writes into a few bytes, from which it is read again.
-//
-// Thread safety: a codec that is trained is only read.
-
-namespace kith::inline v0_single {
-
-/// What a codec of some dimension takes, before it is trained: each code, the parameters in a file, and in memory.
-/// What depends on the vectors it is trained with is the most it can be.
-struct CodecSpace {
-    std::size_t code_bytes = 0;
-    std::size_t saved_bytes = 0;
-    std::size_t held_bytes = 0;  ///< besides the codec object itself
-};
-
-/// A Codec is trained for one metric and one dimension.
-/// Shape:  code s of many begins at codes + s · code_bytes(), a multiple of 4, and nothing outside its code_bytes() is
-///         looked at, so an encoded row is one run of bytes. `codes` is aligned to 4. The 64 bytes behind the last code
-///         must be readable: kernels load whole registers and ignore what is beyond the code.
-/// Laws:   encode is deterministic and finite for every finite vector (all zero, constant and huge ones too);
-///         load(save) encodes and scores the same to the last bit, on every instruction set up to the rounding of sums.
-///         decode(encode(v)) comes near v (Cosine: near v / ‖v‖). Under Cosine a vector of zeros is at about 1 from
-///         everything, as it is by the metric itself.
-/// Throws: train: Errc::invalid_argument for fewer than fewest_vectors(dim) rows or a dimension the codec cannot take,
-///         in a sentence with both numbers; Errc::cancelled. load: Errc::corrupt, unsupported_version.
-template <class C>
-concept Codec = requires(const C& codec, MatrixView sample, const Training& training, const float* vector, float* out,
-                         std::byte* code, const std::byte* codes, std::size_t dim, ScratchMemory& scratch,
-                         ByteWriter& writer, ByteReader& reader) {
-    { C::fewest_vectors(dim) } -> std::same_as<std::size_t>;
-    { C::space(dim) } -> std::same_as<CodecSpace>;  // dim is one that it can take
-    { C::train(sample, training) } -> std::same_as<C>;
-    { C::load(reader, dim) } -> std::same_as<C>;
-    { codec.save(writer) } -> std::same_as<void>;
-    { codec.dim() } noexcept -> std::same_as<std::size_t>;
-    { codec.code_bytes() } noexcept -> std::same_as<std::size_t>;
-    { codec.encode(vector, code, scratch) } -> std::same_as<void>;  // allocates only while `scratch` grows
-    { codec.decode(code, out) } -> std::same_as<void>;              // may allocate: no search does it
-    { codec.rows(codes) } noexcept -> Rows;                         // a view of codes
-};
-
-/// Whether `Tag`, a quantizer or an index, can be for vectors of `dim` elements. Those for which some cannot be say so
-/// themselves, in a static fits(dim).
-template <class Tag>
-[[nodiscard]] constexpr bool fits_dimension(std::size_t dim) noexcept {
-    if constexpr (requires { Tag::fits(dim); }) return Tag::fits(dim);
-    return true;
-}
-
-/// A Quantizer is a tag: `name` is stored on disk, `Codec<M>` is its codec for metric M. `rescore` is how many times
-/// the wanted number of neighbours are compared again by their full vectors unless a search says otherwise.
-template <class Q, class M>
-concept Quantizer = requires {
-    { Q::name } -> std::convertible_to<std::string_view>;
-    { Q::rescore } -> std::convertible_to<float>;
-} && Codec<typename Q::template Codec<M>>;
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single::detail {
-
-template <class Q, class M>
-class CodeMemory {
-public:
-    using Codec = typename Q::template Codec<M>;
-    using View = ResidentRows<decltype(std::declval<const Codec&>().rows(nullptr))>;
-
-    explicit CodeMemory(Slot capacity) noexcept : capacity_(capacity) {}
-
-    /// The codes that save() wrote, over bytes that outlive this; `used` is set to the bytes they take.
-    /// Requires: image.data() is aligned to 64 bytes. Throws: Errc::corrupt, Errc::unsupported_version.
-    CodeMemory(const ImageBytes& image, Slot count, std::size_t& used)
-        : capacity_(count), size_(count), residency_(image.residency) {
-        const std::string_view bytes(reinterpret_cast<const char*>(image.data()), image.size());
-        const Header header = [&] {
-            const Held held = image.hold(0, header_bytes);
-            return read_header(bytes, count);
-        }();
-        const Held held = image.hold(header_bytes, header.codec_bytes);
-        ByteReader reader(bytes.substr(header_bytes, header.codec_bytes));
-        load(reader, header.dim);
-        if (reader.remaining() != 0) raise(Errc::corrupt, "code image: its codec ends before the codes begin");
-        if (codec_->code_bytes() != header.code_bytes) raise(Errc::corrupt, "code image: its codes have another size");
-        codes_ = image.data() + header.codes_at;
-        used = header.end;
-    }
-
-    [[nodiscard]] bool trained() const noexcept { return codec_.has_value(); }
-    [[nodiscard]] Slot size() const noexcept { return size_; }
-
-    /// Requires: trained().
-    [[nodiscard]] const Codec& codec() const noexcept { return *codec_; }
-    [[nodiscard]] View view() const noexcept { return {codec_->rows(codes_), place()}; }
-
-    /// Learns from `sample`, once. Throws: what Codec::train throws; nothing has changed then.
-    void train(MatrixView sample, const Training& training) {
-        Codec codec = Codec::train(sample, training);
-        memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
-        codes_ = memory_.data();
-        codec_.emplace(std::move(codec));
-    }
-
-    /// Learns what `other` has learned and copies its codes. Requires: nothing was learned here; there is room for them.
-    /// Throws: for want of memory; nothing has changed then.
-    void adopt(const CodeMemory& other) {
-        KITH_ASSERT(!trained() && other.trained() && other.size_ <= capacity_);
-        Codec codec = other.codec();
-        memory_ = ReservedMemory(codec.code_bytes() * capacity_ + code_padding);
-        copy_held(other.residency_, memory_.data(), other.codes_, codec.code_bytes() * other.size_);
-        codes_ = memory_.data();
-        codec_.emplace(std::move(codec));
-        size_ = other.size_;
-    }
-
-    /// Encodes the vectors of `rows` from size() up to `count`; the same codes with any number of threads.
-    /// Requires: trained(), not mapped, count is at most the capacity.
-    /// Throws: for want of memory; size() is then as before.
-    template <class R>
-    void append(const R& rows, Slot count, unsigned threads) {
-        if (count <= size_) return;
-        KITH_ASSERT(count <= capacity_ && memory_.data() != nullptr);
-        struct Bench {
-            ScratchMemory scratch;
-            std::vector<float> floats;
-        };
-        std::vector<Bench> benches(std::max(threads, 1U));
-        constexpr Slot piece = 512;
-        share_work(threads, (std::size_t{count} - size_ + piece - 1) / piece, [&](std::size_t at, unsigned thread) {
-            Bench& bench = benches[thread];
-            bench.floats.resize(rows.dim());
-            const Slot first = size_ + static_cast<Slot>(at) * piece;
-            for (Slot slot = first; slot < std::min(count, first + piece); ++slot) {
-                std::byte* const code = memory_.data() + codec_->code_bytes() * slot;
-                codec_->encode(rows.floats(slot, bench.floats.data()), code, bench.scratch);
-            }
-        });
-        size_ = count;
-    }
-
-    /// Bytes of memory that the codec holds and codes were written to.
-    [[nodiscard]] std::size_t memory_bytes() const noexcept {
-        std::size_t bytes = sizeof(*this);
-        if (codec_) bytes += Codec::space(codec_->dim()).held_bytes;
-        if (memory_.data() != nullptr) bytes += codec_->code_bytes() * size_;
-        return bytes;
-    }
-    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
-        const CodecSpace codec = Codec::space(dim);
-        const std::uint64_t codes = std::uint64_t{codec.code_bytes} * count;
-        return {sizeof(CodeMemory) + codec.held_bytes + codes,
-                header_bytes + aligned(codec.saved_bytes) + aligned(codes + code_padding)};
-    }
-
-    /// Bytes of the image. Requires: trained().
-    template <class Sink>
-    void save(const Sink& sink) const {
-        std::string parameters;
-        ByteWriter parameter_writer(parameters);
-        codec_->save(parameter_writer);
-        std::string header;
-        ByteWriter writer(header);
-        writer.bytes(magic);
-        writer.u32(version);
-        writer.u32(static_cast<std::uint32_t>(codec_->dim()));
-        writer.u32(size_);
-        writer.u32(static_cast<std::uint32_t>(codec_->code_bytes()));
-        writer.u64(parameters.size());
-        writer.u8(static_cast<std::uint8_t>(Q::name.size()));
-        writer.bytes(Q::name);
-        KITH_ASSERT(header.size() <= header_bytes);
-        header.resize(header_bytes);
-        parameters.resize(aligned(parameters.size()));
-        const std::size_t bytes = codec_->code_bytes() * size_;
-        const std::string zeros(aligned(bytes + code_padding) - bytes, '\0');
-        sink(header.data(), header.size());
-        sink(parameters.data(), parameters.size());
-        sink(codes_, bytes);
-        sink(zeros.data(), zeros.size());
-    }
-
-private:
-    /// A dimension that the codec cannot take is a caller's mistake where it is trained, and damage here.
-    void load(ByteReader& reader, std::size_t dim) {
-        const std::exception_ptr failed = attempt([&] { codec_.emplace(Codec::load(reader, dim)); });
-        if (failed == nullptr) return;
-        const std::optional<Error> error = as_error(failed);
-        if (error.has_value() && error->code() == Errc::invalid_argument) {
-            raise(Errc::corrupt, std::string("code image: ") + error->what());
-        }
-        std::rethrow_exception(failed);
-    }
-
-    /// Kernels read past the last code, so no code is held without what follows it.
-    [[nodiscard]] RowsPlace place() const noexcept {
-        return {residency_, codes_, codec_->code_bytes(), codec_->code_bytes() + code_padding};
-    }
-
-    static constexpr std::string_view magic = "kithcode";  // on disk
-    static constexpr std::uint32_t version = 1;            // on disk
-    static constexpr std::size_t header_bytes = 64;        // on disk
-    static constexpr std::size_t code_padding = 64;        // on disk: kernels may read so many bytes past the codes
-
-    static constexpr std::size_t aligned(std::size_t bytes) noexcept { return (bytes + 63) / 64 * 64; }
-
-    struct Header {
-        std::uint32_t dim = 0, count = 0, code_bytes = 0;
-        std::uint64_t codec_bytes = 0;
-        std::size_t codes_at = 0, end = 0;
-    };
-
-    static Header read_header(std::string_view bytes, Slot count) {
-        Header header;
-        ByteReader reader(bytes);
-        std::string_view found_magic, name;
-        std::uint32_t found_version = 0;
-        std::uint8_t name_bytes = 0;
-        if (!reader.bytes(magic.size(), found_magic) || found_magic != magic) {
-            raise(Errc::corrupt, "code image: no magic number at offset 0");
-        }
-        if (!reader.u32(found_version) || found_version != version || std::endian::native != std::endian::little) {
-            raise(Errc::unsupported_version, "code image: has version " + std::to_string(found_version) +
-                                                 ", this build reads " + std::to_string(version));
-        }
-        if (!reader.u32(header.dim) || !reader.u32(header.count) || !reader.u32(header.code_bytes) ||
-            !reader.u64(header.codec_bytes) || !reader.u8(name_bytes) || !reader.bytes(name_bytes, name) ||
-            bytes.size() < header_bytes) {
-            raise(Errc::corrupt, "code image: ends within its header");
-        }
-        if (name != Q::name) {
-            raise(Errc::corrupt,
-                  "code image: holds codes of " + std::string(name) + ", not of " + std::string(Q::name));
-        }
-        if (header.count != count) {
-            raise(Errc::corrupt, "code image: the count at offset 16 is " + std::to_string(header.count) + ", not " +
-                                     std::to_string(count));
-        }
-        const std::size_t room = bytes.size() - header_bytes;
-        header.codes_at = header_bytes + aligned(header.codec_bytes);
-        const std::size_t code_bytes = aligned(std::size_t{header.code_bytes} * count + code_padding);
-        header.end = header.codes_at + code_bytes;
-        if (header.codec_bytes > room || header.end > bytes.size()) {
-            raise(Errc::corrupt, "code image: holds " + std::to_string(bytes.size()) + " bytes, its header asks for " +
-                                     std::to_string(header.end));
-        }
-        return header;
-    }
-
-    std::optional<Codec> codec_;
-    Slot capacity_;
-    Slot size_ = 0;                     // codes written
-    ReservedMemory memory_;             // empty when the codes are mapped
-    const std::byte* codes_ = nullptr;  // code s begins at codes_ + s * code_bytes()
-    Residency* residency_ = nullptr;    // of mapped codes, where someone brings them in
-};
-
-}  // namespace kith::inline v0_single::detail
-
-// kith/index/flat.hpp — the exact answer, by comparing every allowed row.
-//
-// For few rows nothing beats reading them in order: the memory streams, and each block is one kernel call. The graph
-// search falls back on it where a graph would have to walk past too many excluded nodes.
-//
-// Thread safety: reads only; insert is called by one thread at a time, beside any number of searches.
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-/// Gathers slots for one kernel call after another, and offers what they score to a TopK.
-template <Scorer S>
-class ScanBlock {
-public:
-    ScanBlock(const S& scorer, TopK& best) noexcept : scorer_(scorer), best_(best) {}
-
-    void add(Slot slot) noexcept {
-        slots_[count_++] = slot;
-        if (count_ == slots_.size()) flush();
-    }
-
-    /// Scores what was added. Slots in a row are read in a row.
-    void flush() noexcept {
-        if (count_ == 0) return;
-        if (in_a_row()) {
-            constexpr std::size_t at_once = 16;
-            for (std::size_t at = 0; at < count_; at += at_once) {
-                const std::size_t now = std::min(at_once, count_ - at);
-                if constexpr (requires { scorer_.prefetch_scan(Slot{}, now); }) scorer_.prefetch_scan(slots_[at], now);
-                scorer_.score_block(slots_[at], now, &distances_[at]);
-            }
-        } else {
-            scorer_.score(slots_.data(), count_, distances_.data());
-        }
-        for (std::size_t i = 0; i < count_; ++i) {
-            if (!(distances_[i] > best_.worst_distance())) best_.offer({distances_[i], slots_[i]});
-        }
-        count_ = 0;
-    }
-
-private:
-    [[nodiscard]] bool in_a_row() const noexcept {
-        // Whoever adds in another order than that of slots is told apart by the ends, but for a few.
-        if (slots_[count_ - 1] - slots_[0] != count_ - 1) return false;
-        for (std::size_t i = 1; i < count_; ++i) {
-            if (slots_[i] != slots_[0] + i) return false;
-        }
-        return true;
-    }
-
-    const S& scorer_;
-    TopK& best_;
-    std::array<Slot, 64> slots_;  // the first count_
-    std::array<float, 64> distances_;
-    std::size_t count_ = 0;
-};
-
-/// Offers every allowed slot in [first, last) to `best`.
-template <Scorer S>
-void scan(const S& scorer, Slot first, Slot last, BitsetView allowed, TopK& best) noexcept {
-    ScanBlock<S> block(scorer, best);
-    const BitsetView within = allowed.first(std::min(last, allowed.count()));
-    for (std::size_t begin = first; begin < within.count(); begin += 64 - begin % 64) {  // past the last Slot too
-        const auto word = static_cast<Slot>(begin / 64);
-        std::uint64_t bits = within.allowed_word(word) & (~std::uint64_t{0} << (begin % 64));
-        for (; bits != 0; bits &= bits - 1) block.add(word * 64 + static_cast<Slot>(std::countr_zero(bits)));
-    }
-    block.flush();
-}
-
-}  // namespace detail
-
-/// The index that keeps nothing: every search compares all rows.
-template <Rows R>
-class FlatIndex {
-public:
-    FlatIndex() noexcept = default;
-    explicit FlatIndex(Slot count) noexcept : size_(count) {}
-
-    /// Slots that a search may be told of; nothing is stored for them.
-    [[nodiscard]] Slot size() const noexcept { return size_.load(std::memory_order_acquire); }
-
-    void insert(const R&, Slot count, unsigned = 1) noexcept {
-        size_.store(std::max(size(), count), std::memory_order_release);
-    }
-
-    /// Takes over what `other` holds of the same rows.
-    bool adopt(const R&, const FlatIndex& other) noexcept {
-        size_.store(other.size(), std::memory_order_release);
-        return true;
-    }
-
-    /// The nearest allowed slots below size(), nearest first, equal distances by slot; returns how many.
-    /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
-    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
-                       Neighbor* out) const {
-        TopK best(std::span(out, std::min<std::size_t>(params.limit, size())));
-        detail::scan(rows.scorer(query, scratch.query), 0, size(), params.allowed, best);
-        return best.sorted().size();
-    }
-
-    template <class Sink>
-    void save(const Sink&) const noexcept {}
-
-    [[nodiscard]] static std::size_t memory_bytes() noexcept { return 0; }
-
-private:
-    std::atomic<Slot> size_ = 0;
-};
-
-}  // namespace kith::inline v0_single
-
-// kith/index/flat_batch.hpp — the exact answers to many queries, from one pass over the rows.
-//
-// One query alone is as fast as the memory brings rows. For a batch a block of rows is brought near once and met by
-// every query, pair by pair or, where rows are floats of any width, as a product of two matrices.
-//
-// Thread safety: reads only; each thread brings its own scratch.
-
-// kith/distance/cpu.hpp — which instruction sets this processor has, and which one to use.
-//
-// The compiler's own probe does not know every feature in every version we support, and one that says "AVX-512" must
-// also have asked whether the operating system saves its registers. So the processor is asked here, in its own words.
-// The environment variable KITH_ISA overrides the choice: tests run every set, and a user can rule one out.
-//
-// Thread safety: any number of threads, as long as none changes the environment meanwhile.
-// Source: Intel SDM volume 2A (CPUID) and volume 1, sections 14.3 and 15.2 (detecting AVX and AVX-512).
-
-// kith/distance/isa.hpp — the instruction sets that kernels are written for.
-
-namespace kith::inline v0_single {
-
-/// An instruction set. Later ones of one processor family include earlier ones, and every processor has `scalar`.
-enum class Isa : std::uint8_t {
-    scalar,       ///< plain C++, as good as the compiler's flags allow
-    avx2,         ///< x86-64 with AVX2, FMA and F16C
-    avx512,       ///< x86-64 with AVX-512 F, BW, CD, DQ and VL
-    avx512_vnni,  ///< with VNNI, VPOPCNTDQ, BITALG and VBMI too: Ice Lake, Zen 4 and later
-    neon,         ///< AArch64, which always has it
-    neon_dot,     ///< AArch64 with the dot product of bytes: Cortex-A76, Apple M1 and later
-};
-
-/// Every instruction set, the plainest first.
-inline constexpr Isa all_isas[] = {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512_vnni, Isa::neon, Isa::neon_dot};
-
-/// The name of an instruction set, as KITH_ISA spells it.
-constexpr std::string_view name(Isa isa) noexcept {
-    switch (isa) {
-        case Isa::scalar:
-            return "scalar";
-        case Isa::avx2:
-            return "avx2";
-        case Isa::avx512:
-            return "avx512";
-        case Isa::avx512_vnni:
-            return "avx512_vnni";
-        case Isa::neon:
-            return "neon";
-        case Isa::neon_dot:
-            return "neon_dot";
-    }
-    return "unknown";
-}
-
-}  // namespace kith::inline v0_single
-
-#if defined(__aarch64__) && defined(__linux__)
-#include <sys/auxv.h>
-#endif
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-#if defined(__x86_64__)
-
-struct CpuidAnswer {
-    std::uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
-};
-
-inline CpuidAnswer cpuid(std::uint32_t leaf, std::uint32_t subleaf) noexcept {
-    CpuidAnswer answer;
-    __asm__ volatile("cpuid"
-                     : "=a"(answer.eax), "=b"(answer.ebx), "=c"(answer.ecx), "=d"(answer.edx)
-                     : "a"(leaf), "c"(subleaf));
-    return answer;
-}
-
-/// The register sets the operating system saves when it switches threads (XCR0).
-/// Requires: the processor says OSXSAVE.
-inline std::uint32_t saved_registers() noexcept {
-    std::uint32_t low = 0, high = 0;
-    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return low;
-}
-
-inline bool has_x86(Isa isa) noexcept {
-    constexpr std::uint32_t fma = 1U << 12, osxsave = 1U << 27, avx = 1U << 28, f16c = 1U << 29;  // leaf 1, ecx
-    constexpr std::uint32_t avx2 = 1U << 5;                                                       // leaf 7, ebx
-    constexpr std::uint32_t avx512 = 1U << 16 | 1U << 17 | 1U << 28 | 1U << 30 | 1U << 31;        // F, DQ, CD, BW, VL
-    constexpr std::uint32_t newer =
-        1U << 1 | 1U << 11 | 1U << 12 | 1U << 14;  // leaf 7, ecx: VBMI, VNNI, BITALG, VPOPCNTDQ
-    constexpr std::uint32_t xmm = 1U << 1, ymm = 1U << 2, masks = 1U << 5, zmm = 1U << 6 | 1U << 7;  // XCR0
-    const auto has = [](std::uint32_t word, std::uint32_t bits) { return (word & bits) == bits; };
-
-    if (cpuid(0, 0).eax < 7 || !has(cpuid(1, 0).ecx, fma | osxsave | avx | f16c)) return false;
-    const std::uint32_t saved = saved_registers();
-    const CpuidAnswer features = cpuid(7, 0);
-    if (!has(saved, xmm | ymm) || !has(features.ebx, avx2)) return false;
-    if (isa == Isa::avx2) return true;
-    if (!has(saved, masks | zmm) || !has(features.ebx, avx512)) return false;
-    return isa == Isa::avx512 || has(features.ecx, newer);
-}
-
-#elif defined(__aarch64__)
-
-/// True when the processor has SDOT and UDOT.
-inline bool has_dot_product() noexcept {
-#if defined(__APPLE__)
-    return true;  // every processor that macOS for AArch64 runs on
-#elif defined(__linux__)
-    constexpr unsigned long dot_product = 1UL << 20;  // HWCAP_ASIMDDP
-    return (::getauxval(AT_HWCAP) & dot_product) != 0;
-#else
-    return false;
-#endif
-}
-
-#endif
-
-}  // namespace detail
-
-/// True when this processor and its operating system can run code for `isa`.
-/// Cost: the first call asks the processor, which takes some 100 µs in a virtual machine; others remember.
-[[nodiscard]] inline bool supports(Isa isa) noexcept {
-#if defined(__x86_64__)
-    static const bool has_avx2 = detail::has_x86(Isa::avx2), has_avx512 = detail::has_x86(Isa::avx512),
-                      has_avx512_vnni = detail::has_x86(Isa::avx512_vnni);
-    return isa == Isa::scalar || (isa == Isa::avx2 && has_avx2) || (isa == Isa::avx512 && has_avx512) ||
-           (isa == Isa::avx512_vnni && has_avx512_vnni);
-#elif defined(__aarch64__)
-    return isa == Isa::scalar || isa == Isa::neon || (isa == Isa::neon_dot && detail::has_dot_product());
-#else
-    return isa == Isa::scalar;
-#endif
-}
-
-/// The instruction set that `wish` names, or the best there is when `wish` is empty.
-/// Throws: Errc::invalid_argument when no set has that name or this processor lacks it.
-[[nodiscard]] inline Isa isa_for(std::string_view wish) {
-    Isa best = Isa::scalar;
-    std::string names;
-    for (const Isa isa : all_isas) {
-        if (!supports(isa)) continue;
-        if (name(isa) == wish) return isa;
-        best = isa;
-        names.append(names.empty() ? "" : ", ").append(name(isa));
-    }
-    if (wish.empty()) return best;
-    raise(Errc::invalid_argument, "KITH_ISA is \"" + std::string(wish) + "\", but this processor has only: " + names);
-}
-
-/// The instruction set to make an index with: the one KITH_ISA names, or the best this processor has.
-/// Throws: Errc::invalid_argument when KITH_ISA names none that this processor has.
-/// Cost: reads the environment and compares names; call it once an index.
-[[nodiscard]] inline Isa best_isa() {
-    const char* wish = std::getenv("KITH_ISA");
-    return isa_for(wish == nullptr ? std::string_view() : std::string_view(wish));
-}
-
-}  // namespace kith::inline v0_single
-
-// kith/index/batch_query.hpp — one query of a batch, and how rows come to it: a block at a time, near when it is met.
-//
-// Thread safety: none; a batch belongs to one thread.
-
-namespace kith::inline v0_single::detail {
-
-/// Rows that are met at once: whole tiles of every kernel, and near with the products beside them.
-inline constexpr std::size_t batch_rows = 96;
-
-/// What was asked, and what was found so far.
-template <Scorer S>
-struct BatchQuery {
-    S scorer;
-    TopK best;
-    float length = 0;  // ‖query‖ where products are made; infinite where they may rule out nothing
-};
-
-/// True when the slots, which rise, have none between them.
-inline bool in_a_row(const Slot* slots, std::size_t count) noexcept {
-    return slots[count - 1] - slots[0] == count - 1;
-}
-
-/// Meets rows with queries by scoring every pair: what any Rows can do.
-template <Scorer S>
-class PairBatch {
-public:
-    explicit PairBatch(std::span<BatchQuery<S>> queries) noexcept : queries_(queries) {}
-
-    /// Offers `count` rows, at most batch_rows, to each query. Shape: `slots` rises.
-    void meet(const Slot* slots, std::size_t count) noexcept {
-        float distances[batch_rows];
-        for (BatchQuery<S>& query : queries_) {
-            if (in_a_row(slots, count)) {
-                query.scorer.score_block(slots[0], count, distances);
-            } else {
-                query.scorer.score(slots, count, distances);
-            }
-            for (std::size_t i = 0; i < count; ++i) {
-                if (!(distances[i] > query.best.worst_distance())) query.best.offer({distances[i], slots[i]});
-            }
-        }
-    }
-
-private:
-    std::span<BatchQuery<S>> queries_;
-};
-
-}  // namespace kith::inline v0_single::detail
-
-// kith/index/product_batch.hpp — a batch of queries against vectors, by the product of two matrices.
-//
-// From ⟨q, r⟩ follows the distance, with ‖q‖² and ‖r‖² where it is L2's; but not to the last bit, and so it only tells
-// which rows cannot be among the nearest. The few others are scored as for one query.
-//
-// What a product may be wrong by: a sum of n terms in floats, in any order, is within n · 2⁻²⁴ / (1 − n · 2⁻²⁴) of
-// Σ |qᵢ rᵢ| ≤ ‖q‖ ‖r‖. That and the error of the score itself are allowed for; a row or a query whose square comes near
-// the ends of what floats hold is never ruled out.
-//
-// Thread safety: none; a batch belongs to one thread.
-// Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, section 3.1 (the bound).
-
-// kith/distance/dispatch.hpp — the kernels of a metric for an instruction set, chosen once an index.
-//
-// A program that links the compiled unit gets the kernels written for the set. A header-only program gets the portable
-// ones, which are as good as its own flags, whatever the set.
-
-// kith/distance/code_kernels.hpp — distances between vectors of a byte, or half of one, an element, each with a scale.
-//
-// A code of 8 bits stands for scale · (code − 128) in each element, one of 4 bits for scale · (code − 8). Any metric
-// between two such vectors is a sum of what each knows of itself, its offset, and the product of their scales with an
-// integer dot product. So one kernel serves them all, and integers make it exact: the few floats are rounded in the
-// same order everywhere, so a distance is the same on every processor.
-//
-// A query always has 8 bits an element. Rows of 4 bits hold 128 elements in 64 bytes, element i in the low half of
-// byte i, element i + 64 in the high half, so that unpacking is a mask and a shift; what is left over at the end,
-// r elements, is split in the same way in (r + 1) / 2 bytes.
-//
-// This header stays free of everything but types, as kernels.hpp does.
-
-namespace kith::inline v0_single {
-
-/// The longest vector whose integer sums fit 32 bits: 255 · 127 a term.
-inline constexpr std::size_t longest_coded_row = 65536;
-
-/// A query, prepared.
-/// Shape: `codes` holds the elements as signed bytes, −127 to 127, zeros up to a multiple of 128 behind them. For rows
-///        of 4 bits those of the last, incomplete block stand at 0 and at 64 of it, as the halves of its bytes do.
-struct CodeQuery {
-    const std::int8_t* codes = nullptr;
-    float scale = 0;
-    float offset = 0;
-    std::int32_t bias = 0;  ///< 128 · Σ codes, or 8 · Σ codes: what rows add to each sum by never being negative
-};
-
-/// What stands behind the codes of a row.
-struct CodeTail {
-    float scale = 0;
-    float offset = 0;
-};
-
-/// The kernels of one width and one instruction set.
-/// Requires: dim is at least 1 and at most longest_coded_row.
-/// Shape:  row s begins at rows + s · stride: its codes, a CodeTail at CodeShape<bits>::tail_at(dim). Up to 63 bytes
-///         past its codes are read and ignored, which the memory must allow. `out` has room for `count` distances,
-///         (query.offset + row.offset) + (query.scale · row.scale) · (Σ query_i · row_i − bias).
-/// Laws:   as Kernels<T>: the same to the last bit in both shapes and whatever rows stand beside it; distances and
-///         encoded vectors are the same on every instruction set.
-struct CodeKernels {
-    using Slots = void (*)(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
-                           const Slot* slots, std::size_t count, float* out) noexcept;
-    using Block = void (*)(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
-                           std::size_t count, float* out) noexcept;
-    /// Writes (vector_i · factor − mean_i) / scale, rounded, one signed byte an element. The scale puts the largest at
-    /// `steps`, and is returned; 0, with all codes 0, where every element equals the mean.
-    using Encode = float (*)(const float* vector, float factor, const float* mean, std::size_t dim, float steps,
-                             std::int8_t* codes) noexcept;
-
-    Slots slots = nullptr;
-    Block block = nullptr;
-    Encode encode = nullptr;
-};
-
-namespace detail {
-
-/// Where things lie in a row. Always inline, so that no source leaves a copy with its own instructions.
-template <unsigned bits>
-struct CodeShape {
-    static_assert(bits == 8 || bits == 4);
-    static constexpr std::int32_t zero = bits == 8 ? 128 : 8;   // the code that stands for 0
-    static constexpr std::int32_t steps = bits == 8 ? 127 : 7;  // codes reach so far to either side of it
-    static constexpr std::size_t block = bits == 8 ? 64 : 128;  // elements in 64 bytes
-
-    [[gnu::always_inline]] static constexpr std::size_t bytes(std::size_t dim) noexcept {
-        return bits == 8 ? dim : dim / 128 * 64 + (dim % 128 + 1) / 2;
-    }
-    [[gnu::always_inline]] static constexpr std::size_t tail_at(std::size_t dim) noexcept {
-        return (bytes(dim) + alignof(CodeTail) - 1) / alignof(CodeTail) * alignof(CodeTail);
-    }
-    [[gnu::always_inline]] static constexpr std::size_t row_bytes(std::size_t dim) noexcept {
-        return tail_at(dim) + sizeof(CodeTail);
-    }
-    /// The place of element i among the codes of a query.
-    [[gnu::always_inline]] static constexpr std::size_t query_at(std::size_t i, std::size_t dim) noexcept {
-        const std::size_t whole = dim / 128 * 128;
-        const std::size_t half = (dim - whole + 1) / 2;
-        return bits == 8 || i < whole + half ? i : i - half + 64;
-    }
-};
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/fast_scan.hpp — sums of table entries for 32 vectors at a time, looked up inside registers.
-//
-// A code of 4 bits names one of 16 entries, and 16 bytes are what a byte shuffle looks up. So the codes of 32 vectors
-// stand side by side, the tables are rounded to 7 bits, and a block of 32 sums comes out without a load from a table.
-//
-//   block   = codes, then offsets or bounds
-//   codes   = pairs × 32 bytes, pairs even: byte v of pair p has code 2p of vector v in its low 4 bits, code 2p + 1
-//             above
-//   offsets = u16 little-endian for each of the 32: what a vector adds by itself, before it is shifted
-//   bounds  = bias:f32 × 32, scale:f32 × 32, error:f32 × 32, of which a lower bound of a distance is made
-//   tables  = for each two pairs p and p + 1, 128 bytes: table 2p twice, table 2p + 2 twice, 2p + 1 twice, 2p + 3 twice
-//
-// A byte of a block belongs to one vector, so a vector may be written while the block's others are searched.
-//
-// This header stays free of everything but types, as kernels.hpp does and for the same reason.
-// Source: André, Kermarrec & Le Scouarnec, "Accelerated nearest neighbor search with Quick ADC", arXiv:1704.07355;
-// Douze et al., "The Faiss library", arXiv:2401.08281, section 5.
-
-namespace kith::inline v0_single {
-
-/// How blocks are laid out. On disk: never change.
-struct FastScanLayout {
-    static constexpr std::size_t vectors = 32;  ///< of one block
-    static constexpr std::size_t words = 16;    ///< entries of a table
-    static constexpr unsigned most = 127;       ///< an entry: two of them are added in a byte
-
-    [[nodiscard, gnu::always_inline]] static constexpr std::size_t pairs(std::size_t subvectors) noexcept {
-        return (subvectors + 3) / 4 * 2;
-    }
-    [[nodiscard, gnu::always_inline]] static constexpr std::size_t code_bytes(std::size_t pairs) noexcept {
-        return pairs * vectors;
-    }
-    [[nodiscard, gnu::always_inline]] static constexpr std::size_t block_bytes(std::size_t pairs) noexcept {
-        return code_bytes(pairs) + vectors * sizeof(std::uint16_t);
-    }
-    [[nodiscard, gnu::always_inline]] static constexpr std::size_t bounded_block_bytes(std::size_t pairs) noexcept {
-        return code_bytes(pairs) + 3 * vectors * sizeof(float);
-    }
-    [[nodiscard, gnu::always_inline]] static constexpr std::size_t table_bytes(std::size_t pairs) noexcept {
-        return pairs * 64;
-    }
-};
-
-/// What a scan is given besides the blocks.
-struct FastScanQuery {
-    const std::uint8_t* tables = nullptr;  // aligned to 64 bytes
-    std::size_t pairs = 0;                 // even
-    unsigned shift = 0;                    // of the offsets, to the right; below 16
-};
-
-/// What makes a total t of a vector the lower bound bias − scale · (low + unit · t) − error · reach.
-struct FastScanBounds {
-    float unit = 1;
-    float low = 0;
-    float reach = 0;
-    float limit = 0;  // bounds above it are not named; what is no number is
-};
-
-struct FastScanKernels {
-    /// Rounds `count` tables of 16 floats: out holds entry − lows[m], times `inverse`, to the nearest, ties to even.
-    /// Requires: 0 ≤ (entry − low) · inverse < 127.5 for all. Shape: `out` has room for table_bytes(pairs(count)).
-    using Round = void (*)(const float* tables, std::size_t count, const float* lows, float inverse,
-                           std::uint8_t* out) noexcept;
-
-    /// lows[m] is the least entry of table m; returns nothing else but the widest range and the sum of the ranges.
-    using Ranges = void (*)(const float* tables, std::size_t count, float* lows, float* widest, float* sum) noexcept;
-
-    /// Adds up the entries of each of `count` vectors in blocks that follow each other, and its offset, and names those
-    /// whose total is at most `threshold`; returns how many.
-    /// Requires: no total passes 65535.
-    /// Shape: `positions` and `totals` have room for `count`, rounded up to whole blocks.
-    using Scan = std::size_t (*)(const FastScanQuery& query, const std::byte* blocks, std::size_t count,
-                                 std::uint16_t threshold, std::uint32_t* positions, std::uint16_t* totals) noexcept;
-
-    /// The same over blocks with bounds: names those whose bound is not above the limit. No offset is added.
-    /// Laws: as the scan, but for the last bit of a bound.
-    using ScanBounds = std::size_t (*)(const FastScanQuery& query, const FastScanBounds& bounds,
-                                       const std::byte* blocks, std::size_t count, std::uint32_t* positions,
-                                       float* found) noexcept;
-
-    Round round = nullptr;
-    Ranges ranges = nullptr;
-    Scan scan = nullptr;
-    ScanBounds scan_bounds = nullptr;
-};
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/hamming.hpp — in how many bits two vectors differ.
-
-namespace kith::inline v0_single {
-
-/// The number of dimensions in which the bits differ. Score: the same number, smaller is nearer.
-struct Hamming {
-    static constexpr std::string_view name = "hamming";  // on disk: never rename
-    static constexpr bool needs_either = false;
-
-    [[gnu::always_inline]] static constexpr float of_counts(std::uint32_t differing, std::uint32_t) noexcept {
-        return static_cast<float>(differing);
-    }
-
-    /// The truth that kernels are measured against. Shape: `dim` counts elements of eight bits.
-    static float distance(const Bits8* a, const Bits8* b, std::size_t dim) noexcept {
-        std::uint32_t differing = 0;
-        for (std::size_t i = 0; i < dim; ++i) {
-            differing += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned>(a[i].bits ^ b[i].bits)));
-        }
-        return of_counts(differing, 0);
-    }
-
-    static constexpr float score(float distance) noexcept { return distance; }
-};
-
-static_assert(BitMetric<Hamming, Bits8>);
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/jaccard.hpp — how much of what either of two sets holds is not in both.
-
-namespace kith::inline v0_single {
-
-/// 1 − |a ∩ b| / |a ∪ b|, the bits being members of sets: 0 for equal sets, empty ones too, and 1 for sets that share
-/// nothing. Score: the Jaccard similarity, larger is nearer.
-struct Jaccard {
-    static constexpr std::string_view name = "jaccard";  // on disk: never rename
-    static constexpr bool needs_either = true;
-
-    /// Both counts are floats without rounding, so the quotient is rounded once and the same on every processor.
-    [[gnu::always_inline]] static constexpr float of_counts(std::uint32_t differing, std::uint32_t either) noexcept {
-        return either == 0 ? 0.0F : static_cast<float>(differing) / static_cast<float>(either);
-    }
-
-    /// The truth that kernels are measured against. Shape: `dim` counts elements of eight bits.
-    static float distance(const Bits8* a, const Bits8* b, std::size_t dim) noexcept {
-        std::uint32_t both = 0, either = 0;
-        for (std::size_t i = 0; i < dim; ++i) {
-            both += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned>(a[i].bits & b[i].bits)));
-            either += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned>(a[i].bits | b[i].bits)));
-        }
-        return either == 0 ? 0.0F
-                           : static_cast<float>(static_cast<double>(either - both) / static_cast<double>(either));
-    }
-
-    static constexpr float score(float distance) noexcept { return 1.0F - distance; }
-};
-
-static_assert(BitMetric<Jaccard, Bits8>);
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/kernels.hpp — the two shapes of a kernel: one query against gathered rows, or against a block of them.
-//
-// This header stays free of everything but types and what is always inline: the sources that are built for one
-// instruction set include it, and any other function in it could come out of them with instructions an older processor
-// lacks.
-
-namespace kith::inline v0_single {
-
-/// The longest row, in elements, whose integer sums fit the 32 bits kernels sum in: 255² a term. Longer rows of
-/// integers and bits are for whoever refuses them.
-inline constexpr std::size_t longest_integer_row = 65536;
-
-/// The kernels of one metric, one element type and one instruction set.
-/// Requires: dim is at least 1, and at most longest_integer_row for integers and bits; stride is at least dim.
-/// Shape:  `query` holds dim elements; row s begins at rows + s · stride, in elements; nothing past its dim elements is
-///         read. Neither needs to be aligned beyond what its type asks for. `out` has room for `count` distances.
-/// Laws:   a row's distance is the same to the last bit in both shapes and whatever rows stand beside it; symmetric to
-///         the last bit in query and row, where the query is the row's elements as floats when it is made of those.
-///         Over integers and bits the sum is exact and rounded once, so it is the same on every instruction set too.
-template <class T>
-struct Kernels {
-    /// Scores rows[slots[0]], …, rows[slots[count - 1]], prefetching ahead.
-    using Slots = void (*)(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim,
-                           const Slot* slots, std::size_t count, float* out) noexcept;
-    /// Scores rows 0 to count - 1.
-    using Block = void (*)(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim,
-                           std::size_t count, float* out) noexcept;
-
-    Slots slots = nullptr;
-    Block block = nullptr;
-};
-
-namespace detail {
-
-/// How many gathered rows are fetched ahead of the one being scored: a row comes from memory in the time it takes to
-/// score a few long ones or many short ones. Measured at 64 to 256 bytes a row: a fifth to a third more than 8 rows
-/// ahead; 192 lines bring no more, and from 256 bytes on less.
-[[gnu::always_inline]] constexpr std::size_t rows_ahead(std::size_t row_bytes) noexcept {
-    constexpr std::size_t lines_ahead = 96;
-    constexpr std::size_t fewest = 8;
-    const std::size_t rows = lines_ahead / ((row_bytes + 63) / 64);
-    return rows < fewest ? fewest : rows;
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/portable.hpp — kernels in plain C++, as fast as the compiler's flags allow.
-//
-// Header-only programs use these, and so does the compiled unit where a processor has nothing better. A float sum may
-// not be reordered by the compiler, so the loop keeps many sums side by side, which is an order it can turn into
-// vectors.
-//
-// Each kernel carries the flags of the source it was compiled in, as a template argument. Two sources built with
-// different flags then hold different functions, and the linker cannot hand the AVX-512 one to the source that was
-// built without.
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-template <unsigned features>
-struct BuildFlags {};
-
-/// The instruction sets the compiler may use in the source that includes this header, a bit each.
-consteval unsigned build_features() noexcept {
-    unsigned features = 0;
-#ifdef __SSE4_2__
-    features |= 1U << 0;
-#endif
-#ifdef __AVX__
-    features |= 1U << 1;
-#endif
-#ifdef __AVX2__
-    features |= 1U << 2;
-#endif
-#ifdef __FMA__
-    features |= 1U << 3;
-#endif
-#ifdef __AVX512F__
-    features |= 1U << 4;
-#endif
-#ifdef __AVX512VL__
-    features |= 1U << 5;
-#endif
-#ifdef __AVX512DQ__
-    features |= 1U << 6;
-#endif
-#ifdef __AVX512VNNI__
-    features |= 1U << 8;
-#endif
-#ifdef __ARM_FEATURE_DOTPROD
-    features |= 1U << 9;
-#endif
-#ifdef __ARM_FEATURE_SVE
-    features |= 1U << 7;
-#endif
-#ifdef __POPCNT__
-    features |= 1U << 10;
-#endif
-#ifdef __F16C__
-    features |= 1U << 11;
-#endif
-#ifdef __AVX512BW__
-    features |= 1U << 12;
-#endif
-#ifdef __AVX512VPOPCNTDQ__
-    features |= 1U << 13;
-#endif
-    return features;
-}
-
-using ThisBuild = BuildFlags<build_features()>;
-
-/// The distance of one row of floats, of four bytes or two.
-template <class M, class T, class Flags>
-    requires SumMetric<M, T> && std::same_as<QueryElement<T>, float>
-float portable_distance(const float* a, const T* b, std::size_t dim) noexcept {
-    const auto term = [&](std::size_t i) { return M::term(a[i], static_cast<float>(b[i])); };
-    // Four registers of SSE. With 32 lanes g++ 12 is 2 to 4 times slower below 128 elements.
-    constexpr std::size_t lanes = 16;
-    constexpr std::size_t short_lanes = 4;
-    float sums[lanes] = {};
-    std::size_t i = 0;
-    for (; i + lanes <= dim; i += lanes) {
-        for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += term(i + lane);
-    }
-    float short_sums[short_lanes] = {};
-    for (; i + short_lanes <= dim; i += short_lanes) {
-        for (std::size_t lane = 0; lane < short_lanes; ++lane) short_sums[lane] += term(i + lane);
-    }
-    float rest = 0;
-    for (; i < dim; ++i) rest += term(i);
-
-    for (std::size_t half = lanes / 2; half >= short_lanes; half /= 2) {
-        for (std::size_t lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
-    }
-    for (std::size_t lane = 0; lane < short_lanes; ++lane) sums[lane] += short_sums[lane];
-    return ((sums[0] + sums[2]) + (sums[1] + sums[3])) + rest;
-}
-
-/// The distance of one row of integers. Their sum may be reordered, so the compiler needs no help.
-template <class M, class T, class Flags>
-    requires SumMetric<M, T> && std::integral<T>
-float portable_distance(const T* a, const T* b, std::size_t dim) noexcept {
-    constexpr std::size_t longest = 32768;  // terms that a sum of 32 bits holds
-    std::int64_t total = 0;
-    for (std::size_t begin = 0; begin < dim; begin += longest) {
-        const std::size_t end = begin + longest < dim ? begin + longest : dim;
-        std::int32_t sum = 0;
-        for (std::size_t i = begin; i < end; ++i) sum += M::term(std::int32_t{a[i]}, std::int32_t{b[i]});
-        total += sum;
-    }
-    return static_cast<float>(total);
-}
-
-/// The bits set in a word, by the processor's instruction where the build has one.
-template <class Flags>
-[[gnu::always_inline]] inline std::uint64_t portable_popcount(std::uint64_t word) noexcept {
-#if defined(__POPCNT__) || defined(__aarch64__)
-    return static_cast<std::uint64_t>(std::popcount(word));
-#else
-    // Without it std::popcount is a call that looks tables up. Source: Warren, Hacker's Delight, section 5-1.
-    word -= (word >> 1) & 0x5555555555555555U;
-    word = (word & 0x3333333333333333U) + ((word >> 2) & 0x3333333333333333U);
-    word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fU;
-    return (word * 0x0101010101010101U) >> 56;
-#endif
-}
-
-template <class M, class T, class Flags>
-    requires BitMetric<M, T>
-float portable_distance(const T* a, const T* b, std::size_t dim) noexcept {
-    std::uint64_t differing = 0, either = 0;
-    const auto count = [&](std::size_t at, std::size_t bytes) {
-        std::uint64_t first = 0, second = 0;
-        std::memcpy(&first, a + at, bytes);
-        std::memcpy(&second, b + at, bytes);
-        differing += portable_popcount<Flags>(first ^ second);
-        if constexpr (M::needs_either) either += portable_popcount<Flags>(first | second);
-    };
-    constexpr std::size_t word = sizeof(std::uint64_t);
-    std::size_t i = 0;
-    for (; i + word <= dim; i += word) count(i, word);
-    if (i < dim) count(i, dim - i);
-    return M::of_counts(static_cast<std::uint32_t>(differing), static_cast<std::uint32_t>(either));
-}
-
-template <class M, class T, class Flags>
-void portable_slots(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim, const Slot* slots,
-                    std::size_t count, float* out) noexcept {
-    const std::size_t ahead = rows_ahead(dim * sizeof(T));
-    constexpr std::size_t elements_a_line = 64 / sizeof(T);
-    constexpr std::size_t longest = 16 * elements_a_line;  // the processor's own prefetcher follows from there
-    const std::size_t fetched = dim < longest ? dim : longest;
-    for (std::size_t i = 0; i < count + ahead; ++i) {
-        if (i < count) {
-            const T* row = rows + slots[i] * stride;
-            for (std::size_t element = 0; element < fetched; element += elements_a_line) {
-                __builtin_prefetch(row + element);
-            }
-        }
-        if (i >= ahead) out[i - ahead] = portable_distance<M, T, Flags>(query, rows + slots[i - ahead] * stride, dim);
-    }
-}
-
-template <class M, class T, class Flags>
-void portable_block(const QueryElement<T>* query, const T* rows, std::size_t stride, std::size_t dim, std::size_t count,
-                    float* out) noexcept {
-    for (std::size_t i = 0; i < count; ++i) out[i] = portable_distance<M, T, Flags>(query, rows + i * stride, dim);
-}
-
-template <class M, class T, class Flags>
-constexpr Kernels<T> portable_kernels() noexcept {
-    return {portable_slots<M, T, Flags>, portable_block<M, T, Flags>};
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/portable_codes.hpp — the code kernels in plain C++, as fast as the compiler's flags allow.
-//
-// As in portable.hpp, each function carries the flags of the source it was compiled in. The library's sources forbid
-// the compiler to make one rounding of a product and a sum (-ffp-contract=off), so they make the same codes on every
-// processor; a header-only program gets the same ones where its flags forbid that too, or allow no such instruction.
-
-// kith/core/prefetch.hpp — asking for memory before it is read.
-//
-// Always inline: GCC 12 drops calls of functions that do nothing else.
-
-namespace kith::inline v0_single::detail {
-
-inline constexpr std::size_t cache_line = 64;
-
-/// Begins to fetch the lines of [from, from + bytes).
-[[gnu::always_inline]] inline void prefetch_lines(const void* from, std::size_t bytes) noexcept {
-    for (std::size_t at = 0; at < bytes; at += cache_line) __builtin_prefetch(static_cast<const char*>(from) + at);
-}
-
-/// Begins to fetch a row of `bytes` bytes. Only the beginning of a long one: the processor follows from there.
-template <std::size_t lines = 8>
-[[gnu::always_inline]] inline void prefetch_row(const void* row, std::size_t bytes) noexcept {
-    constexpr std::size_t longest = lines * cache_line;
-    prefetch_lines(row, bytes < longest ? bytes : longest);
-}
-
-/// So many lines for kernels, which ask for a row long before they read it.
-inline constexpr std::size_t lines_ahead_of_kernels = 16;
-
-/// For a scan that is about to read `bytes` bytes at `from`: begins to fetch what it will read a little later.
-///
-/// Rows that are scored side by side are several streams, which the processor follows at two thirds of the memory's
-/// speed (measured: 27 GB/s of codes of 392 bytes, 47 so). Those longer than `longest_scanned` are scored one by one.
-[[gnu::always_inline]] inline void prefetch_scan(const void* from, std::size_t bytes) noexcept {
-    constexpr std::size_t ahead = 8192;
-    prefetch_lines(static_cast<const char*>(from) + ahead, bytes);
-}
-inline constexpr std::size_t longest_scanned = 1024;
-
-}  // namespace kith::inline v0_single::detail
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-/// Puts an integer sum on the metric's scale.
-template <unsigned bits, class Flags>
-float finish_code(const CodeQuery& query, const std::uint8_t* row, std::size_t dim, std::int32_t sum) noexcept {
-    CodeTail tail;
-    std::memcpy(&tail, row + CodeShape<bits>::tail_at(dim), sizeof(tail));
-    return (query.offset + tail.offset) + (query.scale * tail.scale) * static_cast<float>(sum - query.bias);
-}
-
-template <unsigned bits, class Flags>
-float portable_code_distance(const CodeQuery& query, const std::uint8_t* row, std::size_t dim) noexcept {
-    std::int32_t sum = 0;
-    if constexpr (bits == 8) {
-        for (std::size_t i = 0; i < dim; ++i) sum += std::int32_t{query.codes[i]} * std::int32_t{row[i]};
-    } else {
-        const std::size_t bytes = CodeShape<bits>::bytes(dim);
-        for (std::size_t first = 0; first < bytes; first += 64) {
-            const std::int8_t* const codes = query.codes + 2 * first;
-            const std::size_t count = bytes - first < 64 ? bytes - first : 64;
-            for (std::size_t i = 0; i < count; ++i) {
-                sum += codes[i] * (row[first + i] & 15) + codes[i + 64] * (row[first + i] >> 4);
-            }
-        }
-    }
-    return finish_code<bits, Flags>(query, row, dim, sum);
-}
-
-/// How many rows ahead of the one being scored are fetched: as many as make 192 lines, which keeps every miss the core
-/// can have in flight. With 12 rows, a graph over short rows (128 elements of 4 bits) answered 30 % fewer queries a
-/// second.
-template <unsigned bits>
-[[gnu::always_inline]] inline std::size_t codes_ahead(std::size_t dim) noexcept {
-    constexpr std::size_t lines_ahead = 192;
-    constexpr std::size_t fewest_rows = 8;
-    const std::size_t rows = lines_ahead / ((CodeShape<bits>::row_bytes(dim) + 63) / 64);
-    return rows < fewest_rows ? fewest_rows : rows;
-}
-
-/// Begins to fetch a row that will soon be scored.
-template <unsigned bits, class Flags>
-[[gnu::always_inline]] inline void fetch_code(const std::uint8_t* row, std::size_t dim) noexcept {
-    prefetch_row<lines_ahead_of_kernels>(row, CodeShape<bits>::row_bytes(dim));
-}
-
-template <unsigned bits, class Flags>
-void portable_code_slots(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
-                         const Slot* slots, std::size_t count, float* out) noexcept {
-    const std::size_t ahead = codes_ahead<bits>(dim);
-    for (std::size_t i = 0; i < count + ahead; ++i) {
-        if (i < count) fetch_code<bits, Flags>(rows + slots[i] * stride, dim);
-        if (i < ahead) continue;
-        out[i - ahead] = portable_code_distance<bits, Flags>(query, rows + slots[i - ahead] * stride, dim);
-    }
-}
-
-template <unsigned bits, class Flags>
-void portable_code_block(const CodeQuery& query, const std::uint8_t* rows, std::size_t stride, std::size_t dim,
-                         std::size_t count, float* out) noexcept {
-    for (std::size_t i = 0; i < count; ++i) {
-        out[i] = portable_code_distance<bits, Flags>(query, rows + i * stride, dim);
-    }
-}
-
-template <class Flags>
-float portable_code_encode(const float* vector, float factor, const float* mean, std::size_t dim, float steps,
-                           std::int8_t* codes) noexcept {
-    const auto size = [&](std::size_t i) {
-        const float centred = vector[i] * factor - mean[i];
-        return centred < 0 ? -centred : centred;
-    };
-    constexpr std::size_t lanes = 16;  // the largest of each lane, so that the compiler may use registers
-    float largest[lanes] = {};
-    float most = 0;
-    std::size_t at = 0;
-    for (; at + lanes <= dim; at += lanes) {
-        for (std::size_t lane = 0; lane < lanes; ++lane) {
-            const float next = size(at + lane);
-            largest[lane] = largest[lane] < next ? next : largest[lane];
-        }
-    }
-    for (; at < dim; ++at) most = most < size(at) ? size(at) : most;
-    for (const float next : largest) most = most < next ? next : most;
-
-    constexpr float finite = 1e38F;
-    constexpr float tiny = 1e-30F;  // its inverse is finite
-    const float scale = (most < finite ? most : finite) / steps;
-    const float inverse = scale > tiny ? 1 / scale : 0;
-    for (std::size_t i = 0; i < dim; ++i) {
-        float step = (vector[i] * factor - mean[i]) * inverse;
-        step = step < -steps ? -steps : step;
-        step = step > steps ? steps : step;
-        // What is cast is positive, so cutting it rounds to the nearest.
-        codes[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(step + 128.5F) - 128);
-    }
-    return inverse > 0 ? scale : 0;
-}
-
-template <unsigned bits, class Flags>
-constexpr CodeKernels portable_code_kernels() noexcept {
-    return {portable_code_slots<bits, Flags>, portable_code_block<bits, Flags>, portable_code_encode<Flags>};
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/portable_fast_scan.hpp — the kernels of fast_scan.hpp in plain C++: the truth the others must meet.
-//
-// As portable.hpp: each carries the flags of the source it was compiled in.
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-/// Where table m begins among the tables of a scan; it is there twice, 16 bytes apart.
-template <class Flags>
-constexpr std::size_t portable_table_at(std::size_t m) noexcept {
-    return m / 4 * 128 + m % 2 * 64 + m / 2 % 2 * 32;
-}
-
-template <class Flags>
-void portable_ranges(const float* tables, std::size_t count, float* lows, float* widest, float* sum) noexcept {
-    *widest = 0;
-    *sum = 0;
-    for (std::size_t m = 0; m < count; ++m) {
-        float low = tables[m * 16], high = low;
-        for (std::size_t k = 1; k < 16; ++k) {
-            const float entry = tables[m * 16 + k];
-            low = entry < low ? entry : low;
-            high = entry > high ? entry : high;
-        }
-        lows[m] = low;
-        const float range = high - low;
-        *widest = range > *widest ? range : *widest;
-        *sum += range;
-    }
-}
-
-template <class Flags>
-void portable_round(const float* tables, std::size_t count, const float* lows, float inverse,
-                    std::uint8_t* out) noexcept {
-    for (std::size_t m = 0; m < count; ++m) {
-        std::uint8_t* to = out + portable_table_at<Flags>(m);
-        for (std::size_t k = 0; k < 16; ++k) {
-            to[k] = static_cast<std::uint8_t>(std::lrint((tables[m * 16 + k] - lows[m]) * inverse));
-        }
-        std::memcpy(to + 16, to, 16);
-    }
-    for (std::size_t m = count; m % 4 != 0; ++m) std::memset(out + portable_table_at<Flags>(m), 0, 32);
-}
-
-/// Adds the entries of a block's vectors to `sums`.
-template <class Flags>
-void portable_add_entries(const FastScanQuery& query, const std::byte* block, unsigned* sums) noexcept {
-    for (std::size_t pair = 0; pair < query.pairs; ++pair) {
-        const std::uint8_t* low = query.tables + portable_table_at<Flags>(2 * pair);
-        const std::uint8_t* high = query.tables + portable_table_at<Flags>(2 * pair + 1);
-        const auto* codes = reinterpret_cast<const std::uint8_t*>(block + pair * FastScanLayout::vectors);
-        for (std::size_t v = 0; v < FastScanLayout::vectors; ++v) {
-            sums[v] += static_cast<unsigned>(low[codes[v] & 15]) + high[codes[v] >> 4];
-        }
-    }
-}
-
-template <class Flags>
-std::size_t portable_scan(const FastScanQuery& query, const std::byte* blocks, std::size_t count,
-                          std::uint16_t threshold, std::uint32_t* positions, std::uint16_t* totals) noexcept {
-    constexpr std::size_t vectors = FastScanLayout::vectors;
-    std::size_t kept = 0;
-    for (std::size_t first = 0; first < count; first += vectors) {
-        unsigned sums[vectors] = {};
-        portable_add_entries<Flags>(query, blocks, sums);
-        const auto* offsets = reinterpret_cast<const std::uint8_t*>(blocks + FastScanLayout::code_bytes(query.pairs));
-        for (std::size_t v = 0; v < vectors && first + v < count; ++v) {
-            const unsigned offset = offsets[2 * v] | static_cast<unsigned>(offsets[2 * v + 1]) << 8;
-            const unsigned total = sums[v] + (offset >> query.shift);
-            positions[kept] = static_cast<std::uint32_t>(first + v);
-            totals[kept] = static_cast<std::uint16_t>(total);
-            kept += total <= threshold ? 1U : 0U;
-        }
-        blocks += FastScanLayout::block_bytes(query.pairs);
-    }
-    return kept;
-}
-
-template <class Flags>
-std::size_t portable_scan_bounds(const FastScanQuery& query, const FastScanBounds& bounds, const std::byte* blocks,
-                                 std::size_t count, std::uint32_t* positions, float* found) noexcept {
-    constexpr std::size_t vectors = FastScanLayout::vectors;
-    std::size_t kept = 0;
-    for (std::size_t first = 0; first < count; first += vectors) {
-        unsigned sums[vectors] = {};
-        portable_add_entries<Flags>(query, blocks, sums);
-        float numbers[3][vectors];
-        std::memcpy(numbers, blocks + FastScanLayout::code_bytes(query.pairs), sizeof(numbers));
-        for (std::size_t v = 0; v < vectors && first + v < count; ++v) {
-            const float product = bounds.low + bounds.unit * static_cast<float>(sums[v]);
-            const float bound = numbers[0][v] - numbers[1][v] * product - numbers[2][v] * bounds.reach;
-            positions[kept] = static_cast<std::uint32_t>(first + v);
-            found[kept] = bound;
-            kept += bound > bounds.limit ? 0U : 1U;
-        }
-        blocks += FastScanLayout::bounded_block_bytes(query.pairs);
-    }
-    return kept;
-}
-
-template <class Flags>
-constexpr FastScanKernels portable_fast_scan_kernels() noexcept {
-    return {portable_round<Flags>, portable_ranges<Flags>, portable_scan<Flags>, portable_scan_bounds<Flags>};
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-// kith/distance/portable_products.hpp — the kernels of products.hpp in plain C++.
-//
-// As portable.hpp: each carries the flags of the source it was compiled in.
-
-// kith/distance/products.hpp — the inner products of many vectors with many others, as k-means and codebooks ask for.
-//
-// One vector against many reads each of the many once from memory and uses it once. A few rows at a time against a
-// panel of vectors uses what it reads a dozen times, so the arithmetic units are the limit and not the memory.
-//
-// This header stays free of everything but types, as kernels.hpp does and for the same reason.
-
-namespace kith::inline v0_single {
-
-/// Vectors that stand in panels: `panel` of them side by side, element d of all of them in a row, so that element d of
-/// vector v is at panels[(v / panel · dim + d) · panel + v % panel]. The last panel is filled up with zeros.
-struct ProductKernels {
-    /// out[r · out_stride + v] is the inner product of row r and vector v, fillers among them.
-    /// Shape: rows begin at rows + r · stride; `panels` holds panel_count panels of dim elements.
-    /// Laws:  a product is the same to the last bit whichever other rows are asked about.
-    using Products = void (*)(const float* rows, std::size_t stride, std::size_t count, const float* panels,
-                              std::size_t panel_count, std::size_t dim, float* out, std::size_t out_stride) noexcept;
-
-    /// The first v with the least half_norms[v] − products[v], which is half the squared distance less what all share.
-    /// What is no number is not the least; where nothing is below infinity, v is 0 and the least infinite.
-    /// Requires: count is a positive multiple of `panel`.
-    using Nearest = std::uint32_t (*)(const float* products, const float* half_norms, std::size_t count,
-                                      float* least) noexcept;
-
-    /// Inner products of the pieces of one vector with the words of each piece's codebook:
-    /// out[m · words + k] = Σ vector[m · sub_dim + d] · codebooks[(m · sub_dim + d) · words + k].
-    /// Requires: words is a multiple of 16.
-    using Words = void (*)(const float* vector, const float* codebooks, std::size_t subvectors, std::size_t sub_dim,
-                           std::size_t words, float* out) noexcept;
-
-    /// The first k with the least half_norms[m · words + k] − (the product above), for each piece m, as Nearest says.
-    using NearestWords = void (*)(const float* vector, const float* codebooks, const float* half_norms,
-                                  std::size_t subvectors, std::size_t sub_dim, std::size_t words,
-                                  std::uint8_t* out) noexcept;
-
-    /// Writes where products[r · stride + v] · scales[r] − shifts[r] is not below least[v]: the numbers r · stride + v,
-    /// rising; returns how many. What is no number is not below anything.
-    /// Requires: count is a multiple of `panel`. Shape: `at` has room for rows · count.
-    using Reached = std::size_t (*)(const float* products, std::size_t stride, std::size_t rows, const float* scales,
-                                    const float* shifts, const float* least, std::size_t count,
-                                    std::uint32_t* at) noexcept;
-
-    std::size_t panel = 0;
-    Products products = nullptr;
-    Nearest nearest = nullptr;
-    Words words = nullptr;
-    NearestWords nearest_words = nullptr;
-    Reached reached = nullptr;
-};
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-inline constexpr std::size_t portable_panel = 16;
-
-/// Four floats in a register of every processor that has any. Left to find them in loops over arrays of sums, g++ 12
-/// puts the sums in memory, at a fifth of the speed.
-using FourFloats [[gnu::vector_size(16)]] = float;
-
-/// `rows` rows against one panel.
-template <class Flags, std::size_t rows>
-void portable_product_tile(const float* from, std::size_t stride, const float* panel, std::size_t dim, float* out,
-                           std::size_t out_stride) noexcept {
-    constexpr std::size_t parts = portable_panel / 4;
-    FourFloats sums[rows][parts];
-#pragma GCC unroll 8
-    for (std::size_t row = 0; row < rows; ++row) {
-#pragma GCC unroll 8
-        for (std::size_t part = 0; part < parts; ++part) sums[row][part] = FourFloats{};
-    }
-    for (std::size_t d = 0; d < dim; ++d) {
-        FourFloats elements[parts];
-#pragma GCC unroll 8
-        for (std::size_t part = 0; part < parts; ++part) {
-            std::memcpy(&elements[part], panel + d * portable_panel + part * 4, sizeof(FourFloats));
-        }
-#pragma GCC unroll 8
-        for (std::size_t row = 0; row < rows; ++row) {
-            const float element = from[row * stride + d];
-#pragma GCC unroll 8
-            for (std::size_t part = 0; part < parts; ++part) sums[row][part] += element * elements[part];
-        }
-    }
-#pragma GCC unroll 8
-    for (std::size_t row = 0; row < rows; ++row) {
-#pragma GCC unroll 8
-        for (std::size_t part = 0; part < parts; ++part) {
-            std::memcpy(out + row * out_stride + part * 4, &sums[row][part], sizeof(FourFloats));
-        }
-    }
-}
-
-template <class Flags>
-void portable_products(const float* rows, std::size_t stride, std::size_t count, const float* panels,
-                       std::size_t panel_count, std::size_t dim, float* out, std::size_t out_stride) noexcept {
-    constexpr std::size_t tile = 2;
-    for (std::size_t at = 0; at < panel_count; ++at) {
-        const float* panel = panels + at * portable_panel * dim;
-        std::size_t row = 0;
-        for (; row + tile <= count; row += tile) {
-            portable_product_tile<Flags, tile>(rows + row * stride, stride, panel, dim,
-                                               out + row * out_stride + at * portable_panel, out_stride);
-        }
-        for (; row < count; ++row) {
-            portable_product_tile<Flags, 1>(rows + row * stride, stride, panel, dim,
-                                            out + row * out_stride + at * portable_panel, out_stride);
-        }
-    }
-}
-
-template <class Flags>
-std::uint32_t portable_nearest(const float* products, const float* half_norms, std::size_t count,
-                               float* least) noexcept {
-    std::uint32_t nearest = 0;
-    float best = __builtin_inff();
-    for (std::size_t i = 0; i < count; ++i) {
-        const float score = half_norms[i] - products[i];
-        if (score < best) {
-            best = score;
-            nearest = static_cast<std::uint32_t>(i);
-        }
-    }
-    *least = best;
-    return nearest;
-}
-
-template <class Flags>
-void portable_words(const float* vector, const float* codebooks, std::size_t subvectors, std::size_t sub_dim,
-                    std::size_t words, float* out) noexcept {
-    constexpr std::size_t lanes = 16;
-    for (std::size_t m = 0; m < subvectors; ++m) {
-        for (std::size_t first = 0; first < words; first += lanes) {
-            float sums[lanes] = {};
-            for (std::size_t d = 0; d < sub_dim; ++d) {
-                const float element = vector[m * sub_dim + d];
-                const float* word = codebooks + (m * sub_dim + d) * words + first;
-                for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += element * word[lane];
-            }
-            for (std::size_t lane = 0; lane < lanes; ++lane) out[m * words + first + lane] = sums[lane];
-        }
-    }
-}
-
-template <class Flags>
-void portable_nearest_words(const float* vector, const float* codebooks, const float* half_norms,
-                            std::size_t subvectors, std::size_t sub_dim, std::size_t words,
-                            std::uint8_t* out) noexcept {
-    float products[256];
-    for (std::size_t m = 0; m < subvectors; ++m) {
-        portable_words<Flags>(vector + m * sub_dim, codebooks + m * sub_dim * words, 1, sub_dim, words, products);
-        float least = 0;
-        out[m] = static_cast<std::uint8_t>(portable_nearest<Flags>(products, half_norms + m * words, words, &least));
-    }
-}
-
-template <class Flags>
-std::size_t portable_reached(const float* products, std::size_t stride, std::size_t rows, const float* scales,
-                             const float* shifts, const float* least, std::size_t count, std::uint32_t* at) noexcept {
-    constexpr std::size_t lanes = portable_panel;
-    std::size_t found = 0;
-    for (std::size_t row = 0; row < rows; ++row) {
-        for (std::size_t first = 0; first < count; first += lanes) {
-            const float* product = products + row * stride + first;
-            std::uint32_t reached = 0;
-            for (std::size_t lane = 0; lane < lanes; ++lane) {
-                reached |= product[lane] * scales[row] - shifts[row] < least[first + lane] ? 0U : 1U << lane;
-            }
-            for (std::size_t lane = 0; reached != 0; ++lane, reached >>= 1) {
-                if ((reached & 1U) != 0) at[found++] = static_cast<std::uint32_t>(row * stride + first + lane);
-            }
-        }
-    }
-    return found;
-}
-
-template <class Flags>
-constexpr ProductKernels portable_product_kernels() noexcept {
-    return {portable_panel,        portable_products<Flags>,      portable_nearest<Flags>,
-            portable_words<Flags>, portable_nearest_words<Flags>, portable_reached<Flags>};
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single {
-
-/// The kernels of metric M over elements T; InnerProduct gives −⟨a, b⟩. Cosine is made from those and the rows' norms.
-template <class M, class T, class Flags = detail::ThisBuild>
-    requires SumMetric<M, T> || BitMetric<M, T>
-[[nodiscard]] Kernels<T> kernels(Isa) noexcept {
-    return detail::portable_kernels<M, T, Flags>();
-}
-
-/// The kernels of codes of 8 or 4 bits.
-template <unsigned bits, class Flags = detail::ThisBuild>
-[[nodiscard]] CodeKernels code_kernels(Isa) noexcept {
-    return detail::portable_code_kernels<bits, Flags>();
-}
-
-/// Products of many with many.
-template <class Flags = detail::ThisBuild>
-[[nodiscard]] ProductKernels product_kernels(Isa) noexcept {
-    return detail::portable_product_kernels<Flags>();
-}
-
-/// Sums of table entries, in blocks.
-template <class Flags = detail::ThisBuild>
-[[nodiscard]] FastScanKernels fast_scan_kernels(Isa) noexcept {
-    return detail::portable_fast_scan_kernels<Flags>();
-}
-
-}  // namespace kith::inline v0_single
-
-// kith/index/raw_rows.hpp — vectors of any element, as they were given, one row a slot, ready for the kernels.
-//
-// A search reads rows at random, so a row begins where no cache line is read in vain: long rows on a cache line, short
-// ones on 16 bytes, because there the padding would cost more than the line it saves. Cosine keeps the vector itself,
-// bit for bit, and its inverse norm right behind it, where the last line read brings it along.
-//
-// Queries come as floats. Rows of floats, of two bytes or four, take them as they are; integers and bits are compared
-// with a query that was made one of their kind.
-//
-// Thread safety: a view; rows that exist are only read.
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-/// A query against rows, scored by one pair of kernels. Shape: `dim` counts elements.
-template <class T>
-class KernelScorer {
-public:
-    using Query = QueryElement<T>;
-
-    KernelScorer(const Kernels<T>& kernels, const Query* query, const T* rows, std::size_t stride,
-                 std::size_t dim) noexcept
-        : kernels_(kernels), query_(query), rows_(rows), stride_(stride), dim_(dim) {}
-
-    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
-        kernels_.slots(query_, rows_, stride_, dim_, slots, count, out);
-    }
-
-    void score_block(Slot first, std::size_t count, float* out) const noexcept {
-        kernels_.block(query_, row(first), stride_, dim_, count, out);
-    }
-
-    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
-        detail::prefetch_row(row(slot), dim_ * sizeof(T));
-    }
-
-    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept {
-        const std::size_t row_bytes = stride_ * sizeof(T);
-        if (row_bytes <= detail::longest_scanned) detail::prefetch_scan(row(first), count * row_bytes);
-    }
-
-    [[nodiscard]] const T* row(Slot slot) const noexcept { return rows_ + slot * stride_; }
-
-    /// What stands behind the elements of a row.
-    [[nodiscard]] const T* row_end(Slot slot) const noexcept { return row(slot) + dim_; }
-
-private:
-    Kernels<T> kernels_;
-    const Query* query_;  // dim_ elements, alive as long as the scorer
-    const T* rows_;       // row s begins at rows_ + s * stride_
-    std::size_t stride_;  // in elements
-    std::size_t dim_;
-};
-
-/// The cosine distance from inner products and inverse norms.
-template <class T>
-class CosineScorer {
-public:
-    CosineScorer(const KernelScorer<T>& products, float query_inverse_norm) noexcept
-        : products_(products), query_inverse_norm_(query_inverse_norm) {}
-
-    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
-        // Where a row ends with its line, the norm is on another, which the kernel does not fetch.
-        for (std::size_t i = 0; i < count; ++i) __builtin_prefetch(products_.row_end(slots[i]));
-        products_.score(slots, count, out);
-        for (std::size_t i = 0; i < count; ++i) out[i] = distance(out[i], slots[i]);
-    }
-
-    void score_block(Slot first, std::size_t count, float* out) const noexcept {
-        products_.score_block(first, count, out);
-        for (std::size_t i = 0; i < count; ++i) out[i] = distance(out[i], first + static_cast<Slot>(i));
-    }
-
-    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept { products_.prefetch(slot); }
-    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept {
-        products_.prefetch_scan(first, count);
-    }
-
-private:
-    [[nodiscard]] float distance(float negative_product, Slot slot) const noexcept {
-        float inverse_norm = 0;
-        std::memcpy(&inverse_norm, products_.row_end(slot), sizeof(inverse_norm));
-        // The norms first: their product is the same both ways round, and so is the distance. That of two vectors
-        // which are nearly nothing is kept finite, for their own product may be 0.
-        const float inverse_norms = std::min(query_inverse_norm_ * inverse_norm, std::numeric_limits<float>::max());
-        return 1.0F + negative_product * inverse_norms;
-    }
-
-    KernelScorer<T> products_;  // gives −⟨query, row⟩
-    float query_inverse_norm_;
-};
-
-}  // namespace detail
-
-/// The Rows of plain vectors of T under metric M.
-template <class T, class M>
-class RawRows {
-    static_assert(kith::Metric<M, T>,
-                  "kith: this metric does not compare vectors of these elements; packed bits have kith::Hamming and "
-                  "kith::Jaccard, numbers have kith::L2, kith::InnerProduct and kith::Cosine");
-    static constexpr bool is_cosine = std::same_as<M, Cosine>;
-    using ProductMetric = std::conditional_t<is_cosine, InnerProduct, M>;
-    using Query = QueryElement<T>;
-    static constexpr bool takes_floats = std::same_as<Query, float>;
-
-public:
-    using Element = T;
-    using Metric = M;
-
-    /// A view of rows that write_row wrote; `residency` brings them into memory, unless they are there anyway.
-    /// Shape: row s begins at data + s * stride_for(dim).
-    /// Requires: integers and bits have at most longest_integer_row elements a row.
-    RawRows(const T* data, std::size_t dim, const Kernels<T>& kernels, Residency* residency = nullptr) noexcept
-        : data_(data), dim_(dim), stride_(stride_for(dim)), kernels_(kernels), residency_(residency) {}
-
-    /// The kernels rows of this metric are scored with; chosen once an index.
-    [[nodiscard]] static Kernels<T> kernels_for(Isa isa) { return kernels<ProductMetric, T>(isa); }
-
-    /// Elements from one row to the next. On disk: never change.
-    [[nodiscard]] static constexpr std::size_t stride_for(std::size_t dim) noexcept {
-        constexpr std::size_t long_row = 512;
-        const std::size_t bytes = elements_for<T>(dim) * sizeof(T) + (is_cosine ? sizeof(float) : 0);
-        const std::size_t unit = bytes >= long_row ? 64 : 16;
-        return (bytes + unit - 1) / unit * unit / sizeof(T);
-    }
-
-    /// Writes `dim` floats as a row: rounded, within the range of T. Shape: `row` has room for stride_for(dim).
-    static void write_row(T* row, const float* vector, std::size_t dim) noexcept {
-        encode_elements(vector, dim, row);
-        finish_row(row, dim);
-    }
-
-    /// Writes elements as a row, as they are. Shape: `elements` holds elements_for<T>(dim), `row` as above.
-    static void write_elements(T* row, const T* elements, std::size_t dim) noexcept {
-        std::memcpy(row, elements, elements_for<T>(dim) * sizeof(T));
-        if constexpr (std::same_as<T, Bits8>) {  // nothing is set past the last dimension
-            if (dim % 8 != 0) row[dim / 8].bits &= static_cast<std::uint8_t>((1U << (dim % 8)) - 1);
-        }
-        finish_row(row, dim);
-    }
-
-    /// Dimensions: the floats of a query.
-    [[nodiscard]] std::size_t dim() const noexcept { return dim_; }
-    [[nodiscard]] std::size_t stride() const noexcept { return stride_; }
-
-    /// Where the rows lie. Who reads one without a scorer or decode() holds it.
-    [[nodiscard]] detail::RowsPlace place() const noexcept {
-        return {residency_, data_, stride_ * sizeof(T), stride_ * sizeof(T)};
-    }
-    [[nodiscard]] const T* row(Slot slot) const noexcept { return data_ + slot * stride_; }
-
-    /// Writes the vector of a slot as floats, exactly. Shape: `out` has room for dim().
-    void decode(Slot slot, float* out) const noexcept {
-        const Held held(residency_, row(slot), stride_ * sizeof(T));
-        decode_elements(row(slot), dim_, out);
-    }
-
-    /// The vector of a slot as floats: in place where rows are made of those and stay in memory, else in `buffer`, which
-    /// has room for dim().
-    [[nodiscard]] const float* floats(Slot slot, float* buffer) const noexcept {
-        if constexpr (std::same_as<T, float>) {
-            if (residency_ == nullptr) return row(slot);
-        }
-        decode(slot, buffer);
-        return buffer;
-    }
-
-    /// The first `count` vectors as floats: in place, or in `buffer`.
-    [[nodiscard]] MatrixView matrix(std::size_t count, std::vector<float>& buffer) const {
-        if constexpr (std::same_as<T, float>) {
-            if (residency_ == nullptr) return {data_, count, dim_, stride_};
-        }
-        buffer.resize(count * dim_);
-        for (std::size_t at = 0; at < count; ++at) decode(static_cast<Slot>(at), &buffer[at * dim_]);
-        return {buffer.data(), count, dim_, dim_};
-    }
-
-    /// 1 / ‖row‖, as write_row found it. Requires: the metric is Cosine.
-    [[nodiscard]] float inverse_norm(Slot slot) const noexcept {
-        const Held held(residency_, row(slot), stride_ * sizeof(T));
-        float inverse = 0;
-        std::memcpy(&inverse, row(slot) + elements_for<T>(dim_), sizeof(inverse));
-        return inverse;
-    }
-
-    /// Scores rows against `query`, which must live as long as the scorer.
-    [[nodiscard]] auto scorer(const float* query, ScratchMemory& scratch) const noexcept(takes_floats) {
-        if constexpr (takes_floats) {
-            static_cast<void>(scratch);
-            return scorer_with(query, norm_of(query));
-        } else {
-            T* const elements = scratch.take_array<T>(elements_for<T>(dim_));
-            if constexpr (is_cosine && std::integral<T>) {
-                encode_direction(query, elements);
-            } else {
-                encode_elements(query, dim_, elements);
-            }
-            return scorer_with(elements, norm_of(elements));
-        }
-    }
-
-    /// Scores rows against the row of `slot`.
-    [[nodiscard]] auto scorer_of(Slot slot, ScratchMemory& scratch) const noexcept(std::same_as<Query, T>) {
-        float norm = 0;
-        if constexpr (is_cosine) norm = inverse_norm(slot);
-        if constexpr (std::same_as<Query, T>) {
-            static_cast<void>(scratch);
-            return scorer_with(row(slot), norm);
-        } else {
-            return scorer_with(floats(slot, scratch.take_array<float>(dim_)), norm);
-        }
-    }
-
-private:
-    /// The whole numbers that point nearest to where `query` does: its own, or it scaled to fill their range. Below the
-    /// range of unsigned ones there is nothing.
-    void encode_direction(const float* query, T* elements) const noexcept {
-        const auto largest = static_cast<float>(std::numeric_limits<T>::max());
-        float reach = 0;
-        bool whole = true;
-        for (std::size_t i = 0; i < dim_; ++i) {
-            reach = std::max(reach, std::abs(query[i]));
-            whole = whole && query[i] == std::nearbyint(query[i]);
-        }
-        const float scale = (whole && reach <= largest) || !(reach > 0) ? 1.0F : largest / reach;
-        for (std::size_t i = 0; i < dim_; ++i) elements[i] = detail::nearest_element<T>(query[i] * scale);
-    }
-
-    /// Zeros behind the elements, and among them what the metric keeps of a row.
-    static void finish_row(T* row, std::size_t dim) noexcept {
-        const std::size_t elements = elements_for<T>(dim);
-        std::memset(static_cast<void*>(row + elements), 0, (stride_for(dim) - elements) * sizeof(T));
-        if constexpr (is_cosine) {
-            const float inverse = detail::inverse_norm(row, dim);
-            std::memcpy(static_cast<void*>(row + elements), &inverse, sizeof(inverse));
-        }
-    }
-
-    [[nodiscard]] float norm_of(const Query* query) const noexcept {
-        if constexpr (is_cosine) {
-            return detail::inverse_norm(query, dim_);
-        } else {
-            static_cast<void>(query);
-            return 0;
-        }
-    }
-
-    [[nodiscard]] auto scorer_with(const Query* query, float inverse_norm) const noexcept {
-        const detail::KernelScorer<T> products(kernels_, query, data_, stride_, elements_for<T>(dim_));
-        if constexpr (is_cosine) {
-            return detail::ResidentScorer(detail::CosineScorer<T>(products, inverse_norm), place());
-        } else {
-            static_cast<void>(inverse_norm);
-            return detail::ResidentScorer(products, place());
-        }
-    }
-
-    const T* data_;
-    std::size_t dim_;
-    std::size_t stride_;  // stride_for(dim_)
-    Kernels<T> kernels_;
-    Residency* residency_;  // null: the rows are in memory
-};
-
-static_assert(Rows<RawRows<float, Cosine>>);
-static_assert(Rows<RawRows<Half, L2>>);
-static_assert(Rows<RawRows<std::int8_t, Cosine>>);
-static_assert(Rows<RawRows<Bits8, Hamming>>);
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single::detail {
-
-/// Rows whose metric follows from inner products of floats.
-template <class R>
-concept ProductRows = Rows<R> && requires {
-    typename R::Element;
-    typename R::Metric;
-    requires std::same_as<R, RawRows<typename R::Element, typename R::Metric>>;
-    requires std::same_as<QueryElement<typename R::Element>, float>;
-};
-
-/// Meets rows with queries by products, and scores the pairs that these do not rule out.
-template <ProductRows R, Scorer S>
-class ProductBatch {
-    static constexpr bool is_l2 = std::same_as<typename R::Metric, L2>;
-    static constexpr bool is_cosine = std::same_as<typename R::Metric, Cosine>;
-    static_assert(is_l2 || is_cosine || std::same_as<typename R::Metric, InnerProduct>);
-
-public:
-    /// Fewer queries than these are faster scored pair by pair, for the kernels of products work on whole panels.
-    /// Measured where a panel is 32 queries: seven pair by pair take 0.7 of the time, and the two ways meet near ten.
-    [[nodiscard]] static std::size_t fewest(Isa isa) noexcept { return product_kernels(isa).panel / 4; }
-
-    /// Shape: `floats` holds the queries one after the other. Throws: std::bad_alloc while `scratch` grows.
-    ProductBatch(const R& rows, const float* floats, std::span<BatchQuery<S>> queries, ScratchMemory& scratch, Isa isa)
-        : rows_(rows),
-          queries_(queries),
-          kernels_(product_kernels(isa)),
-          lengths_(kernels<InnerProduct, float>(isa)),
-          width_((queries.size() + kernels_.panel - 1) / kernels_.panel * kernels_.panel),
-          unit_(static_cast<double>(rows.dim() + rounded_besides) * 0x1p-24) {
-        const std::size_t dim = rows.dim();
-        std::size_t end = 0;
-        const auto part = [&](std::size_t floats_wanted) {
-            return std::exchange(end, end + (floats_wanted + 15) / 16 * 16);  // parts begin on cache lines
-        };
-        const std::size_t panels = part(width_ * dim), least = part(width_), products = part(batch_rows * width_),
-                          reached = part(batch_rows * width_), copy = part(batch_rows * dim);
-        auto* const memory = scratch.take_array<float>(end);
-        panels_ = memory + panels;
-        least_ = memory + least;
-        products_ = memory + products;
-        reached_ = reinterpret_cast<std::uint32_t*>(memory + reached);
-        copy_ = memory + copy;
-        std::memset(panels_, 0, width_ * dim * sizeof(float));
-        std::fill_n(least_, width_, std::numeric_limits<float>::infinity());
-        for (std::size_t at = 0; at < queries.size(); ++at) {
-            const float* const query = floats + at * dim;
-            float* const to = panels_ + at / kernels_.panel * kernels_.panel * dim + at % kernels_.panel;
-            for (std::size_t d = 0; d < dim; ++d) to[d * kernels_.panel] = query[d];
-            queries_[at].length = length(query);
-        }
-    }
-
-    /// Offers `count` rows, at most batch_rows, to each query, those that products rule out excepted.
-    /// Shape: `slots` rises.
-    void meet(const Slot* slots, std::size_t count) noexcept {
-        const std::size_t dim = rows_.dim();
-        const float* from = copy_;
-        std::size_t stride = dim;
-        if (const float* const in_place = rows_in_place(slots, count)) {
-            from = in_place;
-            stride = rows_.stride();
-        } else {
-            for (std::size_t i = 0; i < count; ++i) rows_.decode(slots[i], copy_ + i * dim);
-        }
-        float scales[batch_rows], shifts[batch_rows];
-        const double longest = prepare(from, stride, slots, count, scales, shifts);
-        for (std::size_t at = 0; at < queries_.size(); ++at) least_[at] = least_product(queries_[at], longest);
-        kernels_.products(from, stride, count, panels_, width_ / kernels_.panel, dim, products_, width_);
-        const std::size_t reached =
-            kernels_.reached(products_, width_, count, scales, shifts, least_, width_, reached_);
-        for (std::size_t i = 0; i < reached; ++i) {
-            const std::size_t row = reached_[i] / width_, at = reached_[i] % width_;
-            if (at >= queries_.size()) continue;  // a filler of the last panel
-            BatchQuery<S>& query = queries_[at];
-            float distance = 0;
-            query.scorer.score_block(slots[row], 1, &distance);
-            if (!(distance > query.best.worst_distance())) query.best.offer({distance, slots[row]});
-        }
-    }
-
-private:
-    /// Roundings that are no term of a product's sum: of norms, of the metric's formula, of what is compared here.
-    static constexpr std::size_t rounded_besides = 32;
-
-    /// Lengths within which squares and products of two are neither infinite nor of fewer digits. Others rule out
-    /// nothing.
-    static constexpr double least_length = 1e-15, most_length = 1e15;
-
-    [[nodiscard]] const float* rows_in_place(const Slot* slots, std::size_t count) const noexcept {
-        if constexpr (std::same_as<typename R::Element, float>) {
-            if (rows_.place().residency == nullptr && in_a_row(slots, count)) return rows_.row(slots[0]);
-        }
-        return nullptr;
-    }
-
-    [[nodiscard]] float square(const float* vector) const noexcept {
-        float negative = 0;
-        lengths_.block(vector, vector, rows_.dim(), rows_.dim(), 1, &negative);
-        return -negative;
-    }
-
-    /// ‖query‖, or infinity when products with it may rule out nothing.
-    [[nodiscard]] float length(const float* query) const noexcept {
-        const double length = std::sqrt(static_cast<double>(square(query)));
-        const bool ordinary = length < most_length && (!is_cosine || length > least_length) && unit_ < 1.0 / 16;
-        return ordinary ? static_cast<float>(length) : std::numeric_limits<float>::infinity();
-    }
-
-    /// What products with each row are multiplied with and lessened by, to be compared with least_product. Returns the
-    /// length of the longest row that may be ruled out.
-    double prepare(const float* from, std::size_t stride, [[maybe_unused]] const Slot* slots, std::size_t count,
-                   float* scales, float* shifts) const noexcept {
-        double longest = 0;
-        for (std::size_t i = 0; i < count; ++i) {
-            bool ordinary = false;
-            if constexpr (is_cosine) {
-                scales[i] = rows_.inverse_norm(slots[i]);
-                shifts[i] = 0;
-                ordinary = scales[i] > 1 / most_length && scales[i] < 1 / least_length;
-            } else {
-                const float squared = square(from + i * stride);
-                scales[i] = 1;
-                shifts[i] = is_l2 ? squared / 2 : 0;
-                ordinary = squared < most_length * most_length;
-                if (ordinary) longest = std::max(longest, static_cast<double>(squared));
-            }
-            if (!ordinary) {  // infinite, or no number: not below anything
-                scales[i] = 0;
-                shifts[i] = -std::numeric_limits<float>::infinity();
-            }
-        }
-        return std::sqrt(longest);
-    }
-
-    /// What the product of this query and a row, so prepared, is surely below when the row is farther than the worst
-    /// kept. Each term is counted twice, and what is added here in double costs the rest.
-    [[nodiscard]] float least_product(const BatchQuery<S>& query, double longest) const noexcept {
-        constexpr double smallest = std::numeric_limits<float>::min();  // what underflow may take off each term
-        const double length = static_cast<double>(query.length),
-                     worst = static_cast<double>(query.best.worst_distance());
-        if (!(length < most_length) || !(worst < std::numeric_limits<double>::infinity())) {
-            return -std::numeric_limits<float>::infinity();
-        }
-        double least = 0, magnitudes = 0;
-        if constexpr (is_cosine) {
-            least = length * (1 - worst);
-            magnitudes = 2 * length;
-        } else if constexpr (is_l2) {
-            least = (length * length - worst) / 2;
-            magnitudes = (length * length + longest * longest + std::abs(worst)) / 2 + length * longest;
-        } else {
-            least = -worst;
-            magnitudes = std::abs(worst) + length * longest;
-        }
-        return static_cast<float>(least - 2 * unit_ * magnitudes - 2 * smallest * static_cast<double>(rows_.dim()));
-    }
-
-    const R& rows_;
-    std::span<BatchQuery<S>> queries_;
-    ProductKernels kernels_;
-    Kernels<float> lengths_;  // of the inner product
-    std::size_t width_;       // queries, and fillers up to whole panels
-    double unit_;             // what a product may be wrong by, as a share of the lengths' product
-    // In the scratch:
-    float* panels_;           // the queries, as kernels_ reads them
-    float* least_;            // width_ of them: see least_product; infinity for fillers
-    float* products_;         // batch_rows · width_
-    std::uint32_t* reached_;  // as many
-    float* copy_;             // batch_rows vectors, where they are not read in place
-};
-
-}  // namespace kith::inline v0_single::detail
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-/// Queries that meet the rows together; more bring no more, and less of them is near.
-inline constexpr std::size_t widest_batch = 256;
-
-/// The next allowed slots from `begin` on, which is moved behind them; returns how many.
-/// Shape: `slots` has room for batch_rows.
-inline std::size_t next_slots(BitsetView allowed, std::size_t& begin, Slot* slots) noexcept {
-    std::size_t count = 0;
-    for (; begin < allowed.count() && count < batch_rows; begin += 64 - begin % 64) {  // past the last Slot too
-        const auto word = static_cast<Slot>(begin / 64);
-        std::uint64_t bits = allowed.allowed_word(word) & (~std::uint64_t{0} << (begin % 64));
-        for (; bits != 0; bits &= bits - 1) {
-            const Slot slot = word * 64 + static_cast<Slot>(std::countr_zero(bits));
-            if (count == batch_rows) {
-                begin = slot;
-                return count;
-            }
-            slots[count++] = slot;
-        }
-    }
-    return count;
-}
-
-/// For each of `count` queries the nearest `limit` of the allowed slots, nearest first, equal distances by slot: to the
-/// last bit what scan() finds for each alone. found[i] is how many there are for query i.
-/// Shape: `queries` holds count · rows.dim() floats; the answers to query i begin at out + i · limit, which has room
-///        for count · limit.
-/// Throws: std::bad_alloc while `scratch` still grows.
-template <Rows R>
-void search_batch(const R& rows, const float* queries, std::size_t count, std::size_t limit, BitsetView allowed,
-                  SearchScratch& scratch, Neighbor* out, std::size_t* found, Isa isa = best_isa()) {
-    using S = decltype(rows.scorer(queries, scratch.query));
-    static_assert(std::is_trivially_destructible_v<BatchQuery<S>>);
-    const auto meet_all = [&](auto batch) {
-        Slot slots[batch_rows];
-        for (std::size_t begin = 0; const std::size_t met = next_slots(allowed, begin, slots);) batch.meet(slots, met);
-    };
-    if (scratch.batch.size() < std::min(count, widest_batch)) scratch.batch.resize(std::min(count, widest_batch));
-    for (std::size_t first = 0; first < count; first += widest_batch) {
-        const std::size_t size = std::min(widest_batch, count - first);
-        const float* const floats = queries + first * rows.dim();
-        auto* const memory = reinterpret_cast<BatchQuery<S>*>(scratch.query.take(size * sizeof(BatchQuery<S>)));
-        for (std::size_t at = 0; at < size; ++at) {
-            ::new (static_cast<void*>(memory + at))
-                BatchQuery<S>{rows.scorer(floats + at * rows.dim(), scratch.batch[at]),
-                              TopK(std::span(out + (first + at) * limit, limit)), 0};
-        }
-        const std::span<BatchQuery<S>> asked(std::launder(memory), size);
-        if constexpr (ProductRows<R>) {
-            if (size >= ProductBatch<R, S>::fewest(isa)) {
-                meet_all(ProductBatch<R, S>(rows, floats, asked, scratch.lists, isa));
-            } else {
-                meet_all(PairBatch<S>(asked));
-            }
-        } else {
-            meet_all(PairBatch<S>(asked));
-        }
-        for (std::size_t at = 0; at < size; ++at) found[first + at] = asked[at].best.sorted().size();
-    }
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-inline constexpr std::size_t rescored_at_once = 8;
-inline constexpr std::size_t rescored_first = 16;  // at least: a deviation is that of several
-inline constexpr float rescored_deviations = 3;
-
-/// Offers `found`, sorted by the distances of their codes, to `best` at the distances of their full vectors.
-///
-/// By how much codes overrate distances is seen on the first ones: its mean and its deviation. Whoever would still be
-/// too far with three deviations in his favour ends the comparing. Requires: best is empty.
-template <Scorer S>
-void rescore(const S& exact, std::span<const Neighbor> found, std::size_t limit, TopK& best) noexcept {
-    std::array<Slot, 64> slots;
-    std::array<float, 64> distances;
-    float sum = 0, squares = 0;  // of the errors: by how much a code's distance is too long
-    const std::size_t begin = std::max(limit, rescored_first);
-    std::size_t count = std::min(begin, slots.size());
-    for (std::size_t first = 0; first < found.size();
-         first += count, count = first < begin ? count : rescored_at_once) {
-        const float mean = first == 0 ? 0 : sum / static_cast<float>(first);
-        const float variance = first == 0 ? 0 : std::max(squares / static_cast<float>(first) - mean * mean, 0.0F);
-        if (found[first].distance - mean - rescored_deviations * std::sqrt(variance) > best.worst_distance()) return;
-        count = std::min(count, found.size() - first);
-        for (std::size_t i = 0; i < count; ++i) slots[i] = found[first + i].slot;
-        exact.score(slots.data(), count, distances.data());
-        for (std::size_t i = 0; i < count; ++i) {
-            const float error = found[first + i].distance - distances[i];
-            sum += error;
-            squares += error * error;
-            best.offer({distances[i], slots[i]});
-        }
-    }
-}
-
-}  // namespace detail
-
-/// `Tag` makes the index inside; R are the full vectors, which every call is given.
-template <class Tag, class Q, class R>
-class CodedIndex {
-    static_assert(Number<typename R::Element>,
-                  "kith: packed bits are codes already, so no quantizer makes codes of them; write kith::Hnsw<> or "
-                  "kith::Flat");
-    using Codes = detail::CodeMemory<Q, typename R::Metric>;
-    using Inner = typename Tag::template Index<typename Codes::View>;
-
-public:
-    explicit CodedIndex(Slot capacity)
-        : capacity_(capacity), inner_(Tag::template make<typename Codes::View>(capacity)) {}
-
-    /// Throws: Errc::corrupt, Errc::unsupported_version.
-    [[nodiscard]] static CodedIndex map(const ImageBytes& image, Slot count) {
-        if (image.empty()) return CodedIndex(0);  // too few vectors came to learn from
-        std::size_t used = 0;
-        auto codes = std::make_unique<const Codes>(image, count, used);
-        return CodedIndex(std::move(codes), image.subspan(used));
-    }
-
-    /// The first so many slots are in the index.
-    [[nodiscard]] Slot size() const noexcept { return inner_.size(); }
-
-    /// How often codes were learned. To be asked by who inserts.
-    [[nodiscard]] std::size_t lessons() const noexcept { return kept_.size(); }
-
-    /// Elements of the vectors that the codes stand for; 0 where there are no codes.
-    [[nodiscard]] std::size_t dim() const noexcept { return size() == 0 ? 0 : codes().codec().dim(); }
-
-    /// Codes and indexes the slots from size() up to `count`; nothing while they are too few to learn from.
-    /// Throws: what training throws; size() says how far it came.
-    void insert(const R& rows, Slot count, unsigned threads = 1) {
-        if (newest_ == nullptr) {
-            std::size_t lesson = first_lesson(rows.dim());
-            if (count < lesson) return;
-            while (lesson * lesson_growth <= std::min<std::size_t>(count, last_lesson)) lesson *= lesson_growth;
-            learn(rows, lesson, threads);
-        }
-        while (size() < count) {
-            const auto until = static_cast<Slot>(std::min<std::size_t>(count, next_lesson_));
-            newest_->append(rows, until, threads);
-            inner_.insert(newest_->view(), until, threads);
-            if (until == next_lesson_) learn(rows, next_lesson_, threads);
-        }
-    }
-
-    /// Takes over codes and index of `other`, over the same rows. False, and nothing has changed, where the index inside
-    /// cannot. Requires: this is empty, with room for them.
-    bool adopt(const R& rows, const CodedIndex& other) {
-        if (other.size() == 0) return true;
-        kept_.reserve(1);
-        auto codes = std::make_unique<Codes>(capacity_);
-        codes->adopt(other.codes());
-        if (!inner_.adopt(codes->view(), other.inner_)) return false;
-        kept_.push_back(std::move(codes));
-        newest_ = kept_.back().get();
-        codes_.store(newest_, std::memory_order_release);
-        next_lesson_ = first_lesson(rows.dim());
-        while (next_lesson_ <= size()) next_lesson_ = lesson_after(next_lesson_);
-        return true;
-    }
-
-    /// The nearest allowed slots below size(), nearest first, at the distances of their full vectors.
-    std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
-                       Neighbor* out) const {
-        const Slot indexed = std::min(size(), params.allowed.count());
-        const std::size_t limit = std::min<std::size_t>(params.limit, indexed);
-        if (limit == 0) return 0;
-        SearchParams coarse = params;
-        coarse.allowed = params.allowed.first(indexed);  // which were coded before the codes that are read below
-        coarse.stretched = limit;
-        coarse.limit = std::min<std::size_t>(coarse_limit(params, limit), indexed);
-        scratch.coarse.resize(coarse.limit);
-        const std::size_t found = inner_.search(codes().view(), query, coarse, scratch, scratch.coarse.data());
-        TopK best(std::span(out, limit));
-        detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), limit, best);
-        return best.sorted().size();
-    }
-
-    /// The nearest allowed slots below size(): by the codes of all of them, and the best by their full vectors.
-    std::size_t scan(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
-                     Neighbor* out) const
-        requires(!Tag::reads_all)
-    {
-        const BitsetView allowed = params.allowed.first(std::min(size(), params.allowed.count()));
-        const std::size_t limit = std::min<std::size_t>(params.limit, allowed.count());
-        if (limit == 0) return 0;
-        constexpr std::size_t fewest = 10, kept = 4;  // how many times as many as are wanted codes hardly misplace
-        scratch.coarse.resize(std::min<std::size_t>(kept * std::max(limit, fewest), allowed.count()));
-        TopK nearest(std::span(scratch.coarse.data(), scratch.coarse.size()));
-        detail::scan(codes().view().scorer(query, scratch.query), 0, allowed.count(), allowed, nearest);
-        const std::size_t found = nearest.sorted().size();
-        TopK best(std::span(out, limit));
-        detail::rescore(rows.scorer(query, scratch.query), std::span(scratch.coarse).first(found), limit, best);
-        return best.sorted().size();
-    }
-
-    /// What search() answers to each of `count` queries, from one pass over the codes for 256 of them. found[i] is what
-    /// it returns for query i. Shape: the answers to query i begin at out + i · width, where width is
-    /// min(params.limit, params.allowed.count()).
-    void search_batch(const R& rows, const float* queries, std::size_t count, const SearchParams& params,
-                      SearchScratch& scratch, Neighbor* out, std::size_t* found) const
-        requires(Tag::reads_all)
-    {
-        const BitsetView allowed = params.allowed.first(std::min(size(), params.allowed.count()));
-        const std::size_t width = std::min<std::size_t>(params.limit, params.allowed.count());
-        const std::size_t limit = std::min<std::size_t>(params.limit, allowed.count());
-        const std::size_t coarse = std::min<std::size_t>(coarse_limit(params, limit), allowed.count());
-        scratch.coarse.resize(count * coarse);
-        detail::search_batch(codes().view(), queries, count, coarse, allowed, scratch, scratch.coarse.data(), found);
-        for (std::size_t at = 0; at < count; ++at) {
-            TopK best(std::span(out + at * width, limit));
-            detail::rescore(rows.scorer(queries + at * rows.dim(), scratch.query),
-                            std::span(scratch.coarse).subspan(at * coarse, found[at]), limit, best);
-            found[at] = best.sorted().size();
-        }
-    }
-
-    /// Writes the image that map() reads: the codes, then the index inside.
-    template <class Sink>
-    void save(const Sink& sink) const {
-        if (size() == 0) return;
-        codes().save(sink);
-        inner_.save(sink);
-    }
-
-    [[nodiscard]] std::size_t memory_bytes() const noexcept {
-        std::size_t bytes = inner_.memory_bytes();
-        for (const auto& codes : kept_) bytes += codes->memory_bytes();
-        return mapped_ ? bytes + mapped_->memory_bytes() : bytes;
-    }
-
-    /// What `count` vectors take, when they come a few at a time.
-    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
-        if (count < first_lesson(dim)) return {};
-        IndexSpace all = Tag::template space<typename Codes::View>(dim, count);
-        for (std::size_t lesson = first_lesson(dim); lesson <= count;) {
-            lesson = lesson_after(lesson);
-            const IndexSpace codes = Codes::space(dim, static_cast<Slot>(std::min<std::size_t>(lesson, count)));
-            all.memory_bytes += codes.memory_bytes;
-            if (lesson > count) all.disk_bytes += codes.disk_bytes;
-        }
-        return all;
-    }
-
-private:
-    static constexpr std::size_t lesson_growth = 4;
-    static constexpr std::size_t last_lesson = 65536;
-
-    /// Rows from which on there is something to learn. Codecs ask for as many as make any codes at all.
-    [[nodiscard]] static std::size_t first_lesson(std::size_t dim) noexcept {
-        constexpr std::size_t enough_for_a_mean = 1024, rows_a_word = 16;
-        return std::max(enough_for_a_mean, rows_a_word * Codes::Codec::fewest_vectors(dim));
-    }
-
-    CodedIndex(std::unique_ptr<const Codes> codes, const ImageBytes& image)
-        : capacity_(codes->size()),
-          mapped_(std::move(codes)),
-          codes_(mapped_.get()),
-          inner_(Tag::template map<typename Codes::View>(image, capacity_)) {}
-
-    /// Requires: size() is not 0.
-    [[nodiscard]] const Codes& codes() const noexcept { return *codes_.load(std::memory_order_acquire); }
-
-    /// Codes the slots below size() by what the first `lesson` rows teach. Throws: as insert; nothing has changed then.
-    void learn(const R& rows, std::size_t lesson, unsigned threads) {
-        Training training;
-        training.threads = threads;
-        std::vector<float> floats;
-        auto codes = std::make_unique<Codes>(capacity_);
-        codes->train(rows.matrix(lesson, floats), training);
-        codes->append(rows, size(), threads);
-        kept_.push_back(std::move(codes));
-        newest_ = kept_.back().get();
-        codes_.store(newest_, std::memory_order_release);
-        next_lesson_ = lesson_after(lesson);
-    }
-
-    [[nodiscard]] static std::size_t lesson_after(std::size_t lesson) noexcept {
-        return lesson < last_lesson ? lesson * lesson_growth : std::size_t{no_slot};
-    }
-
-    /// How many of the nearest codes are compared again by their vectors, at most. A walk that keeps few candidates has
-    /// no more to compare.
-    [[nodiscard]] static std::size_t coarse_limit(const SearchParams& params, std::size_t limit) noexcept {
-        const float factor = params.rescore > 0 ? params.rescore : Q::rescore;
-        constexpr std::size_t fewest = 10;  // the few nearest may all be among those that their codes misplace
-        const auto several = static_cast<float>(std::max(limit, fewest));
-        const auto wanted = static_cast<std::size_t>(std::ceil(several * std::max(factor, 1.0F)));
-        return Tag::reads_all ? wanted : std::min(wanted, std::max<std::size_t>(limit, params.ef_search));
-    }
-
-    Slot capacity_;
-    std::vector<std::unique_ptr<Codes>> kept_;  // all there were, for a search may be reading any of them
-    Codes* newest_ = nullptr;                   // the last of kept_
-    std::size_t next_lesson_ = 0;
-    std::unique_ptr<const Codes> mapped_;
-    std::atomic<const Codes*> codes_ = nullptr;  // newest_ or mapped_, for those who search
-    Inner inner_;
-};
-
-}  // namespace kith::inline v0_single
-
-// kith/quantize/scalar.hpp — one byte an element, or half of one, with a scale for each vector.
-//
-// The mean of the sample is taken off, which makes vectors shorter, and what is left is cut into equal steps as long as
-// its largest element asks for. Offsets are those of the decoded vectors, not of the true ones: L2 is then the distance
-// between two decoded vectors, whose error shrinks with the distance itself, so near neighbours are told apart best.
-// A query has a byte an element whatever the rows have.
-//
-// Thread safety: a trained codec is only read; its Rows are views.
-// Source: Aguerrebere et al., "Similarity search in the blink of an eye with compressed indices" (LVQ),
-// arXiv:2304.04759, section 3; here the range is symmetric, which lets one integer dot product do for every metric.
-
-// kith/quantize/centring.hpp — a vector as a code sees it: in the metric's own form and about the mean.
-//
-// About the mean of the data, vectors are short, and what a code loses is proportional to that length. Every distance
-// then has the same form, for x = μ + u and y = μ + v with μ the mean:
-//
-//   distance(x, y) = bias(x) + bias(y) − weight · ⟨u, v⟩
-//
-//   L2            bias ‖u‖²                                      weight 2
-//   Cosine        bias ½‖u‖², of x and y divided by their norms  weight 1
-//   InnerProduct  bias −⟨μ, u⟩ − ½‖μ‖²                           weight 1
-//
-// Cosine takes the form of L2 because an error of u is then weighed by how far x is from y, not by their length. A
-// vector of length zero is at 1 from everything, so its bias is ½ more.
-
-// kith/distance/packed_dots.hpp — inner products of a query of bytes with codes of a few bits an element.
-//
-// Codes of every width from 1 to 8 bits are stored in fields of 8, 4, 2 and 1 bits, whose inner products are sums of
-// products of bytes once the fields are unpacked. The layout makes unpacking a shift and a mask, whatever the width of
-// a register, and wastes at most three bytes a field.
-//
-// This header stays free of functions that could be left in the library: the sources built for one instruction set
-// include it.
-
-namespace kith::inline v0_single {
-
-// An element of b bits is cut, from its highest bit down, into fields whose widths are the powers of two that b is a
-// sum of: 7 bits are a field of 4, one of 2 and one of 1. On disk: never change.
-//
-//   code    = head, then for each field width f, widest first: part_bytes(f) bytes
-//   byte j of width f holds in its bits p·f to p·f + f − 1 the field of element p · part_bytes(f) + j, or zero when
-//           there is no such element
-//
-// A prepared query holds for each f, widest first, 8 / f parts of query_part_bytes(f) bytes: byte j of part p is what
-// the field in bits p·f of byte j is multiplied by, zero where there is no element.
-
-/// Where codes lie. Shape: code s begins at codes + s · stride and holds `head` bytes before its fields of `dim`
-/// elements.
-struct PackedShape {
-    std::size_t dim = 0;
-    std::size_t head = 0;
-    std::size_t stride = 0;
-};
-
-/// The kernels for elements of one number of bits and one instruction set.
-/// Shape:  `query` is prepared as above; codes are as above, head and stride multiples of 4. Nothing past a code is
-///         read.
-/// Laws:   out[i] is Σ query[j] · code[j], exactly: the same on every instruction set, by either call.
-struct PackedDots {
-    using Slots = void (*)(const std::int8_t* query, const std::byte* codes, const PackedShape& shape,
-                           const Slot* slots, std::size_t count, std::int32_t* out) noexcept;
-    using Block = void (*)(const std::int8_t* query, const std::byte* codes, const PackedShape& shape,
-                           std::size_t count, std::int32_t* out) noexcept;
-
-    Slots slots = nullptr;
-    Block block = nullptr;
-};
-
-/// More elements could overflow the sum of 32 bits.
-inline constexpr std::size_t most_packed_elements = 65536;
-
-namespace detail {
-
-/// Bytes of the fields of `field` bits.
-[[gnu::always_inline]] constexpr std::size_t part_bytes(unsigned field, std::size_t dim) noexcept {
-    return (dim * field + 31) / 32 * 4;
-}
-
-/// Bytes from one part of a prepared query to the next: a whole number of the largest registers.
-[[gnu::always_inline]] constexpr std::size_t query_part_bytes(unsigned field, std::size_t dim) noexcept {
-    return (part_bytes(field, dim) + 63) / 64 * 64;
-}
-
-/// Bytes of the fields of all widths.
-[[gnu::always_inline]] constexpr std::size_t packed_bytes(unsigned bits, std::size_t dim) noexcept {
-    std::size_t bytes = 0;
-    for (unsigned field = 8; field > 0; field /= 2) bytes += (bits & field) != 0 ? part_bytes(field, dim) : 0;
-    return bytes;
-}
-
-/// Bytes of a prepared query.
-[[gnu::always_inline]] constexpr std::size_t packed_query_bytes(unsigned bits, std::size_t dim) noexcept {
-    std::size_t bytes = 0;
-    for (unsigned field = 8; field > 0; field /= 2) {
-        bytes += (bits & field) != 0 ? 8 / field * query_part_bytes(field, dim) : 0;
-    }
-    return bytes;
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-// kith/quantize/mean.hpp — the middle of a sample: what codecs take off before they encode.
-
-namespace kith::inline v0_single::detail {
-
-/// Which rows count towards a mean: those at most a hundred times as long as the median. One that is 10^9 times as long
-/// as the others would leave all of them with the same code.
-inline std::vector<bool> rows_of_usual_length(MatrixView sample) {
-    constexpr double times = 100;
-    std::vector<double> lengths(sample.rows);
-    for (std::size_t row = 0; row < sample.rows; ++row) {
-        const float* const vector = sample.row(row);
-        double squares = 0;
-        for (std::size_t i = 0; i < sample.dim; ++i) {
-            squares += static_cast<double>(vector[i]) * static_cast<double>(vector[i]);
-        }
-        lengths[row] = std::sqrt(squares);
-    }
-    std::vector<double> sorted = lengths;
-    const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
-    std::nth_element(sorted.begin(), middle, sorted.end());
-    std::vector<bool> usual(sample.rows, true);
-    for (std::size_t row = 0; row < sample.rows; ++row) usual[row] = *middle == 0 || lengths[row] <= times * *middle;
-    return usual;
-}
-
-/// The mean of the rows, but for those much longer than the others, or of the rows brought to length 1 when `normalise`
-/// is set; summed in double.
-/// Throws: Errc::invalid_argument for no rows, Errc::cancelled.
-inline std::vector<float> mean_of(MatrixView sample, bool normalise, const Training& training) {
-    if (sample.rows == 0) raise(Errc::invalid_argument, "training: there are 0 vectors, expected at least 1");
-    constexpr std::size_t rows_a_report = 16384;
-    const std::vector<bool> counts = normalise ? std::vector<bool>(sample.rows, true) : rows_of_usual_length(sample);
-    std::size_t counted = 0;
-    std::vector<double> sums(sample.dim);
-    for (std::size_t row = 0; row < sample.rows; ++row) {
-        if (row % rows_a_report == 0) {
-            training.report(static_cast<double>(row) / static_cast<double>(sample.rows));
-        }
-        const float* const vector = sample.row(row);
-        const double factor = normalise ? static_cast<double>(inverse_norm(vector, sample.dim)) : 1.0;
-        if (!counts[row]) continue;
-        ++counted;
-        for (std::size_t i = 0; i < sample.dim; ++i) sums[i] += static_cast<double>(vector[i]) * factor;
-    }
-    std::vector<float> mean(sample.dim);
-    for (std::size_t i = 0; i < sample.dim; ++i) {
-        mean[i] = static_cast<float>(sums[i] / static_cast<double>(counted));
-    }
-    return mean;
-}
-
-}  // namespace kith::inline v0_single::detail
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-/// Σ a[i]², in double.
-inline double squares(const float* a, std::size_t dim) noexcept {
-    double sum = 0;
-    for (std::size_t i = 0; i < dim; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(a[i]);
-    return sum;
-}
-
-/// Σ a[i] · b[i], in double.
-inline double product(const float* a, const float* b, std::size_t dim) noexcept {
-    double sum = 0;
-    for (std::size_t i = 0; i < dim; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-    return sum;
-}
-
-// Vectors longer than longest_vector are taken as if they were that long: squares of what is left stay finite, and
-// their distances lie beyond those of all others as before.
-
-/// `vector`, or, when it is longer than any may be, a shorter one of its direction in `shortened`.
-inline const float* within_reach(const float* vector, std::size_t dim, float* shortened) noexcept {
-    const double length = std::sqrt(squares(vector, dim));
-    if (!(length > longest_vector)) return vector;
-    for (std::size_t i = 0; i < dim; ++i) {
-        shortened[i] = static_cast<float>(static_cast<double>(vector[i]) * (longest_vector / length));
-    }
-    return shortened;
-}
-
-/// What a vector is multiplied by to be as metric M compares it; 0 for a vector of length zero under Cosine.
-template <class M>
-double compared_factor(const float* vector, std::size_t dim) noexcept {
-    if constexpr (std::same_as<M, Cosine>) {
-        return inverse_length(vector, dim);
-    } else {
-        const double length = std::sqrt(squares(vector, dim));
-        return length > longest_vector ? longest_vector / length : 1;
-    }
-}
-
-/// A base of every codec, so that a metric no codes are for is refused, and by one sentence.
-template <class M>
-struct ServedMetric {
-    static_assert(std::same_as<M, L2> || std::same_as<M, InnerProduct> || std::same_as<M, Cosine>,
-                  "kith: quantizers serve the metrics L2, InnerProduct and Cosine");
-};
-
-/// Throws: Errc::invalid_argument.
-inline void check_quantized_dim(std::size_t dim) {
-    if (dim == 0 || dim > most_packed_elements) {
-        raise(Errc::invalid_argument, "quantizer: vectors have " + std::to_string(dim) + " dimensions, expected 1 to " +
-                                          std::to_string(most_packed_elements));
-    }
-}
-
-/// The mean of vectors of which none is longer than longest_vector. Throws: as mean_of does.
-inline std::vector<float> mean_within_reach(MatrixView sample, bool normalise, const Training& training) {
-    std::vector<float> mean = mean_of(sample, normalise, training);
-    std::vector<float> shortened(mean.size());
-    if (within_reach(mean.data(), mean.size(), shortened.data()) != mean.data()) mean = std::move(shortened);
-    return mean;
-}
-
-/// Refuses a mean no training gives. Throws: Errc::corrupt.
-inline void check_mean(const std::vector<float>& mean) {
-    for (const float element : mean) {
-        if (!(std::abs(static_cast<double>(element)) <= longest_vector)) {
-            raise(Errc::corrupt, "quantizer: an element of the mean is out of range");
-        }
-    }
-}
-
-/// The centring of metric M: what a codec learns before its codes.
-template <class M>
-class Centring : ServedMetric<M> {
-public:
-    static constexpr bool is_cosine = std::same_as<M, Cosine>;
-    static constexpr bool is_product = std::same_as<M, InnerProduct>;
-
-    static constexpr float weight = std::same_as<M, L2> ? 2.0F : 1.0F;
-
-    Centring() noexcept = default;
-
-    /// Throws: Errc::invalid_argument when there is nothing to learn from, Errc::cancelled.
-    static Centring train(MatrixView sample, const Training& training) {
-        check_quantized_dim(sample.dim);
-        return Centring(mean_within_reach(sample, is_cosine, training));
-    }
-
-    /// mean:f32 × dim. Throws: Errc::corrupt.
-    static Centring load(ByteReader& reader, std::size_t dim) {
-        check_quantized_dim(dim);
-        std::vector<float> mean(dim);
-        if (!reader.f32s(mean)) raise(Errc::corrupt, "quantizer: the mean ends early");
-        check_mean(mean);
-        return Centring(std::move(mean));
-    }
-
-    void save(ByteWriter& writer) const { writer.f32s(mean_); }
-
-    [[nodiscard]] std::size_t dim() const noexcept { return mean_.size(); }
-
-    /// Writes u of `vector` and returns what bias adds to the form of u: see bias().
-    float centre(const float* vector, float* u) const noexcept {
-        const double factor = compared_factor<M>(vector, dim());
-        for (std::size_t i = 0; i < dim(); ++i) {
-            u[i] = static_cast<float>(factor * static_cast<double>(vector[i]) - static_cast<double>(mean_[i]));
-        }
-        if constexpr (is_product) {
-            return static_cast<float>(-product(mean_.data(), u, dim()) - squares(mean_.data(), dim()) / 2);
-        } else if constexpr (is_cosine) {
-            return factor == 0 ? 0.5F : 0.0F;
-        } else {
-            return 0;
-        }
-    }
-
-    /// bias(x) from what centre() returned and ‖u‖², or that of the vector a code stands for.
-    [[nodiscard]] static float bias(float from_centre, double u_squares) noexcept {
-        if constexpr (is_product) {
-            return from_centre;
-        } else {
-            return from_centre + static_cast<float>(u_squares * (is_cosine ? 0.5 : 1.0));
-        }
-    }
-
-    /// μ + u.
-    void restore(const float* u, float* vector) const noexcept {
-        for (std::size_t i = 0; i < dim(); ++i) vector[i] = u[i] + mean_[i];
-    }
-
-private:
-    explicit Centring(std::vector<float> mean) noexcept : mean_(std::move(mean)) {}
-
-    std::vector<float> mean_;  // μ, finite
-};
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single {
-
-namespace detail {
-
-/// Scores coded rows against one prepared query.
-template <unsigned bits>
-class CodeScorer {
-public:
-    CodeScorer(const CodeKernels& kernels, const CodeQuery& query, const std::uint8_t* rows, std::size_t stride,
-               std::size_t dim) noexcept
-        : kernels_(kernels), query_(query), rows_(rows), stride_(stride), dim_(dim) {}
-
-    void score(const Slot* slots, std::size_t count, float* out) const noexcept {
-        kernels_.slots(query_, rows_, stride_, dim_, slots, count, out);
-    }
-    void score_block(Slot first, std::size_t count, float* out) const noexcept {
-        kernels_.block(query_, rows_ + first * stride_, stride_, dim_, count, out);
-    }
-    [[gnu::always_inline]] void prefetch(Slot slot) const noexcept {
-        fetch_code<bits, ThisBuild>(rows_ + slot * stride_, dim_);
-    }
-    [[gnu::always_inline]] void prefetch_scan(Slot first, std::size_t count) const noexcept {
-        detail::prefetch_scan(rows_ + first * stride_, count * stride_);
-    }
-
-private:
-    CodeKernels kernels_;
-    CodeQuery query_;  // its codes lie in the scratch of the search
-    const std::uint8_t* rows_;
-    std::size_t stride_;  // in bytes
-    std::size_t dim_;
-};
-
-template <class M, unsigned bits>
-class ScalarCodec : ServedMetric<M> {
-    using Shape = CodeShape<bits>;
-
-public:
-    class Rows;
-
-    [[nodiscard]] static std::size_t fewest_vectors(std::size_t) noexcept { return 1; }
-
-    /// Learns the mean. Throws: Errc::invalid_argument, Errc::cancelled.
-    /// Cost: reads the sample once.
-    [[nodiscard]] static ScalarCodec train(MatrixView sample, const Training& training) {
-        check_dim(sample.dim);
-        return ScalarCodec(mean_within_reach(sample, std::same_as<M, Cosine>, training));
-    }
-
-    /// Throws: Errc::corrupt.
-    [[nodiscard]] static ScalarCodec load(ByteReader& reader, std::size_t dim) {
-        check_dim(dim);
-        std::vector<float> mean(dim);
-        if (!reader.f32s(mean)) raise(Errc::corrupt, "scalar codec: the mean ends early");
-        check_mean(mean);
-        return ScalarCodec(std::move(mean));
-    }
-    void save(ByteWriter& writer) const { writer.f32s(mean_); }
-
-    [[nodiscard]] static CodecSpace space(std::size_t dim) noexcept {
-        return {padded(Shape::row_bytes(dim)), dim * sizeof(float), dim * sizeof(float)};
-    }
-
-    [[nodiscard]] std::size_t dim() const noexcept { return mean_.size(); }
-    [[nodiscard]] std::size_t code_bytes() const noexcept { return code_bytes_; }
-
-    void encode(const float* vector, std::byte* code, ScratchMemory& scratch) const {
-        auto* const steps = scratch.take_array<std::int8_t>(dim());
-        const CodeTail tail = quantize(vector, Shape::steps, steps);
-        auto* const row = reinterpret_cast<std::uint8_t*>(code);
-        std::memset(row, 0, code_bytes_);
-        for (std::size_t i = 0; i < dim(); ++i) put(row, i, steps[i] + Shape::zero);
-        std::memcpy(row + Shape::tail_at(dim()), &tail, sizeof(tail));
-    }
-
-    void decode(const std::byte* code, float* out) const noexcept {
-        const auto* const row = reinterpret_cast<const std::uint8_t*>(code);
-        const float scale = tail_of(row).scale;
-        for (std::size_t i = 0; i < dim(); ++i) {
-            out[i] = mean_[i] + scale * static_cast<float>(get(row, i) - Shape::zero);
-        }
-    }
-
-    [[nodiscard]] Rows rows(const std::byte* codes) const noexcept { return Rows(*this, codes); }
-
-private:
-    static constexpr float product_factor = std::same_as<M, L2> ? -2.0F : -1.0F;
-
-    explicit ScalarCodec(std::vector<float> mean)
-        : mean_(std::move(mean)),
-          code_bytes_(padded(Shape::row_bytes(mean_.size()))),
-          kernels_(code_kernels<bits>(best_isa())) {
-        for (const float value : mean_) squares_of_mean_ += value * value;
-    }
-
-    static void check_dim(std::size_t dim) {
-        if (dim > 0 && dim <= longest_coded_row) return;
-        raise(Errc::invalid_argument, "scalar codec: vectors have " + std::to_string(dim) +
-                                          " elements, expected 1 to " + std::to_string(longest_coded_row));
-    }
-
-    /// Long rows begin on a cache line. Short ones do not where that would cost more memory than it saves time.
-    static constexpr std::size_t padded(std::size_t bytes) noexcept {
-        constexpr std::size_t long_row = 256;
-        const std::size_t unit = bytes >= long_row ? 64 : 16;
-        return (bytes + unit - 1) / unit * unit;
-    }
-
-    /// Byte and shift of element i of a row.
-    [[nodiscard]] std::pair<std::size_t, unsigned> place(std::size_t i) const noexcept {
-        if constexpr (bits == 8) return {i, 0};
-        const std::size_t at = Shape::query_at(i, dim());
-        return {at / 128 * 64 + at % 64, at % 128 < 64 ? 0U : 4U};
-    }
-    void put(std::uint8_t* row, std::size_t i, std::int32_t code) const noexcept {
-        const auto [at, shift] = place(i);
-        row[at] = static_cast<std::uint8_t>(row[at] | (static_cast<unsigned>(code) << shift));
-    }
-    [[nodiscard]] std::int32_t get(const std::uint8_t* row, std::size_t i) const noexcept {
-        const auto [at, shift] = place(i);
-        return (row[at] >> shift) & (bits == 8 ? 255 : 15);
-    }
-    [[nodiscard]] CodeTail tail_of(const std::uint8_t* row) const noexcept {
-        CodeTail tail;
-        std::memcpy(&tail, row + Shape::tail_at(dim()), sizeof(tail));
-        return tail;
-    }
-
-    /// Writes a vector in steps of its own scale, and returns what stands behind them.
-    CodeTail quantize(const float* vector, std::int32_t largest, std::int8_t* steps) const noexcept {
-        const float factor = std::same_as<M, Cosine> ? inverse_norm(vector, dim()) : 1.0F;
-        const auto top = static_cast<float>(largest);
-        float scale = kernels_.encode(vector, factor, mean_.data(), dim(), top, steps);
-        // The sum of the squares of such elements could be infinite.
-        if (!(scale * top * std::sqrt(static_cast<float>(dim())) <= static_cast<float>(longest_vector))) {
-            const auto shorter = static_cast<float>(compared_factor<M>(vector, dim()));
-            scale = kernels_.encode(vector, shorter, mean_.data(), dim(), top, steps);
-        }
-        // A vector of length zero is at 1 from everything; as half of L2 it would be at ½ from what has length 1.
-        const float without_direction = std::same_as<M, Cosine> && factor == 0 ? 0.5F : 0.0F;
-        return {scale, offset_of(steps, scale) + without_direction};
-    }
-
-    /// What a decoded vector adds to a distance by itself.
-    [[nodiscard]] float offset_of(const std::int8_t* steps, float scale) const noexcept {
-        if constexpr (std::same_as<M, L2> || std::same_as<M, Cosine>) {
-            std::int32_t squares = 0;
-            for (std::size_t i = 0; i < dim(); ++i) squares += std::int32_t{steps[i]} * std::int32_t{steps[i]};
-            const float norm = scale * scale * static_cast<float>(squares);
-            return std::same_as<M, L2> ? norm : norm / 2;  // between unit vectors, half of L2 is 1 − cos
-        } else {
-            float product = 0;  // of the decoded vector, without its mean, and the mean
-            for (std::size_t i = 0; i < dim(); ++i) product += static_cast<float>(steps[i]) * mean_[i];
-            return -(scale * product) - squares_of_mean_ / 2;
-        }
-    }
-
-    std::vector<float> mean_;
-    std::size_t code_bytes_;
-    CodeKernels kernels_;
-    float squares_of_mean_ = 0;
-};
-
-/// The Rows of codes.
-template <class M, unsigned bits>
-class ScalarCodec<M, bits>::Rows {
-public:
-    Rows(const ScalarCodec& codec, const std::byte* codes) noexcept
-        : codec_(&codec), codes_(reinterpret_cast<const std::uint8_t*>(codes)) {}
-
-    [[nodiscard]] std::size_t dim() const noexcept { return codec_->dim(); }
-
-    [[nodiscard]] CodeScorer<bits> scorer(const float* query, ScratchMemory& scratch) const {
-        std::int8_t* const codes = take(scratch);
-        std::int8_t* const steps = codes + query_bytes();
-        const CodeTail tail = codec_->quantize(query, CodeShape<8>::steps, steps);
-        return prepare(codes, steps, tail);
-    }
-
-    /// Compares decoded vectors with a decoded one, so it is the same both ways round.
-    [[nodiscard]] CodeScorer<bits> scorer_of(Slot slot, ScratchMemory& scratch) const {
-        std::int8_t* const codes = take(scratch);
-        std::int8_t* const steps = codes + query_bytes();
-        const std::uint8_t* const row = codes_ + slot * codec_->code_bytes();
-        unpack(row, steps);
-        return prepare(codes, steps, codec_->tail_of(row));
-    }
-
-private:
-    [[nodiscard]] std::size_t query_bytes() const noexcept { return (dim() + 127) / 128 * 128; }
-
-    /// Room for the codes of a query and, behind them, its steps in order.
-    [[nodiscard]] std::int8_t* take(ScratchMemory& scratch) const {
-        return scratch.take_array<std::int8_t>(query_bytes() + dim());
-    }
-
-    /// The steps of a row, in order; a run of bytes at a time, so that the compiler may use registers.
-    void unpack(const std::uint8_t* row, std::int8_t* steps) const noexcept {
-        if constexpr (bits == 8) {
-            for (std::size_t i = 0; i < dim(); ++i) steps[i] = static_cast<std::int8_t>(row[i] - Shape::zero);
-        } else {
-            for (std::size_t first = 0; first < dim(); first += 128, row += 64) {
-                const std::size_t left = dim() - first < 128 ? dim() - first : 128;
-                const std::size_t half = (left + 1) / 2;
-                std::int8_t* const low = steps + first;
-                for (std::size_t i = 0; i < half; ++i) low[i] = static_cast<std::int8_t>((row[i] & 15) - Shape::zero);
-                std::int8_t* const high = low + half;
-                for (std::size_t i = 0; i < left - half; ++i) {
-                    high[i] = static_cast<std::int8_t>((row[i] >> 4) - Shape::zero);
-                }
-            }
-        }
-    }
-
-    [[nodiscard]] CodeScorer<bits> prepare(std::int8_t* codes, const std::int8_t* steps, CodeTail tail) const noexcept {
-        std::int32_t sum = 0;
-        for (std::size_t i = 0; i < dim(); ++i) sum += steps[i];
-        const std::size_t whole = bits == 8 ? dim() : dim() / 128 * 128;
-        std::memcpy(codes, steps, whole);
-        std::memset(codes + whole, 0, query_bytes() - whole);
-        for (std::size_t i = whole; i < dim(); ++i) codes[Shape::query_at(i, dim())] = steps[i];
-        const CodeQuery query{codes, product_factor * tail.scale, tail.offset, Shape::zero * sum};
-        return {codec_->kernels_, query, codes_, codec_->code_bytes(), dim()};
-    }
-
-    const ScalarCodec* codec_;
-    const std::uint8_t* codes_;
-};
-
-}  // namespace detail
-
-/// One byte an element and eight a vector.
-struct Sq8 {
-    static constexpr std::string_view name = "sq8";  // stored on disk: never rename
-    static constexpr float rescore = 2;
-
-    template <class M>
-    using Codec = detail::ScalarCodec<M, 8>;
-};
-
-/// Half a byte an element and eight a vector.
-struct Sq4 {
-    static constexpr std::string_view name = "sq4";  // stored on disk: never rename
-    static constexpr float rescore = 4;
-
-    template <class M>
-    using Codec = detail::ScalarCodec<M, 4>;
-};
-
-static_assert(Quantizer<Sq8, L2>);
-static_assert(Quantizer<Sq4, Cosine>);
-
-}  // namespace kith::inline v0_single
-
-namespace kith::inline v0_single {
-
-// Besides its index, a tag says what effort means to it (see recall_curve.hpp): `ladder<M>` is what to try, rising, and
-// try_as_hard<M>(effort, params) sets it for a search. An empty ladder stands for an index that is exact. `reads_all`
-// says that a search reads all the index holds, so that exclusions never make it dearer. space<R>(dim, count) is what
-// the index takes besides the rows.
-
-/// Compares every vector: exact, and fast enough up to some ten thousand.
-struct Flat {
-    static constexpr std::string_view name = "flat";  // stored on disk: never rename
-    static constexpr bool reads_all = true;
-
-    template <class M>
-    static constexpr std::array<float, 0> ladder{};
-
-    template <class M>
-    static void try_as_hard(float, SearchParams&) noexcept {}
-
-    template <class R>
-    using Index = FlatIndex<R>;
-
-    template <class R>
-    [[nodiscard]] static FlatIndex<R> make(Slot) noexcept {
-        return FlatIndex<R>();
-    }
-
-    template <class R>
-    [[nodiscard]] static IndexSpace space(std::size_t, Slot) noexcept {
-        return {};
-    }
-
-    /// Throws: Errc::corrupt.
-    template <class R>
-    [[nodiscard]] static FlatIndex<R> map(const ImageBytes& image, Slot count) {
-        if (!image.empty()) raise(Errc::corrupt, "flat image: holds bytes where there are none");
-        return FlatIndex<R>(count);
-    }
-};
-
-/// `Tag` over the codes of quantizer Q, rescored by the full vectors: Coded<Flat, Sq8>.
-template <class Tag, class Q>
-struct Coded {
-private:
-    static constexpr auto letters = [] {
-        std::array<char, Tag::name.size() + 1 + Q::name.size()> joined{};
-        auto* at = joined.data();
-        for (const char letter : Tag::name) *at++ = letter;
-        *at++ = '/';
-        for (const char letter : Q::name) *at++ = letter;
-        return joined;
-    }();
-
-public:
-    static constexpr std::string_view name{letters.data(), letters.size()};  // stored on disk: never rename
-
-    static constexpr bool reads_all = Tag::reads_all;
-
-    [[nodiscard]] static constexpr bool fits(std::size_t dim) noexcept { return fits_dimension<Q>(dim); }
-
-    /// Where every code is compared, effort is how many times the limit is compared again by the vectors.
-    template <class M>
-    static constexpr auto ladder = [] {
-        if constexpr (reads_all) return std::array{2.0F, 4.0F, 10.0F, 25.0F, 60.0F};
-        if constexpr (!reads_all) return Tag::template ladder<M>;
-    }();
-
-    template <class M>
-    static void try_as_hard(float effort, SearchParams& search) noexcept {
-        if constexpr (reads_all) {
-            search.rescore = effort * std::min(beyond_measured(search.limit), 1.5F);
-        } else {
-            Tag::template try_as_hard<M>(effort, search);
-        }
-    }
-
-    template <class R>
-    using Index = CodedIndex<Tag, Q, R>;
-
-    template <class R>
-    [[nodiscard]] static Index<R> make(Slot capacity) {
-        return Index<R>(capacity);
-    }
-
-    template <class R>
-    [[nodiscard]] static IndexSpace space(std::size_t dim, Slot count) {
-        return Index<R>::space(dim, count);
-    }
-
-    /// Throws: Errc::corrupt, Errc::unsupported_version.
-    template <class R>
-    [[nodiscard]] static Index<R> map(const ImageBytes& image, Slot count) {
-        return Index<R>::map(image, count);
-    }
-};
-
-namespace detail {
-
-/// A graph over rows as they are.
-template <HnswParams P>
-struct HnswOverRows {
-    static constexpr std::string_view name = "hnsw";  // stored on disk: never rename
-    static constexpr bool reads_all = false;
-    static constexpr HnswParams params = P;
-    static_assert(P.max_links >= HnswParams::fewest_links && P.max_links <= HnswParams::most_links,
-                  "kith: Hnsw: max_links must be between 4 and 64");
-    static_assert(P.ef_construction > 0, "kith: Hnsw: ef_construction must be positive");
-
-    /// Where no distance is below zero, how far a walk stretches; else how many candidates it keeps.
-    template <class M>
-    static constexpr bool stretches = !std::same_as<M, InnerProduct>;
-
-    template <class M>
-    static constexpr auto ladder =
-        stretches<M> ? std::array{1.0F, 1.02F, 1.05F, 1.1F, 1.15F, 1.2F, 1.25F, 1.3F, 1.35F, 1.4F, 1.5F, 1.7F, 2.0F}
-                     : std::array{10.0F,  16.0F,  24.0F,  32.0F,  48.0F,  64.0F,  96.0F,
-                                  128.0F, 192.0F, 256.0F, 400.0F, 700.0F, 1500.0F};
-
-    template <class M>
-    static void try_as_hard(float effort, SearchParams& search) noexcept {
-        // A walk that is not near its end by then had better be given up.
-        const std::size_t most_kept = std::max<std::size_t>(2000, 4 * search.limit);
-        const auto kept = stretches<M> ? static_cast<float>(most_kept) : effort * beyond_measured(search.limit);
-        search.stretch = stretches<M> ? effort : 0;
-        search.ef_search = static_cast<std::uint32_t>(std::min(kept, 1e9F));
-    }
-
-    template <class R>
-    using Index = HnswIndex<R>;
-
-    template <class R>
-    [[nodiscard]] static HnswIndex<R> make(Slot capacity) {
-        return HnswIndex<R>(P, capacity);
-    }
-
-    template <class R>
-    [[nodiscard]] static IndexSpace space(std::size_t, Slot count) noexcept {
-        return HnswIndex<R>::space(P, count);
-    }
-
-    /// Throws: Errc::corrupt, Errc::unsupported_version.
-    template <class R>
-    [[nodiscard]] static HnswIndex<R> map(const ImageBytes& image, Slot count) {
-        return HnswIndex<R>::map(image, count);
-    }
-};
-
-template <HnswParams P, class Q>
-struct HnswBase : Coded<HnswOverRows<P>, Q> {
-    static constexpr HnswParams params = P;
-};
-template <HnswParams P>
-struct HnswBase<P, void> : HnswOverRows<P> {};
-
-}  // namespace detail
-
-/// Walks a graph: nearly exact, in logarithmic time. With a quantizer the graph is built and walked over codes, and the
-/// best are compared again by their full vectors: Hnsw<HnswParams{.max_links = 16}, Sq8>.
-template <HnswParams P = HnswParams{}, class Q = void>
-struct Hnsw : detail::HnswBase<P, Q> {};
-
-namespace detail {
-
-/// Below so many elements codes save little and lose much.
-inline constexpr std::size_t coded_from_dim = 32;
-
-}  // namespace detail
-
-/// The index that a vector of `dim` elements gets when its schema names none: a graph, over codes of 4 bits an element
-/// where the vectors are long enough for them. On the sets that docs/benchmarks.md names it answers most queries a
-/// second of all that take at most 1.2 times the bytes of a float graph. Few vectors are compared one by one, whatever
-/// the index. Elements of one byte are as short as codes are, and have none.
-template <std::size_t dim, class T = float>
-using AutoIndex = std::conditional_t<(dim < detail::coded_from_dim || sizeof(T) == 1), Hnsw<>, Hnsw<HnswParams{}, Sq4>>;
-
-}  // namespace kith::inline v0_single
-
 // kith/index/typed_vector_index.hpp — a VectorIndex of one metric, index and element, and the functions that make it.
 //
 // What is behind the virtual call is all known to the compiler. What is decided here is how an index and a scan share
@@ -19137,7 +20479,8 @@ inline float share_found(std::span<const Neighbor> truth, std::span<const Neighb
 /// The shares of true neighbours found at each effort of `ladder`, which rises.
 /// exact(slot, limit, out) and walk(slot, absent, limit, effort, out) return how many neighbours of that slot's vector
 /// they found among `count` slots, the walk as if slot `absent` were not there. Throws: what they and training.progress
-/// throw, Errc::cancelled. Cost: 200 exact searches, more among copies, and 400 walks for each effort.
+/// throw, Errc::cancelled. Cost: 200 exact searches, more among copies, and up to
+/// 400 walks for each effort.
 template <class Exact, class Walk>
 RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& exact, const Walk& walk,
                       const Training& training) {
@@ -19165,10 +20508,16 @@ RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& ex
                 // One more than is counted: lists and scans know of no absent slot, and return it.
                 const std::size_t got = walk(slot, absent, limits[which] + 1, effort, found.data());
                 const std::size_t kept = drop_self(std::span(found).first(got), slot, limits[which]);
-                return share_found(true_ones, std::span(found).first(kept)) / float{calibration_questions};
+                return share_found(true_ones, std::span(found).first(kept));
             };
-            for (std::size_t i = 0; i < ladder.size(); ++i) found_without[i][which] += share(slot, ladder[i]);
-            found_with[which] += share(no_slot, ladder.back());
+            // Who has found all is not asked again: with more effort, or with less to go around, all is found too.
+            float found_now = 0;
+            for (std::size_t i = 0; i < ladder.size(); ++i) {
+                if (found_now < 1) found_now = share(slot, ladder[i]);
+                found_without[i][which] += found_now / float{calibration_questions};
+            }
+            if (found_now < 1) found_now = share(no_slot, ladder.back());
+            found_with[which] += found_now / float{calibration_questions};
         }
     }
     std::vector<RecallRung> rungs;
@@ -19490,26 +20839,35 @@ public:
         const std::size_t walked = index_.search(rows, query, walk, scratch, scratch.neighbors.data());
         TopK best(std::span(out, limit));
         for (std::size_t i = 0; i < walked; ++i) best.offer(scratch.neighbors[i]);
-        if (indexed < count) detail::scan(rows.scorer(query, scratch.query), indexed, count, params.allowed, best);
+        if (indexed < count) {
+            scratch.counts.distances +=
+                detail::scan(rows.scorer(query, scratch.query), indexed, count, params.allowed, best);
+        }
         // What the walk could not reach from where it began is found the long way.
-        if (best.size() < limit) return search_exact(query, params, scratch, out);
+        if (best.size() < limit && std::isinf(params.bound)) return search_exact(query, params, scratch, out);
         return best.sorted().size();
     }
 
     [[nodiscard]] SearchPlan plan(const SearchParams& params) const noexcept override {
-        return {Tag::name, way_of(params, params.allowed.count_allowed()),
-                std::min(index_.size(), params.allowed.count()), calibrated(), params};
+        SearchPlan plan{Tag::name, way_of(params, params.allowed.count_allowed()),
+                        std::min(index_.size(), params.allowed.count()), calibrated(), params};
+        if constexpr (requires { index_.lists_read(params); }) {
+            plan.params.nprobe = static_cast<std::uint32_t>(index_.lists_read(params));
+        }
+        return plan;
     }
 
     std::size_t search_exact(const float* query, const SearchParams& params, SearchScratch& scratch,
                              Neighbor* out) const override {
         TopK best(std::span(out, std::min<std::size_t>(params.limit, params.allowed.count())));
-        detail::scan(rows_.view().scorer(query, scratch.query), 0, params.allowed.count(), params.allowed, best);
+        scratch.counts.distances +=
+            detail::scan(rows_.view().scorer(query, scratch.query), 0, params.allowed.count(), params.allowed, best);
         return best.sorted().size();
     }
 
     void search_many(const float* queries, std::size_t count, const SearchParams& params,
-                     std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const override {
+                     std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found,
+                     const float* bounds) const override {
         const SearchWay way = way_of(params, params.allowed.count_allowed());
         if (way != SearchWay::indexed && way != SearchWay::scan_codes) {
             search_exact_many(queries, count, params, scratches, out, found);
@@ -19527,7 +20885,9 @@ public:
             }
         }
         share_work(static_cast<unsigned>(scratches.size()), count, [&](std::size_t at, unsigned thread) {
-            found[at] = search(queries + at * dim(), params, *scratches[thread], out + at * width);
+            SearchParams one = params;
+            if (bounds != nullptr) one.bound = bounds[at];
+            found[at] = search(queries + at * dim(), one, *scratches[thread], out + at * width);
         });
     }
 
@@ -19752,119 +21112,6 @@ template <class M, class Tag, class T = float>
 //
 // Thread safety: everything is static and without state.
 
-// kith/schema/attributes.hpp — what a user says about the members of a record.
-//
-// An attribute names a member by its pointer, so the compiler checks the name and no string is written twice. The types
-// here hold nothing: a Schema reads them from its argument list. They know neither metrics nor indexes, which are
-// columns of their own; anything with a `name` will do.
-
-namespace kith::inline v0_single {
-
-/// Anything with a stored name: a metric, or the tag of an index.
-template <class T>
-concept Named = requires {
-    { T::name } -> std::convertible_to<std::string_view>;
-};
-
-/// How a field is to be found without reading every record: `Field<&Record::member, Indexed{.suffixes = true}>`.
-/// A text is found by its value and by its beginning in any case.
-struct Indexed {
-    bool suffixes = false;    ///< a text by its end, too, for four bytes a distinct text
-    bool substrings = false;  ///< a text by three letters or more within it, for some two bytes a byte of distinct text
-
-    friend constexpr bool operator==(Indexed, Indexed) noexcept = default;
-};
-
-/// Asks for a field to be found without reading every record: `Field<&Record::member, indexed>`.
-inline constexpr Indexed indexed{};
-
-/// The index a VectorField gets when it names none; the collection picks one.
-struct DefaultIndex {
-    static constexpr std::string_view name = "default";
-};
-
-/// The member that tells records apart: a std::string or an integer of 32 or 64 bits.
-template <auto Member>
-struct Key {};
-
-/// Says more about a member than its type does. Members without an attribute are stored all the same.
-template <auto Member, auto... Settings>
-struct Field {};
-
-/// A member of type std::array<float, N> whose nearest neighbours will be asked for.
-/// `Metric` has a `name`. `IndexTag` has a `name` and, where it has settings, `static std::string parameters()`; both
-/// are part of the stored schema.
-template <auto Member, class Metric, class IndexTag = DefaultIndex>
-struct VectorField {};
-
-namespace detail {
-
-/// What an attribute says of the member it names.
-enum class Role : unsigned char { none, key, field, vector };
-
-/// All that some settings ask for; what is no setting asks for nothing.
-template <class... Settings>
-constexpr Indexed joined_parts(const Settings&... settings) noexcept {
-    Indexed all;
-    [[maybe_unused]] const auto add = [&all]<class Setting>(const Setting& setting) {
-        if constexpr (std::is_same_v<Setting, Indexed>) {
-            all.suffixes = all.suffixes || setting.suffixes;
-            all.substrings = all.substrings || setting.substrings;
-        }
-    };
-    (add(settings), ...);
-    return all;
-}
-
-/// An attribute taken apart; anything else is no attribute.
-template <class>
-struct Attribute {
-    static constexpr Role role = Role::none;
-};
-
-template <auto Member>
-struct Attribute<Key<Member>> {
-    static constexpr Role role = Role::key;
-    static constexpr auto member = Member;
-    static constexpr bool settings_known = true;
-    static constexpr bool is_indexed = false;
-};
-
-template <auto Member, auto... Settings>
-struct Attribute<Field<Member, Settings...>> {
-    static constexpr Role role = Role::field;
-    static constexpr auto member = Member;
-    static constexpr bool settings_known = (std::is_same_v<std::remove_const_t<decltype(Settings)>, Indexed> && ...);
-    static constexpr bool is_indexed = sizeof...(Settings) > 0;
-    static constexpr Indexed parts = joined_parts(Settings...);
-};
-
-template <auto Member, class MetricType, class IndexTag>
-struct Attribute<VectorField<Member, MetricType, IndexTag>> {
-    static constexpr Role role = Role::vector;
-    static constexpr auto member = Member;
-    static constexpr bool settings_known = true;
-    static constexpr bool is_indexed = false;
-    using Metric = MetricType;
-    using Index = IndexTag;
-};
-
-/// The settings of an index as they are stored; none when it has none.
-template <class IndexTag>
-std::string index_parameters() {
-    if constexpr (requires {
-                      { IndexTag::parameters() } -> std::convertible_to<std::string>;
-                  }) {
-        return IndexTag::parameters();
-    } else {
-        return {};
-    }
-}
-
-}  // namespace detail
-
-}  // namespace kith::inline v0_single
-
 // kith/schema/fingerprint.hpp — a schema as a text that is stored, its hash, and what differs between two of them.
 //
 //   descriptor := "kith schema 1\n", then one line a field, in the order of the struct            (on disk)
@@ -19941,7 +21188,7 @@ inline const DescribedField* find_field(const std::vector<DescribedField>& field
     return nullptr;
 }
 
-/// The descriptor without what says how vectors are found: what is left is how records are stored.
+/// The descriptor without what says how vectors and values are found: what is left is how records are stored.
 inline std::string without_indexes(std::string_view descriptor) {
     std::string text;
     while (!descriptor.empty()) {
@@ -19993,7 +21240,7 @@ inline std::string describe_difference(std::string_view stored, std::string_view
     return lines;
 }
 
-/// The same, but for the indexes of vectors.
+/// The same, but for how vectors and values are found.
 inline std::string describe_record_difference(std::string_view stored, std::string_view current) {
     return describe_difference(detail::without_indexes(stored), detail::without_indexes(current));
 }
@@ -20373,6 +21620,7 @@ public:
 
     static constexpr std::size_t field_count = Layout::field_count;
     static constexpr std::size_t vector_count = Layout::vector_count;
+    static constexpr std::size_t key_position = Layout::key_position;  ///< of the key among all fields
     static constexpr std::array<FieldInfo, field_count> fields = Layout::fields;
 
     /// The I-th vector field: types Metric, Index, Vector and its Element, numbers dim and field (its place among all
@@ -20487,8 +21735,7 @@ EngineSchema engine_schema() {
         using Attribute = typename S::template VectorAttribute<I>;
         using Metric = typename Attribute::Metric;
         using Element = typename Attribute::Element;
-        using Index = std::conditional_t<std::is_same_v<typename Attribute::Index, DefaultIndex>,
-                                         AutoIndex<Attribute::dim, Element>, typename Attribute::Index>;
+        using Index = FieldIndex<Attribute>;
         schema.vectors.push_back({Attribute::name, Index::name, Attribute::dim, vector_bytes<Element>(Attribute::dim),
                                   &read_vector<Element>, &make_vector_index<Metric, Index, Element>,
                                   &map_vector_index<Metric, Index, Element>, &map_vector_index<Metric, Flat, Element>,
@@ -20949,72 +22196,64 @@ RepairReport repair(const std::filesystem::path& path, const RepairOptions& opti
 
 }  // namespace kith::inline v0_single
 
-// kith/collection/sealed_scalars.hpp — indexes and columns of a sealed segment: made when it is sealed, mapped after.
+// kith/collection/scalar_files.hpp — writes the columns and indexes of a segment in about as much memory as it may take.
 //
-// Thread safety: SealedScalars is immutable, and the bytes must outlive it; one thread fills a builder.
-
-// kith/scalar/column_builder.hpp — makes the columns of a segment that is sealed.
+// Rows are read as often as that needs: a pass makes all that is left, and what takes up most goes out of it, to be made
+// in a later one, while together they take more. A column that is too large by itself goes to its file as it is read. An
+// index that is too large by itself is held all the same: its terms have to be sorted.
 //
-// Thread safety: none; one thread fills one.
+// What a format has no room for is left out, and the columns say so: conditions then do without it.
+//
+// Thread safety: none; one thread writes the files of a segment.
 
 namespace kith::inline v0_single::detail {
 
-/// What a column is of.
-struct ColumnInfo {
-    std::uint32_t field = 0;  // the place in the record
-    FieldKind kind = FieldKind::boolean;
-    bool list = false;
+/// What the files are made from.
+struct ScalarSource {
+    std::span<const FieldInfo> fields;     // of a schema, in their order
+    Slot count = 0;                        // slots
+    std::function<std::string(Slot)> row;  // empty for a slot that nobody sees; the same each time it is asked for
 };
 
-class ColumnFileBuilder {
-public:
-    /// Requires: no kind is vector; fields are distinct.
-    explicit ColumnFileBuilder(const std::vector<ColumnInfo>& columns);
+/// Writes a file of what `produce` hands to its sink: the columns, or the index of a field, by its place in the record.
+/// That of an index is called while that of the columns goes on.
+using WriteScalarFile =
+    std::function<void(std::optional<std::size_t> index_of, const std::function<void(const ByteSink&)>& produce)>;
 
-    /// Adds the next slot of a column. Requires: the terms are of its kind.
-    void append(std::size_t column, const MemberTerms& member);
-
-    /// The image that ColumnFile reads. Requires: every column has as many slots. The builder is used up.
-    /// Throws: Errc::limit_exceeded when the lists of a column have 2^32 elements together.
-    [[nodiscard]] std::string finish();
-
-private:
-    struct Pending {
-        ColumnInfo info;
-        Slot slots = 0;
-        bool nulls = false;
-        std::uint64_t values = 0;
-        std::vector<std::uint64_t> null_words;
-        std::string ends;                      // as they are stored
-        std::string bytes;                     // bits as words to be, numbers as they are stored, texts
-        std::vector<std::uint64_t> text_ends;  // of each value
-    };
-
-    static void add_value(Pending& column, std::string_view term);
-    [[nodiscard]] static std::size_t most_bytes(const Pending& column) noexcept;
-    static void write(const Pending& column, std::string& descriptors, std::string& image);
-
-    std::vector<Pending> columns_;
-};
+/// Throws: Errc::corrupt for a row that does not hold those fields; what `write`, `row` and `call` throw, but for what
+/// raises Errc::limit_exceeded while an index is written: that index is left out.
+/// Requires: `memory_bytes` is not 0.
+/// Cost: about `memory_bytes` of memory, or more where one index takes more (see estimate()).
+void write_scalar_files(const ScalarSource& source, std::size_t memory_bytes, const WriteScalarFile& write,
+                        const LongCall& call = {});
 
 }  // namespace kith::inline v0_single::detail
 
+// kith/collection/sealed_scalars.hpp — indexes and columns of a sealed segment, mapped.
+//
+// Bytes are checked when they are first asked something: those of the index or the column that is asked, and no others.
+//
+// Thread safety: any number of threads may ask; the bytes must outlive it.
+
 // kith/scalar/column_file.hpp — the scalar fields of a sealed segment, column by column, for conditions without an index.
 //
-//   columns := header; descriptors; parts, each at a multiple of 64 bytes, zeros between                   (on disk)
+//   columns := header; parts; descriptors, each at a multiple of 64 bytes, zeros between; u64 bytes of all     (on disk)
 //   header  := magic "kithcols"; u32 version (1); u32 columns; u32 slots; zeros up to byte 64
-//   descriptor, 64 bytes := u32 field; u8 kind; u8 flags: 1 list, 2 nulls; u8 form; u8 bytes a code; u32 distinct;
-//              u32 0; u64 values; u64 offset of nulls, of ends, of values, of text ends, of texts
+//   descriptor, 64 bytes := u32 field; u8 kind; u8 flags: 1 list, 2 nulls, 4 with an index, 8 whose index was left out;
+//              u8 form; u8 bytes a code; u32 distinct; u32 0; u64 values; u64 offset of nulls, of ends, of values, of text
+//              ends, of texts
 //   nulls   := a bit a slot, 1 where it is null, in u64 words
 //   ends    := of a list, for each slot u32: the number of values up to the end of its elements
 //   values  := form 1, bool: a bit a value, in u64 words
 //            | form 2, numbers: as ordered numbers (scalar/term.hpp), u32 or u64 as the kind is wide
 //            | form 3, texts by code: u8, u16 or u32 each, the place of the text among the distinct ones in order
 //            | form 4, texts: nothing
+//            | form 5, left out: nothing, and there are no other parts
 //   text ends := of each distinct text (form 3) or each value (form 4) u64: where it ends in texts
 //
 // A scalar that is null has a value all the same, of no meaning. Offsets count from the beginning; that of a part that is
-// not there is 0. An ordered number keeps the order of its kind as an unsigned number, so each comparison of each kind is
+// not there is 0. Descriptors come last, so that a file is written as its columns are made. A column, or an index, is left
+// out where a limit of its format would be passed: so a reader knows that it is not missing. An ordered number keeps the order of its kind as an unsigned number, so each comparison of each kind is
 // one subtraction and one comparison, in loops that a compiler makes vectors of; NaN lies above what compares.
 //
 // Thread safety: immutable; the bytes must outlive it and what comes of it.
@@ -21023,6 +22262,16 @@ namespace kith::inline v0_single::detail {
 
 /// How the values of a column lie. On disk: never renumber.
 enum class ColumnForm : std::uint8_t { bits = 1, numbers = 2, codes = 3, texts = 4 };
+
+/// Whether the field of a column has an index beside it.
+enum class IndexNote : std::uint8_t { none, written, left_out };
+
+/// What is said of a field beside its column, or in its place.
+struct ColumnNote {
+    std::uint32_t field = 0;
+    bool left_out = false;  // the column
+    IndexNote index = IndexNote::none;
+};
 
 /// One column, checked as far as its parts lie within the image.
 class StoredColumn {
@@ -21036,6 +22285,11 @@ public:
 
     /// Reads all of it: returns where everything is as it must be. Throws: Errc::corrupt, with what is wrong.
     void check() const;
+
+    /// All bytes that it reads, as parts of the image.
+    [[nodiscard]] std::array<std::string_view, 5> parts() const noexcept {
+        return {nulls_, ends_, value_bytes_, text_ends_, texts_};
+    }
 
     /// The member of a slot, as terms. Requires: slot is below slots(). Throws: Errc::corrupt.
     void member(Slot slot, MemberTerms& out) const;
@@ -21083,7 +22337,7 @@ public:
 private:
     friend class ColumnFile;
 
-    StoredColumn(std::string_view image, std::string_view descriptor, Slot slots);
+    StoredColumn(std::string_view image, std::string_view descriptor, Slot slots, ColumnNote& note);
     void check_form() const;
     void check_lists() const;
     void check_texts() const;
@@ -21113,15 +22367,27 @@ public:
     [[nodiscard]] Slot slots() const noexcept { return slots_; }
     [[nodiscard]] const std::vector<StoredColumn>& columns() const noexcept { return columns_; }
 
-    /// The column of a field, by its place in the record; null where there is none.
+    /// The column of a field, by its place in the record; null where there is none, or it was left out.
     [[nodiscard]] const StoredColumn* find(std::uint32_t field) const noexcept;
+
+    /// One for each column, and for each that was left out.
+    [[nodiscard]] const std::vector<ColumnNote>& notes() const noexcept { return notes_; }
+
+    /// What is said of a field; nothing where there is none.
+    [[nodiscard]] ColumnNote note(std::uint32_t field) const noexcept;
+
+    /// The bytes that say what columns there are, and where: header and descriptors.
+    [[nodiscard]] std::array<std::string_view, 2> directory() const noexcept { return {header_, descriptors_}; }
 
     /// Reads all of it: returns where everything is as it must be. Throws: Errc::corrupt, with what is wrong.
     void check() const;
 
 private:
     Slot slots_ = 0;
+    std::string_view header_;
+    std::string_view descriptors_;
     std::vector<StoredColumn> columns_;  // in the order of the image
+    std::vector<ColumnNote> notes_;      // the same, and those that were left out
 };
 
 }  // namespace kith::inline v0_single::detail
@@ -21448,88 +22714,6 @@ private:
 
 }  // namespace kith::inline v0_single::detail
 
-// kith/scalar/scalar_index_builder.hpp — makes the index of one field of a segment that is sealed.
-//
-// Thread safety: none; one thread fills one.
-
-// kith/scalar/term_lists_builder.hpp — collects terms and slots, and writes them as scalar/term_lists.hpp reads them.
-//
-// Thread safety: none; one thread fills one.
-
-namespace kith::inline v0_single::detail {
-
-class TermListsBuilder {
-public:
-    /// Notes that `slot` has `term`; in any order, and more than once does no harm.
-    void add(std::string_view term, Slot slot);
-
-    /// The image, of slots that are below `universe`. The builder is empty then.
-    /// Cost: a sort; memory for what was added, twice the image and a bit a slot.
-    [[nodiscard]] std::string finish(Slot universe);
-
-private:
-    /// A slot that has a term. Most are told apart by their first 8 bytes, which stand here.
-    struct Posting {
-        std::uint64_t head = 0;    // those bytes, highest first, zeros behind
-        std::uint64_t offset = 0;  // where the term stands in bytes_
-        std::uint32_t size = 0;    // of the term
-        Slot slot = 0;
-    };
-
-    [[nodiscard]] std::string_view term(const Posting& posting) const noexcept {
-        return std::string_view(bytes_).substr(static_cast<std::size_t>(posting.offset), posting.size);
-    }
-    [[nodiscard]] bool same_term(const Posting& a, const Posting& b) const noexcept {
-        return a.head == b.head && a.size == b.size && (a.size <= sizeof(a.head) || term(a) == term(b));
-    }
-    void sort();
-
-    std::vector<Posting> postings_;
-    std::string bytes_;  // the terms, as they came; one that comes twice in a row stands here once
-};
-
-}  // namespace kith::inline v0_single::detail
-
-namespace kith::inline v0_single::detail {
-
-/// What an index of texts finds without looking at all of them.
-struct ScalarIndexParams {
-    bool suffixes = false;    ///< texts by their end, for four bytes a distinct text
-    bool substrings = false;  ///< texts by what is in them, for some two bytes a byte of distinct text
-};
-
-class ScalarIndexBuilder {
-public:
-    /// Requires: the kind is no vector; params ask for nothing unless it is text.
-    ScalarIndexBuilder(FieldKind kind, bool list, ScalarIndexParams params = {});
-
-    /// Adds the next slot, from 0 on. Requires: the terms are of the field's kind.
-    void append(const MemberTerms& member);
-
-    [[nodiscard]] Slot size() const noexcept { return slots_; }
-
-    /// The image that ScalarIndex reads. The builder is used up.
-    /// Cost: a sort of all terms; memory for them and their slots, 24 bytes a slot and term.
-    [[nodiscard]] std::string finish();
-
-private:
-    [[nodiscard]] std::string reversed_terms(std::string_view terms) const;
-    [[nodiscard]] std::string grams(std::string_view terms) const;
-
-    FieldKind kind_;
-    bool list_;
-    ScalarIndexParams params_;
-    Slot slots_ = 0;
-    Slot with_term_ = 0;
-    std::uint32_t most_terms_ = 0;
-    TermListsBuilder terms_;
-    TermListsBuilder lengths_;
-    std::vector<Slot> nulls_;
-    std::vector<std::string_view> distinct_;  // scratch: the terms of one slot
-};
-
-}  // namespace kith::inline v0_single::detail
-
 namespace kith::inline v0_single::detail {
 
 /// What is stored of the scalar fields of a segment: an image a field that is indexed, none for the others; and all
@@ -21540,105 +22724,56 @@ struct ScalarImages {
     Bytes columns;
 };
 
-class SealedScalarsBuilder {
-public:
-    /// Of these fields, which are those of a schema in their order.
-    explicit SealedScalarsBuilder(std::span<const FieldInfo> fields) : rows_(fields), columns_(scalar_fields(fields)) {
-        for (const FieldInfo& field : fields) {
-            std::optional<ScalarIndexBuilder>& index = indexes_.emplace_back();
-            column_of_.push_back(next_column_);
-            if (!has_terms(field.kind)) continue;
-            ++next_column_;
-            if (field.indexed) {
-                index.emplace(field.kind, field.list, ScalarIndexParams{field.suffixes, field.substrings});
-            }
-        }
-    }
-
-    /// Adds the encoded row of the next slot. Throws: Errc::corrupt for what is no row; the builder is of no use then.
-    void append(std::string_view row) {
-        const auto take = [&](std::size_t field, const MemberTerms& member) {
-            if (indexes_[field]) indexes_[field]->append(member);
-            columns_.append(column_of_[field], member);
-        };
-        if (!rows_.read(row, take)) raise(Errc::corrupt, "a row does not hold the fields of its schema");
-    }
-
-    /// Adds a slot that nobody sees, of which no row is left.
-    void append_nothing() {
-        MemberTerms nothing;
-        nothing.set_null();
-        for (std::size_t field = 0; field < indexes_.size(); ++field) {
-            if (indexes_[field]) indexes_[field]->append(nothing);
-        }
-        for (std::size_t column = 0; column < next_column_; ++column) columns_.append(column, nothing);
-    }
-
-    /// What SealedScalars maps. The builder is used up.
-    [[nodiscard]] ScalarImages<std::string> finish() {
-        ScalarImages<std::string> images;
-        for (std::optional<ScalarIndexBuilder>& index : indexes_) {
-            images.indexes.push_back(index ? index->finish() : std::string());
-            index.reset();
-        }
-        images.columns = columns_.finish();
-        return images;
-    }
-
-private:
-    static std::vector<ColumnInfo> scalar_fields(std::span<const FieldInfo> fields) {
-        std::vector<ColumnInfo> columns;
-        for (std::size_t at = 0; at < fields.size(); ++at) {
-            if (has_terms(fields[at].kind)) {
-                columns.push_back({static_cast<std::uint32_t>(at), fields[at].kind, fields[at].list});
-            }
-        }
-        return columns;
-    }
-
-    RowTerms rows_;
-    std::vector<std::optional<ScalarIndexBuilder>> indexes_;
-    ColumnFileBuilder columns_;
-    std::vector<std::size_t> column_of_;  // the column of each field
-    std::size_t next_column_ = 0;
+/// Raise Errc::corrupt or Errc::io where bytes are not as they were written; cheap when asked again. Null: they are.
+struct ScalarChecks {
+    std::function<void(std::size_t field)> index;
+    std::function<void(const ColumnFile& file, const StoredColumn& column)> column;
 };
 
 /// One field of a sealed segment.
 class SealedScalarField final : public ScalarField {
 public:
-    /// Either may be missing. Requires: the column lives as long as this.
-    SealedScalarField(std::optional<ScalarIndex> index, const StoredColumn* column) noexcept
-        : index_(std::move(index)), column_(column) {}
+    using Check = std::function<void()>;
+
+    /// Either may be missing; its check, which may be null, is called until it raises nothing, before it is asked.
+    /// Requires: the column lives as long as this.
+    SealedScalarField(std::optional<ScalarIndex> index, Check check_index, const StoredColumn* column,
+                      Check check_column) noexcept
+        : index_(std::move(index)),
+          column_(column),
+          check_index_(std::move(check_index)),
+          check_column_(std::move(check_column)) {}
 
     [[nodiscard]] bool indexed() const noexcept override { return index_.has_value(); }
     [[nodiscard]] bool has_column() const noexcept override { return column_ != nullptr; }
 
     [[nodiscard]] SlotEstimate estimate(const ScalarQuestion& question, [[maybe_unused]] Slot count) const override {
         KITH_ASSERT(count == index_->slots());
-        return index_->estimate(question);
+        return index().estimate(question);
     }
     void answer(const ScalarQuestion& question, [[maybe_unused]] Slot count,
                 std::span<std::uint64_t> words) const override {
         KITH_ASSERT(count == index_->slots());
-        index_->answer(question, words);
+        index().answer(question, words);
     }
     [[nodiscard]] double answer_nanoseconds(const ScalarQuestion& question, const SlotEstimate& estimate,
                                             Slot) const override {
-        return index_->nanoseconds(question, estimate);
+        return index().nanoseconds(question, estimate);
     }
     [[nodiscard]] std::unique_ptr<SlotTest> test(const ScalarQuestion& question,
                                                  [[maybe_unused]] Slot count) const override {
         KITH_ASSERT(count == column_->slots());
-        return std::make_unique<Test>(*column_, question);
+        return std::make_unique<Test>(column(), question);
     }
     [[nodiscard]] Scalar value(Slot slot, [[maybe_unused]] bool length) const override {
-        if (column_->null(slot)) return {};
-        const StoredColumn::Values values = column_->values_of(slot);
-        KITH_ASSERT(length == column_->list());
+        const StoredColumn& column = this->column();
+        if (column.null(slot)) return {};
+        const StoredColumn::Values values = column.values_of(slot);
+        KITH_ASSERT(length == column.list());
         if (length) return Scalar::of_unsigned(values.end - values.first);
-        if (column_->kind() == FieldKind::json) return Scalar::of_json(column_->text_of(values.first));
-        if (column_->kind() == FieldKind::text) return Scalar::of_text(column_->text_of(values.first));
-        return scalar_of_number(column_->kind(), column_->number(values.first));
+        if (column.kind() == FieldKind::json) return Scalar::of_json(column.text_of(values.first));
+        if (column.kind() == FieldKind::text) return Scalar::of_text(column.text_of(values.first));
+        return scalar_of_number(column.kind(), column.number(values.first));
     }
     [[nodiscard]] double test_nanoseconds(double bits, Slot) const noexcept override {
         return ColumnScan::nanoseconds(*column_, bits);
@@ -21646,7 +22781,7 @@ public:
 
     /// Reads the index whole. Throws: Errc::corrupt, with what is wrong.
     void check() const {
-        if (index_) index_->check();
+        if (index_) index().check();
     }
 
 private:
@@ -21663,15 +22798,36 @@ private:
         ColumnScan scan_;
     };
 
+    /// Throws: what its check raises.
+    [[nodiscard]] const ScalarIndex& index() const {
+        once(check_index_, index_is_right_);
+        return *index_;
+    }
+    [[nodiscard]] const StoredColumn& column() const {
+        once(check_column_, column_is_right_);
+        return *column_;
+    }
+
+    static void once(const Check& check, std::atomic<bool>& done) {
+        if (done.load(std::memory_order_acquire)) return;
+        if (check) check();
+        done.store(true, std::memory_order_release);
+    }
+
     std::optional<ScalarIndex> index_;
     const StoredColumn* column_;
+    Check check_index_;
+    Check check_column_;
+    mutable std::atomic<bool> index_is_right_ = false;  // its check raised nothing
+    mutable std::atomic<bool> column_is_right_ = false;
 };
 
 class SealedScalars final : public ScalarFields {
 public:
     /// Of these fields, which are those of a schema in their order; a field whose image is empty has no index.
     /// Throws: Errc::corrupt when an image is not whole, or of other fields or another number of slots.
-    SealedScalars(std::span<const FieldInfo> fields, const ScalarImages<std::string_view>& images, Slot slots)
+    SealedScalars(std::span<const FieldInfo> fields, const ScalarImages<std::string_view>& images, Slot slots,
+                  const ScalarChecks& checks = {})
         : columns_(images.columns, slots) {
         for (std::size_t at = 0; at < fields.size(); ++at) {
             if (!has_terms(fields[at].kind)) {
@@ -21686,15 +22842,27 @@ public:
             if (at < images.indexes.size() && !images.indexes[at].empty()) {
                 index.emplace(images.indexes[at], fields[at].kind, fields[at].list, slots);
             }
-            complete_ = complete_ && column != nullptr && has_all_that_is_asked(index, fields[at]);
-            fields_.push_back(std::make_unique<SealedScalarField>(std::move(index), column));
+            const ColumnNote note = columns_.note(static_cast<std::uint32_t>(at));
+            complete_ = complete_ && (column != nullptr || note.left_out) &&
+                        (note.index == IndexNote::left_out || has_all_that_is_asked(index, fields[at]));
+            SealedScalarField::Check check_index;
+            SealedScalarField::Check check_column;
+            if (checks.index) check_index = [check = checks.index, at] { check(at); };
+            if (checks.column && column != nullptr) {
+                check_column = [this, check = checks.column, column] { check(columns_, *column); };
+            }
+            fields_.push_back(std::make_unique<SealedScalarField>(std::move(index), std::move(check_index), column,
+                                                                  std::move(check_column)));
             readable_.push_back(fields_.back().get());
         }
     }
 
+    SealedScalars(const SealedScalars&) = delete;
+    SealedScalars& operator=(const SealedScalars&) = delete;
+
     [[nodiscard]] std::span<const ScalarField* const> fields() const noexcept override { return readable_; }
 
-    /// Whether there is every column, and every index with all that the schema asks of it.
+    /// Whether there is every column, and every index with all that the schema asks of it, but for what was left out.
     [[nodiscard]] bool complete() const noexcept { return complete_; }
 
     /// Reads everything. Throws: Errc::corrupt, with what is wrong.
@@ -23078,7 +24246,9 @@ private:
 
     std::size_t ask_graph(std::size_t count) {
         search_.coarse.resize(count);
+        const SearchCounts before = search_.counts;  // which is about vectors, and centroids are none
         const std::size_t found = graph_->nearest(query_, count, search_, search_.coarse.data());
+        search_.counts = before;
         for (std::size_t at = 0; at < found; ++at) {
             lists_[at] = Candidate(search_.coarse[at].distance, search_.coarse[at].slot);
         }
@@ -23131,6 +24301,7 @@ std::size_t search_lists(const IvfModel<Codes>& model, const IvfBlocks& blocks,
         if (scan.found() < asked.limit) sorted = lists.sort_lists(sorted, 2 * sorted);
     }
     scan.finish(blocks);
+    asked.scratch.counts.lists += read;
     return best.sorted().size();
 }
 
@@ -23194,7 +24365,10 @@ public:
         return best_.size();
     }
 
-    void finish(const IvfBlocks&) noexcept { block_.flush(); }
+    void finish(const IvfBlocks&) noexcept {
+        block_.flush();
+        asked_.scratch.counts.distances += block_.scored();
+    }
 
 private:
     using S = IvfScorer<R>;
@@ -23546,6 +24720,7 @@ public:
             if (candidates_.threshold() < base) return false;
             const std::uint32_t limit = std::min<std::uint32_t>(candidates_.threshold() - base, 65535);
             std::size_t found = scan_run(query, blocks, run, static_cast<std::uint16_t>(limit));
+            asked_.scratch.counts.codes += run.count;
             if (!all) found = keep_allowed(blocks, run, found);
             const std::uint32_t first = run.first * static_cast<std::uint32_t>(IvfBlocks::vectors);
             for (std::size_t i = 0; i < found; ++i) candidates_.add(base + totals_[i], first + positions_[i]);
@@ -23574,6 +24749,7 @@ public:
             }
         }
         block.flush();
+        asked_.scratch.counts.distances += block.scored();
     }
 
 private:
@@ -24722,6 +25898,7 @@ public:
                 found = tables_.scan(blocks.record(run.first), run.count, reach, best_.worst_distance() - base,
                                      positions_, bounds_);
             }
+            asked_.scratch.counts.codes += run.count;
             const Held held = blocks.hold_slots(run);
             const Slot* const slots = blocks.slots(run.first);
             for (std::size_t i = 0; i < found; ++i) __builtin_prefetch(slots + positions_[i]);
@@ -24746,7 +25923,10 @@ public:
         return best_.size();
     }
 
-    void finish(const IvfBlocks&) noexcept { settle(); }
+    void finish(const IvfBlocks&) noexcept {
+        settle();
+        asked_.scratch.counts.distances += block_.scored();
+    }
 
 private:
     static constexpr std::size_t enough = 256;
@@ -24891,6 +26071,12 @@ public:
     /// Whether there are lists to read. Unlike lists(), drift() and outgrown() it may be asked beside an insert.
     [[nodiscard]] bool trained() const noexcept { return lists_.load(std::memory_order_acquire) != nullptr; }
 
+    /// Lists that a search begins with; 0 while it is not trained. May be asked beside an insert.
+    [[nodiscard]] std::size_t lists_read(const SearchParams& params) const noexcept {
+        const Trained* const trained = lists_.load(std::memory_order_acquire);
+        return trained == nullptr ? 0 : probed(trained->model.lists(), params);
+    }
+
     /// Lists there are; 0 while it is not trained.
     [[nodiscard]] std::size_t lists() const noexcept { return trained_ ? trained_->model.lists() : 0; }
 
@@ -24975,11 +26161,11 @@ public:
         // A mapped image of another dimension cannot be asked; its rows can.
         if (trained == nullptr || trained->model.dim() != rows.dim()) {
             TopK best(std::span(out, limit));
-            detail::scan(rows.scorer(query, scratch.query), 0, returned, allowed, best);
+            scratch.counts.distances += detail::scan(rows.scorer(query, scratch.query), 0, returned, allowed, best);
             return best.sorted().size();
         }
         const std::size_t lists = trained->model.lists();
-        const std::size_t nprobe = std::min(params.nprobe != 0 ? params.nprobe : usual_nprobe(lists), lists);
+        const std::size_t nprobe = probed(lists, params);
         // A graph that has to name a large part of the lists is slower than comparing all.
         const Graph* const graph = nprobe * 4 <= lists ? trained->graph.get() : nullptr;
         const detail::IvfQuestion<R> asked{rows, query, params, listed, allowed, limit, scratch};
@@ -25039,8 +26225,10 @@ private:
         }
     };
 
-    [[nodiscard]] std::size_t usual_nprobe(std::size_t lists) const noexcept {
-        return params_.nprobe != 0 ? params_.nprobe : std::max<std::size_t>(8, lists / 16);
+    /// How many of the lists are read.
+    [[nodiscard]] std::size_t probed(std::size_t lists, const SearchParams& params) const noexcept {
+        const std::size_t usual = params_.nprobe != 0 ? params_.nprobe : std::max<std::size_t>(8, lists / 16);
+        return std::min(params.nprobe != 0 ? params.nprobe : usual, lists);
     }
 
     [[nodiscard]] std::unique_ptr<Trained> train(const R& rows, Slot count, const Training& training) const {
@@ -25077,6 +26265,8 @@ template <IvfParams P = IvfParams{}, class Content = IvfPq>
 struct Ivf {
     static constexpr std::string_view name = Content::index;  // stored on disk: never rename
     static constexpr bool reads_all = false;
+    static constexpr bool reads_lists = true;
+    static constexpr bool rescores = requires { Content::rescore; };
     static constexpr IvfParams params = P;
     static_assert(P.lists <= IvfParams::most_lists, "kith: Ivf: lists must be at most 1048576");
     static_assert(P.subvectors <= IvfParams::most_subvectors, "kith: Ivf: subvectors must be at most 4096");

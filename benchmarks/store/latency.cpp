@@ -76,10 +76,13 @@ public:
 
     std::size_t written = 0;  // these are read after stop()
     std::size_t most_unlinked = 0;
-    std::set<std::uint32_t> segments;  // all that were seen
-    std::set<std::uint32_t> sealed;
+    std::size_t most_segments = 0;
+    std::size_t begun = 0;   // segments
+    std::size_t merged = 0;  // segments that are gone
 
 private:
+    std::set<std::uint32_t> segments_;  // at the last look
+
     void run(Collection& collection, const std::vector<Document>& records, double rate) {
         constexpr std::size_t batch_size = 100;
         kith::SplitMix64 random(99);
@@ -89,11 +92,15 @@ private:
             collection.upsert(std::span(records).subspan(first, batch_size));
             written += batch_size;
             std::size_t unlinked = 0;
+            std::set<std::uint32_t> present;
             for (const kith::SegmentStats& segment : collection.stats().segments) {
                 unlinked += segment.records + segment.deleted - segment.linked;
-                segments.insert(segment.id);
-                if (segment.sealed) sealed.insert(segment.id);
+                present.insert(segment.id);
             }
+            for (const std::uint32_t id : segments_) merged += present.count(id) == 0 ? 1U : 0U;
+            for (const std::uint32_t id : present) begun += segments_.count(id) == 0 ? 1U : 0U;
+            segments_.swap(present);
+            most_segments = std::max(most_segments, segments_.size());
             most_unlinked = std::max(most_unlinked, unlinked);
             next += std::chrono::duration_cast<Clock::duration>(
                 std::chrono::duration<double>(static_cast<double>(batch_size) / rate));
@@ -132,9 +139,10 @@ void run(const std::filesystem::path& directory, const std::filesystem::path& da
         writer.stop();
         print("quiet", quiet, load.seconds);
         print("busy", busy, load.seconds);
-        std::printf("         %.0f records/s written, %zu segments seen, %zu of them sealed, at most %zu not linked\n",
-                    static_cast<double>(writer.written) / load.seconds, writer.segments.size(), writer.sealed.size(),
-                    writer.most_unlinked);
+        std::printf(
+            "         %.0f records/s written, at most %zu segments, %zu begun, %zu merged, at most %zu not linked\n",
+            static_cast<double>(writer.written) / load.seconds, writer.most_segments, writer.begun, writer.merged,
+            writer.most_unlinked);
         quiet_p99.push_back(store::quantile(quiet, 0.99));
         busy_p99.push_back(store::quantile(busy, 0.99));
         collection.compact();

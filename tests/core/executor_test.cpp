@@ -113,6 +113,32 @@ TEST_CASE("Who comes when all are at work does everything alone", "[threads]") {
     executor.share(2, 2, [&](std::size_t, unsigned) { again.come_and_wait(); });
 }
 
+TEST_CASE("Who works without sharing takes the place of a helper", "[threads]") {
+    Executor executor(2);
+    const auto gets_help = [&] {
+        std::atomic<bool> helped = false;
+        const auto caller = std::this_thread::get_id();
+        executor.share(2, 1000, [&](std::size_t, unsigned) {
+            if (std::this_thread::get_id() != caller) helped = true;
+        });
+        return helped.load();
+    };
+    Meeting begun(1), end(1);
+    std::thread other([&] {
+        executor.attend([&] {
+            begun.come();
+            end.wait();
+        });
+    });
+    begun.wait();
+    CHECK_FALSE(gets_help());
+    end.come();
+    other.join();
+    CHECK_THROWS_AS(executor.attend([] { kith::raise(kith::Errc::cancelled, "no"); }), kith::Error);
+    Meeting both(2);  // a helper comes again
+    executor.share(2, 2, [&](std::size_t, unsigned) { both.come_and_wait(); });
+}
+
 TEST_CASE("Work that goes on finds help as soon as there is some", "[threads]") {
     Executor executor(2);
     Meeting begun(2), end(1), second_begun(1);

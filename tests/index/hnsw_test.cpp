@@ -346,9 +346,10 @@ TEST_CASE("A stretched walk finds more the farther it may go, and as much as it 
     Graph<kith::L2> graph(small_graph, points.count());
     graph.insert(points.view(), points.count());
     const std::vector<float> queries = clusters.make(60);
-    Exclusions odd(points.count());
+    Exclusions odd(points.count()), tenth(points.count());
     for (Slot slot = 1; slot < points.count(); slot += 2) odd.exclude(slot);
-    for (const BitsetView allowed : {BitsetView(points.count()), odd.view()}) {
+    for (Slot slot = 1; slot < points.count(); slot += 10) tenth.exclude(slot);
+    for (const BitsetView allowed : {BitsetView(points.count()), odd.view(), tenth.view()}) {
         const auto hits_at = [&](float stretch) {
             std::size_t hits = 0;
             for (std::size_t at = 0; at < queries.size(); at += dim) {
@@ -365,5 +366,35 @@ TEST_CASE("A stretched walk finds more the farther it may go, and as much as it 
         CHECK(wide <= unlimited);
         CHECK(farther == unlimited);
         CHECK(unlimited >= 590);
+    }
+}
+
+TEST_CASE("A bounded walk ends earlier, and finds what is nearer than its bound") {
+    constexpr std::size_t dim = 24;
+    Clusters clusters(dim);
+    const Points<kith::L2> points(dim, clusters.make(5000));
+    Graph<kith::L2> graph(small_graph, points.count());
+    graph.insert(points.view(), points.count());
+    const std::vector<float> queries = clusters.make(60);
+    Exclusions tenth(points.count());
+    for (Slot slot = 1; slot < points.count(); slot += 10) tenth.exclude(slot);
+    for (const BitsetView allowed : {BitsetView(points.count()), tenth.view()}) {
+        std::size_t within = 0, found_within = 0, met = 0, met_bounded = 0;
+        for (std::size_t at = 0; at < queries.size(); at += dim) {
+            const auto truth = points.nearest(&queries[at], 20, allowed);
+            SearchParams params{20, 500, allowed};
+            params.stretch = 1.5F;
+            kith::SearchScratch scratch;
+            std::vector<Neighbor> found(20);
+            REQUIRE(graph.search(points.view(), &queries[at], params, scratch, found.data()) == 20);
+            met += scratch.pool.size();
+            params.bound = truth[4].distance;
+            const std::size_t count = graph.search(points.view(), &queries[at], params, scratch, found.data());
+            met_bounded += scratch.pool.size();
+            within += 5;
+            for (std::size_t i = 0; i < count; ++i) found_within += found[i].distance <= params.bound ? 1U : 0U;
+        }
+        CHECK(found_within >= within * 96 / 100);
+        CHECK(met_bounded < met * 9 / 10);
     }
 }

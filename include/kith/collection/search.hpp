@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -39,6 +40,8 @@ struct SearchRequest {
     bool exact = false;
     const Selection* selection = nullptr;  ///< null: every record
 };
+
+inline constexpr float unbounded = std::numeric_limits<float>::infinity();
 
 struct Found {
     RecordId id;
@@ -95,13 +98,19 @@ private:
 /// Searches one segment.
 class SegmentSearch {
 public:
-    SegmentSearch(const SearchRequest& request, const SegmentView& view, SearchScratch& scratch)
-        : request_(request), view_(view), index_(view.segment->index(request.vector_field)), scratch_(scratch) {}
+    /// Of records that are not nearer than `bound` it may leave out any.
+    SegmentSearch(const SearchRequest& request, const SegmentView& view, SearchScratch& scratch,
+                  float bound = unbounded)
+        : request_(request),
+          view_(view),
+          bound_(bound),
+          index_(view.segment->index(request.vector_field)),
+          scratch_(scratch) {}
 
     /// Adds the nearest records of the segment to `out`, at most `limit` of them, nearest first.
     void run(std::vector<Found>& out) {
         if (request_.selection == nullptr) {
-            nearest(request_.limit, view_.live(), view_.allowed());
+            nearest(request_.limit, view_.live(), view_.allowed(), bound_);
             keep_first(neighbors_.size(), out);
             view_.segment->confirm(request_.vector_field);
         } else {
@@ -114,15 +123,16 @@ public:
         const bool sure = request_.exact || candidates.rest() == nullptr || !try_candidates(candidates, out);
         if (sure) {
             candidates.check_rows(view_, request_.selection->holds);
-            look_among(request_.limit, candidates.slots());
+            look_among(request_.limit, candidates.slots(), bound_);
             keep_first(neighbors_.size(), out);
         }
         view_.segment->confirm(request_.vector_field);
     }
 
-    /// For each query, adds to out[i] what run() adds for it: of `among`, or of all live slots where it is null.
-    void run_many(MatrixView queries, std::span<SearchScratch* const> scratches, const SlotSet* among,
-                  std::vector<std::vector<Found>>& out) {
+    /// For each query, adds to out[i] what run() adds for it with bounds[i]: of `among`, or of all live slots where it is
+    /// null.
+    void run_many(MatrixView queries, std::span<const float> bounds, std::span<SearchScratch* const> scratches,
+                  const SlotSet* among, std::vector<std::vector<Found>>& out) {
         BitsetView allowed = view_.allowed();
         std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
         if (among != nullptr) {
@@ -133,7 +143,8 @@ public:
         neighbors_.resize(queries.rows * limit);
         std::vector<std::size_t> found(queries.rows);
         if (const std::optional<SearchParams> params = params_for(limit, allowed)) {
-            index_.search_many(queries.data, queries.rows, *params, scratches, neighbors_.data(), found.data());
+            index_.search_many(queries.data, queries.rows, *params, scratches, neighbors_.data(), found.data(),
+                               bounds.data());
         } else {
             index_.search_exact_many(queries.data, queries.rows, {limit, 1, allowed}, scratches, neighbors_.data(),
                                      found.data());
@@ -160,7 +171,7 @@ public:
 
     /// About how many elements of vectors run() reads.
     [[nodiscard]] std::size_t elements() const {
-        constexpr Slot walked = 1500;  // rows in the time of a walk where neighbours are easily found
+        constexpr Slot walked = 700;  // rows in the time of a walk that is bounded, where neighbours are easily found
         const SearchPlan plan = this->plan();
         const Slot indexed = plan.way == SearchWay::indexed ? plan.indexed : 0;
         return (std::size_t{view_.count} - indexed + std::min(indexed, walked)) * index_.dim();
@@ -178,11 +189,11 @@ private:
     }
 
     /// Fills neighbors_ with the nearest `limit` of the `count` allowed slots: all of them where that is more.
-    void nearest(std::size_t limit, std::size_t count, BitsetView allowed) {
+    void nearest(std::size_t limit, std::size_t count, BitsetView allowed, float bound) {
         const std::size_t expected = std::min(limit, count);
         neighbors_.resize(expected);
         if (expected == 0) return;
-        const std::optional<SearchParams> params = params_for(expected, allowed);
+        const std::optional<SearchParams> params = params_for(expected, allowed, bound);
         const std::size_t found =
             params.has_value()
                 ? index_.search(request_.query, *params, scratch_, neighbors_.data())
@@ -191,17 +202,19 @@ private:
     }
 
     /// The same for slots of a set.
-    void look_among(std::size_t limit, const SlotSet& slots) {
+    void look_among(std::size_t limit, const SlotSet& slots, float bound) {
         excluded_ = slots.excluded();
-        nearest(limit, slots.size(), BitsetView(excluded_.data(), view_.count));
+        nearest(limit, slots.size(), BitsetView(excluded_.data(), view_.count, static_cast<Slot>(slots.size())), bound);
     }
 
     /// How the index is asked; nothing where only comparing every vector is good enough.
-    [[nodiscard]] std::optional<SearchParams> params_for(std::size_t limit, BitsetView allowed) const {
+    [[nodiscard]] std::optional<SearchParams> params_for(std::size_t limit, BitsetView allowed,
+                                                         float bound = unbounded) const {
         if (request_.exact) return std::nullopt;
         const std::size_t kept = std::min<std::size_t>(std::max(request_.ef_search.value_or(1), limit), view_.count);
         std::optional<SearchParams> params{{limit, static_cast<std::uint32_t>(kept), allowed, request_.nprobe}};
         if (request_.recall > 0) params = index_.tuned(request_.recall, *params);
+        if (params.has_value()) params->bound = bound;
         if (params.has_value() && request_.rescore > 0) {
             const float most = static_cast<float>(view_.count) / static_cast<float>(std::max<std::size_t>(limit, 1));
             params->rescore = std::min(request_.rescore, std::max(most, 1.0F));
@@ -215,7 +228,7 @@ private:
         const std::size_t limit = std::min(request_.limit, count);
         for (std::size_t wanted = tried * limit;; wanted *= 4) {
             if (wanted >= count / 16 && wanted > tried * limit) return false;
-            look_among(wanted, candidates.slots());
+            look_among(wanted, candidates.slots(), unbounded);  // rows that do not pass are made up for by farther ones
             const auto rejected = [&](const Neighbor& neighbor) {
                 return !request_.selection->holds(view_, neighbor.slot, *candidates.rest());
             };
@@ -238,6 +251,7 @@ private:
 
     const SearchRequest& request_;
     const SegmentView& view_;
+    const float bound_;
     const VectorIndex& index_;
     SearchScratch& scratch_;
     std::vector<Neighbor> neighbors_;
@@ -250,45 +264,65 @@ inline void merge(std::vector<Found>& found, std::size_t limit) {
     if (found.size() > limit) found.resize(limit);
 }
 
-/// The nearest `limit` records of the snapshot that the request accepts, nearest first; all where fewer exist.
-inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request, SearchScratch& scratch) {
-    std::vector<Found> found;
-    for (const SegmentView& view : snapshot.segments) SegmentSearch(request, view, scratch).run(found);
-    merge(found, request.limit);
-    return found;
+/// The segments of a snapshot, those with most records first: they are asked in this order. Beyond the last neighbour that
+/// the first one finds the others have nothing to find, which shortens their walks.
+inline std::vector<const SegmentView*> largest_first(const Snapshot& snapshot) {
+    std::vector<const SegmentView*> views;
+    for (const SegmentView& view : snapshot.segments) views.push_back(&view);
+    const auto larger = [](const SegmentView* a, const SegmentView* b) { return a->live() > b->live(); };
+    std::stable_sort(views.begin(), views.end(), larger);
+    return views;
+}
+
+/// The distance of the last of `found`, which the first segment found, where those are all that are wanted.
+inline float bound_of(const std::vector<Found>& found, std::size_t limit) {
+    return found.empty() || found.size() < limit ? unbounded : found.back().distance;
 }
 
 /// Elements of vectors, besides those of the segment with most of them, from which on threads are a help: some 80 µs.
 /// Less is done before a thread is awake, and to wake it costs the caller some microseconds.
 inline constexpr std::size_t worth_a_thread = 1'000'000;
 
-/// As search(), the segments shared by at most `threads` threads where that pays. Rows are checked by the caller's
-/// thread alone.
+/// Whether it pays to share `views` among threads.
+inline bool are_worth_a_thread(std::span<const SegmentView* const> views, const SearchRequest& request,
+                               SearchScratch& scratch) {
+    std::size_t all = 0;
+    std::size_t most = 0;
+    for (const SegmentView* view : views) {
+        const std::size_t elements = SegmentSearch(request, *view, scratch).elements();
+        all += elements;
+        most = std::max(most, elements);
+    }
+    return all - most >= worth_a_thread;
+}
+
+/// The nearest `limit` records of the snapshot that the request accepts, nearest first; all where fewer exist. Segments
+/// are shared by at most `threads` threads where that pays; with a condition they are the caller's alone.
+/// Ensures: the answer is the same for any number of threads.
 inline std::vector<Found> search(const Snapshot& snapshot, const SearchRequest& request, ScratchPool& scratches,
                                  unsigned threads) {
-    const std::vector<SegmentView>& views = snapshot.segments;
-    const ScratchPool::Lease scratch(scratches);
-    if (threads <= 1 || views.size() <= 1 || request.selection != nullptr) return search(snapshot, request, *scratch);
-    std::vector<std::pair<std::size_t, std::size_t>> order;  // elements and segment, most elements first
-    std::size_t elements = 0;
-    for (std::size_t at = 0; at < views.size(); ++at) {
-        order.emplace_back(SegmentSearch(request, views[at], *scratch).elements(), at);
-        elements += order.back().first;
-    }
-    std::sort(order.begin(), order.end(), std::greater<>());
-    if (elements - order[0].first < worth_a_thread) return search(snapshot, request, *scratch);
-    std::vector<std::vector<Found>> parts(views.size());
-    share_work(threads, views.size(), [&](std::size_t piece, unsigned thread) {
-        const std::size_t at = order[piece].second;
-        if (thread == 0) {
-            SegmentSearch(request, views[at], *scratch).run(parts[at]);
-        } else {
-            const ScratchPool::Lease own(scratches);
-            SegmentSearch(request, views[at], *own).run(parts[at]);
-        }
-    });
     std::vector<Found> found;
-    for (const std::vector<Found>& part : parts) found.insert(found.end(), part.begin(), part.end());
+    const std::vector<const SegmentView*> views = largest_first(snapshot);
+    if (views.empty()) return found;
+    const ScratchPool::Lease scratch(scratches);
+    SegmentSearch(request, *views[0], *scratch).run(found);
+    const float bound = bound_of(found, request.limit);
+    const auto rest = std::span(views).subspan(1);
+    if (threads <= 1 || rest.size() <= 1 || request.selection != nullptr ||
+        !are_worth_a_thread(rest, request, *scratch)) {
+        for (const SegmentView* view : rest) SegmentSearch(request, *view, *scratch, bound).run(found);
+    } else {
+        std::vector<std::vector<Found>> parts(rest.size());
+        share_work(threads, rest.size(), [&](std::size_t at, unsigned thread) {
+            if (thread == 0) {
+                SegmentSearch(request, *rest[at], *scratch, bound).run(parts[at]);
+            } else {
+                const ScratchPool::Lease own(scratches);
+                SegmentSearch(request, *rest[at], *own, bound).run(parts[at]);
+            }
+        });
+        for (const std::vector<Found>& part : parts) found.insert(found.end(), part.begin(), part.end());
+    }
     merge(found, request.limit);
     return found;
 }
@@ -300,24 +334,28 @@ inline std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, Sea
                                                    std::span<SearchScratch* const> scratches) {
     std::vector<std::vector<Found>> found(queries.rows);
     request.selection = selections.empty() ? nullptr : &selections[0];
-    for (const SegmentView& view : snapshot.segments) {
-        if (request.selection == nullptr) {
-            SegmentSearch(request, view, *scratches[0]).run_many(queries, scratches, nullptr, found);
-            continue;
-        }
+    std::vector<float> bounds(queries.rows, unbounded);
+    const auto ask = [&](const SegmentView& view) {
+        const auto ask_together = [&](const SlotSet* among) {
+            SegmentSearch(request, view, *scratches[0]).run_many(queries, bounds, scratches, among, found);
+        };
+        if (request.selection == nullptr) return ask_together(nullptr);
         Candidates candidates(view, request.selection->condition);
         if (request.exact) candidates.check_rows(view, request.selection->holds);
-        if (candidates.rest() == nullptr) {
-            SegmentSearch(request, view, *scratches[0]).run_many(queries, scratches, &candidates.slots(), found);
-            continue;
-        }
+        if (candidates.rest() == nullptr) return ask_together(&candidates.slots());
         // How many rows must be checked differs from query to query.
         share_work(static_cast<unsigned>(scratches.size()), queries.rows, [&](std::size_t at, unsigned thread) {
             SearchRequest one = request;
             one.query = queries.row(at);
             one.selection = &selections[thread];
-            SegmentSearch(one, view, *scratches[thread]).run_among(candidates, found[at]);
+            SegmentSearch(one, view, *scratches[thread], bounds[at]).run_among(candidates, found[at]);
         });
+    };
+    const std::vector<const SegmentView*> views = largest_first(snapshot);
+    for (const SegmentView* view : views) {
+        ask(*view);
+        if (view != views[0]) continue;
+        for (std::size_t at = 0; at < queries.rows; ++at) bounds[at] = bound_of(found[at], request.limit);
     }
     for (std::vector<Found>& one : found) merge(one, request.limit);
     return found;

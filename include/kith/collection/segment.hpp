@@ -201,11 +201,14 @@ public:
     }
 
     /// Measures the recall of those indexes for which it is due; before they are sealed, of those a tenth of whose
-    /// vectors came since. Concurrent calls, and calls of link_up_to, take turns.
+    /// vectors came since. Calls before sealing take turns with others and with link_up_to; another one does nothing where
+    /// one of those is at work.
     /// Throws: Errc::cancelled when training.progress says so.
     void calibrate(const Training& training, bool to_seal) {
         constexpr Slot fewest = 1000;  // fewer are scanned
-        const std::lock_guard lock(link_mutex_);
+        std::unique_lock lock(link_mutex_, std::defer_lock);
+        if (to_seal) lock.lock();
+        if (!to_seal && !lock.try_lock()) return;
         for (const auto& index : indexes_) {
             if (index->indexed() < fewest) continue;
             const bool old = index->indexed() - index->calibrated() > index->indexed() / 10;

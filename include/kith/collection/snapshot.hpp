@@ -29,7 +29,7 @@ struct SegmentView {
     std::shared_ptr<const DeleteSet> deletes;  // null while none of them is deleted
 
     [[nodiscard]] BitsetView allowed() const noexcept {
-        return deletes == nullptr ? BitsetView(count) : BitsetView(deletes->words.data(), count);
+        return deletes == nullptr ? BitsetView(count) : BitsetView(deletes->words.data(), count, live());
     }
     [[nodiscard]] Slot live() const noexcept { return count - (deletes == nullptr ? 0 : deletes->count); }
 };

@@ -20,11 +20,16 @@ public:
     constexpr BitsetView() noexcept = default;
 
     /// Allows every slot below `count`.
-    constexpr explicit BitsetView(Slot count) noexcept : count_(count) {}
+    constexpr explicit BitsetView(Slot count) noexcept : count_(count), allowed_(count) {}
 
     /// Allows the slots below `count` whose bit in `excluded` is 0.
     /// Shape: `excluded` holds (count + 63) / 64 words, slot s is bit s % 64 of word s / 64; null excludes nothing.
-    constexpr BitsetView(const std::uint64_t* excluded, Slot count) noexcept : excluded_(excluded), count_(count) {}
+    constexpr BitsetView(const std::uint64_t* excluded, Slot count) noexcept
+        : excluded_(excluded), count_(count), allowed_(excluded == nullptr ? count : no_slot) {}
+
+    /// The same, where it is known how many slots it allows.
+    constexpr BitsetView(const std::uint64_t* excluded, Slot count, Slot allowed) noexcept
+        : excluded_(excluded), count_(count), allowed_(allowed) {}
 
     [[nodiscard]] constexpr bool allows(Slot slot) const noexcept {
         return slot < count_ && (excluded_ == nullptr || ((excluded_[slot / 64] >> (slot % 64)) & 1U) == 0);
@@ -44,9 +49,9 @@ public:
     /// True when no bit is looked at: every slot below count() is allowed.
     [[nodiscard]] constexpr bool all() const noexcept { return excluded_ == nullptr; }
 
-    /// The number of slots that are allowed. Cost: a bit count per 64 slots, where something is excluded at all.
+    /// The number of slots that are allowed. Cost: a bit count per 64 slots, where it is not known.
     [[nodiscard]] constexpr Slot count_allowed() const noexcept {
-        if (excluded_ == nullptr) return count_;
+        if (allowed_ != no_slot) return allowed_;
         const std::size_t words = (std::size_t{count_} + 63) / 64;  // as a Slot, the end of the last may not exist
         Slot allowed = 0;
         for (std::size_t word = 0; word < words; ++word) {
@@ -57,11 +62,14 @@ public:
 
     /// The same exclusions over the first `count` slots only.
     /// Requires: count is at most count().
-    [[nodiscard]] constexpr BitsetView first(Slot count) const noexcept { return {excluded_, count}; }
+    [[nodiscard]] constexpr BitsetView first(Slot count) const noexcept {
+        return count == count_ ? *this : BitsetView(excluded_, count);
+    }
 
 private:
     const std::uint64_t* excluded_ = nullptr;  // null, or count_ bits: 1 means excluded
     Slot count_ = 0;                           // slots at or past it do not exist for this search
+    Slot allowed_ = 0;                         // how many are allowed; no_slot: not counted yet
 };
 
 }  // namespace kith::inline v0

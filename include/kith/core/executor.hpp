@@ -104,6 +104,23 @@ public:
 #endif
     }
 
+    /// Calls act(), and counts the calling thread among those at work meanwhile: helpers are then called for fewer cores.
+    /// Throws: what act() throws.
+    template <class Act>
+    void attend(const Act& act) {
+        Crew& crew = present_crew();
+        const bool counts = !std::exchange(at_work_, true);
+        if (counts) enter(crew);
+        const std::exception_ptr failure = attempt(act);
+        if (counts) {
+            at_work_ = false;
+            if (is_mine(crew)) leave(crew);
+        }
+#ifdef __cpp_exceptions
+        if (failure) std::rethrow_exception(failure);
+#endif
+    }
+
 private:
     /// One call of share(), in its caller's frame. All but the first three is guarded by the crew's mutex.
     struct Job {
@@ -141,12 +158,19 @@ private:
         return crew_.compare_exchange_strong(present, made.get()) ? *made.release() : *present;
     }
 
+    static void enter(Crew& crew) noexcept {
+        const std::lock_guard lock(crew.mutex);
+        ++crew.at_work;
+    }
+
+    static void leave(Crew& crew) noexcept {
+        const std::lock_guard lock(crew.mutex);
+        --crew.at_work;
+    }
+
     void begin(Crew& crew, Job& job) noexcept {
         job.counts = !std::exchange(at_work_, true);
-        if (job.counts) {
-            const std::lock_guard lock(crew.mutex);
-            ++crew.at_work;
-        }
+        if (job.counts) enter(crew);
         recruit(crew, job);
     }
 

@@ -40,7 +40,8 @@ inline float share_found(std::span<const Neighbor> truth, std::span<const Neighb
 /// The shares of true neighbours found at each effort of `ladder`, which rises.
 /// exact(slot, limit, out) and walk(slot, absent, limit, effort, out) return how many neighbours of that slot's vector
 /// they found among `count` slots, the walk as if slot `absent` were not there. Throws: what they and training.progress
-/// throw, Errc::cancelled. Cost: 200 exact searches, more among copies, and 400 walks for each effort.
+/// throw, Errc::cancelled. Cost: 200 exact searches, more among copies, and up to
+/// 400 walks for each effort.
 template <class Exact, class Walk>
 RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& exact, const Walk& walk,
                       const Training& training) {
@@ -68,10 +69,16 @@ RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& ex
                 // One more than is counted: lists and scans know of no absent slot, and return it.
                 const std::size_t got = walk(slot, absent, limits[which] + 1, effort, found.data());
                 const std::size_t kept = drop_self(std::span(found).first(got), slot, limits[which]);
-                return share_found(true_ones, std::span(found).first(kept)) / float{calibration_questions};
+                return share_found(true_ones, std::span(found).first(kept));
             };
-            for (std::size_t i = 0; i < ladder.size(); ++i) found_without[i][which] += share(slot, ladder[i]);
-            found_with[which] += share(no_slot, ladder.back());
+            // Who has found all is not asked again: with more effort, or with less to go around, all is found too.
+            float found_now = 0;
+            for (std::size_t i = 0; i < ladder.size(); ++i) {
+                if (found_now < 1) found_now = share(slot, ladder[i]);
+                found_without[i][which] += found_now / float{calibration_questions};
+            }
+            if (found_now < 1) found_now = share(no_slot, ladder.back());
+            found_with[which] += found_now / float{calibration_questions};
         }
     }
     std::vector<RecallRung> rungs;

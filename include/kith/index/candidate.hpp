@@ -57,6 +57,14 @@ private:
     std::uint64_t bits_ = 0;  // ordered distance, slot, mark, from high to low
 };
 
+/// When a walk ends, besides having expanded all it kept: see SearchParams::stretch and bound.
+struct Horizon {
+    std::size_t count = 1;  ///< candidates wanted
+    float stretch = 0;      ///< 0: it does not end by distance
+    float bound = std::numeric_limits<float>::infinity();
+    std::size_t fewest = 1;  ///< the walk goes on to so many, at most `count`, whatever their distance
+};
+
 /// The nearest candidates so far, sorted; a marked one was expanded.
 class CandidatePool {
 public:
@@ -78,12 +86,14 @@ public:
         return size_ < capacity_ ? std::numeric_limits<float>::infinity() : items_[size_ - 1].distance();
     }
 
-    /// How far a walk goes that wants `count` candidates: `stretch` times the distance of the last of them.
-    /// Requires: count is positive.
-    [[nodiscard]] float horizon(std::size_t count, float stretch) const noexcept {
-        if (stretch == 0 || size_ < count) return std::numeric_limits<float>::infinity();
-        const float last = items_[count - 1].distance();
-        return last + (stretch - 1) * (last < 0 ? -last : last);  // estimates of a distance may be below zero
+    /// How far a walk goes: `stretch` times the distance of the last candidate it wants.
+    [[nodiscard]] float reach(const Horizon& horizon) const noexcept {
+        constexpr float everywhere = std::numeric_limits<float>::infinity();
+        if (horizon.stretch == 0 || size_ < horizon.fewest) return everywhere;
+        float last = std::max(horizon.bound, items_[horizon.fewest - 1].distance());
+        if (size_ >= horizon.count) last = std::min(last, items_[horizon.count - 1].distance());
+        if (last == everywhere) return last;
+        return last + (horizon.stretch - 1) * (last < 0 ? -last : last);  // estimates of a distance may be below zero
     }
 
     [[nodiscard]] bool full() const noexcept { return size_ == capacity_; }

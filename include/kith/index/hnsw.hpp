@@ -102,17 +102,27 @@ public:
         // The nearest alone says little of how far to look: a walk would end at the first that has no nearer neighbour.
         constexpr std::size_t fewest_stretched = 10;
         const std::size_t stretched = params.stretched == 0 ? limit : std::min(params.stretched, limit);
-        const detail::Horizon horizon{std::min(std::max(stretched, fewest_stretched), wanted), params.stretch};
-        scratch.pool.reset(wanted);
-        if (params.allowed.all() && returned == bound) {
+        const std::size_t last = std::min(std::max(stretched, fewest_stretched), wanted);
+        const Horizon horizon{last, params.stretch, params.bound, (last + 1) / 2};
+        const BitsetView allowed = params.allowed.first(returned);
+        if (allowed.all() && returned == bound) {
+            scratch.pool.reset(wanted);
             detail::beam(graph_, scorer, 0, start, bound, horizon, scratch);
+        } else if (const Slot kept = allowed.count_allowed(); params.stretch > 0 && kept > bound / 2) {
+            scratch.pool.reset(std::min<std::size_t>(bound, wanted * bound / kept));
+            scratch.nearest.reset(last);
+            detail::beam<true>(graph_, scorer, 0, start, bound, horizon, scratch, allowed);
         } else {
+            scratch.pool.reset(wanted);
             scratch.frontier.clear();
             scratch.frontier.reserve(bound);
-            detail::filtered_beam(graph_, scorer, start, bound, params.allowed.first(returned), horizon, scratch);
+            detail::filtered_beam(graph_, scorer, start, bound, allowed, horizon, scratch);
         }
-        const std::size_t count = std::min(limit, scratch.pool.size());
-        for (std::size_t i = 0; i < count; ++i) out[i] = scratch.pool[i].neighbor();
+        std::size_t count = 0;
+        for (const Candidate& candidate : scratch.pool) {
+            if (count == limit) break;
+            if (allowed.allows(candidate.slot())) out[count++] = candidate.neighbor();
+        }
         return count;
     }
 

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace kith::inline v0 {
 
@@ -20,7 +21,10 @@ struct SearchParams {
     float stretch = 0;
     std::size_t stretched = 0;  ///< it is the distance of this neighbour that is stretched; 0: of the last wanted
     Slot absent = no_slot;      ///< a graph search goes around this slot, as if it were not there
-    float rescore = 0;          ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
+    /// Only neighbours nearer than this are of use. A graph search looks beyond it no farther than beyond the last wanted,
+    /// and may then return fewer than there are; the others take no notice.
+    float bound = std::numeric_limits<float>::infinity();
+    float rescore = 0;  ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
 };
 
 /// Recall is measured for at most 100 neighbours. By how much an effort is raised for more of them.

@@ -29,6 +29,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -125,7 +126,7 @@ public:
                 detail::scan(rows.scorer(query, scratch.query), indexed, count, params.allowed, best);
         }
         // What the walk could not reach from where it began is found the long way.
-        if (best.size() < limit) return search_exact(query, params, scratch, out);
+        if (best.size() < limit && std::isinf(params.bound)) return search_exact(query, params, scratch, out);
         return best.sorted().size();
     }
 
@@ -147,7 +148,8 @@ public:
     }
 
     void search_many(const float* queries, std::size_t count, const SearchParams& params,
-                     std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const override {
+                     std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found,
+                     const float* bounds) const override {
         const SearchWay way = way_of(params, params.allowed.count_allowed());
         if (way != SearchWay::indexed && way != SearchWay::scan_codes) {
             search_exact_many(queries, count, params, scratches, out, found);
@@ -165,7 +167,9 @@ public:
             }
         }
         share_work(static_cast<unsigned>(scratches.size()), count, [&](std::size_t at, unsigned thread) {
-            found[at] = search(queries + at * dim(), params, *scratches[thread], out + at * width);
+            SearchParams one = params;
+            if (bounds != nullptr) one.bound = bounds[at];
+            found[at] = search(queries + at * dim(), one, *scratches[thread], out + at * width);
         });
     }
 

@@ -66,7 +66,7 @@ public:
     virtual void vector(Slot slot, float* out) const noexcept = 0;
 
     /// The nearest allowed slots: the index is asked for those it holds, the rest up to params.allowed.count() is
-    /// scanned. Returns min(params.limit, allowed slots) of them, never fewer.
+    /// scanned. Returns min(params.limit, allowed slots) of them, never fewer but where params.bound is finite.
     /// Ensures: nearest first, equal distances by slot.
     /// Shape: `query` holds dim() elements, `out` has room for min(params.limit, params.allowed.count()).
     /// Throws: std::bad_alloc while `scratch` still grows; after that nothing is allocated.
@@ -84,10 +84,12 @@ public:
     /// scratches. found[i] is what it returns for query i.
     /// Requires: there is a scratch.
     /// Shape: `queries` holds count · dim() elements; the answers to query i begin at out + i · width, where width is
-    ///        min(params.limit, params.allowed.count()) and `out` has room for count · width.
+    ///        min(params.limit, params.allowed.count()) and `out` has room for count · width. `bounds`, where it is
+    ///        given, has SearchParams::bound of each query.
     /// Cost: where every row is compared, the rows are read once for 256 queries.
     virtual void search_many(const float* queries, std::size_t count, const SearchParams& params,
-                             std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found) const = 0;
+                             std::span<SearchScratch* const> scratches, Neighbor* out, std::size_t* found,
+                             const float* bounds = nullptr) const = 0;
 
     /// As search_many, with every allowed slot compared. Fewer queries than threads are answered one after the other,
     /// each by all threads.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kith/collection/engine.hpp"
+#include "kith/core/executor.hpp"
 #include "kith/core/thread_priority.hpp"
 
 #if KITH_ENGINE_HERE
@@ -48,7 +49,8 @@ KITH_INLINE void Engine::wake_background() {
     background_->wake.notify_all();
 }
 
-/// Calls act() at once and after each arrival of work, until the collection closes; again at once while it returns true.
+/// Calls act(), as work that takes a core, at once and after each arrival of work, until the collection closes; again at
+/// once while it returns true.
 template <class Act>
 void Engine::run_when_woken(const Act& act) {
     std::uint64_t seen = 0;
@@ -61,7 +63,7 @@ void Engine::run_when_woken(const Act& act) {
             if (background_->stopping) return;
             seen = background_->arrivals;
         }
-        more = act();
+        Executor::shared().attend([&] { more = act(); });
     }
 }
 

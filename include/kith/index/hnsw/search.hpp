@@ -120,23 +120,28 @@ inline void add_unmet(const HnswGraph& graph, unsigned level, Slot node, Slot bo
     return graph.hold_links(nodes.data(), count, level);
 }
 
-/// When a walk that wants the nearest `count` ends, besides having expanded all it kept: see SearchParams::stretch.
-struct Horizon {
-    std::size_t count = 1;
-    float stretch = 0;
-};
-
-/// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`.
-/// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots.
-template <Scorer S>
-void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound, Horizon horizon,
-          SearchScratch& scratch) noexcept {
+/// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`. With `Excluding` also those
+/// that `allowed` excludes: they are walked through like others, but the horizon is that of the allowed, which
+/// scratch.nearest holds.
+/// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots; with `Excluding`,
+/// scratch.nearest reset to horizon.count.
+template <bool Excluding = false, Scorer S>
+void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound, const Horizon& horizon,
+          SearchScratch& scratch, BitsetView allowed = {}) noexcept {
     CandidatePool& pool = scratch.pool;
+    CandidatePool& nearest = Excluding ? scratch.nearest : scratch.pool;
+    const auto offer = [&](Candidate candidate) {
+        const std::size_t at = pool.offer(candidate);
+        if constexpr (Excluding) {
+            if (at < pool.size() && allowed.allows(candidate.slot())) nearest.offer(candidate);
+        }
+        return at;
+    };
+    const auto reach = [&] { return std::min(pool.worst_distance(), nearest.reach(horizon)); };
     NeighborBlock block;
     scratch.visited.insert(start.slot());
-    pool.offer(start);
+    offer(start);
     std::size_t next = 0;  // everything before it is expanded
-    const auto reach = [&] { return std::min(pool.worst_distance(), pool.horizon(horizon.count, horizon.stretch)); };
     float farthest = reach();
     while (next < pool.size() && !(pool[next].distance() > farthest)) {
         block.count = 0;
@@ -155,7 +160,7 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
         scratch.counts.distances += block.count;
         for (std::size_t i = 0; i < block.count; ++i) {
             if (block.distances[i] > farthest) continue;
-            const std::size_t at = pool.offer(Candidate(block.distances[i], block.slots[i]));
+            const std::size_t at = offer(Candidate(block.distances[i], block.slots[i]));
             if (at == pool.size()) continue;
             if (level == 0) graph.prefetch_bottom(block.slots[i]);
             next = std::min(next, at);
@@ -170,11 +175,11 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
 /// `bound` elements.
 template <Scorer S>
 void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
-                   Horizon horizon, SearchScratch& scratch) noexcept {
+                   const Horizon& horizon, SearchScratch& scratch) noexcept {
     auto& frontier = scratch.frontier;
     CandidatePool& found = scratch.pool;
     NeighborBlock block;
-    const auto reach = [&] { return std::min(found.worst_distance(), found.horizon(horizon.count, horizon.stretch)); };
+    const auto reach = [&] { return std::min(found.worst_distance(), found.reach(horizon)); };
     float farthest = reach();
     const auto meet = [&](Candidate candidate) {
         if (candidate.distance() > farthest) return;
