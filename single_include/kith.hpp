@@ -8249,8 +8249,10 @@ inline void merge(std::vector<Found>& found, std::size_t limit) {
 inline std::vector<const SegmentView*> largest_first(const Snapshot& snapshot) {
     std::vector<const SegmentView*> views;
     for (const SegmentView& view : snapshot.segments) views.push_back(&view);
-    const auto larger = [](const SegmentView* a, const SegmentView* b) { return a->live() > b->live(); };
-    std::stable_sort(views.begin(), views.end(), larger);
+    const auto larger = [](const SegmentView* a, const SegmentView* b) {
+        return a->live() > b->live() || (a->live() == b->live() && a->segment->id() < b->segment->id());
+    };
+    std::sort(views.begin(), views.end(), larger);
     return views;
 }
 
@@ -15996,15 +15998,15 @@ inline bool all_finite(std::span<const float> vector) noexcept {
 /// The sum of squares, in double, where the squares of finite floats never overflow.
 inline double square_length(std::span<const float> vector) noexcept {
     std::array<double, 8> sums{};  // independent chains, so that additions overlap
-    std::size_t at = 0;
-    for (; at + sums.size() <= vector.size(); at += sums.size()) {
+    std::span<const float> rest = vector;
+    for (; rest.size() >= sums.size(); rest = rest.subspan(sums.size())) {
         for (std::size_t lane = 0; lane < sums.size(); ++lane) {
-            const double element = vector[at + lane];
+            const double element = rest[lane];
             sums[lane] += element * element;
         }
     }
     double total = 0;
-    for (; at < vector.size(); ++at) total += static_cast<double>(vector[at]) * vector[at];
+    for (const double element : rest) total += element * element;
     for (const double sum : sums) total += sum;
     return total;
 }

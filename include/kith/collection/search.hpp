@@ -269,8 +269,10 @@ inline void merge(std::vector<Found>& found, std::size_t limit) {
 inline std::vector<const SegmentView*> largest_first(const Snapshot& snapshot) {
     std::vector<const SegmentView*> views;
     for (const SegmentView& view : snapshot.segments) views.push_back(&view);
-    const auto larger = [](const SegmentView* a, const SegmentView* b) { return a->live() > b->live(); };
-    std::stable_sort(views.begin(), views.end(), larger);
+    const auto larger = [](const SegmentView* a, const SegmentView* b) {
+        return a->live() > b->live() || (a->live() == b->live() && a->segment->id() < b->segment->id());
+    };
+    std::sort(views.begin(), views.end(), larger);
     return views;
 }
 
