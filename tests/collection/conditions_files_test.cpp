@@ -9,6 +9,7 @@
 #include "settings.hpp"
 #include "support/file_faults.hpp"
 #include "support/raised.hpp"
+#include "support/segment_bytes.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <set>
@@ -78,6 +79,31 @@ std::set<std::string> scalar_names(const fs::path& path) {
 const std::set<std::string> names_of_things{"columns",     "large.index", "maybe.index", "marks.index",
                                             "note.index",  "open.index",  "seen.index",  "shade.index",
                                             "small.index", "tags.index",  "weight.index"};
+
+/// What a file of columns says of a field, as bytes: see docs/format.md.
+struct Description {
+    std::string* file;
+    std::size_t at = 0;
+
+    [[nodiscard]] char& flags() const { return (*file)[at + 5]; }
+    [[nodiscard]] char& form() const { return (*file)[at + 6]; }
+};
+
+Description description_of(std::string& file, std::string_view field) {
+    std::uint64_t payload = 0;
+    std::uint32_t columns = 0;
+    REQUIRE(kith::ByteReader(std::string_view(file).substr(36)).u64(payload));
+    REQUIRE(kith::ByteReader(std::string_view(file).substr(4096 + 12)).u32(columns));
+    const std::size_t first = 4096 + static_cast<std::size_t>(payload) - 8 - std::size_t{64} * columns;
+    for (std::uint32_t column = 0; column < columns; ++column) {
+        std::uint32_t place = 0;
+        const std::size_t at = first + std::size_t{64} * column;
+        REQUIRE(kith::ByteReader(std::string_view(file).substr(at)).u32(place));
+        if (Things::fields[place].name == field) return {&file, at};
+    }
+    FAIL("no column of " << field);
+    return {&file};
+}
 
 /// A collection of two sealed segments, one with deletes.
 Model make_things(const fs::path& path, ThingMaker& maker, int count) {
@@ -280,6 +306,44 @@ TEST_CASE("Damage in the index of one field keeps nobody from asking about other
         CHECK(error.says("note.index"));
     }
     CHECK(sorted(collection.where(small).keys()) == matching(model, small));
+}
+
+TEST_CASE("What a format had no room for is done without, named by verify, and not tried again for its own sake") {
+    const FileFaults quick = FileFaults::no_syncs();
+    const TemporaryDirectory directory;
+    const auto path = directory / "things";
+    ThingMaker maker(17);
+    Model model = make_things(path, maker, 200);
+    const std::vector<Asked> conditions = maker.conditions(60);
+    Collection<Things>(path, on_call()).compact();
+    const fs::path columns = scalar_files(path).front();
+    REQUIRE(columns.filename() == "columns");
+    std::string bytes = bytes_of(columns);
+    REQUIRE((description_of(bytes, "note").flags() & 12) == 4);
+    description_of(bytes, "note").flags() ^= 12;
+    description_of(bytes, "code").form() = 5;
+    set_bytes(columns, kith_test::with_right_checksums(bytes));
+    fs::remove(columns.parent_path() / "note.index");
+
+    const kith::VerifyReport report = kith::verify(path);
+    INFO(listed(report));
+    CHECK(report.clean());
+    REQUIRE(report.remarks.size() == 2);
+    for (const kith::Damage& remark : report.remarks) {
+        CHECK(remark.kind == DamageKind::segment_scalars);
+        CHECK(remark.what.find("passes a limit of the format and was left out") != std::string::npos);
+    }
+    Collection<Things> collection(path, on_call());
+    compare(collection, model, conditions);
+    collection.compact();
+    CHECK(scalar_files(path).front() == columns);  // nothing was made
+    compare(collection, model, conditions);
+    write_things(collection, model, maker, 1000, 20);
+    collection.compact();  // a merge for another reason tries again
+    CHECK(scalar_names(path) == names_of_things);
+    compare(collection, model, conditions);
+    collection.close();
+    CHECK(kith::verify(path).remarks.empty());
 }
 
 TEST_CASE("A damaged column or index is named by verify, and left out by repair") {
