@@ -22,7 +22,7 @@ using kith::Held;
 using kith::Residency;
 using kith::SplitMix64;
 using kith::detail::BlockCache;
-using kith::detail::ByteSink;
+using kith::ByteSink;
 using kith::detail::CachedFile;
 using kith::detail::segment_payload_offset;
 using kith::detail::SegmentFile;

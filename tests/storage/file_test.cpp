@@ -115,7 +115,7 @@ TEST_CASE("A disk that is really full is called full, and is of use again when t
     const Raised trouble = raised([&] { kith::detail::write_file_durably(disk, "big", big); });
     const Raised segment = raised([&] {
         kith::detail::write_segment_file(disk / "segment", {},
-                                         [&](const kith::detail::ByteSink& sink) { sink(big.data(), big.size()); });
+                                         [&](const kith::ByteSink& sink) { sink(big.data(), big.size()); });
     });
     const bool clean = std::filesystem::is_empty(disk);
     const Raised small = raised([&] { kith::detail::write_file_durably(disk, "small", "fits"); });

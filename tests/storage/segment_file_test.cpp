@@ -15,7 +15,7 @@
 #include <vector>
 
 using kith::Errc;
-using kith::detail::ByteSink;
+using kith::ByteSink;
 using kith::detail::CollectionId;
 using kith::detail::segment_block_bytes;
 using kith::detail::segment_payload_offset;
