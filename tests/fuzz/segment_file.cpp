@@ -49,8 +49,7 @@ std::vector<std::string> examples() {
     std::vector<std::string> made;
     for (const std::string& payload : {std::string(), std::string("payload"), std::string(300, 'p')}) {
         const auto path = folder() / "example.rows";
-        store::write_segment_file(path, tag,
-                                  [&](const store::ByteSink& sink) { sink(payload.data(), payload.size()); });
+        store::write_segment_file(path, tag, [&](const kith::ByteSink& sink) { sink(payload.data(), payload.size()); });
         std::string bytes = kith_test::bytes_of(path);
         made.push_back(bytes.erase(told, store::segment_payload_offset - told));
     }

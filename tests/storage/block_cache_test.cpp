@@ -17,12 +17,12 @@
 #include <thread>
 #include <vector>
 
+using kith::ByteSink;
 using kith::Errc;
 using kith::Held;
 using kith::Residency;
 using kith::SplitMix64;
 using kith::detail::BlockCache;
-using kith::ByteSink;
 using kith::detail::CachedFile;
 using kith::detail::segment_payload_offset;
 using kith::detail::SegmentFile;

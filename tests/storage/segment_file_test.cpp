@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
-using kith::Errc;
 using kith::ByteSink;
+using kith::Errc;
 using kith::detail::CollectionId;
 using kith::detail::segment_block_bytes;
 using kith::detail::segment_payload_offset;
