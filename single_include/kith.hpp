@@ -2342,6 +2342,28 @@ enum class FieldKind : std::uint8_t {
     json = 11,
 };
 
+/// Bytes of every value of a kind; 0 where they differ, as for text.
+constexpr std::size_t scalar_bytes(FieldKind kind) noexcept {
+    switch (kind) {
+        case FieldKind::boolean:
+            return 1;
+        case FieldKind::int32:
+        case FieldKind::uint32:
+        case FieldKind::float32:
+            return 4;
+        case FieldKind::int64:
+        case FieldKind::uint64:
+        case FieldKind::float64:
+        case FieldKind::timestamp:
+            return 8;
+        case FieldKind::text:
+        case FieldKind::vector:
+        case FieldKind::json:
+            return 0;
+    }
+    return 0;
+}
+
 /// The word for a kind in descriptors and messages, as a C++ programmer would say it. On disk: never rename.
 constexpr std::string_view name(FieldKind kind) noexcept {
     switch (kind) {
@@ -3429,28 +3451,6 @@ private:
 
 namespace kith::inline v0_single::detail {
 
-/// The bytes of every term of a kind; 0 where they differ, as for text, and where there is none.
-constexpr std::size_t term_bytes(FieldKind kind) noexcept {
-    switch (kind) {
-        case FieldKind::boolean:
-            return 1;
-        case FieldKind::int32:
-        case FieldKind::uint32:
-        case FieldKind::float32:
-            return 4;
-        case FieldKind::int64:
-        case FieldKind::uint64:
-        case FieldKind::float64:
-        case FieldKind::timestamp:
-            return 8;
-        case FieldKind::text:
-        case FieldKind::vector:
-        case FieldKind::json:
-            return 0;
-    }
-    return 0;
-}
-
 /// Whether the terms of a kind are bytes of any number.
 constexpr bool holds_text(FieldKind kind) noexcept {
     return kind == FieldKind::text || kind == FieldKind::json;
@@ -3458,7 +3458,7 @@ constexpr bool holds_text(FieldKind kind) noexcept {
 
 /// Whether fields of a kind have terms. That of JSON is its whole text: it is kept in columns, and no index asks for it.
 constexpr bool has_terms(FieldKind kind) noexcept {
-    return term_bytes(kind) != 0 || holds_text(kind);
+    return scalar_bytes(kind) != 0 || holds_text(kind);
 }
 
 /// A number as an unsigned one of as many bits in the same order; bool counts as a number.
@@ -3484,13 +3484,13 @@ constexpr std::uint64_t ordered_number(T value) noexcept {
 constexpr std::uint64_t greatest_number(FieldKind kind) noexcept {
     if (kind == FieldKind::float32) return ordered_number(std::numeric_limits<float>::infinity());
     if (kind == FieldKind::float64) return ordered_number(std::numeric_limits<double>::infinity());
-    const std::size_t bytes = term_bytes(kind);
+    const std::size_t bytes = scalar_bytes(kind);
     return bytes == 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * bytes)) - 1;
 }
 
 /// Appends the term of an ordered number. Requires: the kind is not text.
 inline void append_number_term(FieldKind kind, std::uint64_t number, std::string& out) {
-    for (std::size_t left = term_bytes(kind); left-- > 0;)
+    for (std::size_t left = scalar_bytes(kind); left-- > 0;)
         out.push_back(static_cast<char>((number >> (8 * left)) & 0xff));
 }
 
@@ -3774,7 +3774,7 @@ namespace kith::inline v0_single::detail {
 class GrowingColumn {
 public:
     /// Whether there are columns of such fields: of numbers and of bool, but not of lists.
-    static constexpr bool holds(FieldKind kind, bool list) noexcept { return !list && term_bytes(kind) != 0; }
+    static constexpr bool holds(FieldKind kind, bool list) noexcept { return !list && scalar_bytes(kind) != 0; }
 
     struct Block {
         std::array<std::uint64_t, column_block> numbers;
@@ -8162,9 +8162,9 @@ private:
 
     [[nodiscard]] SearchPlan plan(std::size_t limit, BitsetView allowed) const {
         const std::optional<SearchParams> params = params_for(limit, allowed);
-        if (params.has_value()) return index_.plan(*params);
-        SearchPlan plan = index_.plan({limit, 1, allowed});
-        plan.way = SearchWay::compare_all;
+        SearchPlan plan = index_.plan(params.value_or(SearchParams{limit, 1, allowed}));
+        if (!params.has_value()) plan.way = SearchWay::compare_all;
+        plan.params.allowed = BitsetView(view_.count);  // the plan outlives the bits
         return plan;
     }
 

@@ -42,28 +42,6 @@ std::optional<std::size_t> bytes_of(std::size_t dim, std::string_view element) {
     return std::nullopt;
 }
 
-/// Bytes of a scalar that is not text.
-std::size_t scalar_bytes(FieldKind kind) {
-    switch (kind) {
-        case FieldKind::boolean:
-            return 1;
-        case FieldKind::int32:
-        case FieldKind::uint32:
-        case FieldKind::float32:
-            return 4;
-        case FieldKind::int64:
-        case FieldKind::uint64:
-        case FieldKind::float64:
-        case FieldKind::timestamp:
-            return 8;
-        case FieldKind::text:
-        case FieldKind::json:
-        case FieldKind::vector:
-            return 0;
-    }
-    return 0;
-}
-
 bool read_scalar(ByteReader& reader, FieldKind kind, std::string_view& value) {
     if (kind == FieldKind::text || kind == FieldKind::json) return reader.sized(value);
     if (kind == FieldKind::vector || !reader.bytes(scalar_bytes(kind), value)) return false;

@@ -137,7 +137,7 @@ void ColumnBuilder::add_value(std::string_view term) {
         if (number % 8 == 0) bytes_.push_back('\0');
         const auto bit = static_cast<unsigned>(number_of_term(term) & 1U) << (number % 8);
         bytes_.back() = static_cast<char>(static_cast<unsigned char>(bytes_.back()) | bit);
-    } else if (term_bytes(info_.kind) == sizeof(std::uint32_t)) {
+    } else if (scalar_bytes(info_.kind) == sizeof(std::uint32_t)) {
         writer.u32(static_cast<std::uint32_t>(number_of_term(term)));
     } else {
         writer.u64(number_of_term(term));

@@ -82,7 +82,7 @@ StoredColumn::StoredColumn(std::string_view image, std::string_view descriptor, 
     };
     const bool of_bits = form_ == ColumnForm::bits;
     const bool of_texts = form_ == ColumnForm::texts;
-    width_ = form_ == ColumnForm::numbers ? term_bytes(kind_) : form_ == ColumnForm::codes ? code_bytes : 0;
+    width_ = form_ == ColumnForm::numbers ? scalar_bytes(kind_) : form_ == ColumnForm::codes ? code_bytes : 0;
     if ((flags & column_nulls_flag) != 0) nulls_ = part(0, bit_words(slots_), sizeof(std::uint64_t));
     if (list_) ends_ = part(1, slots_, sizeof(std::uint32_t));
     check_form();

@@ -82,7 +82,7 @@ void ScalarIndex::check_counts() const {
 
     std::vector<std::uint32_t> terms_of(slots_);
     for_each_list(terms_, [&](const TermScan& scan, const std::vector<Slot>& slots) {
-        const bool right_size = kind_ == FieldKind::text || scan.term().size() == term_bytes(kind_);
+        const bool right_size = kind_ == FieldKind::text || scan.term().size() == scalar_bytes(kind_);
         if (!right_size || is_nan_term(kind_, scan.term())) raise_wrong("a term is not of its kind of field");
         for (const Slot slot : slots) {
             if (null(slot)) raise_wrong("slot " + std::to_string(slot) + " is null and has a term");

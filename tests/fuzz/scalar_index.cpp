@@ -25,7 +25,7 @@ std::uint32_t number_at(std::string_view bytes, std::size_t at) {
 
 /// Questions that fit a field; terms have the size of its kind.
 std::vector<ScalarQuestion> questions(FieldKind kind, bool list) {
-    const std::size_t size = kind == FieldKind::text ? 2 : term_bytes(kind);
+    const std::size_t size = kind == FieldKind::text ? 2 : scalar_bytes(kind);
     const std::string low(size, '\x40');
     const std::string high(size, '\x90');
     std::vector<ScalarQuestion> made{ScalarQuestion::equal(low),

@@ -182,9 +182,9 @@ private:
 
     [[nodiscard]] SearchPlan plan(std::size_t limit, BitsetView allowed) const {
         const std::optional<SearchParams> params = params_for(limit, allowed);
-        if (params.has_value()) return index_.plan(*params);
-        SearchPlan plan = index_.plan({limit, 1, allowed});
-        plan.way = SearchWay::compare_all;
+        SearchPlan plan = index_.plan(params.value_or(SearchParams{limit, 1, allowed}));
+        if (!params.has_value()) plan.way = SearchWay::compare_all;
+        plan.params.allowed = BitsetView(view_.count);  // the plan outlives the bits
         return plan;
     }
 

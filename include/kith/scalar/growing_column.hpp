@@ -26,7 +26,7 @@ namespace kith::inline v0::detail {
 class GrowingColumn {
 public:
     /// Whether there are columns of such fields: of numbers and of bool, but not of lists.
-    static constexpr bool holds(FieldKind kind, bool list) noexcept { return !list && term_bytes(kind) != 0; }
+    static constexpr bool holds(FieldKind kind, bool list) noexcept { return !list && scalar_bytes(kind) != 0; }
 
     struct Block {
         std::array<std::uint64_t, column_block> numbers;

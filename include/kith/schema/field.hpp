@@ -40,6 +40,28 @@ enum class FieldKind : std::uint8_t {
     json = 11,
 };
 
+/// Bytes of every value of a kind; 0 where they differ, as for text.
+constexpr std::size_t scalar_bytes(FieldKind kind) noexcept {
+    switch (kind) {
+        case FieldKind::boolean:
+            return 1;
+        case FieldKind::int32:
+        case FieldKind::uint32:
+        case FieldKind::float32:
+            return 4;
+        case FieldKind::int64:
+        case FieldKind::uint64:
+        case FieldKind::float64:
+        case FieldKind::timestamp:
+            return 8;
+        case FieldKind::text:
+        case FieldKind::vector:
+        case FieldKind::json:
+            return 0;
+    }
+    return 0;
+}
+
 /// The word for a kind in descriptors and messages, as a C++ programmer would say it. On disk: never rename.
 constexpr std::string_view name(FieldKind kind) noexcept {
     switch (kind) {
