@@ -177,7 +177,7 @@ TEST_CASE("the nearest rotation is found, and where there is none that is said")
     CHECK_FALSE(kith::detail::nearest_rotation(flat, 0, {}));
 }
 
-TEST_CASE("where few directions outweigh the rest, a learned rotation loses far less at the same bytes") {
+TEST_CASE("where few directions outweigh the rest, a learned rotation loses far less at the same bytes", "[measured]") {
     constexpr std::size_t dim = 32;
     const std::vector<float> sample = correlated(6000, dim, 1), others = correlated(2000, dim, 2);
     const auto compare = [&](auto quantizer, auto plain) {
@@ -194,7 +194,7 @@ TEST_CASE("where few directions outweigh the rest, a learned rotation loses far 
     compare(Opq<PqParams{.subvectors = 8, .bits = 8}>(), Pq<PqParams{.subvectors = 8, .bits = 8}>());
 }
 
-TEST_CASE("improving in turns betters the rotation it starts from") {
+TEST_CASE("improving in turns betters the rotation it starts from", "[measured]") {
     constexpr std::size_t dim = 32;
     Matrix rows(4000, dim);
     rows.values = kith_test::Clusters(dim).make(4000);  // clusters, of which variances say nothing
