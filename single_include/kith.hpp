@@ -8116,9 +8116,10 @@ public:
         BitsetView allowed = view_.allowed();
         std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
         if (among != nullptr) {
-            limit = std::min(limit, among->size());
+            const std::size_t count = among->size();
+            limit = std::min(limit, count);
             excluded_ = among->excluded();
-            allowed = BitsetView(excluded_.data(), view_.count);
+            allowed = BitsetView(excluded_.data(), view_.count, static_cast<Slot>(count));
         }
         neighbors_.resize(queries.rows * limit);
         std::vector<std::size_t> found(queries.rows);
@@ -8146,7 +8147,7 @@ public:
         const bool tries = candidates.rest() != nullptr && !request_.exact;
         const std::size_t limit = std::min(tries ? tried * std::min(request_.limit, count) : request_.limit, count);
         const std::vector<std::uint64_t> excluded = candidates.slots().excluded();
-        return plan(limit, BitsetView(excluded.data(), view_.count));
+        return plan(limit, BitsetView(excluded.data(), view_.count, static_cast<Slot>(count)));
     }
 
     /// About how many elements of vectors run() reads.
@@ -15507,9 +15508,12 @@ public:
                        }};
             request.selection = &counted;
         }
-        for (std::size_t at = 0; at < segments_.size(); ++at) {
-            profile = &segments_[at];
-            search_one(request, snapshot_.segments[at], found, *profile);
+        const std::vector<const SegmentView*> views = largest_first(snapshot_);
+        float bound = unbounded;
+        for (const SegmentView* const view : views) {
+            profile = &segments_[static_cast<std::size_t>(view - snapshot_.segments.data())];
+            search_one(request, *view, bound, found, *profile);
+            if (view == views[0]) bound = bound_of(found, request.limit);
         }
         merge(found, request.limit);
         return found;
@@ -15521,13 +15525,13 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
 
-    void search_one(const SearchRequest& request, const SegmentView& view, std::vector<Found>& found,
+    void search_one(const SearchRequest& request, const SegmentView& view, float bound, std::vector<Found>& found,
                     SegmentProfile& profile) {
         const double rows_before = profile.rows_microseconds;
         scratch_.counts = {};
         const Clock::time_point begin = Clock::now();
         Clock::time_point middle = begin;
-        SegmentSearch search(request, view, scratch_);
+        SegmentSearch search(request, view, scratch_, bound);
         if (request.selection == nullptr) {
             search.run(found);
         } else {
@@ -20481,8 +20485,7 @@ inline float share_found(std::span<const Neighbor> truth, std::span<const Neighb
 /// The shares of true neighbours found at each effort of `ladder`, which rises.
 /// exact(slot, limit, out) and walk(slot, absent, limit, effort, out) return how many neighbours of that slot's vector
 /// they found among `count` slots, the walk as if slot `absent` were not there. Throws: what they and training.progress
-/// throw, Errc::cancelled. Cost: 200 exact searches, more among copies, and up to
-/// 400 walks for each effort.
+/// throw, Errc::cancelled. Cost: 200 exact searches, more among copies, and up to 400 walks for each effort.
 template <class Exact, class Walk>
 RecallCurve calibrate(Slot count, std::span<const float> ladder, const Exact& exact, const Walk& walk,
                       const Training& training) {

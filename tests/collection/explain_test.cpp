@@ -227,3 +227,29 @@ TEST_CASE("A profile tells what a query did: hits, rows, matches and times") {
     check(album.ask().where("FALSE"), 0, 0);
     CHECK(album.collection.snapshot().nearest<&Photo::look>(photo(1).look).where("year = 1").profile().hits == 7);
 }
+
+TEST_CASE("A profile searches as the query does: the largest segment first, and the others only as far as is of use") {
+    const auto work_of_the_small = [](bool beside_a_large_one) {
+        const TemporaryDirectory directory;
+        kith::Options options;
+        options.maintenance = kith::Maintenance::on_call;
+        Collection<Photos> collection(directory / "photos.kith", options);
+        const auto put = [&](std::int64_t first, std::int64_t count) {
+            std::vector<Photo> photos;
+            for (std::int64_t number = first; number < first + count; ++number) photos.push_back(photo(number));
+            collection.insert(photos);
+            collection.checkpoint();
+        };
+        put(0, 2500);
+        if (beside_a_large_one) put(2500, 6000);
+        std::uint64_t codes = 0;
+        for (std::int64_t number = 9000; number < 9020; ++number) {
+            const auto profile = collection.nearest<&Photo::look>(photo(number).look).profile();
+            REQUIRE(profile.segments.size() == (beside_a_large_one ? 2U : 1U));
+            CHECK(profile.segments[0].records == 2500);
+            codes += profile.segments[0].counts.codes;
+        }
+        return codes;
+    };
+    CHECK(work_of_the_small(true) < work_of_the_small(false) * 95 / 100);
+}

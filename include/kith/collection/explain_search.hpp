@@ -93,9 +93,12 @@ public:
                        }};
             request.selection = &counted;
         }
-        for (std::size_t at = 0; at < segments_.size(); ++at) {
-            profile = &segments_[at];
-            search_one(request, snapshot_.segments[at], found, *profile);
+        const std::vector<const SegmentView*> views = largest_first(snapshot_);
+        float bound = unbounded;
+        for (const SegmentView* const view : views) {
+            profile = &segments_[static_cast<std::size_t>(view - snapshot_.segments.data())];
+            search_one(request, *view, bound, found, *profile);
+            if (view == views[0]) bound = bound_of(found, request.limit);
         }
         merge(found, request.limit);
         return found;
@@ -107,13 +110,13 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
 
-    void search_one(const SearchRequest& request, const SegmentView& view, std::vector<Found>& found,
+    void search_one(const SearchRequest& request, const SegmentView& view, float bound, std::vector<Found>& found,
                     SegmentProfile& profile) {
         const double rows_before = profile.rows_microseconds;
         scratch_.counts = {};
         const Clock::time_point begin = Clock::now();
         Clock::time_point middle = begin;
-        SegmentSearch search(request, view, scratch_);
+        SegmentSearch search(request, view, scratch_, bound);
         if (request.selection == nullptr) {
             search.run(found);
         } else {

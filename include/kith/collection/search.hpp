@@ -136,9 +136,10 @@ public:
         BitsetView allowed = view_.allowed();
         std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
         if (among != nullptr) {
-            limit = std::min(limit, among->size());
+            const std::size_t count = among->size();
+            limit = std::min(limit, count);
             excluded_ = among->excluded();
-            allowed = BitsetView(excluded_.data(), view_.count);
+            allowed = BitsetView(excluded_.data(), view_.count, static_cast<Slot>(count));
         }
         neighbors_.resize(queries.rows * limit);
         std::vector<std::size_t> found(queries.rows);
@@ -166,7 +167,7 @@ public:
         const bool tries = candidates.rest() != nullptr && !request_.exact;
         const std::size_t limit = std::min(tries ? tried * std::min(request_.limit, count) : request_.limit, count);
         const std::vector<std::uint64_t> excluded = candidates.slots().excluded();
-        return plan(limit, BitsetView(excluded.data(), view_.count));
+        return plan(limit, BitsetView(excluded.data(), view_.count, static_cast<Slot>(count)));
     }
 
     /// About how many elements of vectors run() reads.
