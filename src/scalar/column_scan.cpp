@@ -3,6 +3,7 @@
 
 #include "kith/core/assert.hpp"
 #include "kith/core/bytes.hpp"
+#include "kith/core/count_bits.hpp"
 #include "kith/core/error.hpp"
 
 #include <algorithm>

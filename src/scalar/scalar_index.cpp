@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <limits>
 #include <vector>
 
@@ -123,8 +122,9 @@ void ScalarIndex::answer(const ScalarQuestion& question, std::span<std::uint64_t
             return add_all_of(question, words);
         case Ask::range:
         case Ask::prefix: {
-            const auto [first, last] = range_of(question);
-            return terms_.add_range(first, last, words);
+            const Range range = range_of(question);
+            if (is_most(range)) return add_all_but(range, words);
+            return terms_.add_range(range.first, range.second, words);
         }
         case Ask::suffix:
         case Ask::substring:
@@ -156,11 +156,22 @@ void ScalarIndex::add_matches(const ScalarQuestion& question, std::span<std::uin
 }
 
 void ScalarIndex::add_present(std::span<std::uint64_t> words) const {
-    if (words.empty()) return;
-    std::vector<std::uint64_t> nulls(words.size());
-    if (!nulls_.empty()) add_slot_list(nulls_, slots_, nulls);
-    if (slots_ % 64 != 0) nulls.back() |= ~std::uint64_t{0} << (slots_ % 64);
-    for (std::size_t at = 0; at < words.size(); ++at) words[at] |= ~nulls[at];
+    if (!words.empty()) add_all_but({terms_.begin(), terms_.end()}, words);
+}
+
+bool ScalarIndex::is_most(const Range& range) const noexcept {
+    const std::uint64_t postings =
+        range.second.postings > range.first.postings ? range.second.postings - range.first.postings : 0;
+    return !list_ && with_term_ == present_ && postings > with_term_ / 2;
+}
+
+void ScalarIndex::add_all_but(const Range& range, std::span<std::uint64_t> words) const {
+    std::vector<std::uint64_t> others(words.size());
+    terms_.add_range(terms_.begin(), range.first, others);
+    terms_.add_range(range.second, terms_.end(), others);
+    if (!nulls_.empty()) add_slot_list(nulls_, slots_, others);
+    if (slots_ % 64 != 0) others.back() |= ~std::uint64_t{0} << (slots_ % 64);
+    for (std::size_t at = 0; at < words.size(); ++at) words[at] |= ~others[at];
 }
 
 void ScalarIndex::add_all_of(const ScalarQuestion& question, std::span<std::uint64_t> words) const {

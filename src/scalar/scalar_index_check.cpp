@@ -1,5 +1,6 @@
 // src/scalar/scalar_index_check.cpp — reads an index whole, and says what of it is not as its writer leaves it.
 #include "kith/core/bytes.hpp"
+#include "kith/core/count_bits.hpp"
 #include "kith/core/error.hpp"
 #include "kith/scalar/scalar_index.hpp"
 #include "kith/scalar/slot_list.hpp"

@@ -27,7 +27,10 @@ constexpr double united_slot = 0.2;  // of the segment, where unions are at hand
 }  // namespace
 
 double ScalarIndex::nanoseconds(const ScalarQuestion& question, const SlotEstimate& estimate) const {
-    const double slots = std::min(listed_slot * estimate.expected, united_slot * static_cast<double>(slots_));
+    const double listed = list_ || with_term_ != present_
+                              ? estimate.expected
+                              : std::min(estimate.expected, static_cast<double>(with_term_) - estimate.expected);
+    const double slots = std::min(listed_slot * listed, united_slot * static_cast<double>(slots_));
     const double all = terms_.size();
     const auto passed = [&](bool few) {
         return few ? estimate.expected * all / std::max(static_cast<double>(terms_.postings()), 1.0) : all;

@@ -3,6 +3,7 @@
 
 #include "kith/core/assert.hpp"
 #include "kith/core/bytes.hpp"
+#include "kith/core/count_bits.hpp"
 #include "kith/core/error.hpp"
 #include "kith/scalar/question.hpp"
 #include "kith/scalar/slot_list.hpp"
@@ -10,7 +11,6 @@
 #include "scalar/term_lists_layout.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <limits>
 #include <utility>
 
@@ -113,8 +113,7 @@ void TermListsWriter::end_run(std::size_t level) {
 }
 
 void TermListsWriter::add_union(const Level& level) {
-    std::size_t slots = 0;
-    for (const std::uint64_t word : level.words) slots += static_cast<std::size_t>(std::popcount(word));
+    const std::size_t slots = count_bits(level.words);
     const std::size_t offset = lists_.size();
     append_slot_list(std::span<const std::uint64_t>(level.words), lists_);
     Union made{level.run, {}};

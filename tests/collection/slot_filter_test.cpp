@@ -7,6 +7,7 @@
 #include "kith/collection/sealed_scalars.hpp"
 #include "kith/collection/slot_condition.hpp"
 #include "kith/collection/slot_filter.hpp"
+#include "kith/core/count_bits.hpp"
 #include "kith/core/random.hpp"
 #include "kith/query.hpp"
 #include "kith/schema.hpp"

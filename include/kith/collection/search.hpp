@@ -138,8 +138,7 @@ public:
         if (among != nullptr) {
             const std::size_t count = among->size();
             limit = std::min(limit, count);
-            excluded_ = among->excluded();
-            allowed = BitsetView(excluded_.data(), view_.count, static_cast<Slot>(count));
+            allowed = among->allowed(view_.count);
         }
         neighbors_.resize(queries.rows * limit);
         std::vector<std::size_t> found(queries.rows);
@@ -166,8 +165,7 @@ public:
         const std::size_t count = candidates.slots().size();
         const bool tries = candidates.rest() != nullptr && !request_.exact;
         const std::size_t limit = std::min(tries ? tried * std::min(request_.limit, count) : request_.limit, count);
-        const std::vector<std::uint64_t> excluded = candidates.slots().excluded();
-        return plan(limit, BitsetView(excluded.data(), view_.count, static_cast<Slot>(count)));
+        return plan(limit, candidates.slots().allowed(view_.count));
     }
 
     /// About how many elements of vectors run() reads.
@@ -204,8 +202,7 @@ private:
 
     /// The same for slots of a set.
     void look_among(std::size_t limit, const SlotSet& slots, float bound) {
-        excluded_ = slots.excluded();
-        nearest(limit, slots.size(), BitsetView(excluded_.data(), view_.count, static_cast<Slot>(slots.size())), bound);
+        nearest(limit, slots.size(), slots.allowed(view_.count), bound);
     }
 
     /// How the index is asked; nothing where only comparing every vector is good enough.
@@ -256,7 +253,6 @@ private:
     const VectorIndex& index_;
     SearchScratch& scratch_;
     std::vector<Neighbor> neighbors_;
-    std::vector<std::uint64_t> excluded_;  // of the slots that are looked among
 };
 
 /// Puts what the segments found in order, and keeps the first `limit`.

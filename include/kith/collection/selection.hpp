@@ -8,9 +8,13 @@
 #include "kith/collection/slot_condition.hpp"
 #include "kith/collection/slot_filter.hpp"
 #include "kith/collection/snapshot.hpp"
+#include "kith/core/bitset_view.hpp"
+#include "kith/core/count_bits.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/query/expression.hpp"
+#include "kith/scalar/question.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -30,56 +34,54 @@ struct Selection {
     RowTest holds;
 };
 
-/// Slots of one segment, as bits that are set.
+/// Slots of one segment.
 class SlotSet {
 public:
     /// All live slots of a segment.
-    explicit SlotSet(const SegmentView& view) : words_((std::size_t{view.count} + 63) / 64, ~std::uint64_t{0}) {
-        if (view.count % 64 != 0) words_.back() = (std::uint64_t{1} << (view.count % 64)) - 1;
-        if (view.deletes == nullptr) return;
-        for (std::size_t at = 0; at < words_.size() && at < view.deletes->words.size(); ++at) {
-            words_[at] &= ~view.deletes->words[at];
+    explicit SlotSet(const SegmentView& view) : others_(words_of(view.count)), size_(view.live()) {
+        if (view.deletes != nullptr) {
+            std::copy_n(view.deletes->words.begin(), std::min(others_.size(), view.deletes->words.size()),
+                        others_.begin());
         }
+        if (view.count % 64 != 0) others_.back() |= ~std::uint64_t{0} << (view.count % 64);
     }
 
     /// Keeps the slots for which `holds(slot)` is true.
     template <class Holds>
     void keep_if(Holds&& holds) {
         for_each([&](Slot slot) {
-            if (!holds(slot)) words_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+            if (holds(slot)) return;
+            others_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+            --size_;
         });
+    }
+
+    /// Keeps those whose bits are set in `words`, which are as many as those of the segment.
+    void keep_common(std::span<const std::uint64_t> words) noexcept {
+        for (std::size_t at = 0; at < others_.size(); ++at) others_[at] |= ~words[at];
+        size_ = 64 * others_.size() - count_bits(others_);
     }
 
     /// Calls `take(slot)` for each, in order.
     template <class Take>
     void for_each(Take&& take) const {
-        for (std::size_t at = 0; at < words_.size(); ++at) {
-            for (std::uint64_t left = words_[at]; left != 0; left &= left - 1) {
+        for (std::size_t at = 0; at < others_.size(); ++at) {
+            for (std::uint64_t left = ~others_[at]; left != 0; left &= left - 1) {
                 take(static_cast<Slot>(64 * at + static_cast<std::size_t>(std::countr_zero(left))));
             }
         }
     }
 
-    [[nodiscard]] std::size_t size() const noexcept {
-        std::size_t size = 0;
-        for (const std::uint64_t word : words_) size += static_cast<std::size_t>(std::popcount(word));
-        return size;
-    }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// Keeps those that are also in `words`.
-    void keep_common(std::span<const std::uint64_t> words) noexcept {
-        for (std::size_t at = 0; at < words_.size(); ++at) words_[at] &= words[at];
-    }
-
-    /// The others, as a BitsetView wants them.
-    [[nodiscard]] std::vector<std::uint64_t> excluded() const {
-        std::vector<std::uint64_t> excluded(words_.size());
-        for (std::size_t at = 0; at < words_.size(); ++at) excluded[at] = ~words_[at];
-        return excluded;
+    /// The set as a search takes it, of the `count` slots of its segment. Requires: it outlives the view.
+    [[nodiscard]] BitsetView allowed(Slot count) const noexcept {
+        return BitsetView(others_.data(), count, static_cast<Slot>(size_));
     }
 
 private:
-    std::vector<std::uint64_t> words_;  // slot s is bit s % 64 of word s / 64
+    std::vector<std::uint64_t> others_;  // bit s % 64 of word s / 64: slot s is not in the set
+    std::size_t size_;
 };
 
 /// The live slots of a segment of which indexes and columns say that they satisfy a condition, or that they may.

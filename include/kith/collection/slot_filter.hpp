@@ -169,7 +169,7 @@ private:
 
     /// What a look at some slots says of all.
     [[nodiscard]] SlotEstimate sample(const SlotTest& test, bool wanted) const {
-        constexpr Slot looks = 1000;
+        constexpr Slot looks = 250;
         const Slot step = std::max<Slot>(count_ / looks, 1);
         Slot looked = 0;
         Slot held = 0;

@@ -6,11 +6,12 @@
 // Thread safety: a view is immutable; the words it points to must not change while it is in use.
 #pragma once
 
+#include "kith/core/count_bits.hpp"
 #include "kith/core/slot.hpp"
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace kith::inline v0 {
 
@@ -52,12 +53,10 @@ public:
     /// The number of slots that are allowed. Cost: a bit count per 64 slots, where it is not known.
     [[nodiscard]] constexpr Slot count_allowed() const noexcept {
         if (allowed_ != no_slot) return allowed_;
-        const std::size_t words = (std::size_t{count_} + 63) / 64;  // as a Slot, the end of the last may not exist
-        Slot allowed = 0;
-        for (std::size_t word = 0; word < words; ++word) {
-            allowed += static_cast<Slot>(std::popcount(allowed_word(static_cast<Slot>(word))));
-        }
-        return allowed;
+        const Slot whole = count_ / 64;
+        const std::size_t excluded = detail::count_bits(std::span(excluded_, whole));
+        const std::size_t last = count_ % 64 == 0 ? 0 : detail::count_bits(allowed_word(whole));
+        return static_cast<Slot>(std::size_t{whole} * 64 - excluded + last);
     }
 
     /// The same exclusions over the first `count` slots only.

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "kith/core/assert.hpp"
+#include "kith/core/count_bits.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/scalar/growing_blocks.hpp"
 #include "kith/scalar/number_intervals.hpp"

@@ -158,11 +158,4 @@ void for_each_bit(std::span<const std::uint64_t> words, Take&& take) {
     }
 }
 
-/// How many bits are set.
-[[nodiscard]] inline std::size_t count_bits(std::span<const std::uint64_t> words) noexcept {
-    std::size_t bits = 0;
-    for (const std::uint64_t word : words) bits += word == 0 ? 0 : static_cast<std::size_t>(std::popcount(word));
-    return bits;
-}
-
 }  // namespace kith::inline v0::detail

@@ -58,7 +58,8 @@ public:
     /// Requires: terms are of the field's kind; prefix, suffix, substring and matching are asked of text, length of a list.
     /// Shape: `words` holds words_of(slots()) words.
     /// Throws: Errc::corrupt; some bits may then be set.
-    /// Cost: as the answer. A range: at most 1/8 of its slots one by one, and ten compressed lists.
+    /// Cost: as the answer. A range: at most 1/8 of its slots one by one, and ten compressed lists; of a scalar, the same
+    /// of the slots outside where those are fewer.
     void answer(const ScalarQuestion& question, std::span<std::uint64_t> words) const;
 
     /// How many slots satisfy it. Of a scalar, exactly but for suffix and substring.
@@ -97,6 +98,12 @@ private:
     void check_grams() const;
     void add_all_of(const ScalarQuestion& question, std::span<std::uint64_t> words) const;
     void add_present(std::span<std::uint64_t> words) const;
+
+    /// Whether it is quicker to tell which slots have no term of a range; each has one, or is null.
+    [[nodiscard]] bool is_most(const Range& range) const noexcept;
+
+    /// Sets the bits of all slots with a value but those with a term outside of a range.
+    void add_all_but(const Range& range, std::span<std::uint64_t> words) const;
 
     [[nodiscard]] SlotEstimate estimate_terms(const ScalarQuestion& question) const;
     [[nodiscard]] SlotEstimate estimate_matches(const ScalarQuestion& question) const;
