@@ -54,10 +54,12 @@ inline void add_fields(const Term& term, std::set<std::size_t>& places) {
     }
     const SlotCondition& condition = request.selection->condition;
     const SlotFilter filter(condition, view.segment->scalars(), view.count);
-    const Candidates candidates(view, condition);
+    const Candidates candidates = search.candidates();
+    const bool met = candidates.check() != nullptr;
     ConditionExplanation& answer = told.condition.emplace();
     for (const bool by_rows : {false, true}) {  // what rows must answer waits for the rest
         filter.for_each_leaf([&](const SlotCondition& leaf, ConditionWay way) {
+            if (met) way = ConditionWay::column;
             if ((way == ConditionWay::rows) == by_rows) answer.parts.push_back({field_names(leaf, fields), way});
         });
     }
@@ -65,7 +67,8 @@ inline void add_fields(const Term& term, std::set<std::size_t>& places) {
     answer.fewest = filter.estimate().fewest;
     answer.expected = filter.estimate().expected;
     answer.most = filter.estimate().most;
-    answer.candidates = candidates.slots().size();
+    answer.candidates = candidates.size();
+    answer.checked_when_met = met;
     answer.rows_checked = candidates.rest() != nullptr;
     told.plan = search.plan(candidates);
     return told;
@@ -120,7 +123,7 @@ private:
         if (request.selection == nullptr) {
             search.run(found);
         } else {
-            Candidates candidates(view, request.selection->condition);
+            Candidates candidates = search.candidates();
             middle = Clock::now();
             search.run_among(std::move(candidates), found);
         }

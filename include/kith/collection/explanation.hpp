@@ -28,6 +28,7 @@ struct ConditionExplanation {
     std::uint64_t most = 0;            ///< no more do
     std::uint64_t candidates = 0;      ///< records that indexes and columns leave; all satisfy it unless rows_checked
     bool rows_checked = false;         ///< records are read to know which of them do
+    bool checked_when_met = false;     ///< each record that the search meets is checked; `candidates` is an estimate
 
     /// The share that is expected to satisfy it.
     [[nodiscard]] double selectivity() const noexcept { return slots == 0 ? 0 : expected / static_cast<double>(slots); }
@@ -145,7 +146,9 @@ inline std::string condition_text(const SegmentExplanation& segment) {
         last = std::move(one);
     }
     if (text.empty()) text = "the condition";
+    if (condition.checked_when_met) text += " of each record that is met";
     text += condition.parts.size() > 1 ? " leave " : " leaves ";
+    if (condition.checked_when_met) text += "about ";
     text += std::to_string(condition.candidates) + " of " + std::to_string(segment.records) + " records (" +
             percent(segment.pass_rate()) + ", expected " + std::to_string(std::llround(condition.expected)) + ", " +
             std::to_string(condition.fewest) + " to " + std::to_string(condition.most) + ")";

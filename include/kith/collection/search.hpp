@@ -114,16 +114,24 @@ public:
             keep_first(neighbors_.size(), out);
             view_.segment->confirm(request_.vector_field);
         } else {
-            run_among(Candidates(view_, request_.selection->condition), out);
+            run_among(candidates(), out);
         }
     }
 
-    /// The same, of candidates that were found before.
+    /// What run() looks among: a set, or a check where it would ask less of that than it takes to make the set.
+    [[nodiscard]] Candidates candidates() const {
+        SlotFilter filter(request_.selection->condition, view_.segment->scalars(), view_.count);
+        if (is_better_checked(filter)) return Candidates::to_be_met(view_, std::move(filter));
+        return Candidates(view_, std::move(filter));
+    }
+
+    /// The same as run(), of candidates that were found before.
     void run_among(Candidates candidates, std::vector<Found>& out) {
         const bool sure = request_.exact || candidates.rest() == nullptr || !try_candidates(candidates, out);
         if (sure) {
             candidates.check_rows(view_, request_.selection->holds);
-            look_among(request_.limit, candidates.slots(), bound_);
+            look_among(request_.limit, candidates, bound_);
+            if (candidates.check() != nullptr) candidates.check()->raise_failure();
             keep_first(neighbors_.size(), out);
         }
         view_.segment->confirm(request_.vector_field);
@@ -162,10 +170,10 @@ public:
 
     /// What run_among() would do, or do first where rows must be checked.
     [[nodiscard]] SearchPlan plan(const Candidates& candidates) const {
-        const std::size_t count = candidates.slots().size();
+        const std::size_t count = candidates.size();
         const bool tries = candidates.rest() != nullptr && !request_.exact;
         const std::size_t limit = std::min(tries ? tried * std::min(request_.limit, count) : request_.limit, count);
-        return plan(limit, candidates.slots().allowed(view_.count));
+        return plan(limit, candidates.allowed(view_));
     }
 
     /// About how many elements of vectors run() reads.
@@ -187,6 +195,19 @@ private:
         return plan;
     }
 
+    /// Whether a walk is expected that asks for fewer slots, one by one, than it pays to ask for all.
+    [[nodiscard]] bool is_better_checked(const SlotFilter& filter) const {
+        constexpr double enough = 16;  // times as many as are wanted, for an estimate may be wrong
+        if (request_.exact || !filter.exact() || !filter.narrows()) return false;
+        const double expected = filter.estimate().expected;
+        const auto limit = static_cast<double>(request_.limit);
+        if (expected < enough * limit || view_.count == 0) return false;
+        constexpr double set_price = 0.02;  // nanoseconds a slot, to make a set and count it
+        const double as_set = filter.nanoseconds() + set_price * view_.count;
+        const SearchPlan plan = this->plan(request_.limit, BitsetView(nullptr, view_.count, static_cast<Slot>(expected)));
+        return plan.way == SearchWay::indexed && filter.nanoseconds_of(plan.met) < as_set;
+    }
+
     /// Fills neighbors_ with the nearest `limit` of the `count` allowed slots: all of them where that is more.
     void nearest(std::size_t limit, std::size_t count, BitsetView allowed, float bound) {
         const std::size_t expected = std::min(limit, count);
@@ -200,9 +221,9 @@ private:
         neighbors_.resize(found);
     }
 
-    /// The same for slots of a set.
-    void look_among(std::size_t limit, const SlotSet& slots, float bound) {
-        nearest(limit, slots.size(), slots.allowed(view_.count), bound);
+    /// The same for candidates.
+    void look_among(std::size_t limit, const Candidates& candidates, float bound) {
+        nearest(limit, candidates.size(), candidates.allowed(view_), bound);
     }
 
     /// How the index is asked; nothing where only comparing every vector is good enough.
@@ -222,11 +243,11 @@ private:
 
     /// Checks rows of ever more candidates, nearest first; false when checking the rows of all is the better plan.
     bool try_candidates(const Candidates& candidates, std::vector<Found>& out) {
-        const std::size_t count = candidates.slots().size();
+        const std::size_t count = candidates.size();
         const std::size_t limit = std::min(request_.limit, count);
         for (std::size_t wanted = tried * limit;; wanted *= 4) {
             if (wanted >= count / 16 && wanted > tried * limit) return false;
-            look_among(wanted, candidates.slots(), unbounded);  // rows that do not pass are made up for by farther ones
+            look_among(wanted, candidates, unbounded);  // rows that do not pass are made up for by farther ones
             const auto rejected = [&](const Neighbor& neighbor) {
                 return !request_.selection->holds(view_, neighbor.slot, *candidates.rest());
             };

@@ -18,9 +18,12 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace kith::inline v0::detail {
@@ -84,17 +87,66 @@ private:
     std::size_t size_;
 };
 
-/// The live slots of a segment of which indexes and columns say that they satisfy a condition, or that they may.
+/// A condition that is asked of slots one by one. Who searched with it asks afterwards whether it failed.
+class FilterCheck final : public SlotCheck {
+public:
+    /// Requires: the filter needs no rows. Throws: Errc::corrupt.
+    explicit FilterCheck(SlotFilter filter) : filter_(std::move(filter)) { filter_.prepare(); }
+
+    [[nodiscard]] bool allows(Slot slot) const noexcept override {
+        try {
+            return filter_.holds(slot);
+        } catch (...) {
+            failure_ = std::current_exception();
+            return false;
+        }
+    }
+
+    /// Throws: Errc::corrupt where a column turned out to be damaged.
+    void raise_failure() const {
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+private:
+    SlotFilter filter_;
+    mutable std::exception_ptr failure_;
+};
+
+/// The live slots of a segment of which indexes and columns say that they satisfy a condition, or that they may: as a set,
+/// or as a check for those that a search meets.
 class Candidates {
 public:
-    /// Throws: Errc::corrupt, Errc::io.
-    Candidates(const SegmentView& view, const SlotCondition& condition) : slots_(view) {
-        SlotFilter filter(condition, view.segment->scalars(), view.count);
-        if (filter.narrows()) slots_.keep_common(filter.candidates());
+    /// As a set. Throws: Errc::corrupt, Errc::io.
+    Candidates(const SegmentView& view, const SlotCondition& condition)
+        : Candidates(view, SlotFilter(condition, view.segment->scalars(), view.count)) {}
+    Candidates(const SegmentView& view, SlotFilter filter) : set_(view) {
+        if (filter.narrows()) set_->keep_common(filter.candidates());
         if (!filter.exact()) rest_ = filter.rest();
     }
 
-    [[nodiscard]] const SlotSet& slots() const noexcept { return slots_; }
+    /// As a check. Requires: the filter needs no rows. Throws: Errc::corrupt.
+    [[nodiscard]] static Candidates to_be_met(const SegmentView& view, SlotFilter filter) {
+        Candidates made;
+        const double share = filter.estimate().expected / std::max<double>(view.count, 1);
+        made.about_ = static_cast<std::size_t>(share * view.live());
+        made.check_ = std::make_shared<FilterCheck>(std::move(filter));
+        return made;
+    }
+
+    /// Requires: they are a set.
+    [[nodiscard]] const SlotSet& slots() const noexcept { return *set_; }
+
+    /// The check, or null where they are a set.
+    [[nodiscard]] const FilterCheck* check() const noexcept { return check_.get(); }
+
+    /// How many there are: about, where they are a check.
+    [[nodiscard]] std::size_t size() const noexcept { return check_ == nullptr ? set_->size() : about_; }
+
+    /// As a search of their segment takes them. Requires: they outlive the view.
+    [[nodiscard]] BitsetView allowed(const SegmentView& view) const noexcept {
+        if (check_ == nullptr) return set_->allowed(view.count);
+        return BitsetView(view.allowed(), static_cast<Slot>(about_), *check_);
+    }
 
     /// What they must satisfy besides; null where they satisfy all of the condition.
     [[nodiscard]] const Expression* rest() const noexcept { return rest_.has_value() ? &*rest_ : nullptr; }
@@ -102,12 +154,16 @@ public:
     /// Looks at the row of each, and drops those that do not satisfy the condition.
     void check_rows(const SegmentView& view, const RowTest& holds) {
         if (!rest_.has_value()) return;
-        slots_.keep_if([&](Slot slot) { return holds(view, slot, *rest_); });
+        set_->keep_if([&](Slot slot) { return holds(view, slot, *rest_); });
         rest_.reset();
     }
 
 private:
-    SlotSet slots_;
+    Candidates() = default;
+
+    std::optional<SlotSet> set_;                // or else:
+    std::shared_ptr<const FilterCheck> check_;  // of live slots
+    std::size_t about_ = 0;                     // with a check
     std::optional<Expression> rest_;
 };
 

@@ -55,6 +55,16 @@ public:
         return words;
     }
 
+    /// About how long it takes to find the candidates among some slots, one by one; infinite where rows must be read.
+    [[nodiscard]] double nanoseconds_of(double slots) const { return nanoseconds_of(root_, slots); }
+
+    /// Whether a slot satisfies the condition. Requires: prepare() was called, nanoseconds_of() is finite.
+    /// Throws: Errc::corrupt.
+    [[nodiscard]] bool holds(Slot slot) const { return holds(root_, slot); }
+
+    /// Makes holds() ready. Throws: Errc::corrupt.
+    void prepare() { prepare(root_); }
+
     /// What a candidate must satisfy besides; true of everything where the filter is exact.
     [[nodiscard]] Expression rest() const {
         Expression all{.op = Op::all_of};
@@ -251,6 +261,34 @@ private:
         std::fill(answer.begin(), answer.end(), std::uint64_t{0});
         leaf.field->answer(ScalarQuestion::present(), count_, answer);
         for (std::size_t word = 0; word < words.size(); ++word) words[word] &= answer[word];
+    }
+
+    [[nodiscard]] double nanoseconds_of(const Node& node, double slots) const {
+        if (!node.exact) return std::numeric_limits<double>::infinity();
+        if (node.condition->kind == Kind::leaf) return by_column(node, slots);
+        double sum = 0;
+        for (const Node& child : node.children) sum += nanoseconds_of(child, slots);
+        return sum;
+    }
+
+    void prepare(Node& node) const {
+        if (node.condition->kind == Kind::leaf) {
+            if (node.test == nullptr) node.test = node.field->test(*node.condition->question, count_);
+        }
+        for (Node& child : node.children) prepare(child);
+    }
+
+    [[nodiscard]] bool holds(const Node& node, Slot slot) const {
+        const auto one_holds = [&](const Node& child) { return holds(child, slot); };
+        switch (node.condition->kind) {
+            case Kind::leaf:
+                break;
+            case Kind::all_of:
+                return std::all_of(node.children.begin(), node.children.end(), one_holds);
+            case Kind::any_of:
+                return std::any_of(node.children.begin(), node.children.end(), one_holds);
+        }
+        return node.test->holds(slot, node.condition->wanted);
     }
 
     /// As keep() goes about it, where every node above narrows if `asked`.

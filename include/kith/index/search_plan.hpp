@@ -23,6 +23,7 @@ struct SearchPlan {
     Slot indexed = 0;     ///< slots in the index; the rest is compared
     Slot calibrated = 0;  ///< slots it had when its recall was measured; 0: never
     SearchParams params;  ///< what the index is asked for
+    double met = 0;       ///< about how many slots a walk asks of whether they are allowed; others ask all
 };
 
 }  // namespace kith::inline v0

@@ -133,8 +133,13 @@ public:
     [[nodiscard]] SearchPlan plan(const SearchParams& params) const noexcept override {
         SearchPlan plan{Tag::name, way_of(params, params.allowed.count_allowed()),
                         std::min(index_.size(), params.allowed.count()), calibrated(), params};
+        plan.met = params.allowed.count();
         if constexpr (requires { index_.lists_read(params); }) {
             plan.params.nprobe = static_cast<std::uint32_t>(index_.lists_read(params));
+        } else if (plan.way == SearchWay::indexed && !Tag::reads_all) {
+            constexpr double met_a_node = 5;
+            const Slot allowed = params.allowed.count_allowed();
+            plan.met = std::min(plan.met, met_a_node * expanded(allowed, params, std::min<std::size_t>(params.limit, allowed)));
         }
         return plan;
     }
@@ -343,12 +348,16 @@ private:
     /// their codes, that are scanned (benchmarks/filter: where the two plans cost the same on two sets, for 10 and 100).
     static bool scan_is_cheaper(Slot allowed, const SearchParams& params, std::size_t limit) noexcept {
         const double rows_a_node = in_order(allowed, params) ? 16 : 5;
+        return static_cast<double>(allowed) <= rows_a_node * expanded(allowed, params, limit);
+    }
+
+    /// About how many nodes a walk expands.
+    static double expanded(Slot allowed, const SearchParams& params, std::size_t limit) noexcept {
         // A walk that ends by distance expands so many, whatever it might keep.
         const double stretched = 50 + 4.5 * static_cast<double>(limit);
         const double kept = static_cast<double>(std::max<std::size_t>(limit, params.ef_search));
         const double nodes = params.stretch > 0 ? std::min(stretched, kept) : kept;
-        const double expanded = nodes * static_cast<double>(params.allowed.count()) / static_cast<double>(allowed);
-        return static_cast<double>(allowed) <= rows_a_node * expanded;
+        return nodes * static_cast<double>(params.allowed.count()) / static_cast<double>(std::max<Slot>(allowed, 1));
     }
 
     detail::RowMemory<T, M> rows_;

@@ -133,7 +133,8 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
     const auto offer = [&](Candidate candidate) {
         const std::size_t at = pool.offer(candidate);
         if constexpr (Excluding) {
-            if (at < pool.size() && allowed.allows(candidate.slot())) nearest.offer(candidate);
+            const bool nearer = at < pool.size() && candidate.distance() < nearest.worst_distance();
+            if (nearer && allowed.allows(candidate.slot())) nearest.offer(candidate);
         }
         return at;
     };
