@@ -179,13 +179,15 @@ private:
 
     /// What a look at some slots says of all.
     [[nodiscard]] SlotEstimate sample(const SlotTest& test, bool wanted) const {
-        constexpr Slot looks = 250;
-        const Slot step = std::max<Slot>(count_ / looks, 1);
+        constexpr Slot most_looks = 256;
+        constexpr Slot enough = 32;  // that hold it, to know their share
+        const Slot step = std::max<Slot>(count_ / most_looks, 1);
+        const Slot looks = std::min(most_looks, count_);
         Slot looked = 0;
         Slot held = 0;
-        for (Slot slot = step / 2; slot < count_; slot += step) {
-            ++looked;
-            if (test.holds(slot, wanted)) ++held;
+        for (; looked < looks && held < enough; ++looked) {
+            const Slot place = looks < most_looks ? looked : looked * 97 % most_looks;  // all over the segment
+            if (test.holds(place * step + step / 2, wanted)) ++held;
         }
         const double part = looked == 0 ? 0 : static_cast<double>(held) / looked;
         return SlotEstimate::between(held, part * count_, count_ - (looked - held));

@@ -77,6 +77,7 @@ public:
     }
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
     [[nodiscard]] Candidate& operator[](std::size_t at) noexcept { return items_[at]; }
     [[nodiscard]] const Candidate* begin() const noexcept { return items_.data(); }
     [[nodiscard]] const Candidate* end() const noexcept { return items_.data() + size_; }

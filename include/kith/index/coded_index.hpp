@@ -139,7 +139,7 @@ public:
         return true;
     }
 
-    /// The nearest allowed slots below size(), nearest first, at the distances of their full vectors.
+    /// The nearest allowed slots below size(), nearest first, at the distances of their full vectors; or given_up.
     std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
                        Neighbor* out) const {
         const Slot indexed = std::min(size(), params.allowed.count());
@@ -154,6 +154,7 @@ public:
         const std::size_t found = inner_.search(codes().view(), query, coarse, scratch, scratch.coarse.data());
         scratch.counts.codes += scratch.counts.distances - before;  // the index inside does not know of codes
         scratch.counts.distances = before;
+        if (found == given_up) return found;
         return rescored(rows, query, found, limit, scratch, out);
     }
 

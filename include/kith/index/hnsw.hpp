@@ -82,7 +82,7 @@ public:
     bool adopt(const R&, const HnswIndex& other) noexcept { return detail::adopt_graph(graph_, other.graph_); }
 
     /// The nearest allowed slots of the graph, nearest first, equal distances by slot; returns how many.
-    /// Slots that are not linked yet are not returned, whatever is allowed.
+    /// Slots that are not linked yet are not returned, whatever is allowed. Or given_up: see SearchParams::most_nodes.
     /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
     /// Throws: std::bad_alloc while `scratch` still grows.
     std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
@@ -108,15 +108,13 @@ public:
         if (allowed.all() && returned == bound) {
             scratch.pool.reset(wanted);
             detail::beam(graph_, scorer, 0, start, bound, horizon, scratch);
-        } else if (const Slot kept = allowed.count_allowed(); params.stretch > 0 && kept > bound / 2) {
-            scratch.pool.reset(std::min<std::size_t>(bound, wanted * bound / kept));
-            scratch.nearest.reset(last);
-            detail::beam<true>(graph_, scorer, 0, start, bound, horizon, scratch, allowed);
         } else {
-            scratch.pool.reset(wanted);
+            scratch.pool.reset(params.stretch > 0 ? std::max(limit, last) : wanted);
             scratch.frontier.clear();
             scratch.frontier.reserve(bound);
-            detail::filtered_beam(graph_, scorer, start, bound, allowed, horizon, scratch);
+            if (!detail::filtered_beam(graph_, scorer, start, bound, allowed, horizon, params.most_nodes, scratch)) {
+                return given_up;
+            }
         }
         std::size_t count = 0;
         for (const Candidate& candidate : scratch.pool) {

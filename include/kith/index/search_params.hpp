@@ -24,8 +24,13 @@ struct SearchParams {
     /// Only neighbours nearer than this are of use. A graph search looks beyond it no farther than beyond the last wanted,
     /// and may then return fewer than there are; the others take no notice.
     float bound = std::numeric_limits<float>::infinity();
+    /// A graph search past slots that are not allowed gives up once it expects to expand more nodes than this.
+    std::size_t most_nodes = std::numeric_limits<std::size_t>::max();
     float rescore = 0;  ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
 };
+
+/// What an index returns instead of a number of neighbours where it gave up.
+inline constexpr std::size_t given_up = std::numeric_limits<std::size_t>::max();
 
 /// Recall is measured for at most 100 neighbours. By how much an effort is raised for more of them.
 [[nodiscard]] constexpr float beyond_measured(std::size_t limit) noexcept {

@@ -22,7 +22,6 @@ struct SearchScratch {
     ScratchMemory query;  // the prepared query
     VisitedSet visited;
     CandidatePool pool;                // the beam
-    CandidatePool nearest;             // with exclusions: the nearest allowed of the beam, as many as are wanted
     std::vector<Candidate> frontier;   // with exclusions: what is still to expand, a heap with the nearest on top
     std::vector<Neighbor> neighbors;   // answers of the graph, before those of the scan join them
     ScratchMemory lists;               // IVF: distances of the lists, tables, blocks

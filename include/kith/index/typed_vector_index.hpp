@@ -108,17 +108,16 @@ public:
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (limit == 0) return 0;
         const SearchWay way = way_of(params, allowed);
-        if constexpr (scans_codes) {
-            if (way == SearchWay::scan_codes) return index_.scan(rows_.view(), query, params, scratch, out);
-        }
-        if (way != SearchWay::indexed) return search_exact(query, params, scratch, out);
+        if (way != SearchWay::indexed) return scan(way == SearchWay::scan_codes, query, params, scratch, out);
         const Slot indexed = std::min(index_.size(), count);
         SearchParams walk = params;
         walk.limit = limit;
         walk.allowed = params.allowed.first(indexed);
+        if (!in_order(allowed, params)) walk.most_nodes = allowed / scanned_in_a_node;
         scratch.neighbors.resize(limit);
         const View rows = rows_.view();
         const std::size_t walked = index_.search(rows, query, walk, scratch, scratch.neighbors.data());
+        if (walked == given_up) return scan(has_codes_of_all(params), query, params, scratch, out);
         TopK best(std::span(out, limit));
         for (std::size_t i = 0; i < walked; ++i) best.offer(scratch.neighbors[i]);
         if (indexed < count) {
@@ -333,11 +332,27 @@ private:
         if constexpr (Tag::reads_all) return index_.size() == 0 ? SearchWay::not_indexed : SearchWay::indexed;
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (scan_is_cheaper(allowed, params, limit)) {
-            const bool by_codes = scans_codes && !in_order(allowed, params) && index_.size() >= params.allowed.count();
-            return by_codes ? SearchWay::scan_codes : SearchWay::scan_cheaper;
+            return has_codes_of_all(params) && !in_order(allowed, params) ? SearchWay::scan_codes : SearchWay::scan_cheaper;
         }
         return answers_by_effort() ? SearchWay::indexed : SearchWay::not_indexed;
     }
+
+    /// Compares all that are allowed, by their codes first if `by_codes`.
+    std::size_t scan(bool by_codes, const float* query, const SearchParams& params, SearchScratch& scratch,
+                     Neighbor* out) const {
+        if constexpr (scans_codes) {
+            if (by_codes) return index_.scan(rows_.view(), query, params, scratch, out);
+        }
+        return search_exact(query, params, scratch, out);
+    }
+
+    [[nodiscard]] bool has_codes_of_all(const SearchParams& params) const noexcept {
+        return scans_codes && index_.size() >= params.allowed.count();
+    }
+
+    /// As many codes, or rows, are scanned in the time in which a walk expands a node and passes by excluded ones
+    /// (benchmarks/filter). So a walk that is given up for a scan costs no more than that scan does.
+    static constexpr Slot scanned_in_a_node = 20;
 
     /// Whether the rows that a scan reads follow one another for the most part, which is faster than to jump among codes.
     static bool in_order(Slot allowed, const SearchParams& params) noexcept {

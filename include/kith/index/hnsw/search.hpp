@@ -120,28 +120,16 @@ inline void add_unmet(const HnswGraph& graph, unsigned level, Slot node, Slot bo
     return graph.hold_links(nodes.data(), count, level);
 }
 
-/// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`. With `Excluding` also those
-/// that `allowed` excludes: they are walked through like others, but the horizon is that of the allowed, which
-/// scratch.nearest holds.
-/// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots; with `Excluding`,
-/// scratch.nearest reset to horizon.count.
-template <bool Excluding = false, Scorer S>
+/// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`.
+/// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots.
+template <Scorer S>
 void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound, const Horizon& horizon,
-          SearchScratch& scratch, BitsetView allowed = {}) noexcept {
+          SearchScratch& scratch) noexcept {
     CandidatePool& pool = scratch.pool;
-    CandidatePool& nearest = Excluding ? scratch.nearest : scratch.pool;
-    const auto offer = [&](Candidate candidate) {
-        const std::size_t at = pool.offer(candidate);
-        if constexpr (Excluding) {
-            const bool nearer = at < pool.size() && candidate.distance() < nearest.worst_distance();
-            if (nearer && allowed.allows(candidate.slot())) nearest.offer(candidate);
-        }
-        return at;
-    };
-    const auto reach = [&] { return std::min(pool.worst_distance(), nearest.reach(horizon)); };
+    const auto reach = [&] { return std::min(pool.worst_distance(), pool.reach(horizon)); };
     NeighborBlock block;
     scratch.visited.insert(start.slot());
-    offer(start);
+    pool.offer(start);
     std::size_t next = 0;  // everything before it is expanded
     float farthest = reach();
     while (next < pool.size() && !(pool[next].distance() > farthest)) {
@@ -161,7 +149,7 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
         scratch.counts.distances += block.count;
         for (std::size_t i = 0; i < block.count; ++i) {
             if (block.distances[i] > farthest) continue;
-            const std::size_t at = offer(Candidate(block.distances[i], block.slots[i]));
+            const std::size_t at = pool.offer(Candidate(block.distances[i], block.slots[i]));
             if (at == pool.size()) continue;
             if (level == 0) graph.prefetch_bottom(block.slots[i]);
             next = std::min(next, at);
@@ -171,31 +159,34 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
 }
 
 /// As beam on the bottom level, but walks through nodes that are not allowed without returning them: fills
-/// scratch.pool with the nearest allowed nodes.
-/// Requires: scratch.visited is cleared, scratch.pool reset to the number wanted, scratch.frontier empty with room for
-/// `bound` elements.
+/// scratch.pool with the nearest allowed nodes, and returns true; or false once it expects to expand more than
+/// `most_nodes`.
+/// Requires: scratch.visited is cleared, scratch.pool reset to the number that is returned, or to that of candidates
+/// where the horizon has no stretch; scratch.frontier empty with room for `bound` elements.
 template <Scorer S>
-void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
-                   const Horizon& horizon, SearchScratch& scratch) noexcept {
+bool filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
+                   const Horizon& horizon, std::size_t most_nodes, SearchScratch& scratch) noexcept {
     auto& frontier = scratch.frontier;
     CandidatePool& found = scratch.pool;
     NeighborBlock block;
-    const auto reach = [&] { return std::min(found.worst_distance(), found.reach(horizon)); };
+    const bool by_distance = horizon.stretch > 0;
+    const std::size_t needed = by_distance ? horizon.count : found.capacity();
+    const auto reach = [&] { return by_distance ? found.reach(horizon) : found.worst_distance(); };
     float farthest = reach();
     const auto meet = [&](Candidate candidate) {
-        if (candidate.distance() > farthest) return;
-        if (found.full() && !(candidate.distance() < found.worst_distance())) return;
+        const bool nearer = candidate.distance() < found.worst_distance();
+        if (candidate.distance() > farthest || !(nearer || by_distance)) return;
         frontier.push_back(candidate);
         std::push_heap(frontier.begin(), frontier.end(), std::greater<>());
         graph.prefetch_bottom(candidate.slot());
-        if (!allowed.allows(candidate.slot())) return;
+        if (!nearer || !allowed.allows(candidate.slot())) return;
         found.offer(candidate);
         farthest = reach();
     };
     scratch.visited.insert(start.slot());
     meet(start);
-    for (bool expanded = true; expanded;) {
-        expanded = false;
+    std::size_t expanded = 0;
+    for (bool more = true; more;) {
         block.count = 0;
         std::array<Slot, nodes_at_once> nodes;
         std::size_t taken = 0;
@@ -205,8 +196,12 @@ void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slo
             std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
             frontier.pop_back();
             nodes[taken++] = nearest.slot();
-            expanded = true;
         }
+        more = taken > 0;
+        expanded += taken;
+        // Until there are as many as are needed, they are expected to come as they came so far.
+        const std::size_t met = std::min(found.size() + 1, needed);
+        if (expanded * needed > most_nodes * met) return false;
         {
             const Held held = graph.hold_links(nodes.data(), taken, 0);
             for (std::size_t i = 0; i < taken; ++i) add_unmet(graph, 0, nodes[i], bound, scratch.visited, block);
@@ -216,6 +211,7 @@ void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slo
         scratch.counts.distances += block.count;
         for (std::size_t i = 0; i < block.count; ++i) meet(Candidate(block.distances[i], block.slots[i]));
     }
+    return true;
 }
 
 }  // namespace kith::inline v0::detail
