@@ -1266,11 +1266,71 @@ struct Neighbor {
 // kith/core/bitset_view.hpp — which slots of a segment a search may return.
 //
 // Deletes, conditions and snapshots all reach an index as this one view: the first `count` slots exist, and those
-// whose bit is set are excluded. The common case, nothing excluded, holds no bits and costs one comparison.
+// whose bit is set are excluded. The common case, nothing excluded, holds no bits and costs one comparison. A condition
+// that nearly every slot satisfies is cheaper to check on the few that a search meets: then the view holds the check.
 //
-// Thread safety: a view is immutable; the words it points to must not change while it is in use.
+// Thread safety: a view is immutable; the words it points to must not change while it is in use. A check belongs to one
+// thread.
+
+// kith/core/count_bits.hpp — how many bits are set in many words.
+//
+// A build for any x86-64 has no instruction for it, and std::popcount is then a call that looks tables up. Adding eight
+// words bit by bit first leaves one of them to count: four times as fast.
+//
+// Source: Warren, Hacker's Delight, second edition, section 5-1 (a carry-save adder over an array).
+
+namespace kith::inline v0_single::detail {
+
+/// The bits that are set in one word.
+[[nodiscard]] constexpr std::uint64_t count_bits(std::uint64_t word) noexcept {
+    word -= (word >> 1) & 0x5555555555555555U;
+    word = (word & 0x3333333333333333U) + ((word >> 2) & 0x3333333333333333U);
+    word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fU;
+    return (word * 0x0101010101010101U) >> 56;
+}
+
+/// Sums of three bits, for 64 of them at a time: `sum` takes the lower digit, the higher one is returned.
+[[nodiscard]] constexpr std::uint64_t add_bits(std::uint64_t& sum, std::uint64_t a, std::uint64_t b) noexcept {
+    const std::uint64_t either = sum ^ a;
+    const std::uint64_t carry = (sum & a) | (either & b);
+    sum = either ^ b;
+    return carry;
+}
+
+/// The bits that are set in all of them.
+[[nodiscard]] constexpr std::size_t count_bits(std::span<const std::uint64_t> words) noexcept {
+    std::uint64_t ones = 0;
+    std::uint64_t twos = 0;
+    std::uint64_t fours = 0;
+    std::uint64_t eights = 0;  // counted, not a digit
+    std::size_t at = 0;
+    for (; at + 8 <= words.size(); at += 8) {
+        const std::uint64_t a = add_bits(ones, words[at], words[at + 1]);
+        const std::uint64_t b = add_bits(ones, words[at + 2], words[at + 3]);
+        const std::uint64_t c = add_bits(ones, words[at + 4], words[at + 5]);
+        const std::uint64_t d = add_bits(ones, words[at + 6], words[at + 7]);
+        const std::uint64_t lower = add_bits(twos, a, b);
+        const std::uint64_t upper = add_bits(twos, c, d);
+        eights += count_bits(add_bits(fours, lower, upper));
+    }
+    std::uint64_t rest = 0;
+    for (; at < words.size(); ++at) rest += count_bits(words[at]);
+    return static_cast<std::size_t>(8 * eights + 4 * count_bits(fours) + 2 * count_bits(twos) + count_bits(ones) +
+                                    rest);
+}
+
+}  // namespace kith::inline v0_single::detail
 
 namespace kith::inline v0_single {
+
+/// Says of single slots whether they may be returned.
+class SlotCheck {
+public:
+    [[nodiscard]] virtual bool allows(Slot slot) const noexcept = 0;
+
+protected:
+    ~SlotCheck() = default;
+};
 
 class BitsetView {
 public:
@@ -1289,43 +1349,55 @@ public:
     constexpr BitsetView(const std::uint64_t* excluded, Slot count, Slot allowed) noexcept
         : excluded_(excluded), count_(count), allowed_(allowed) {}
 
+    /// Allows of those of `others` the ones that pass a check, which are about `allowed`.
+    constexpr BitsetView(BitsetView others, Slot allowed, const SlotCheck& check) noexcept
+        : excluded_(others.excluded_), check_(&check), count_(others.count_), allowed_(allowed) {}
+
     [[nodiscard]] constexpr bool allows(Slot slot) const noexcept {
-        return slot < count_ && (excluded_ == nullptr || ((excluded_[slot / 64] >> (slot % 64)) & 1U) == 0);
+        return slot < count_ && (excluded_ == nullptr || ((excluded_[slot / 64] >> (slot % 64)) & 1U) == 0) &&
+               (check_ == nullptr || check_->allows(slot));
     }
 
     /// Which of the slots from 64 * word on are allowed: bit i for slot 64 * word + i.
     /// Requires: 64 * word is below count().
     [[nodiscard]] constexpr std::uint64_t allowed_word(Slot word) const noexcept {
-        const std::uint64_t allowed = excluded_ == nullptr ? ~std::uint64_t{0} : ~excluded_[word];
+        std::uint64_t allowed = excluded_ == nullptr ? ~std::uint64_t{0} : ~excluded_[word];
         const Slot rest = count_ - word * 64;
-        return rest < 64 ? allowed & ((std::uint64_t{1} << rest) - 1) : allowed;
+        if (rest < 64) allowed &= (std::uint64_t{1} << rest) - 1;
+        if (check_ == nullptr) return allowed;
+        for (std::uint64_t left = allowed; left != 0; left &= left - 1) {
+            if (!check_->allows(word * 64 + static_cast<Slot>(std::countr_zero(left)))) allowed &= ~(left & -left);
+        }
+        return allowed;
     }
 
     /// The number of slots that exist, excluded ones among them.
     [[nodiscard]] constexpr Slot count() const noexcept { return count_; }
 
     /// True when no bit is looked at: every slot below count() is allowed.
-    [[nodiscard]] constexpr bool all() const noexcept { return excluded_ == nullptr; }
+    [[nodiscard]] constexpr bool all() const noexcept { return excluded_ == nullptr && check_ == nullptr; }
 
-    /// The number of slots that are allowed. Cost: a bit count per 64 slots, where it is not known.
+    /// The number of slots that are allowed; with a check, about. Cost: a bit count per 64 slots, where it is not known.
     [[nodiscard]] constexpr Slot count_allowed() const noexcept {
         if (allowed_ != no_slot) return allowed_;
-        const std::size_t words = (std::size_t{count_} + 63) / 64;  // as a Slot, the end of the last may not exist
-        Slot allowed = 0;
-        for (std::size_t word = 0; word < words; ++word) {
-            allowed += static_cast<Slot>(std::popcount(allowed_word(static_cast<Slot>(word))));
-        }
-        return allowed;
+        const Slot whole = count_ / 64;
+        const std::size_t excluded = detail::count_bits(std::span(excluded_, whole));
+        const std::size_t last = count_ % 64 == 0 ? 0 : detail::count_bits(allowed_word(whole));
+        return static_cast<Slot>(std::size_t{whole} * 64 - excluded + last);
     }
 
     /// The same exclusions over the first `count` slots only.
     /// Requires: count is at most count().
     [[nodiscard]] constexpr BitsetView first(Slot count) const noexcept {
-        return count == count_ ? *this : BitsetView(excluded_, count);
+        if (count == count_) return *this;
+        const BitsetView first(excluded_, count);
+        if (check_ == nullptr) return first;
+        return BitsetView(first, static_cast<Slot>(std::uint64_t{allowed_} * count / count_), *check_);
     }
 
 private:
     const std::uint64_t* excluded_ = nullptr;  // null, or count_ bits: 1 means excluded
+    const SlotCheck* check_ = nullptr;         // null, or asked of those that are not excluded
     Slot count_ = 0;                           // slots at or past it do not exist for this search
     Slot allowed_ = 0;                         // how many are allowed; no_slot: not counted yet
 };
@@ -1348,8 +1420,13 @@ struct SearchParams {
     /// Only neighbours nearer than this are of use. A graph search looks beyond it no farther than beyond the last wanted,
     /// and may then return fewer than there are; the others take no notice.
     float bound = std::numeric_limits<float>::infinity();
+    /// A graph search past slots that are not allowed gives up once it expects to expand more nodes than this.
+    std::size_t most_nodes = std::numeric_limits<std::size_t>::max();
     float rescore = 0;  ///< codes: compare `limit` times this many by their full vectors; 0: the quantizer's
 };
+
+/// What an index returns instead of a number of neighbours where it gave up.
+inline constexpr std::size_t given_up = std::numeric_limits<std::size_t>::max();
 
 /// Recall is measured for at most 100 neighbours. By how much an effort is raised for more of them.
 [[nodiscard]] constexpr float beyond_measured(std::size_t limit) noexcept {
@@ -1376,6 +1453,7 @@ struct SearchPlan {
     Slot indexed = 0;     ///< slots in the index; the rest is compared
     Slot calibrated = 0;  ///< slots it had when its recall was measured; 0: never
     SearchParams params;  ///< what the index is asked for
+    double met = 0;       ///< about how many slots a walk asks of whether they are allowed; others ask all
 };
 
 }  // namespace kith::inline v0_single
@@ -1519,6 +1597,7 @@ public:
     }
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
     [[nodiscard]] Candidate& operator[](std::size_t at) noexcept { return items_[at]; }
     [[nodiscard]] const Candidate* begin() const noexcept { return items_.data(); }
     [[nodiscard]] const Candidate* end() const noexcept { return items_.data() + size_; }
@@ -1721,7 +1800,6 @@ struct SearchScratch {
     ScratchMemory query;  // the prepared query
     VisitedSet visited;
     CandidatePool pool;                // the beam
-    CandidatePool nearest;             // with exclusions: the nearest allowed of the beam, as many as are wanted
     std::vector<Candidate> frontier;   // with exclusions: what is still to expand, a heap with the nearest on top
     std::vector<Neighbor> neighbors;   // answers of the graph, before those of the scan join them
     ScratchMemory lists;               // IVF: distances of the lists, tables, blocks
@@ -3151,13 +3229,6 @@ void for_each_bit(std::span<const std::uint64_t> words, Take&& take) {
             take(static_cast<Slot>(64 * word + static_cast<std::size_t>(std::countr_zero(left))));
         }
     }
-}
-
-/// How many bits are set.
-[[nodiscard]] inline std::size_t count_bits(std::span<const std::uint64_t> words) noexcept {
-    std::size_t bits = 0;
-    for (const std::uint64_t word : words) bits += word == 0 ? 0 : static_cast<std::size_t>(std::popcount(word));
-    return bits;
 }
 
 }  // namespace kith::inline v0_single::detail
@@ -7629,6 +7700,16 @@ public:
         return words;
     }
 
+    /// About how long it takes to find the candidates among some slots, one by one; infinite where rows must be read.
+    [[nodiscard]] double nanoseconds_of(double slots) const { return nanoseconds_of(root_, slots); }
+
+    /// Whether a slot satisfies the condition. Requires: prepare() was called, nanoseconds_of() is finite.
+    /// Throws: Errc::corrupt.
+    [[nodiscard]] bool holds(Slot slot) const { return holds(root_, slot); }
+
+    /// Makes holds() ready. Throws: Errc::corrupt.
+    void prepare() { prepare(root_); }
+
     /// What a candidate must satisfy besides; true of everything where the filter is exact.
     [[nodiscard]] Expression rest() const {
         Expression all{.op = Op::all_of};
@@ -7743,13 +7824,15 @@ private:
 
     /// What a look at some slots says of all.
     [[nodiscard]] SlotEstimate sample(const SlotTest& test, bool wanted) const {
-        constexpr Slot looks = 1000;
-        const Slot step = std::max<Slot>(count_ / looks, 1);
+        constexpr Slot most_looks = 256;
+        constexpr Slot enough = 32;  // that hold it, to know their share
+        const Slot step = std::max<Slot>(count_ / most_looks, 1);
+        const Slot looks = std::min(most_looks, count_);
         Slot looked = 0;
         Slot held = 0;
-        for (Slot slot = step / 2; slot < count_; slot += step) {
-            ++looked;
-            if (test.holds(slot, wanted)) ++held;
+        for (; looked < looks && held < enough; ++looked) {
+            const Slot place = looks < most_looks ? looked : looked * 97 % most_looks;  // all over the segment
+            if (test.holds(place * step + step / 2, wanted)) ++held;
         }
         const double part = looked == 0 ? 0 : static_cast<double>(held) / looked;
         return SlotEstimate::between(held, part * count_, count_ - (looked - held));
@@ -7827,6 +7910,34 @@ private:
         for (std::size_t word = 0; word < words.size(); ++word) words[word] &= answer[word];
     }
 
+    [[nodiscard]] double nanoseconds_of(const Node& node, double slots) const {
+        if (!node.exact) return std::numeric_limits<double>::infinity();
+        if (node.condition->kind == Kind::leaf) return by_column(node, slots);
+        double sum = 0;
+        for (const Node& child : node.children) sum += nanoseconds_of(child, slots);
+        return sum;
+    }
+
+    void prepare(Node& node) const {
+        if (node.condition->kind == Kind::leaf) {
+            if (node.test == nullptr) node.test = node.field->test(*node.condition->question, count_);
+        }
+        for (Node& child : node.children) prepare(child);
+    }
+
+    [[nodiscard]] bool holds(const Node& node, Slot slot) const {
+        const auto one_holds = [&](const Node& child) { return holds(child, slot); };
+        switch (node.condition->kind) {
+            case Kind::leaf:
+                break;
+            case Kind::all_of:
+                return std::all_of(node.children.begin(), node.children.end(), one_holds);
+            case Kind::any_of:
+                return std::any_of(node.children.begin(), node.children.end(), one_holds);
+        }
+        return node.test->holds(slot, node.condition->wanted);
+    }
+
     /// As keep() goes about it, where every node above narrows if `asked`.
     template <class Visit>
     void for_each_leaf(const Node& node, double bits, bool asked, Visit&& visit) const {
@@ -7883,69 +7994,116 @@ struct Selection {
     RowTest holds;
 };
 
-/// Slots of one segment, as bits that are set.
+/// Slots of one segment.
 class SlotSet {
 public:
     /// All live slots of a segment.
-    explicit SlotSet(const SegmentView& view) : words_((std::size_t{view.count} + 63) / 64, ~std::uint64_t{0}) {
-        if (view.count % 64 != 0) words_.back() = (std::uint64_t{1} << (view.count % 64)) - 1;
-        if (view.deletes == nullptr) return;
-        for (std::size_t at = 0; at < words_.size() && at < view.deletes->words.size(); ++at) {
-            words_[at] &= ~view.deletes->words[at];
+    explicit SlotSet(const SegmentView& view) : others_(words_of(view.count)), size_(view.live()) {
+        if (view.deletes != nullptr) {
+            std::copy_n(view.deletes->words.begin(), std::min(others_.size(), view.deletes->words.size()),
+                        others_.begin());
         }
+        if (view.count % 64 != 0) others_.back() |= ~std::uint64_t{0} << (view.count % 64);
     }
 
     /// Keeps the slots for which `holds(slot)` is true.
     template <class Holds>
     void keep_if(Holds&& holds) {
         for_each([&](Slot slot) {
-            if (!holds(slot)) words_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+            if (holds(slot)) return;
+            others_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+            --size_;
         });
+    }
+
+    /// Keeps those whose bits are set in `words`, which are as many as those of the segment.
+    void keep_common(std::span<const std::uint64_t> words) noexcept {
+        for (std::size_t at = 0; at < others_.size(); ++at) others_[at] |= ~words[at];
+        size_ = 64 * others_.size() - count_bits(others_);
     }
 
     /// Calls `take(slot)` for each, in order.
     template <class Take>
     void for_each(Take&& take) const {
-        for (std::size_t at = 0; at < words_.size(); ++at) {
-            for (std::uint64_t left = words_[at]; left != 0; left &= left - 1) {
+        for (std::size_t at = 0; at < others_.size(); ++at) {
+            for (std::uint64_t left = ~others_[at]; left != 0; left &= left - 1) {
                 take(static_cast<Slot>(64 * at + static_cast<std::size_t>(std::countr_zero(left))));
             }
         }
     }
 
-    [[nodiscard]] std::size_t size() const noexcept {
-        std::size_t size = 0;
-        for (const std::uint64_t word : words_) size += static_cast<std::size_t>(std::popcount(word));
-        return size;
-    }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// Keeps those that are also in `words`.
-    void keep_common(std::span<const std::uint64_t> words) noexcept {
-        for (std::size_t at = 0; at < words_.size(); ++at) words_[at] &= words[at];
-    }
-
-    /// The others, as a BitsetView wants them.
-    [[nodiscard]] std::vector<std::uint64_t> excluded() const {
-        std::vector<std::uint64_t> excluded(words_.size());
-        for (std::size_t at = 0; at < words_.size(); ++at) excluded[at] = ~words_[at];
-        return excluded;
+    /// The set as a search takes it, of the `count` slots of its segment. Requires: it outlives the view.
+    [[nodiscard]] BitsetView allowed(Slot count) const noexcept {
+        return BitsetView(others_.data(), count, static_cast<Slot>(size_));
     }
 
 private:
-    std::vector<std::uint64_t> words_;  // slot s is bit s % 64 of word s / 64
+    std::vector<std::uint64_t> others_;  // bit s % 64 of word s / 64: slot s is not in the set
+    std::size_t size_;
 };
 
-/// The live slots of a segment of which indexes and columns say that they satisfy a condition, or that they may.
+/// A condition that is asked of slots one by one. Who searched with it asks afterwards whether it failed.
+class FilterCheck final : public SlotCheck {
+public:
+    /// Requires: the filter needs no rows. Throws: Errc::corrupt.
+    explicit FilterCheck(SlotFilter filter) : filter_(std::move(filter)) { filter_.prepare(); }
+
+    [[nodiscard]] bool allows(Slot slot) const noexcept override {
+        try {
+            return filter_.holds(slot);
+        } catch (...) {
+            failure_ = std::current_exception();
+            return false;
+        }
+    }
+
+    /// Throws: Errc::corrupt where a column turned out to be damaged.
+    void raise_failure() const {
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+private:
+    SlotFilter filter_;
+    mutable std::exception_ptr failure_;
+};
+
+/// The live slots of a segment of which indexes and columns say that they satisfy a condition, or that they may: as a set,
+/// or as a check for those that a search meets.
 class Candidates {
 public:
-    /// Throws: Errc::corrupt, Errc::io.
-    Candidates(const SegmentView& view, const SlotCondition& condition) : slots_(view) {
-        SlotFilter filter(condition, view.segment->scalars(), view.count);
-        if (filter.narrows()) slots_.keep_common(filter.candidates());
+    /// As a set. Throws: Errc::corrupt, Errc::io.
+    Candidates(const SegmentView& view, const SlotCondition& condition)
+        : Candidates(view, SlotFilter(condition, view.segment->scalars(), view.count)) {}
+    Candidates(const SegmentView& view, SlotFilter filter) : set_(view) {
+        if (filter.narrows()) set_->keep_common(filter.candidates());
         if (!filter.exact()) rest_ = filter.rest();
     }
 
-    [[nodiscard]] const SlotSet& slots() const noexcept { return slots_; }
+    /// As a check. Requires: the filter needs no rows. Throws: Errc::corrupt.
+    [[nodiscard]] static Candidates to_be_met(const SegmentView& view, SlotFilter filter) {
+        Candidates made;
+        const double share = filter.estimate().expected / std::max<double>(view.count, 1);
+        made.about_ = static_cast<std::size_t>(share * view.live());
+        made.check_ = std::make_shared<FilterCheck>(std::move(filter));
+        return made;
+    }
+
+    /// Requires: they are a set.
+    [[nodiscard]] const SlotSet& slots() const noexcept { return *set_; }
+
+    /// The check, or null where they are a set.
+    [[nodiscard]] const FilterCheck* check() const noexcept { return check_.get(); }
+
+    /// How many there are: about, where they are a check.
+    [[nodiscard]] std::size_t size() const noexcept { return check_ == nullptr ? set_->size() : about_; }
+
+    /// As a search of their segment takes them. Requires: they outlive the view.
+    [[nodiscard]] BitsetView allowed(const SegmentView& view) const noexcept {
+        if (check_ == nullptr) return set_->allowed(view.count);
+        return BitsetView(view.allowed(), static_cast<Slot>(about_), *check_);
+    }
 
     /// What they must satisfy besides; null where they satisfy all of the condition.
     [[nodiscard]] const Expression* rest() const noexcept { return rest_.has_value() ? &*rest_ : nullptr; }
@@ -7953,12 +8111,16 @@ public:
     /// Looks at the row of each, and drops those that do not satisfy the condition.
     void check_rows(const SegmentView& view, const RowTest& holds) {
         if (!rest_.has_value()) return;
-        slots_.keep_if([&](Slot slot) { return holds(view, slot, *rest_); });
+        set_->keep_if([&](Slot slot) { return holds(view, slot, *rest_); });
         rest_.reset();
     }
 
 private:
-    SlotSet slots_;
+    Candidates() = default;
+
+    std::optional<SlotSet> set_;                // or else:
+    std::shared_ptr<const FilterCheck> check_;  // of live slots
+    std::size_t about_ = 0;                     // with a check
     std::optional<Expression> rest_;
 };
 
@@ -8094,16 +8256,24 @@ public:
             keep_first(neighbors_.size(), out);
             view_.segment->confirm(request_.vector_field);
         } else {
-            run_among(Candidates(view_, request_.selection->condition), out);
+            run_among(candidates(), out);
         }
     }
 
-    /// The same, of candidates that were found before.
+    /// What run() looks among: a set, or a check where it would ask less of that than it takes to make the set.
+    [[nodiscard]] Candidates candidates() const {
+        SlotFilter filter(request_.selection->condition, view_.segment->scalars(), view_.count);
+        if (is_better_checked(filter)) return Candidates::to_be_met(view_, std::move(filter));
+        return Candidates(view_, std::move(filter));
+    }
+
+    /// The same as run(), of candidates that were found before.
     void run_among(Candidates candidates, std::vector<Found>& out) {
         const bool sure = request_.exact || candidates.rest() == nullptr || !try_candidates(candidates, out);
         if (sure) {
             candidates.check_rows(view_, request_.selection->holds);
-            look_among(request_.limit, candidates.slots(), bound_);
+            look_among(request_.limit, candidates, bound_);
+            if (candidates.check() != nullptr) candidates.check()->raise_failure();
             keep_first(neighbors_.size(), out);
         }
         view_.segment->confirm(request_.vector_field);
@@ -8118,8 +8288,7 @@ public:
         if (among != nullptr) {
             const std::size_t count = among->size();
             limit = std::min(limit, count);
-            excluded_ = among->excluded();
-            allowed = BitsetView(excluded_.data(), view_.count, static_cast<Slot>(count));
+            allowed = among->allowed(view_.count);
         }
         neighbors_.resize(queries.rows * limit);
         std::vector<std::size_t> found(queries.rows);
@@ -8143,11 +8312,10 @@ public:
 
     /// What run_among() would do, or do first where rows must be checked.
     [[nodiscard]] SearchPlan plan(const Candidates& candidates) const {
-        const std::size_t count = candidates.slots().size();
+        const std::size_t count = candidates.size();
         const bool tries = candidates.rest() != nullptr && !request_.exact;
         const std::size_t limit = std::min(tries ? tried * std::min(request_.limit, count) : request_.limit, count);
-        const std::vector<std::uint64_t> excluded = candidates.slots().excluded();
-        return plan(limit, BitsetView(excluded.data(), view_.count, static_cast<Slot>(count)));
+        return plan(limit, candidates.allowed(view_));
     }
 
     /// About how many elements of vectors run() reads.
@@ -8169,6 +8337,20 @@ private:
         return plan;
     }
 
+    /// Whether a walk is expected that asks for fewer slots, one by one, than it pays to ask for all.
+    [[nodiscard]] bool is_better_checked(const SlotFilter& filter) const {
+        constexpr double enough = 16;  // times as many as are wanted, for an estimate may be wrong
+        if (request_.exact || !filter.exact() || !filter.narrows()) return false;
+        const double expected = filter.estimate().expected;
+        const auto limit = static_cast<double>(request_.limit);
+        if (expected < enough * limit || view_.count == 0) return false;
+        constexpr double set_price = 0.02;  // nanoseconds a slot, to make a set and count it
+        const double as_set = filter.nanoseconds() + set_price * view_.count;
+        const SearchPlan plan =
+            this->plan(request_.limit, BitsetView(nullptr, view_.count, static_cast<Slot>(expected)));
+        return plan.way == SearchWay::indexed && filter.nanoseconds_of(plan.met) < as_set;
+    }
+
     /// Fills neighbors_ with the nearest `limit` of the `count` allowed slots: all of them where that is more.
     void nearest(std::size_t limit, std::size_t count, BitsetView allowed, float bound) {
         const std::size_t expected = std::min(limit, count);
@@ -8182,10 +8364,9 @@ private:
         neighbors_.resize(found);
     }
 
-    /// The same for slots of a set.
-    void look_among(std::size_t limit, const SlotSet& slots, float bound) {
-        excluded_ = slots.excluded();
-        nearest(limit, slots.size(), BitsetView(excluded_.data(), view_.count, static_cast<Slot>(slots.size())), bound);
+    /// The same for candidates.
+    void look_among(std::size_t limit, const Candidates& candidates, float bound) {
+        nearest(limit, candidates.size(), candidates.allowed(view_), bound);
     }
 
     /// How the index is asked; nothing where only comparing every vector is good enough.
@@ -8205,11 +8386,11 @@ private:
 
     /// Checks rows of ever more candidates, nearest first; false when checking the rows of all is the better plan.
     bool try_candidates(const Candidates& candidates, std::vector<Found>& out) {
-        const std::size_t count = candidates.slots().size();
+        const std::size_t count = candidates.size();
         const std::size_t limit = std::min(request_.limit, count);
         for (std::size_t wanted = tried * limit;; wanted *= 4) {
             if (wanted >= count / 16 && wanted > tried * limit) return false;
-            look_among(wanted, candidates.slots(), unbounded);  // rows that do not pass are made up for by farther ones
+            look_among(wanted, candidates, unbounded);  // rows that do not pass are made up for by farther ones
             const auto rejected = [&](const Neighbor& neighbor) {
                 return !request_.selection->holds(view_, neighbor.slot, *candidates.rest());
             };
@@ -8236,7 +8417,6 @@ private:
     const VectorIndex& index_;
     SearchScratch& scratch_;
     std::vector<Neighbor> neighbors_;
-    std::vector<std::uint64_t> excluded_;  // of the slots that are looked among
 };
 
 /// Puts what the segments found in order, and keeps the first `limit`.
@@ -12851,7 +13031,7 @@ public:
         return true;
     }
 
-    /// The nearest allowed slots below size(), nearest first, at the distances of their full vectors.
+    /// The nearest allowed slots below size(), nearest first, at the distances of their full vectors; or given_up.
     std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
                        Neighbor* out) const {
         const Slot indexed = std::min(size(), params.allowed.count());
@@ -12866,6 +13046,7 @@ public:
         const std::size_t found = inner_.search(codes().view(), query, coarse, scratch, scratch.coarse.data());
         scratch.counts.codes += scratch.counts.distances - before;  // the index inside does not know of codes
         scratch.counts.distances = before;
+        if (found == given_up) return found;
         return rescored(rows, query, found, limit, scratch, out);
     }
 
@@ -13731,27 +13912,16 @@ inline void add_unmet(const HnswGraph& graph, unsigned level, Slot node, Slot bo
     return graph.hold_links(nodes.data(), count, level);
 }
 
-/// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`. With `Excluding` also those
-/// that `allowed` excludes: they are walked through like others, but the horizon is that of the allowed, which
-/// scratch.nearest holds.
-/// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots; with `Excluding`,
-/// scratch.nearest reset to horizon.count.
-template <bool Excluding = false, Scorer S>
+/// Fills scratch.pool with the nodes on `level` nearest to the query, starting from `start`.
+/// Requires: scratch.pool is reset to the number wanted, scratch.visited cleared for `bound` slots.
+template <Scorer S>
 void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate start, Slot bound, const Horizon& horizon,
-          SearchScratch& scratch, BitsetView allowed = {}) noexcept {
+          SearchScratch& scratch) noexcept {
     CandidatePool& pool = scratch.pool;
-    CandidatePool& nearest = Excluding ? scratch.nearest : scratch.pool;
-    const auto offer = [&](Candidate candidate) {
-        const std::size_t at = pool.offer(candidate);
-        if constexpr (Excluding) {
-            if (at < pool.size() && allowed.allows(candidate.slot())) nearest.offer(candidate);
-        }
-        return at;
-    };
-    const auto reach = [&] { return std::min(pool.worst_distance(), nearest.reach(horizon)); };
+    const auto reach = [&] { return std::min(pool.worst_distance(), pool.reach(horizon)); };
     NeighborBlock block;
     scratch.visited.insert(start.slot());
-    offer(start);
+    pool.offer(start);
     std::size_t next = 0;  // everything before it is expanded
     float farthest = reach();
     while (next < pool.size() && !(pool[next].distance() > farthest)) {
@@ -13771,7 +13941,7 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
         scratch.counts.distances += block.count;
         for (std::size_t i = 0; i < block.count; ++i) {
             if (block.distances[i] > farthest) continue;
-            const std::size_t at = offer(Candidate(block.distances[i], block.slots[i]));
+            const std::size_t at = pool.offer(Candidate(block.distances[i], block.slots[i]));
             if (at == pool.size()) continue;
             if (level == 0) graph.prefetch_bottom(block.slots[i]);
             next = std::min(next, at);
@@ -13781,31 +13951,34 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
 }
 
 /// As beam on the bottom level, but walks through nodes that are not allowed without returning them: fills
-/// scratch.pool with the nearest allowed nodes.
-/// Requires: scratch.visited is cleared, scratch.pool reset to the number wanted, scratch.frontier empty with room for
-/// `bound` elements.
+/// scratch.pool with the nearest allowed nodes, and returns true; or false once it expects to expand more than
+/// `most_nodes`.
+/// Requires: scratch.visited is cleared, scratch.pool reset to the number that is returned, or to that of candidates
+/// where the horizon has no stretch; scratch.frontier empty with room for `bound` elements.
 template <Scorer S>
-void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
-                   const Horizon& horizon, SearchScratch& scratch) noexcept {
+bool filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
+                   const Horizon& horizon, std::size_t most_nodes, SearchScratch& scratch) noexcept {
     auto& frontier = scratch.frontier;
     CandidatePool& found = scratch.pool;
     NeighborBlock block;
-    const auto reach = [&] { return std::min(found.worst_distance(), found.reach(horizon)); };
+    const bool by_distance = horizon.stretch > 0;
+    const std::size_t needed = by_distance ? horizon.count : found.capacity();
+    const auto reach = [&] { return by_distance ? found.reach(horizon) : found.worst_distance(); };
     float farthest = reach();
     const auto meet = [&](Candidate candidate) {
-        if (candidate.distance() > farthest) return;
-        if (found.full() && !(candidate.distance() < found.worst_distance())) return;
+        const bool nearer = candidate.distance() < found.worst_distance();
+        if (candidate.distance() > farthest || !(nearer || by_distance)) return;
         frontier.push_back(candidate);
         std::push_heap(frontier.begin(), frontier.end(), std::greater<>());
         graph.prefetch_bottom(candidate.slot());
-        if (!allowed.allows(candidate.slot())) return;
+        if (!nearer || !allowed.allows(candidate.slot())) return;
         found.offer(candidate);
         farthest = reach();
     };
     scratch.visited.insert(start.slot());
     meet(start);
-    for (bool expanded = true; expanded;) {
-        expanded = false;
+    std::size_t expanded = 0;
+    for (bool more = true; more;) {
         block.count = 0;
         std::array<Slot, nodes_at_once> nodes;
         std::size_t taken = 0;
@@ -13815,8 +13988,12 @@ void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slo
             std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
             frontier.pop_back();
             nodes[taken++] = nearest.slot();
-            expanded = true;
         }
+        more = taken > 0;
+        expanded += taken;
+        // Until there are as many as are needed, they are expected to come as they came so far.
+        const std::size_t met = std::min(found.size() + 1, needed);
+        if (expanded * needed > most_nodes * met) return false;
         {
             const Held held = graph.hold_links(nodes.data(), taken, 0);
             for (std::size_t i = 0; i < taken; ++i) add_unmet(graph, 0, nodes[i], bound, scratch.visited, block);
@@ -13826,6 +14003,7 @@ void filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slo
         scratch.counts.distances += block.count;
         for (std::size_t i = 0; i < block.count; ++i) meet(Candidate(block.distances[i], block.slots[i]));
     }
+    return true;
 }
 
 }  // namespace kith::inline v0_single::detail
@@ -14039,7 +14217,7 @@ public:
     bool adopt(const R&, const HnswIndex& other) noexcept { return detail::adopt_graph(graph_, other.graph_); }
 
     /// The nearest allowed slots of the graph, nearest first, equal distances by slot; returns how many.
-    /// Slots that are not linked yet are not returned, whatever is allowed.
+    /// Slots that are not linked yet are not returned, whatever is allowed. Or given_up: see SearchParams::most_nodes.
     /// Shape: `query` holds rows.dim() elements, `out` has room for min(params.limit, size()).
     /// Throws: std::bad_alloc while `scratch` still grows.
     std::size_t search(const R& rows, const float* query, const SearchParams& params, SearchScratch& scratch,
@@ -14065,15 +14243,13 @@ public:
         if (allowed.all() && returned == bound) {
             scratch.pool.reset(wanted);
             detail::beam(graph_, scorer, 0, start, bound, horizon, scratch);
-        } else if (const Slot kept = allowed.count_allowed(); params.stretch > 0 && kept > bound / 2) {
-            scratch.pool.reset(std::min<std::size_t>(bound, wanted * bound / kept));
-            scratch.nearest.reset(last);
-            detail::beam<true>(graph_, scorer, 0, start, bound, horizon, scratch, allowed);
         } else {
-            scratch.pool.reset(wanted);
+            scratch.pool.reset(params.stretch > 0 ? std::max(limit, last) : wanted);
             scratch.frontier.clear();
             scratch.frontier.reserve(bound);
-            detail::filtered_beam(graph_, scorer, start, bound, allowed, horizon, scratch);
+            if (!detail::filtered_beam(graph_, scorer, start, bound, allowed, horizon, params.most_nodes, scratch)) {
+                return given_up;
+            }
         }
         std::size_t count = 0;
         for (const Candidate& candidate : scratch.pool) {
@@ -15204,6 +15380,7 @@ struct ConditionExplanation {
     std::uint64_t most = 0;            ///< no more do
     std::uint64_t candidates = 0;      ///< records that indexes and columns leave; all satisfy it unless rows_checked
     bool rows_checked = false;         ///< records are read to know which of them do
+    bool checked_when_met = false;     ///< each record that the search meets is checked; `candidates` is an estimate
 
     /// The share that is expected to satisfy it.
     [[nodiscard]] double selectivity() const noexcept { return slots == 0 ? 0 : expected / static_cast<double>(slots); }
@@ -15321,7 +15498,9 @@ inline std::string condition_text(const SegmentExplanation& segment) {
         last = std::move(one);
     }
     if (text.empty()) text = "the condition";
+    if (condition.checked_when_met) text += " of each record that is met";
     text += condition.parts.size() > 1 ? " leave " : " leaves ";
+    if (condition.checked_when_met) text += "about ";
     text += std::to_string(condition.candidates) + " of " + std::to_string(segment.records) + " records (" +
             percent(segment.pass_rate()) + ", expected " + std::to_string(std::llround(condition.expected)) + ", " +
             std::to_string(condition.fewest) + " to " + std::to_string(condition.most) + ")";
@@ -15469,10 +15648,12 @@ inline void add_fields(const Term& term, std::set<std::size_t>& places) {
     }
     const SlotCondition& condition = request.selection->condition;
     const SlotFilter filter(condition, view.segment->scalars(), view.count);
-    const Candidates candidates(view, condition);
+    const Candidates candidates = search.candidates();
+    const bool met = candidates.check() != nullptr;
     ConditionExplanation& answer = told.condition.emplace();
     for (const bool by_rows : {false, true}) {  // what rows must answer waits for the rest
         filter.for_each_leaf([&](const SlotCondition& leaf, ConditionWay way) {
+            if (met) way = ConditionWay::column;
             if ((way == ConditionWay::rows) == by_rows) answer.parts.push_back({field_names(leaf, fields), way});
         });
     }
@@ -15480,7 +15661,8 @@ inline void add_fields(const Term& term, std::set<std::size_t>& places) {
     answer.fewest = filter.estimate().fewest;
     answer.expected = filter.estimate().expected;
     answer.most = filter.estimate().most;
-    answer.candidates = candidates.slots().size();
+    answer.candidates = candidates.size();
+    answer.checked_when_met = met;
     answer.rows_checked = candidates.rest() != nullptr;
     told.plan = search.plan(candidates);
     return told;
@@ -15535,7 +15717,7 @@ private:
         if (request.selection == nullptr) {
             search.run(found);
         } else {
-            Candidates candidates(view, request.selection->condition);
+            Candidates candidates = search.candidates();
             middle = Clock::now();
             search.run_among(std::move(candidates), found);
         }
@@ -20831,17 +21013,16 @@ public:
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (limit == 0) return 0;
         const SearchWay way = way_of(params, allowed);
-        if constexpr (scans_codes) {
-            if (way == SearchWay::scan_codes) return index_.scan(rows_.view(), query, params, scratch, out);
-        }
-        if (way != SearchWay::indexed) return search_exact(query, params, scratch, out);
+        if (way != SearchWay::indexed) return scan(way == SearchWay::scan_codes, query, params, scratch, out);
         const Slot indexed = std::min(index_.size(), count);
         SearchParams walk = params;
         walk.limit = limit;
         walk.allowed = params.allowed.first(indexed);
+        if (!in_order(allowed, params)) walk.most_nodes = allowed / scanned_in_a_node;
         scratch.neighbors.resize(limit);
         const View rows = rows_.view();
         const std::size_t walked = index_.search(rows, query, walk, scratch, scratch.neighbors.data());
+        if (walked == given_up) return scan(has_codes_of_all(params), query, params, scratch, out);
         TopK best(std::span(out, limit));
         for (std::size_t i = 0; i < walked; ++i) best.offer(scratch.neighbors[i]);
         if (indexed < count) {
@@ -20856,8 +21037,14 @@ public:
     [[nodiscard]] SearchPlan plan(const SearchParams& params) const noexcept override {
         SearchPlan plan{Tag::name, way_of(params, params.allowed.count_allowed()),
                         std::min(index_.size(), params.allowed.count()), calibrated(), params};
+        plan.met = params.allowed.count();
         if constexpr (requires { index_.lists_read(params); }) {
             plan.params.nprobe = static_cast<std::uint32_t>(index_.lists_read(params));
+        } else if (plan.way == SearchWay::indexed && !Tag::reads_all) {
+            constexpr double met_a_node = 5;
+            const Slot allowed = params.allowed.count_allowed();
+            plan.met = std::min(plan.met,
+                                met_a_node * expanded(allowed, params, std::min<std::size_t>(params.limit, allowed)));
         }
         return plan;
     }
@@ -20965,6 +21152,7 @@ public:
                 newest->effort_for(1 - kept_misses * (1 - recall), measured_limit(params));
             if (!effort.has_value()) return std::nullopt;
             Tag::template try_as_hard<M>(*effort, params);
+            if (params.stretch > 1) params.stretch = 1 + (params.stretch - 1) * less_stretch(params.allowed);
             return params;
         }
     }
@@ -21020,6 +21208,15 @@ private:
         return std::max(params.limit, std::min<std::size_t>(100, params.limit * params.allowed.count() / allowed));
     }
 
+    /// Where few are not allowed, they only make more ways to those that are: a walk stretches so much less and finds as
+    /// much (benchmarks/filter, which erases a fifth).
+    static float less_stretch(BitsetView allowed) noexcept {
+        constexpr double few = 0.25, per_share = 0.3;
+        if (allowed.all()) return 1;
+        const double excluded = 1 - static_cast<double>(allowed.count_allowed()) / std::max<double>(allowed.count(), 1);
+        return excluded > few ? 1.0F : static_cast<float>(1 - per_share * excluded);
+    }
+
     /// Whether there is something that more effort finds more in: an index that is not trained compares all.
     [[nodiscard]] bool answers_by_effort() const noexcept {
         if constexpr (requires { index_.trained(); }) return index_.trained();
@@ -21051,11 +21248,28 @@ private:
         if constexpr (Tag::reads_all) return index_.size() == 0 ? SearchWay::not_indexed : SearchWay::indexed;
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (scan_is_cheaper(allowed, params, limit)) {
-            const bool by_codes = scans_codes && !in_order(allowed, params) && index_.size() >= params.allowed.count();
-            return by_codes ? SearchWay::scan_codes : SearchWay::scan_cheaper;
+            return has_codes_of_all(params) && !in_order(allowed, params) ? SearchWay::scan_codes
+                                                                          : SearchWay::scan_cheaper;
         }
         return answers_by_effort() ? SearchWay::indexed : SearchWay::not_indexed;
     }
+
+    /// Compares all that are allowed, by their codes first if `by_codes`.
+    std::size_t scan(bool by_codes, const float* query, const SearchParams& params, SearchScratch& scratch,
+                     Neighbor* out) const {
+        if constexpr (scans_codes) {
+            if (by_codes) return index_.scan(rows_.view(), query, params, scratch, out);
+        }
+        return search_exact(query, params, scratch, out);
+    }
+
+    [[nodiscard]] bool has_codes_of_all(const SearchParams& params) const noexcept {
+        return scans_codes && index_.size() >= params.allowed.count();
+    }
+
+    /// As many codes, or rows, are scanned in the time in which a walk expands a node and passes by excluded ones
+    /// (benchmarks/filter). So a walk that is given up for a scan costs no more than that scan does.
+    static constexpr Slot scanned_in_a_node = 20;
 
     /// Whether the rows that a scan reads follow one another for the most part, which is faster than to jump among codes.
     static bool in_order(Slot allowed, const SearchParams& params) noexcept {
@@ -21066,12 +21280,16 @@ private:
     /// their codes, that are scanned (benchmarks/filter: where the two plans cost the same on two sets, for 10 and 100).
     static bool scan_is_cheaper(Slot allowed, const SearchParams& params, std::size_t limit) noexcept {
         const double rows_a_node = in_order(allowed, params) ? 16 : 5;
+        return static_cast<double>(allowed) <= rows_a_node * expanded(allowed, params, limit);
+    }
+
+    /// About how many nodes a walk expands.
+    static double expanded(Slot allowed, const SearchParams& params, std::size_t limit) noexcept {
         // A walk that ends by distance expands so many, whatever it might keep.
         const double stretched = 50 + 4.5 * static_cast<double>(limit);
         const double kept = static_cast<double>(std::max<std::size_t>(limit, params.ef_search));
         const double nodes = params.stretch > 0 ? std::min(stretched, kept) : kept;
-        const double expanded = nodes * static_cast<double>(params.allowed.count()) / static_cast<double>(allowed);
-        return static_cast<double>(allowed) <= rows_a_node * expanded;
+        return nodes * static_cast<double>(params.allowed.count()) / static_cast<double>(std::max<Slot>(allowed, 1));
     }
 
     detail::RowMemory<T, M> rows_;
@@ -22658,7 +22876,8 @@ public:
     /// Requires: terms are of the field's kind; prefix, suffix, substring and matching are asked of text, length of a list.
     /// Shape: `words` holds words_of(slots()) words.
     /// Throws: Errc::corrupt; some bits may then be set.
-    /// Cost: as the answer. A range: at most 1/8 of its slots one by one, and ten compressed lists.
+    /// Cost: as the answer. A range: at most 1/8 of its slots one by one, and ten compressed lists; of a scalar, the same
+    /// of the slots outside where those are fewer.
     void answer(const ScalarQuestion& question, std::span<std::uint64_t> words) const;
 
     /// How many slots satisfy it. Of a scalar, exactly but for suffix and substring.
@@ -22697,6 +22916,12 @@ private:
     void check_grams() const;
     void add_all_of(const ScalarQuestion& question, std::span<std::uint64_t> words) const;
     void add_present(std::span<std::uint64_t> words) const;
+
+    /// Whether it is quicker to tell which slots have no term of a range; each has one, or is null.
+    [[nodiscard]] bool is_most(const Range& range) const noexcept;
+
+    /// Sets the bits of all slots with a value but those with a term outside of a range.
+    void add_all_but(const Range& range, std::span<std::uint64_t> words) const;
 
     [[nodiscard]] SlotEstimate estimate_terms(const ScalarQuestion& question) const;
     [[nodiscard]] SlotEstimate estimate_matches(const ScalarQuestion& question) const;

@@ -4,6 +4,7 @@
 #include "support/catch.hpp"
 #include "support/temporary_directory.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -24,6 +25,7 @@ struct Photo {
     std::int32_t height = 0;        // the same
     std::string title;              // a column once it is sealed
     std::vector<std::string> tags;  // the same
+    std::string caption;            // the same, and no two alike
     std::array<float, 36> look{};
 };
 
@@ -37,6 +39,7 @@ Photo photo(std::int64_t number) {
     made.year = static_cast<std::int32_t>(number % 1000);
     made.width = static_cast<std::int32_t>(number % 10);
     made.height = 5;
+    made.caption = "photo number " + std::to_string(number);
     made.title = number % 2 == 0 ? "even" : "odd";
     if (number % 3 == 0) made.tags = {"third"};
     for (float& element : made.look) element = static_cast<float>(random.uniform());
@@ -163,6 +166,32 @@ TEST_CASE("A plan tells the way of the vector index for what passes, from none t
     CHECK(way("year < 10").plan.way == SearchWay::scan_codes);
     CHECK(way("year < 0").candidates() == 0);
     CHECK(album.ask().where("year < 10").exact().explain().segments[0].plan.way == SearchWay::compare_all);
+}
+
+TEST_CASE("A condition that nearly all satisfy is checked on the records that a search meets, where that is cheaper") {
+    const Album& album = the_album();
+    const auto ask = [&] { return album.ask().limit(20).where("NOT caption HAS_SUFFIX '7'"); };
+    const auto plan = ask().explain();
+    const kith::ConditionExplanation& told = *plan.segments[0].condition;
+    CHECK(plan.segments[0].plan.way == SearchWay::indexed);
+    CHECK(told.checked_when_met);
+    CHECK(told.parts[0].way == ConditionWay::column);
+    CHECK(told.candidates > 4500);  // of 5310
+    CHECK(told.candidates < 5900);
+    CHECK(says(plan.text(), "caption by column of each record that is met leaves about "));
+    const auto hits = ask().run();
+    REQUIRE(hits.size() == 20);
+    for (const auto& hit : hits) CHECK_FALSE(hit.record.caption.ends_with('7'));
+    const float last = ask().exact().run().back().distance;
+    CHECK(std::count_if(hits.begin(), hits.end(), [&](const auto& hit) { return hit.distance <= last; }) >= 18);
+    const auto profile = ask().profile();
+    CHECK(profile.segments[0].matches == 5310);
+    CHECK(profile.segments[0].counts.nodes > 0);
+    CHECK(profile.hits == 20);
+    // Few are to be found, or all are compared: then it is better known of all.
+    CHECK_FALSE(album.ask().where("caption HAS_SUFFIX '77'").explain().segments[0].condition->checked_when_met);
+    CHECK_FALSE(ask().exact().explain().segments[0].condition->checked_when_met);
+    CHECK_FALSE(album.ask().where("year >= 5").explain().segments[0].condition->checked_when_met);
 }
 
 TEST_CASE("A plan reads as a line for each segment, the same whenever it is asked for") {

@@ -5,6 +5,7 @@
 
 #include "kith/collection/growing_scalars.hpp"
 #include "kith/collection/sealed_scalars.hpp"
+#include "kith/collection/selection.hpp"
 #include "kith/collection/slot_condition.hpp"
 #include "kith/collection/slot_filter.hpp"
 #include "kith/core/count_bits.hpp"
@@ -16,6 +17,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -36,6 +38,7 @@ using kith::Slot;
 using kith::SplitMix64;
 using kith::Value;
 using kith::detail::Ask;
+using kith::detail::FilterCheck;
 using kith::detail::GrowingScalars;
 using kith::detail::ScalarField;
 using kith::detail::ScalarImages;
@@ -445,6 +448,67 @@ TEST_CASE("A conjunction begins with what leaves the fewest, and asks a column a
     CHECK(kith::detail::count_bits(filter.candidates()) == 20);
     CHECK(asked == 20);
     CHECK(few_asked == 0);  // its index answers
+}
+
+TEST_CASE("A filter says of single slots what its candidates say of all, where columns know") {
+    RandomTrees random(29);
+    const auto images = sealed_images();
+    const auto count = static_cast<Slot>(samples().size());
+    const SealedScalars sealed(Samples::fields, views_of(images), count);
+    std::size_t compared = 0;
+    for (int round = 0; round < 300; ++round) {
+        const Expression tree = random.next(2);
+        const SlotCondition condition = made(tree);
+        SlotFilter filter(condition, sealed.fields(), count);
+        if (std::isinf(filter.nanoseconds_of(100))) {
+            CHECK_FALSE(filter.exact());
+            continue;
+        }
+        REQUIRE(filter.exact());
+        const std::vector<std::uint64_t> candidates = filter.candidates();
+        const FilterCheck check{SlotFilter(condition, sealed.fields(), count)};
+        for (Slot slot = 0; slot < count; ++slot) {
+            if (check.allows(slot) != (((candidates[slot / 64] >> (slot % 64)) & 1U) != 0)) FAIL("slot " << slot);
+        }
+        check.raise_failure();
+        ++compared;
+    }
+    CHECK(compared > 100);
+}
+
+TEST_CASE("A check that fails allows nothing, and the search learns of it") {
+    class Damaged final : public ScalarField {
+    public:
+        [[nodiscard]] bool indexed() const noexcept override { return false; }
+        [[nodiscard]] bool has_column() const noexcept override { return true; }
+        [[nodiscard]] SlotEstimate estimate(const ScalarQuestion&, Slot) const override { return {}; }
+        void answer(const ScalarQuestion&, Slot, std::span<std::uint64_t>) const override {}
+        [[nodiscard]] double answer_nanoseconds(const ScalarQuestion&, const SlotEstimate&, Slot) const override {
+            return 0;
+        }
+        [[nodiscard]] std::unique_ptr<SlotTest> test(const ScalarQuestion&, Slot) const override {
+            class Test final : public SlotTest {
+                void keep(bool, std::span<std::uint64_t>) override {}
+                [[nodiscard]] bool holds(Slot slot, bool) const override {
+                    if (slot == 77) kith::raise(kith::Errc::corrupt, "the value of slot 77 is not there");
+                    return true;
+                }
+            };
+            return std::make_unique<Test>();
+        }
+        [[nodiscard]] kith::Scalar value(Slot, bool) const override { return {}; }
+        [[nodiscard]] double test_nanoseconds(double, Slot) const noexcept override { return 1; }
+    };
+    const Damaged damaged;
+    const std::array<const ScalarField*, 2> fields{nullptr, &damaged};
+    const Expression equal{.op = Op::equal, .field = 1, .values = {std::int64_t{1}}};
+    const SlotCondition condition = made(equal);
+    const FilterCheck check{SlotFilter(condition, fields, 100)};
+    CHECK(check.allows(76));
+    CHECK_NOTHROW(check.raise_failure());
+    CHECK_FALSE(check.allows(77));
+    CHECK(check.allows(78));
+    CHECK_THROWS_AS(check.raise_failure(), kith::Error);
 }
 
 TEST_CASE("Images of another schema, or that are cut, are refused") {

@@ -172,6 +172,34 @@ TEMPLATE_TEST_CASE("A search returns as many as are asked for and exist, whateve
     }
 }
 
+TEMPLATE_TEST_CASE("A walk among what is not allowed is given up for a scan of the allowed, which is cheaper", "",
+                   SmallHnsw, CodedHnsw) {
+    constexpr Slot near = 5000;
+    constexpr Slot far = 2500;
+    std::vector<float> vectors(std::size_t{near + far} * dim);
+    kith::SplitMix64 random(3);
+    for (float& element : vectors) element = static_cast<float>(random.uniform());
+    for (Slot slot = near; slot < near + far; ++slot) vectors[slot * dim] += 20;  // a ball of its own
+    const Points<kith::L2> points(dim, vectors);
+    const auto index = index_of<kith::L2, TestType>(points);
+    index->index_up_to(points.count(), 1);
+    Exclusions excluded(points.count());
+    for (Slot slot = 0; slot < near; ++slot) excluded.exclude(slot);
+    SearchParams params{10, 32, excluded.view()};
+    const bool by_distance = GENERATE(false, true);
+    if (by_distance) params.stretch = 1.1F;
+    if (by_distance) params.ef_search = 2000;
+    REQUIRE(index->plan(params).way == kith::SearchWay::indexed);
+    for (Slot slot = 0; slot < 20; ++slot) {
+        SearchScratch scratch;
+        std::vector<Neighbor> found(10);
+        found.resize(index->search(points.vector(slot), params, scratch, found.data()));
+        CHECK(found == points.nearest(points.vector(slot), 10, excluded.view()));
+        CHECK(scratch.counts.nodes <= far / 20);  // else it would have passed by all that are near
+        CHECK(scratch.counts.codes + scratch.counts.distances >= far);
+    }
+}
+
 TEMPLATE_TEST_CASE("Vectors come back bit for bit", "", kith::L2, kith::Cosine, kith::InnerProduct) {
     constexpr float largest = std::numeric_limits<float>::max();
     std::vector<float> vector(dim, std::numeric_limits<float>::denorm_min());

@@ -204,7 +204,8 @@ private:
         if (expected < enough * limit || view_.count == 0) return false;
         constexpr double set_price = 0.02;  // nanoseconds a slot, to make a set and count it
         const double as_set = filter.nanoseconds() + set_price * view_.count;
-        const SearchPlan plan = this->plan(request_.limit, BitsetView(nullptr, view_.count, static_cast<Slot>(expected)));
+        const SearchPlan plan =
+            this->plan(request_.limit, BitsetView(nullptr, view_.count, static_cast<Slot>(expected)));
         return plan.way == SearchWay::indexed && filter.nanoseconds_of(plan.met) < as_set;
     }
 

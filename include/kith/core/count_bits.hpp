@@ -46,7 +46,8 @@ namespace kith::inline v0::detail {
     }
     std::uint64_t rest = 0;
     for (; at < words.size(); ++at) rest += count_bits(words[at]);
-    return static_cast<std::size_t>(8 * eights + 4 * count_bits(fours) + 2 * count_bits(twos) + count_bits(ones) + rest);
+    return static_cast<std::size_t>(8 * eights + 4 * count_bits(fours) + 2 * count_bits(twos) + count_bits(ones) +
+                                    rest);
 }
 
 }  // namespace kith::inline v0::detail

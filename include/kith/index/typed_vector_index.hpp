@@ -138,7 +138,8 @@ public:
         } else if (plan.way == SearchWay::indexed && !Tag::reads_all) {
             constexpr double met_a_node = 5;
             const Slot allowed = params.allowed.count_allowed();
-            plan.met = std::min(plan.met, met_a_node * expanded(allowed, params, std::min<std::size_t>(params.limit, allowed)));
+            plan.met = std::min(plan.met,
+                                met_a_node * expanded(allowed, params, std::min<std::size_t>(params.limit, allowed)));
         }
         return plan;
     }
@@ -342,7 +343,8 @@ private:
         if constexpr (Tag::reads_all) return index_.size() == 0 ? SearchWay::not_indexed : SearchWay::indexed;
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (scan_is_cheaper(allowed, params, limit)) {
-            return has_codes_of_all(params) && !in_order(allowed, params) ? SearchWay::scan_codes : SearchWay::scan_cheaper;
+            return has_codes_of_all(params) && !in_order(allowed, params) ? SearchWay::scan_codes
+                                                                          : SearchWay::scan_cheaper;
         }
         return answers_by_effort() ? SearchWay::indexed : SearchWay::not_indexed;
     }
