@@ -1275,7 +1275,7 @@ struct Neighbor {
 // kith/core/count_bits.hpp — how many bits are set in many words.
 //
 // A build for any x86-64 has no instruction for it, and std::popcount is then a call that looks tables up. Adding eight
-// words bit by bit first leaves one of them to count: four times as fast.
+// words bit by bit first leaves one of them to count.
 //
 // Source: Warren, Hacker's Delight, second edition, section 5-1 (a carry-save adder over an array).
 
@@ -8034,10 +8034,8 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// The set as a search takes it, of the `count` slots of its segment. Requires: it outlives the view.
-    [[nodiscard]] BitsetView allowed(Slot count) const noexcept {
-        return BitsetView(others_.data(), count, static_cast<Slot>(size_));
-    }
+    /// The slots that are not in it, as a BitsetView takes them.
+    [[nodiscard]] const std::uint64_t* others() const noexcept { return others_.data(); }
 
 private:
     std::vector<std::uint64_t> others_;  // bit s % 64 of word s / 64: slot s is not in the set
@@ -8059,6 +8057,9 @@ public:
         }
     }
 
+    /// All slots of the segment that it allows: see SlotFilter::candidates(). Throws: Errc::corrupt.
+    [[nodiscard]] std::vector<std::uint64_t> all() { return filter_.candidates(); }
+
     /// Throws: Errc::corrupt where a column turned out to be damaged.
     void raise_failure() const {
         if (failure_) std::rethrow_exception(failure_);
@@ -8079,15 +8080,28 @@ public:
     Candidates(const SegmentView& view, SlotFilter filter) : set_(view) {
         if (filter.narrows()) set_->keep_common(filter.candidates());
         if (!filter.exact()) rest_ = filter.rest();
+        size_ = set_->size();
     }
 
     /// As a check. Requires: the filter needs no rows. Throws: Errc::corrupt.
     [[nodiscard]] static Candidates to_be_met(const SegmentView& view, SlotFilter filter) {
         Candidates made;
-        const double share = filter.estimate().expected / std::max<double>(view.count, 1);
-        made.about_ = static_cast<std::size_t>(share * view.live());
+        made.size_ = expected(view, filter);
         made.check_ = std::make_shared<FilterCheck>(std::move(filter));
         return made;
+    }
+
+    /// About how many live slots a filter leaves.
+    [[nodiscard]] static std::size_t expected(const SegmentView& view, const SlotFilter& filter) noexcept {
+        const double share = filter.estimate().expected / std::max<double>(view.count, 1);
+        return static_cast<std::size_t>(share * view.live());
+    }
+
+    /// Makes a set of a check, for many searches: each goes about it as it would with the check. Throws: Errc::corrupt.
+    void make_set(const SegmentView& view) {
+        if (check_ == nullptr) return;
+        set_.emplace(view).keep_common(check_->all());
+        check_.reset();
     }
 
     /// Requires: they are a set.
@@ -8096,13 +8110,14 @@ public:
     /// The check, or null where they are a set.
     [[nodiscard]] const FilterCheck* check() const noexcept { return check_.get(); }
 
-    /// How many there are: about, where they are a check.
-    [[nodiscard]] std::size_t size() const noexcept { return check_ == nullptr ? set_->size() : about_; }
+    /// How many there are: about, where they are a check or were.
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
     /// As a search of their segment takes them. Requires: they outlive the view.
     [[nodiscard]] BitsetView allowed(const SegmentView& view) const noexcept {
-        if (check_ == nullptr) return set_->allowed(view.count);
-        return BitsetView(view.allowed(), static_cast<Slot>(about_), *check_);
+        const auto size = static_cast<Slot>(size_);
+        if (check_ != nullptr) return BitsetView(view.allowed(), size, *check_);
+        return BitsetView(set_->others(), view.count, size);
     }
 
     /// What they must satisfy besides; null where they satisfy all of the condition.
@@ -8113,14 +8128,15 @@ public:
         if (!rest_.has_value()) return;
         set_->keep_if([&](Slot slot) { return holds(view, slot, *rest_); });
         rest_.reset();
+        size_ = set_->size();
     }
 
 private:
     Candidates() = default;
 
-    std::optional<SlotSet> set_;                // or else:
-    std::shared_ptr<const FilterCheck> check_;  // of live slots
-    std::size_t about_ = 0;                     // with a check
+    std::optional<SlotSet> set_;          // or else:
+    std::shared_ptr<FilterCheck> check_;  // of live slots
+    std::size_t size_ = 0;
     std::optional<Expression> rest_;
 };
 
@@ -8279,17 +8295,13 @@ public:
         view_.segment->confirm(request_.vector_field);
     }
 
-    /// For each query, adds to out[i] what run() adds for it with bounds[i]: of `among`, or of all live slots where it is
-    /// null.
+    /// For each query, adds to out[i] what run() adds for it with bounds[i]: of `among`, which is a set, or of all live
+    /// slots where it is null.
     void run_many(MatrixView queries, std::span<const float> bounds, std::span<SearchScratch* const> scratches,
-                  const SlotSet* among, std::vector<std::vector<Found>>& out) {
-        BitsetView allowed = view_.allowed();
-        std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
-        if (among != nullptr) {
-            const std::size_t count = among->size();
-            limit = std::min(limit, count);
-            allowed = among->allowed(view_.count);
-        }
+                  const Candidates* among, std::vector<std::vector<Found>>& out) {
+        const BitsetView allowed = among == nullptr ? view_.allowed() : among->allowed(view_);
+        const std::size_t limit =
+            std::min<std::size_t>(request_.limit, among == nullptr ? view_.live() : among->size());
         neighbors_.resize(queries.rows * limit);
         std::vector<std::size_t> found(queries.rows);
         if (const std::optional<SearchParams> params = params_for(limit, allowed)) {
@@ -8341,9 +8353,8 @@ private:
     [[nodiscard]] bool is_better_checked(const SlotFilter& filter) const {
         constexpr double enough = 16;  // times as many as are wanted, for an estimate may be wrong
         if (request_.exact || !filter.exact() || !filter.narrows()) return false;
-        const double expected = filter.estimate().expected;
-        const auto limit = static_cast<double>(request_.limit);
-        if (expected < enough * limit || view_.count == 0) return false;
+        const std::size_t expected = Candidates::expected(view_, filter);
+        if (static_cast<double>(expected) < enough * static_cast<double>(request_.limit)) return false;
         constexpr double set_price = 0.02;  // nanoseconds a slot, to make a set and count it
         const double as_set = filter.nanoseconds() + set_price * view_.count;
         const SearchPlan plan =
@@ -8499,13 +8510,14 @@ inline std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, Sea
     request.selection = selections.empty() ? nullptr : &selections[0];
     std::vector<float> bounds(queries.rows, unbounded);
     const auto ask = [&](const SegmentView& view) {
-        const auto ask_together = [&](const SlotSet* among) {
+        const auto ask_together = [&](const Candidates* among) {
             SegmentSearch(request, view, *scratches[0]).run_many(queries, bounds, scratches, among, found);
         };
         if (request.selection == nullptr) return ask_together(nullptr);
-        Candidates candidates(view, request.selection->condition);
+        Candidates candidates = SegmentSearch(request, view, *scratches[0]).candidates();
+        candidates.make_set(view);
         if (request.exact) candidates.check_rows(view, request.selection->holds);
-        if (candidates.rest() == nullptr) return ask_together(&candidates.slots());
+        if (candidates.rest() == nullptr) return ask_together(&candidates);
         // How many rows must be checked differs from query to query.
         share_work(static_cast<unsigned>(scratches.size()), queries.rows, [&](std::size_t at, unsigned thread) {
             SearchRequest one = request;

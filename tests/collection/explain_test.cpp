@@ -192,6 +192,32 @@ TEST_CASE("A condition that nearly all satisfy is checked on the records that a 
     CHECK_FALSE(album.ask().where("caption HAS_SUFFIX '77'").explain().segments[0].condition->checked_when_met);
     CHECK_FALSE(ask().exact().explain().segments[0].condition->checked_when_met);
     CHECK_FALSE(album.ask().where("year >= 5").explain().segments[0].condition->checked_when_met);
+    // Many queries share what one asks alone, and go about it in the same way.
+    const std::vector<std::array<float, 36>> looks{photo(9001).look, photo(9002).look, photo(9003).look};
+    auto many = album.collection.nearest_many<&Photo::look>(looks);
+    const auto answers = many.limit(20).where("NOT caption HAS_SUFFIX '7'").run();
+    for (std::size_t at = 0; at < looks.size(); ++at) {
+        auto one = album.collection.nearest<&Photo::look>(looks[at]);
+        const auto alone = one.limit(20).where("NOT caption HAS_SUFFIX '7'").run();
+        REQUIRE(answers[at].size() == alone.size());
+        for (std::size_t hit = 0; hit < alone.size(); ++hit) CHECK(answers[at][hit].record.id == alone[hit].record.id);
+    }
+}
+
+TEST_CASE("Where few records are left of a segment, all that satisfy a condition are found") {
+    Album album;
+    std::vector<std::int64_t> gone;
+    for (std::int64_t number = 0; number < 6000; ++number) {
+        if (number % 200 != 3) gone.push_back(number);  // 30 stay, with a 3 at the end
+    }
+    for (std::int64_t number = 6000; number < 7000; ++number) gone.push_back(number);
+    album.collection.erase(gone);
+    const auto found = [&](const std::string& condition) {
+        return album.ask().limit(50).where(condition).run().size();
+    };
+    CHECK(found("NOT caption HAS_SUFFIX '7'") == 30);
+    CHECK(found("NOT caption HAS_SUFFIX '3'") == 0);
+    CHECK(found("caption HAS_SUFFIX '3'") == 30);
 }
 
 TEST_CASE("A plan reads as a line for each segment, the same whenever it is asked for") {

@@ -476,41 +476,6 @@ TEST_CASE("A filter says of single slots what its candidates say of all, where c
     CHECK(compared > 100);
 }
 
-TEST_CASE("A check that fails allows nothing, and the search learns of it") {
-    class Damaged final : public ScalarField {
-    public:
-        [[nodiscard]] bool indexed() const noexcept override { return false; }
-        [[nodiscard]] bool has_column() const noexcept override { return true; }
-        [[nodiscard]] SlotEstimate estimate(const ScalarQuestion&, Slot) const override { return {}; }
-        void answer(const ScalarQuestion&, Slot, std::span<std::uint64_t>) const override {}
-        [[nodiscard]] double answer_nanoseconds(const ScalarQuestion&, const SlotEstimate&, Slot) const override {
-            return 0;
-        }
-        [[nodiscard]] std::unique_ptr<SlotTest> test(const ScalarQuestion&, Slot) const override {
-            class Test final : public SlotTest {
-                void keep(bool, std::span<std::uint64_t>) override {}
-                [[nodiscard]] bool holds(Slot slot, bool) const override {
-                    if (slot == 77) kith::raise(kith::Errc::corrupt, "the value of slot 77 is not there");
-                    return true;
-                }
-            };
-            return std::make_unique<Test>();
-        }
-        [[nodiscard]] kith::Scalar value(Slot, bool) const override { return {}; }
-        [[nodiscard]] double test_nanoseconds(double, Slot) const noexcept override { return 1; }
-    };
-    const Damaged damaged;
-    const std::array<const ScalarField*, 2> fields{nullptr, &damaged};
-    const Expression equal{.op = Op::equal, .field = 1, .values = {std::int64_t{1}}};
-    const SlotCondition condition = made(equal);
-    const FilterCheck check{SlotFilter(condition, fields, 100)};
-    CHECK(check.allows(76));
-    CHECK_NOTHROW(check.raise_failure());
-    CHECK_FALSE(check.allows(77));
-    CHECK(check.allows(78));
-    CHECK_THROWS_AS(check.raise_failure(), kith::Error);
-}
-
 TEST_CASE("Images of another schema, or that are cut, are refused") {
     const auto images = sealed_images();
     const auto count = static_cast<Slot>(samples().size());

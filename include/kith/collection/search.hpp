@@ -137,17 +137,13 @@ public:
         view_.segment->confirm(request_.vector_field);
     }
 
-    /// For each query, adds to out[i] what run() adds for it with bounds[i]: of `among`, or of all live slots where it is
-    /// null.
+    /// For each query, adds to out[i] what run() adds for it with bounds[i]: of `among`, which is a set, or of all live
+    /// slots where it is null.
     void run_many(MatrixView queries, std::span<const float> bounds, std::span<SearchScratch* const> scratches,
-                  const SlotSet* among, std::vector<std::vector<Found>>& out) {
-        BitsetView allowed = view_.allowed();
-        std::size_t limit = std::min<std::size_t>(request_.limit, view_.live());
-        if (among != nullptr) {
-            const std::size_t count = among->size();
-            limit = std::min(limit, count);
-            allowed = among->allowed(view_.count);
-        }
+                  const Candidates* among, std::vector<std::vector<Found>>& out) {
+        const BitsetView allowed = among == nullptr ? view_.allowed() : among->allowed(view_);
+        const std::size_t limit =
+            std::min<std::size_t>(request_.limit, among == nullptr ? view_.live() : among->size());
         neighbors_.resize(queries.rows * limit);
         std::vector<std::size_t> found(queries.rows);
         if (const std::optional<SearchParams> params = params_for(limit, allowed)) {
@@ -199,9 +195,8 @@ private:
     [[nodiscard]] bool is_better_checked(const SlotFilter& filter) const {
         constexpr double enough = 16;  // times as many as are wanted, for an estimate may be wrong
         if (request_.exact || !filter.exact() || !filter.narrows()) return false;
-        const double expected = filter.estimate().expected;
-        const auto limit = static_cast<double>(request_.limit);
-        if (expected < enough * limit || view_.count == 0) return false;
+        const std::size_t expected = Candidates::expected(view_, filter);
+        if (static_cast<double>(expected) < enough * static_cast<double>(request_.limit)) return false;
         constexpr double set_price = 0.02;  // nanoseconds a slot, to make a set and count it
         const double as_set = filter.nanoseconds() + set_price * view_.count;
         const SearchPlan plan =
@@ -357,13 +352,14 @@ inline std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, Sea
     request.selection = selections.empty() ? nullptr : &selections[0];
     std::vector<float> bounds(queries.rows, unbounded);
     const auto ask = [&](const SegmentView& view) {
-        const auto ask_together = [&](const SlotSet* among) {
+        const auto ask_together = [&](const Candidates* among) {
             SegmentSearch(request, view, *scratches[0]).run_many(queries, bounds, scratches, among, found);
         };
         if (request.selection == nullptr) return ask_together(nullptr);
-        Candidates candidates(view, request.selection->condition);
+        Candidates candidates = SegmentSearch(request, view, *scratches[0]).candidates();
+        candidates.make_set(view);
         if (request.exact) candidates.check_rows(view, request.selection->holds);
-        if (candidates.rest() == nullptr) return ask_together(&candidates.slots());
+        if (candidates.rest() == nullptr) return ask_together(&candidates);
         // How many rows must be checked differs from query to query.
         share_work(static_cast<unsigned>(scratches.size()), queries.rows, [&](std::size_t at, unsigned thread) {
             SearchRequest one = request;

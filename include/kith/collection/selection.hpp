@@ -77,10 +77,8 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// The set as a search takes it, of the `count` slots of its segment. Requires: it outlives the view.
-    [[nodiscard]] BitsetView allowed(Slot count) const noexcept {
-        return BitsetView(others_.data(), count, static_cast<Slot>(size_));
-    }
+    /// The slots that are not in it, as a BitsetView takes them.
+    [[nodiscard]] const std::uint64_t* others() const noexcept { return others_.data(); }
 
 private:
     std::vector<std::uint64_t> others_;  // bit s % 64 of word s / 64: slot s is not in the set
@@ -102,6 +100,9 @@ public:
         }
     }
 
+    /// All slots of the segment that it allows: see SlotFilter::candidates(). Throws: Errc::corrupt.
+    [[nodiscard]] std::vector<std::uint64_t> all() { return filter_.candidates(); }
+
     /// Throws: Errc::corrupt where a column turned out to be damaged.
     void raise_failure() const {
         if (failure_) std::rethrow_exception(failure_);
@@ -122,15 +123,28 @@ public:
     Candidates(const SegmentView& view, SlotFilter filter) : set_(view) {
         if (filter.narrows()) set_->keep_common(filter.candidates());
         if (!filter.exact()) rest_ = filter.rest();
+        size_ = set_->size();
     }
 
     /// As a check. Requires: the filter needs no rows. Throws: Errc::corrupt.
     [[nodiscard]] static Candidates to_be_met(const SegmentView& view, SlotFilter filter) {
         Candidates made;
-        const double share = filter.estimate().expected / std::max<double>(view.count, 1);
-        made.about_ = static_cast<std::size_t>(share * view.live());
+        made.size_ = expected(view, filter);
         made.check_ = std::make_shared<FilterCheck>(std::move(filter));
         return made;
+    }
+
+    /// About how many live slots a filter leaves.
+    [[nodiscard]] static std::size_t expected(const SegmentView& view, const SlotFilter& filter) noexcept {
+        const double share = filter.estimate().expected / std::max<double>(view.count, 1);
+        return static_cast<std::size_t>(share * view.live());
+    }
+
+    /// Makes a set of a check, for many searches: each goes about it as it would with the check. Throws: Errc::corrupt.
+    void make_set(const SegmentView& view) {
+        if (check_ == nullptr) return;
+        set_.emplace(view).keep_common(check_->all());
+        check_.reset();
     }
 
     /// Requires: they are a set.
@@ -139,13 +153,14 @@ public:
     /// The check, or null where they are a set.
     [[nodiscard]] const FilterCheck* check() const noexcept { return check_.get(); }
 
-    /// How many there are: about, where they are a check.
-    [[nodiscard]] std::size_t size() const noexcept { return check_ == nullptr ? set_->size() : about_; }
+    /// How many there are: about, where they are a check or were.
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
     /// As a search of their segment takes them. Requires: they outlive the view.
     [[nodiscard]] BitsetView allowed(const SegmentView& view) const noexcept {
-        if (check_ == nullptr) return set_->allowed(view.count);
-        return BitsetView(view.allowed(), static_cast<Slot>(about_), *check_);
+        const auto size = static_cast<Slot>(size_);
+        if (check_ != nullptr) return BitsetView(view.allowed(), size, *check_);
+        return BitsetView(set_->others(), view.count, size);
     }
 
     /// What they must satisfy besides; null where they satisfy all of the condition.
@@ -156,14 +171,15 @@ public:
         if (!rest_.has_value()) return;
         set_->keep_if([&](Slot slot) { return holds(view, slot, *rest_); });
         rest_.reset();
+        size_ = set_->size();
     }
 
 private:
     Candidates() = default;
 
-    std::optional<SlotSet> set_;                // or else:
-    std::shared_ptr<const FilterCheck> check_;  // of live slots
-    std::size_t about_ = 0;                     // with a check
+    std::optional<SlotSet> set_;          // or else:
+    std::shared_ptr<FilterCheck> check_;  // of live slots
+    std::size_t size_ = 0;
     std::optional<Expression> rest_;
 };
 

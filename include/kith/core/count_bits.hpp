@@ -1,7 +1,7 @@
 // kith/core/count_bits.hpp — how many bits are set in many words.
 //
 // A build for any x86-64 has no instruction for it, and std::popcount is then a call that looks tables up. Adding eight
-// words bit by bit first leaves one of them to count: four times as fast.
+// words bit by bit first leaves one of them to count.
 //
 // Source: Warren, Hacker's Delight, second edition, section 5-1 (a carry-save adder over an array).
 #pragma once
