@@ -39,7 +39,7 @@ public:
         };
         return std::make_unique<Test>();
     }
-    [[nodiscard]] kith::Scalar value(Slot, bool) const override { return {}; }
+    [[nodiscard]] kith::detail::Scalar value(Slot, bool) const override { return {}; }
     [[nodiscard]] double test_nanoseconds(double, Slot) const noexcept override { return 1; }
 };
 

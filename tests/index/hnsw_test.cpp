@@ -10,6 +10,7 @@
 #include <numeric>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using kith::BitsetView;
@@ -387,10 +388,10 @@ TEST_CASE("A bounded walk ends earlier, and finds what is nearer than its bound"
             kith::SearchScratch scratch;
             std::vector<Neighbor> found(20);
             REQUIRE(graph.search(points.view(), &queries[at], params, scratch, found.data()) == 20);
-            met += scratch.pool.size();
+            met += std::exchange(scratch.counts.nodes, 0);
             params.bound = truth[4].distance;
             const std::size_t count = graph.search(points.view(), &queries[at], params, scratch, found.data());
-            met_bounded += scratch.pool.size();
+            met_bounded += scratch.counts.nodes;
             within += 5;
             for (std::size_t i = 0; i < count; ++i) found_within += found[i].distance <= params.bound ? 1U : 0U;
         }

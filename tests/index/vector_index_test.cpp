@@ -194,7 +194,7 @@ TEMPLATE_TEST_CASE("A walk among what is not allowed is given up for a scan of t
         SearchScratch scratch;
         std::vector<Neighbor> found(10);
         found.resize(index->search(points.vector(slot), params, scratch, found.data()));
-        CHECK(found == points.nearest(points.vector(slot), 10, excluded.view()));
+        CHECK(kith_test::hits(found, points.nearest(points.vector(slot), 10, excluded.view())) == 10);
         CHECK(scratch.counts.nodes <= far / 20);  // else it would have passed by all that are near
         CHECK(scratch.counts.codes + scratch.counts.distances >= far);
     }
