@@ -98,7 +98,7 @@ public:
         for (const std::size_t k : {std::size_t{10}, std::size_t{100}}) {
             const Outcome free = measure({}, k, false);
             std::printf("| all | none | %zu | %.0f | 1.00 | %.3f | |\n", k, 1e6 * free.seconds, free.recall);
-            for (const double share : {0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.999}) {
+            for (const double share : {0.0001, 0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.999}) {
                 row("chance", share, k, [&](std::size_t) { return below<&Record::chance>(share); });
                 row("no index", share, k, [&](std::size_t) { return below<&Record::unindexed>(share); });
                 row("correlated", share, k, [&](std::size_t query) { return window(rank_[query], share); });

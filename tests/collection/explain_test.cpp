@@ -163,7 +163,8 @@ TEST_CASE("A plan tells the way of the vector index for what passes, from none t
     const auto way = [&](const std::string& condition) { return album.ask().where(condition).explain().segments[0]; };
     CHECK(way("year >= 0").plan.way == SearchWay::indexed);
     CHECK(way("year >= 0").pass_rate() == 1.0);
-    CHECK(way("year < 10").plan.way == SearchWay::scan_codes);
+    CHECK(way("year < 50").plan.way == SearchWay::scan_codes);
+    CHECK(way("year < 10").plan.way == SearchWay::scan_cheaper);  // the best would have to be compared twice
     CHECK(way("year < 0").candidates() == 0);
     CHECK(album.ask().where("year < 10").exact().explain().segments[0].plan.way == SearchWay::compare_all);
 }
@@ -228,8 +229,9 @@ TEST_CASE("A plan reads as a line for each segment, the same whenever it is aske
     CHECK(text == ask());
     CHECK(says(text, "nearest by 'look', recall 0.95, with a condition\n  segment 0 (sealed, hnsw/sq4): "));
     CHECK(says(text, "year by index, title by column leave 30 of 5900 records (0.51 %, expected "));
-    CHECK(says(text,
-               "; compares all 30 of them by their codes, and the best by their vectors: so few cost less than a "
+    CHECK(says(text, "; compares all 30 of them: so few cost less than a walk\n"));
+    CHECK(says(album.ask().where("year < 50").explain().text(),
+               "; compares all 294 of them by their codes, and the best by their vectors: so few cost less than a "
                "walk\n"));
     CHECK(says(text,
                ", title by rows leave 10 of 1000 records (1 %, expected 5, 0 to 10), whose rows are checked; "

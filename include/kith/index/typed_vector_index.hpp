@@ -343,8 +343,8 @@ private:
         if constexpr (Tag::reads_all) return index_.size() == 0 ? SearchWay::not_indexed : SearchWay::indexed;
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (scan_is_cheaper(allowed, params, limit)) {
-            return has_codes_of_all(params) && !in_order(allowed, params) ? SearchWay::scan_codes
-                                                                          : SearchWay::scan_cheaper;
+            const bool by_codes = has_codes_of_all(params) && !in_order(allowed, params) && are_many(allowed, limit);
+            return by_codes ? SearchWay::scan_codes : SearchWay::scan_cheaper;
         }
         return answers_by_effort() ? SearchWay::indexed : SearchWay::not_indexed;
     }
@@ -360,6 +360,12 @@ private:
 
     [[nodiscard]] bool has_codes_of_all(const SearchParams& params) const noexcept {
         return scans_codes && index_.size() >= params.allowed.count();
+    }
+
+    /// Of fewer, a scan by codes compares a quarter again by their vectors, and costs more than to compare those at once.
+    static bool are_many(Slot allowed, std::size_t limit) noexcept {
+        constexpr std::size_t times = 16, fewest = 10;
+        return allowed > times * std::max(limit, fewest);
     }
 
     /// As many codes, or rows, are scanned in the time in which a walk expands a node and passes by excluded ones
