@@ -1266,11 +1266,24 @@ struct Neighbor {
 // kith/core/bitset_view.hpp — which slots of a segment a search may return.
 //
 // Deletes, conditions and snapshots all reach an index as this one view: the first `count` slots exist, and those
-// whose bit is set are excluded. The common case, nothing excluded, holds no bits and costs one comparison. A condition
-// that nearly every slot satisfies is cheaper to check on the few that a search meets: then the view holds the check.
+// whose bit is set are excluded. The common case, nothing excluded, holds no bits and costs one comparison. Where a
+// condition is cheaper to check on the few slots that a search meets than on all, the view holds the check.
 //
 // Thread safety: a view is immutable; the words it points to must not change while it is in use. A check belongs to one
 // thread.
+
+// kith/core/assert.hpp — contracts between our own functions, checked in test builds.
+//
+// A broken contract is a bug in the caller, never bad input: input is checked at the facade, which raises an Error.
+// So the check may vanish from release builds, and where it stands it stops the program at the broken promise.
+
+#ifdef KITH_ASSERTS
+#undef NDEBUG
+#include <cassert>
+#define KITH_ASSERT(condition) assert(condition)
+#else
+#define KITH_ASSERT(condition) static_cast<void>(0)
+#endif
 
 // kith/core/count_bits.hpp — how many bits are set in many words.
 //
@@ -1323,7 +1336,8 @@ namespace kith::inline v0_single::detail {
 
 namespace kith::inline v0_single {
 
-/// Says of single slots whether they may be returned.
+/// Says of single slots whether they may be returned. A walk asks it of those that would be among the nearest, some
+/// hundred; a call to each is nothing beside the lines of memory that they take.
 class SlotCheck {
 public:
     [[nodiscard]] virtual bool allows(Slot slot) const noexcept = 0;
@@ -1350,8 +1364,11 @@ public:
         : excluded_(excluded), count_(count), allowed_(allowed) {}
 
     /// Allows of those of `others` the ones that pass a check, which are about `allowed`.
+    /// Requires: `others` has no check.
     constexpr BitsetView(BitsetView others, Slot allowed, const SlotCheck& check) noexcept
-        : excluded_(others.excluded_), check_(&check), count_(others.count_), allowed_(allowed) {}
+        : excluded_(others.excluded_), check_(&check), count_(others.count_), allowed_(allowed) {
+        KITH_ASSERT(others.check_ == nullptr);
+    }
 
     [[nodiscard]] constexpr bool allows(Slot slot) const noexcept {
         return slot < count_ && (excluded_ == nullptr || ((excluded_[slot / 64] >> (slot % 64)) & 1U) == 0) &&
@@ -1385,6 +1402,9 @@ public:
         const std::size_t last = count_ % 64 == 0 ? 0 : detail::count_bits(allowed_word(whole));
         return static_cast<Slot>(std::size_t{whole} * 64 - excluded + last);
     }
+
+    /// No more slots are allowed than that.
+    [[nodiscard]] constexpr Slot most_allowed() const noexcept { return check_ == nullptr ? count_allowed() : count_; }
 
     /// The same exclusions over the first `count` slots only.
     /// Requires: count is at most count().
@@ -2735,19 +2755,6 @@ using KeyMap = std::unordered_map<std::string, std::optional<RecordId>, KeyHash,
 // or none. Whoever plans asks what an answer costs each way, and takes the cheaper one.
 //
 // Thread safety: any number of readers; a test belongs to one of them.
-
-// kith/core/assert.hpp — contracts between our own functions, checked in test builds.
-//
-// A broken contract is a bug in the caller, never bad input: input is checked at the facade, which raises an Error.
-// So the check may vanish from release builds, and where it stands it stops the program at the broken promise.
-
-#ifdef KITH_ASSERTS
-#undef NDEBUG
-#include <cassert>
-#define KITH_ASSERT(condition) assert(condition)
-#else
-#define KITH_ASSERT(condition) static_cast<void>(0)
-#endif
 
 // kith/query/scalar.hpp — one value of any kind, how two of them compare, and what they come to together.
 //
@@ -7912,7 +7919,7 @@ private:
 
     [[nodiscard]] double nanoseconds_of(const Node& node, double slots) const {
         if (!node.exact) return std::numeric_limits<double>::infinity();
-        if (node.condition->kind == Kind::leaf) return by_column(node, slots);
+        if (node.condition->kind == Kind::leaf) return std::max(by_column(node, slots), slot_price * slots);
         double sum = 0;
         for (const Node& child : node.children) sum += nanoseconds_of(child, slots);
         return sum;
@@ -8042,23 +8049,23 @@ private:
     std::size_t size_;
 };
 
-/// A condition that is asked of slots one by one. Who searched with it asks afterwards whether it failed.
+/// A condition that is asked of slots one by one, until it is asked of so many that it had better been asked of all: then
+/// it is. Who searched with it asks afterwards whether it failed.
 class FilterCheck final : public SlotCheck {
 public:
     /// Requires: the filter needs no rows. Throws: Errc::corrupt.
-    explicit FilterCheck(SlotFilter filter) : filter_(std::move(filter)) { filter_.prepare(); }
-
-    [[nodiscard]] bool allows(Slot slot) const noexcept override {
-        try {
-            return filter_.holds(slot);
-        } catch (...) {
-            failure_ = std::current_exception();
-            return false;
-        }
+    explicit FilterCheck(SlotFilter filter) : filter_(std::move(filter)) {
+        filter_.prepare();
+        constexpr double sample = 1000;  // slots
+        const double each = (filter_.nanoseconds_of(sample) - filter_.nanoseconds_of(0)) / sample;
+        most_asked_ = static_cast<std::size_t>(filter_.nanoseconds() / each);
     }
 
-    /// All slots of the segment that it allows: see SlotFilter::candidates(). Throws: Errc::corrupt.
-    [[nodiscard]] std::vector<std::uint64_t> all() { return filter_.candidates(); }
+    [[nodiscard]] bool allows(Slot slot) const noexcept override {
+        bool holds = false;
+        if (const auto failed = attempt([&] { holds = ask(slot); }); failed && !failure_) failure_ = failed;
+        return holds;
+    }
 
     /// Throws: Errc::corrupt where a column turned out to be damaged.
     void raise_failure() const {
@@ -8066,8 +8073,18 @@ public:
     }
 
 private:
-    SlotFilter filter_;
-    mutable std::exception_ptr failure_;
+    /// Throws: Errc::corrupt.
+    [[nodiscard]] bool ask(Slot slot) const {
+        if (++asked_ <= most_asked_) return filter_.holds(slot);
+        if (all_.empty()) all_ = filter_.candidates();
+        return ((all_[slot / 64] >> (slot % 64)) & 1U) != 0;
+    }
+
+    mutable SlotFilter filter_;
+    std::size_t most_asked_ = 0;  // slots, in the time that it takes to ask all
+    mutable std::size_t asked_ = 0;
+    mutable std::vector<std::uint64_t> all_;  // bits of the slots that it allows, once it was asked of many
+    mutable std::exception_ptr failure_;      // the first
 };
 
 /// The live slots of a segment of which indexes and columns say that they satisfy a condition, or that they may: as a set,
@@ -8097,12 +8114,8 @@ public:
         return static_cast<std::size_t>(share * view.live());
     }
 
-    /// Makes a set of a check, for many searches: each goes about it as it would with the check. Throws: Errc::corrupt.
-    void make_set(const SegmentView& view) {
-        if (check_ == nullptr) return;
-        set_.emplace(view).keep_common(check_->all());
-        check_.reset();
-    }
+    /// Has searches go about it as if this were the size, and they had a check.
+    void count_as(std::size_t size) noexcept { size_ = size; }
 
     /// Requires: they are a set.
     [[nodiscard]] const SlotSet& slots() const noexcept { return *set_; }
@@ -8110,7 +8123,7 @@ public:
     /// The check, or null where they are a set.
     [[nodiscard]] const FilterCheck* check() const noexcept { return check_.get(); }
 
-    /// How many there are: about, where they are a check or were.
+    /// How many there are: about, where they are a check or count as one.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
     /// As a search of their segment takes them. Requires: they outlive the view.
@@ -8134,8 +8147,8 @@ public:
 private:
     Candidates() = default;
 
-    std::optional<SlotSet> set_;          // or else:
-    std::shared_ptr<FilterCheck> check_;  // of live slots
+    std::optional<SlotSet> set_;                // or else:
+    std::shared_ptr<const FilterCheck> check_;  // of live slots
     std::size_t size_ = 0;
     std::optional<Expression> rest_;
 };
@@ -8281,6 +8294,16 @@ public:
         SlotFilter filter(request_.selection->condition, view_.segment->scalars(), view_.count);
         if (is_better_checked(filter)) return Candidates::to_be_met(view_, std::move(filter));
         return Candidates(view_, std::move(filter));
+    }
+
+    /// The same as a set, for many queries, each of which goes about it as it would alone.
+    [[nodiscard]] Candidates candidate_set() const {
+        SlotFilter filter(request_.selection->condition, view_.segment->scalars(), view_.count);
+        const bool checked = is_better_checked(filter);
+        const std::size_t expected = Candidates::expected(view_, filter);
+        Candidates made(view_, std::move(filter));
+        if (checked) made.count_as(expected);
+        return made;
     }
 
     /// The same as run(), of candidates that were found before.
@@ -8514,8 +8537,7 @@ inline std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, Sea
             SegmentSearch(request, view, *scratches[0]).run_many(queries, bounds, scratches, among, found);
         };
         if (request.selection == nullptr) return ask_together(nullptr);
-        Candidates candidates = SegmentSearch(request, view, *scratches[0]).candidates();
-        candidates.make_set(view);
+        Candidates candidates = SegmentSearch(request, view, *scratches[0]).candidate_set();
         if (request.exact) candidates.check_rows(view, request.selection->holds);
         if (candidates.rest() == nullptr) return ask_together(&candidates);
         // How many rows must be checked differs from query to query.
@@ -13964,12 +13986,14 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
 
 /// As beam on the bottom level, but walks through nodes that are not allowed without returning them: fills
 /// scratch.pool with the nearest allowed nodes, and returns true; or false once it expects to expand more than
-/// `most_nodes`.
+/// `most_nodes`. A walk that has found enough ends at `last_node` nodes, however far its horizon.
 /// Requires: scratch.visited is cleared, scratch.pool reset to the number that is returned, or to that of candidates
 /// where the horizon has no stretch; scratch.frontier empty with room for `bound` elements.
 template <Scorer S>
 bool filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
-                   const Horizon& horizon, std::size_t most_nodes, SearchScratch& scratch) noexcept {
+                   const Horizon& horizon, std::size_t last_node, std::size_t most_nodes,
+                   SearchScratch& scratch) noexcept {
+    constexpr std::size_t enough_to_expect = 30;  // nodes, before what was met says what will be
     auto& frontier = scratch.frontier;
     CandidatePool& found = scratch.pool;
     NeighborBlock block;
@@ -14003,9 +14027,13 @@ bool filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slo
         }
         more = taken > 0;
         expanded += taken;
+        if (expanded > last_node && found.full()) return true;
         // Until there are as many as are needed, they are expected to come as they came so far.
-        const std::size_t met = std::min(found.size() + 1, needed);
-        if (expanded * needed > most_nodes * met) return false;
+        const std::size_t met = expanded < enough_to_expect ? needed : std::min(found.size() + 1, needed);
+        if (static_cast<double>(expanded) * static_cast<double>(needed) >
+            static_cast<double>(most_nodes) * static_cast<double>(met)) {
+            return false;
+        }
         {
             const Held held = graph.hold_links(nodes.data(), taken, 0);
             for (std::size_t i = 0; i < taken; ++i) add_unmet(graph, 0, nodes[i], bound, scratch.visited, block);
@@ -14259,14 +14287,16 @@ public:
             scratch.pool.reset(params.stretch > 0 ? std::max(limit, last) : wanted);
             scratch.frontier.clear();
             scratch.frontier.reserve(bound);
-            if (!detail::filtered_beam(graph_, scorer, start, bound, allowed, horizon, params.most_nodes, scratch)) {
+            const std::size_t last_node = wanted * bound / std::max<Slot>(allowed.count_allowed(), 1);
+            if (!detail::filtered_beam(graph_, scorer, start, bound, allowed, horizon, last_node, params.most_nodes,
+                                       scratch)) {
                 return given_up;
             }
         }
         std::size_t count = 0;
         for (const Candidate& candidate : scratch.pool) {
             if (count == limit) break;
-            if (allowed.allows(candidate.slot())) out[count++] = candidate.neighbor();
+            out[count++] = candidate.neighbor();
         }
         return count;
     }
@@ -15390,9 +15420,10 @@ struct ConditionExplanation {
     std::uint64_t fewest = 0;          ///< no fewer satisfy it
     double expected = 0;               ///< about so many do
     std::uint64_t most = 0;            ///< no more do
-    std::uint64_t candidates = 0;      ///< records that indexes and columns leave; all satisfy it unless rows_checked
+    std::uint64_t candidates = 0;      ///< records that indexes and columns leave; all satisfy it unless rows_checked;
+                                       ///< about how many, where checked_when_met
     bool rows_checked = false;         ///< records are read to know which of them do
-    bool checked_when_met = false;     ///< each record that the search meets is checked; `candidates` is an estimate
+    bool checked_when_met = false;     ///< each record that the search meets is checked, and no other
 
     /// The share that is expected to satisfy it.
     [[nodiscard]] double selectivity() const noexcept { return slots == 0 ? 0 : expected / static_cast<double>(slots); }
@@ -21022,19 +21053,19 @@ public:
                        Neighbor* out) const override {
         const Slot count = params.allowed.count();
         const Slot allowed = params.allowed.count_allowed();
-        const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
+        const std::size_t limit = std::min<std::size_t>(params.limit, params.allowed.most_allowed());
         if (limit == 0) return 0;
         const SearchWay way = way_of(params, allowed);
-        if (way != SearchWay::indexed) return scan(way == SearchWay::scan_codes, query, params, scratch, out);
+        if (way != SearchWay::indexed) return scan(way, query, params, scratch, out);
         const Slot indexed = std::min(index_.size(), count);
         SearchParams walk = params;
         walk.limit = limit;
         walk.allowed = params.allowed.first(indexed);
-        if (!in_order(allowed, params)) walk.most_nodes = allowed / scanned_in_a_node;
+        walk.most_nodes = allowed / scanned_in_a_node(in_order(allowed, params));
         scratch.neighbors.resize(limit);
         const View rows = rows_.view();
         const std::size_t walked = index_.search(rows, query, walk, scratch, scratch.neighbors.data());
-        if (walked == given_up) return scan(has_codes_of_all(params), query, params, scratch, out);
+        if (walked == given_up) return scan(scan_of(params, allowed, limit), query, params, scratch, out);
         TopK best(std::span(out, limit));
         for (std::size_t i = 0; i < walked; ++i) best.offer(scratch.neighbors[i]);
         if (indexed < count) {
@@ -21042,7 +21073,9 @@ public:
                 detail::scan(rows.scorer(query, scratch.query), indexed, count, params.allowed, best);
         }
         // What the walk could not reach from where it began is found the long way.
-        if (best.size() < limit && std::isinf(params.bound)) return search_exact(query, params, scratch, out);
+        if (best.size() < limit && std::isinf(params.bound)) {
+            return scan(scan_of(params, allowed, limit), query, params, scratch, out);
+        }
         return best.sorted().size();
     }
 
@@ -21053,7 +21086,7 @@ public:
         if constexpr (requires { index_.lists_read(params); }) {
             plan.params.nprobe = static_cast<std::uint32_t>(index_.lists_read(params));
         } else if (plan.way == SearchWay::indexed && !Tag::reads_all) {
-            constexpr double met_a_node = 5;
+            constexpr double met_a_node = 5;  // slots
             const Slot allowed = params.allowed.count_allowed();
             plan.met = std::min(plan.met,
                                 met_a_node * expanded(allowed, params, std::min<std::size_t>(params.limit, allowed)));
@@ -21223,7 +21256,7 @@ private:
     /// Where few are not allowed, they only make more ways to those that are: a walk stretches so much less and finds as
     /// much (benchmarks/filter, which erases a fifth).
     static float less_stretch(BitsetView allowed) noexcept {
-        constexpr double few = 0.25, per_share = 0.3;
+        constexpr double few = 0.25, per_share = 0.3;  // of the slots; of the stretch
         if (allowed.all()) return 1;
         const double excluded = 1 - static_cast<double>(allowed.count_allowed()) / std::max<double>(allowed.count(), 1);
         return excluded > few ? 1.0F : static_cast<float>(1 - per_share * excluded);
@@ -21260,23 +21293,24 @@ private:
         if constexpr (Tag::reads_all) return index_.size() == 0 ? SearchWay::not_indexed : SearchWay::indexed;
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (scan_is_cheaper(allowed, params, limit)) {
-            const bool by_codes = has_codes_of_all(params) && !in_order(allowed, params) && are_many(allowed, limit);
-            return by_codes ? SearchWay::scan_codes : SearchWay::scan_cheaper;
+            return in_order(allowed, params) ? SearchWay::scan_cheaper : scan_of(params, allowed, limit);
         }
         return answers_by_effort() ? SearchWay::indexed : SearchWay::not_indexed;
     }
 
-    /// Compares all that are allowed, by their codes first if `by_codes`.
-    std::size_t scan(bool by_codes, const float* query, const SearchParams& params, SearchScratch& scratch,
+    /// Compares all that are allowed.
+    std::size_t scan(SearchWay way, const float* query, const SearchParams& params, SearchScratch& scratch,
                      Neighbor* out) const {
         if constexpr (scans_codes) {
-            if (by_codes) return index_.scan(rows_.view(), query, params, scratch, out);
+            if (way == SearchWay::scan_codes) return index_.scan(rows_.view(), query, params, scratch, out);
         }
         return search_exact(query, params, scratch, out);
     }
 
-    [[nodiscard]] bool has_codes_of_all(const SearchParams& params) const noexcept {
-        return scans_codes && index_.size() >= params.allowed.count();
+    /// How all that are allowed are compared: by codes, where there are some of all of them.
+    [[nodiscard]] SearchWay scan_of(const SearchParams& params, Slot allowed, std::size_t limit) const noexcept {
+        const bool by_codes = scans_codes && index_.size() >= params.allowed.count() && are_many(allowed, limit);
+        return by_codes ? SearchWay::scan_codes : SearchWay::scan_cheaper;
     }
 
     /// Of fewer, a scan by codes compares a quarter again by their vectors, and costs more than to compare those at once.
@@ -21285,17 +21319,18 @@ private:
         return allowed > times * std::max(limit, fewest);
     }
 
-    /// As many codes, or rows, are scanned in the time in which a walk expands a node and passes by excluded ones
-    /// (benchmarks/filter). So a walk that is given up for a scan costs no more than that scan does.
-    static constexpr Slot scanned_in_a_node = 20;
+    /// As many codes, or rows, are scanned in the time in which a walk expands one node; where they are most of all, they
+    /// fit no cache (benchmarks/filter). So a walk that is given up for a scan costs no more than that scan does.
+    static constexpr Slot scanned_in_a_node(bool most) noexcept { return most ? 5 : 20; }
 
     /// Whether the rows that a scan reads follow one another for the most part, which is faster than to jump among codes.
     static bool in_order(Slot allowed, const SearchParams& params) noexcept {
         return allowed >= params.allowed.count() / 2;
     }
 
-    /// A walk expands the more nodes the fewer of those it meets are allowed. Each costs as much as `rows_a_node` rows, or
-    /// their codes, that are scanned (benchmarks/filter: where the two plans cost the same on two sets, for 10 and 100).
+    /// A walk expands the more nodes the fewer of those it meets are allowed. Each that is expected costs as much as
+    /// `rows_a_node` rows, or their codes, that are scanned (benchmarks/filter: where the two plans cost the same on two
+    /// sets, for 10 and 100; fewer nodes than are expected are walked in truth, and each costs more).
     static bool scan_is_cheaper(Slot allowed, const SearchParams& params, std::size_t limit) noexcept {
         const double rows_a_node = in_order(allowed, params) ? 16 : 5;
         return static_cast<double>(allowed) <= rows_a_node * expanded(allowed, params, limit);

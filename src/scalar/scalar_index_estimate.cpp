@@ -27,10 +27,9 @@ constexpr double united_slot = 0.2;  // of the segment, where unions are at hand
 }  // namespace
 
 double ScalarIndex::nanoseconds(const ScalarQuestion& question, const SlotEstimate& estimate) const {
-    const double listed = list_ || with_term_ != present_
-                              ? estimate.expected
-                              : std::min(estimate.expected, static_cast<double>(with_term_) - estimate.expected);
-    const double slots = std::min(listed_slot * listed, united_slot * static_cast<double>(slots_));
+    const bool ranges = question.ask == Ask::range || question.ask == Ask::prefix;
+    const double others = ranges && !list_ && with_term_ == present_ ? with_term_ - estimate.expected : slots_;
+    const double slots = std::min(listed_slot * std::min(estimate.expected, others), united_slot * slots_);
     const double all = terms_.size();
     const auto passed = [&](bool few) {
         return few ? estimate.expected * all / std::max(static_cast<double>(terms_.postings()), 1.0) : all;

@@ -221,6 +221,17 @@ TEST_CASE("Where few records are left of a segment, all that satisfy a condition
     CHECK(found("caption HAS_SUFFIX '3'") == 30);
 }
 
+TEST_CASE("Where all that satisfy a condition were erased, a search for it finds none, and one for the others all") {
+    Album album;
+    album.collection.erase_where("NOT caption HAS_SUFFIX '7'");
+    const auto found = [&](const std::string& condition) {
+        return album.ask().limit(50).where(condition).run().size();
+    };
+    CHECK(found("NOT caption HAS_SUFFIX '7'") == 0);
+    CHECK(found("caption HAS_SUFFIX '7'") == 50);
+    CHECK(found("caption HAS_SUFFIX '7' OR year >= 0") == 50);
+}
+
 TEST_CASE("A plan reads as a line for each segment, the same whenever it is asked for") {
     const Album& album = the_album();
     const auto ask = [&] { return album.ask().where("year < 10 AND title = 'odd'").explain().text(); };

@@ -172,10 +172,42 @@ TEMPLATE_TEST_CASE("A search returns as many as are asked for and exist, whateve
     }
 }
 
+TEMPLATE_TEST_CASE("A search with a check finds what it finds with bits, however wrong it is about their number", "",
+                   SmallHnsw, CodedHnsw, CodedFlat, kith::Flat) {
+    class Below final : public kith::SlotCheck {
+    public:
+        explicit Below(Slot end) : end_(end) {}
+        [[nodiscard]] bool allows(Slot slot) const noexcept override { return slot < end_; }
+
+    private:
+        Slot end_;
+    };
+    Clusters clusters(dim);
+    const Points<kith::L2> points(dim, clusters.make(6000));
+    const auto index = index_of<kith::L2, TestType>(points);
+    index->index_up_to(4000, 1);  // the others are compared
+    const std::vector<float> query = clusters.make(1);
+    Exclusions thirds(points.count());
+    for (Slot slot = 0; slot < points.count(); slot += 3) thirds.exclude(slot);
+    for (const Slot end : {Slot{0}, Slot{2}, Slot{300}, Slot{5000}, Slot{6000}}) {
+        const Below below(end);
+        const Slot exist = end - (end + 2) / 3;
+        for (const Slot about : {Slot{0}, Slot{1}, exist, Slot{6000}}) {
+            const BitsetView allowed(thirds.view(), about, below);
+            for (const std::size_t limit : {std::size_t{10}, std::size_t{500}}) {
+                const auto found = ask(*index, query.data(), {limit, 600, allowed});
+                CHECK(found.size() == std::min<std::size_t>(limit, exist));
+                const auto truth = points.nearest(query.data(), limit, allowed);
+                CHECK(kith_test::hits(found, truth) >= truth.size() * 95 / 100);
+            }
+        }
+    }
+}
+
 TEMPLATE_TEST_CASE("A walk among what is not allowed is given up for a scan of the allowed, which is cheaper", "",
                    SmallHnsw, CodedHnsw) {
-    constexpr Slot near = 5000;
     constexpr Slot far = 2500;
+    const Slot near = GENERATE(Slot{5000}, Slot{1500});
     std::vector<float> vectors(std::size_t{near + far} * dim);
     kith::SplitMix64 random(3);
     for (float& element : vectors) element = static_cast<float>(random.uniform());

@@ -64,6 +64,7 @@ void compare(std::size_t count, std::uint64_t distinct, int questions, ScalarInd
         if (words != expected) FAIL("another answer");
         if (estimate.fewest > matches || estimate.most < matches) FAIL("outside of the bounds");
         if (estimate.expected < estimate.fewest || estimate.expected > estimate.most) FAIL("not within its bounds");
+        if (index.nanoseconds(asked.question, estimate) < 1000) FAIL("a price below that of an empty answer");
     }
     SUCCEED();
 }

@@ -26,9 +26,10 @@ struct ConditionExplanation {
     std::uint64_t fewest = 0;          ///< no fewer satisfy it
     double expected = 0;               ///< about so many do
     std::uint64_t most = 0;            ///< no more do
-    std::uint64_t candidates = 0;      ///< records that indexes and columns leave; all satisfy it unless rows_checked
+    std::uint64_t candidates = 0;      ///< records that indexes and columns leave; all satisfy it unless rows_checked;
+                                       ///< about how many, where checked_when_met
     bool rows_checked = false;         ///< records are read to know which of them do
-    bool checked_when_met = false;     ///< each record that the search meets is checked; `candidates` is an estimate
+    bool checked_when_met = false;     ///< each record that the search meets is checked, and no other
 
     /// The share that is expected to satisfy it.
     [[nodiscard]] double selectivity() const noexcept { return slots == 0 ? 0 : expected / static_cast<double>(slots); }

@@ -125,6 +125,16 @@ public:
         return Candidates(view_, std::move(filter));
     }
 
+    /// The same as a set, for many queries, each of which goes about it as it would alone.
+    [[nodiscard]] Candidates candidate_set() const {
+        SlotFilter filter(request_.selection->condition, view_.segment->scalars(), view_.count);
+        const bool checked = is_better_checked(filter);
+        const std::size_t expected = Candidates::expected(view_, filter);
+        Candidates made(view_, std::move(filter));
+        if (checked) made.count_as(expected);
+        return made;
+    }
+
     /// The same as run(), of candidates that were found before.
     void run_among(Candidates candidates, std::vector<Found>& out) {
         const bool sure = request_.exact || candidates.rest() == nullptr || !try_candidates(candidates, out);
@@ -356,8 +366,7 @@ inline std::vector<std::vector<Found>> search_many(const Snapshot& snapshot, Sea
             SegmentSearch(request, view, *scratches[0]).run_many(queries, bounds, scratches, among, found);
         };
         if (request.selection == nullptr) return ask_together(nullptr);
-        Candidates candidates = SegmentSearch(request, view, *scratches[0]).candidates();
-        candidates.make_set(view);
+        Candidates candidates = SegmentSearch(request, view, *scratches[0]).candidate_set();
         if (request.exact) candidates.check_rows(view, request.selection->holds);
         if (candidates.rest() == nullptr) return ask_together(&candidates);
         // How many rows must be checked differs from query to query.

@@ -10,6 +10,7 @@
 #include "kith/collection/snapshot.hpp"
 #include "kith/core/bitset_view.hpp"
 #include "kith/core/count_bits.hpp"
+#include "kith/core/error.hpp"
 #include "kith/core/slot.hpp"
 #include "kith/query/expression.hpp"
 #include "kith/scalar/question.hpp"
@@ -85,23 +86,23 @@ private:
     std::size_t size_;
 };
 
-/// A condition that is asked of slots one by one. Who searched with it asks afterwards whether it failed.
+/// A condition that is asked of slots one by one, until it is asked of so many that it had better been asked of all: then
+/// it is. Who searched with it asks afterwards whether it failed.
 class FilterCheck final : public SlotCheck {
 public:
     /// Requires: the filter needs no rows. Throws: Errc::corrupt.
-    explicit FilterCheck(SlotFilter filter) : filter_(std::move(filter)) { filter_.prepare(); }
-
-    [[nodiscard]] bool allows(Slot slot) const noexcept override {
-        try {
-            return filter_.holds(slot);
-        } catch (...) {
-            failure_ = std::current_exception();
-            return false;
-        }
+    explicit FilterCheck(SlotFilter filter) : filter_(std::move(filter)) {
+        filter_.prepare();
+        constexpr double sample = 1000;  // slots
+        const double each = (filter_.nanoseconds_of(sample) - filter_.nanoseconds_of(0)) / sample;
+        most_asked_ = static_cast<std::size_t>(filter_.nanoseconds() / each);
     }
 
-    /// All slots of the segment that it allows: see SlotFilter::candidates(). Throws: Errc::corrupt.
-    [[nodiscard]] std::vector<std::uint64_t> all() { return filter_.candidates(); }
+    [[nodiscard]] bool allows(Slot slot) const noexcept override {
+        bool holds = false;
+        if (const auto failed = attempt([&] { holds = ask(slot); }); failed && !failure_) failure_ = failed;
+        return holds;
+    }
 
     /// Throws: Errc::corrupt where a column turned out to be damaged.
     void raise_failure() const {
@@ -109,8 +110,18 @@ public:
     }
 
 private:
-    SlotFilter filter_;
-    mutable std::exception_ptr failure_;
+    /// Throws: Errc::corrupt.
+    [[nodiscard]] bool ask(Slot slot) const {
+        if (++asked_ <= most_asked_) return filter_.holds(slot);
+        if (all_.empty()) all_ = filter_.candidates();
+        return ((all_[slot / 64] >> (slot % 64)) & 1U) != 0;
+    }
+
+    mutable SlotFilter filter_;
+    std::size_t most_asked_ = 0;  // slots, in the time that it takes to ask all
+    mutable std::size_t asked_ = 0;
+    mutable std::vector<std::uint64_t> all_;  // bits of the slots that it allows, once it was asked of many
+    mutable std::exception_ptr failure_;      // the first
 };
 
 /// The live slots of a segment of which indexes and columns say that they satisfy a condition, or that they may: as a set,
@@ -140,12 +151,8 @@ public:
         return static_cast<std::size_t>(share * view.live());
     }
 
-    /// Makes a set of a check, for many searches: each goes about it as it would with the check. Throws: Errc::corrupt.
-    void make_set(const SegmentView& view) {
-        if (check_ == nullptr) return;
-        set_.emplace(view).keep_common(check_->all());
-        check_.reset();
-    }
+    /// Has searches go about it as if this were the size, and they had a check.
+    void count_as(std::size_t size) noexcept { size_ = size; }
 
     /// Requires: they are a set.
     [[nodiscard]] const SlotSet& slots() const noexcept { return *set_; }
@@ -153,7 +160,7 @@ public:
     /// The check, or null where they are a set.
     [[nodiscard]] const FilterCheck* check() const noexcept { return check_.get(); }
 
-    /// How many there are: about, where they are a check or were.
+    /// How many there are: about, where they are a check or count as one.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
     /// As a search of their segment takes them. Requires: they outlive the view.
@@ -177,8 +184,8 @@ public:
 private:
     Candidates() = default;
 
-    std::optional<SlotSet> set_;          // or else:
-    std::shared_ptr<FilterCheck> check_;  // of live slots
+    std::optional<SlotSet> set_;                // or else:
+    std::shared_ptr<const FilterCheck> check_;  // of live slots
     std::size_t size_ = 0;
     std::optional<Expression> rest_;
 };

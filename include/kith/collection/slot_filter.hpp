@@ -267,7 +267,7 @@ private:
 
     [[nodiscard]] double nanoseconds_of(const Node& node, double slots) const {
         if (!node.exact) return std::numeric_limits<double>::infinity();
-        if (node.condition->kind == Kind::leaf) return by_column(node, slots);
+        if (node.condition->kind == Kind::leaf) return std::max(by_column(node, slots), slot_price * slots);
         double sum = 0;
         for (const Node& child : node.children) sum += nanoseconds_of(child, slots);
         return sum;

@@ -1,13 +1,14 @@
 // kith/core/bitset_view.hpp — which slots of a segment a search may return.
 //
 // Deletes, conditions and snapshots all reach an index as this one view: the first `count` slots exist, and those
-// whose bit is set are excluded. The common case, nothing excluded, holds no bits and costs one comparison. A condition
-// that nearly every slot satisfies is cheaper to check on the few that a search meets: then the view holds the check.
+// whose bit is set are excluded. The common case, nothing excluded, holds no bits and costs one comparison. Where a
+// condition is cheaper to check on the few slots that a search meets than on all, the view holds the check.
 //
 // Thread safety: a view is immutable; the words it points to must not change while it is in use. A check belongs to one
 // thread.
 #pragma once
 
+#include "kith/core/assert.hpp"
 #include "kith/core/count_bits.hpp"
 #include "kith/core/slot.hpp"
 
@@ -18,7 +19,8 @@
 
 namespace kith::inline v0 {
 
-/// Says of single slots whether they may be returned.
+/// Says of single slots whether they may be returned. A walk asks it of those that would be among the nearest, some
+/// hundred; a call to each is nothing beside the lines of memory that they take.
 class SlotCheck {
 public:
     [[nodiscard]] virtual bool allows(Slot slot) const noexcept = 0;
@@ -45,8 +47,11 @@ public:
         : excluded_(excluded), count_(count), allowed_(allowed) {}
 
     /// Allows of those of `others` the ones that pass a check, which are about `allowed`.
+    /// Requires: `others` has no check.
     constexpr BitsetView(BitsetView others, Slot allowed, const SlotCheck& check) noexcept
-        : excluded_(others.excluded_), check_(&check), count_(others.count_), allowed_(allowed) {}
+        : excluded_(others.excluded_), check_(&check), count_(others.count_), allowed_(allowed) {
+        KITH_ASSERT(others.check_ == nullptr);
+    }
 
     [[nodiscard]] constexpr bool allows(Slot slot) const noexcept {
         return slot < count_ && (excluded_ == nullptr || ((excluded_[slot / 64] >> (slot % 64)) & 1U) == 0) &&
@@ -80,6 +85,9 @@ public:
         const std::size_t last = count_ % 64 == 0 ? 0 : detail::count_bits(allowed_word(whole));
         return static_cast<Slot>(std::size_t{whole} * 64 - excluded + last);
     }
+
+    /// No more slots are allowed than that.
+    [[nodiscard]] constexpr Slot most_allowed() const noexcept { return check_ == nullptr ? count_allowed() : count_; }
 
     /// The same exclusions over the first `count` slots only.
     /// Requires: count is at most count().

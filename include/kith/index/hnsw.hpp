@@ -112,14 +112,16 @@ public:
             scratch.pool.reset(params.stretch > 0 ? std::max(limit, last) : wanted);
             scratch.frontier.clear();
             scratch.frontier.reserve(bound);
-            if (!detail::filtered_beam(graph_, scorer, start, bound, allowed, horizon, params.most_nodes, scratch)) {
+            const std::size_t last_node = wanted * bound / std::max<Slot>(allowed.count_allowed(), 1);
+            if (!detail::filtered_beam(graph_, scorer, start, bound, allowed, horizon, last_node, params.most_nodes,
+                                       scratch)) {
                 return given_up;
             }
         }
         std::size_t count = 0;
         for (const Candidate& candidate : scratch.pool) {
             if (count == limit) break;
-            if (allowed.allows(candidate.slot())) out[count++] = candidate.neighbor();
+            out[count++] = candidate.neighbor();
         }
         return count;
     }

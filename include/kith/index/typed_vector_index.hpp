@@ -105,19 +105,19 @@ public:
                        Neighbor* out) const override {
         const Slot count = params.allowed.count();
         const Slot allowed = params.allowed.count_allowed();
-        const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
+        const std::size_t limit = std::min<std::size_t>(params.limit, params.allowed.most_allowed());
         if (limit == 0) return 0;
         const SearchWay way = way_of(params, allowed);
-        if (way != SearchWay::indexed) return scan(way == SearchWay::scan_codes, query, params, scratch, out);
+        if (way != SearchWay::indexed) return scan(way, query, params, scratch, out);
         const Slot indexed = std::min(index_.size(), count);
         SearchParams walk = params;
         walk.limit = limit;
         walk.allowed = params.allowed.first(indexed);
-        if (!in_order(allowed, params)) walk.most_nodes = allowed / scanned_in_a_node;
+        walk.most_nodes = allowed / scanned_in_a_node(in_order(allowed, params));
         scratch.neighbors.resize(limit);
         const View rows = rows_.view();
         const std::size_t walked = index_.search(rows, query, walk, scratch, scratch.neighbors.data());
-        if (walked == given_up) return scan(has_codes_of_all(params), query, params, scratch, out);
+        if (walked == given_up) return scan(scan_of(params, allowed, limit), query, params, scratch, out);
         TopK best(std::span(out, limit));
         for (std::size_t i = 0; i < walked; ++i) best.offer(scratch.neighbors[i]);
         if (indexed < count) {
@@ -125,7 +125,9 @@ public:
                 detail::scan(rows.scorer(query, scratch.query), indexed, count, params.allowed, best);
         }
         // What the walk could not reach from where it began is found the long way.
-        if (best.size() < limit && std::isinf(params.bound)) return search_exact(query, params, scratch, out);
+        if (best.size() < limit && std::isinf(params.bound)) {
+            return scan(scan_of(params, allowed, limit), query, params, scratch, out);
+        }
         return best.sorted().size();
     }
 
@@ -136,7 +138,7 @@ public:
         if constexpr (requires { index_.lists_read(params); }) {
             plan.params.nprobe = static_cast<std::uint32_t>(index_.lists_read(params));
         } else if (plan.way == SearchWay::indexed && !Tag::reads_all) {
-            constexpr double met_a_node = 5;
+            constexpr double met_a_node = 5;  // slots
             const Slot allowed = params.allowed.count_allowed();
             plan.met = std::min(plan.met,
                                 met_a_node * expanded(allowed, params, std::min<std::size_t>(params.limit, allowed)));
@@ -306,7 +308,7 @@ private:
     /// Where few are not allowed, they only make more ways to those that are: a walk stretches so much less and finds as
     /// much (benchmarks/filter, which erases a fifth).
     static float less_stretch(BitsetView allowed) noexcept {
-        constexpr double few = 0.25, per_share = 0.3;
+        constexpr double few = 0.25, per_share = 0.3;  // of the slots; of the stretch
         if (allowed.all()) return 1;
         const double excluded = 1 - static_cast<double>(allowed.count_allowed()) / std::max<double>(allowed.count(), 1);
         return excluded > few ? 1.0F : static_cast<float>(1 - per_share * excluded);
@@ -343,23 +345,24 @@ private:
         if constexpr (Tag::reads_all) return index_.size() == 0 ? SearchWay::not_indexed : SearchWay::indexed;
         const std::size_t limit = std::min<std::size_t>(params.limit, allowed);
         if (scan_is_cheaper(allowed, params, limit)) {
-            const bool by_codes = has_codes_of_all(params) && !in_order(allowed, params) && are_many(allowed, limit);
-            return by_codes ? SearchWay::scan_codes : SearchWay::scan_cheaper;
+            return in_order(allowed, params) ? SearchWay::scan_cheaper : scan_of(params, allowed, limit);
         }
         return answers_by_effort() ? SearchWay::indexed : SearchWay::not_indexed;
     }
 
-    /// Compares all that are allowed, by their codes first if `by_codes`.
-    std::size_t scan(bool by_codes, const float* query, const SearchParams& params, SearchScratch& scratch,
+    /// Compares all that are allowed.
+    std::size_t scan(SearchWay way, const float* query, const SearchParams& params, SearchScratch& scratch,
                      Neighbor* out) const {
         if constexpr (scans_codes) {
-            if (by_codes) return index_.scan(rows_.view(), query, params, scratch, out);
+            if (way == SearchWay::scan_codes) return index_.scan(rows_.view(), query, params, scratch, out);
         }
         return search_exact(query, params, scratch, out);
     }
 
-    [[nodiscard]] bool has_codes_of_all(const SearchParams& params) const noexcept {
-        return scans_codes && index_.size() >= params.allowed.count();
+    /// How all that are allowed are compared: by codes, where there are some of all of them.
+    [[nodiscard]] SearchWay scan_of(const SearchParams& params, Slot allowed, std::size_t limit) const noexcept {
+        const bool by_codes = scans_codes && index_.size() >= params.allowed.count() && are_many(allowed, limit);
+        return by_codes ? SearchWay::scan_codes : SearchWay::scan_cheaper;
     }
 
     /// Of fewer, a scan by codes compares a quarter again by their vectors, and costs more than to compare those at once.
@@ -368,17 +371,18 @@ private:
         return allowed > times * std::max(limit, fewest);
     }
 
-    /// As many codes, or rows, are scanned in the time in which a walk expands a node and passes by excluded ones
-    /// (benchmarks/filter). So a walk that is given up for a scan costs no more than that scan does.
-    static constexpr Slot scanned_in_a_node = 20;
+    /// As many codes, or rows, are scanned in the time in which a walk expands one node; where they are most of all, they
+    /// fit no cache (benchmarks/filter). So a walk that is given up for a scan costs no more than that scan does.
+    static constexpr Slot scanned_in_a_node(bool most) noexcept { return most ? 5 : 20; }
 
     /// Whether the rows that a scan reads follow one another for the most part, which is faster than to jump among codes.
     static bool in_order(Slot allowed, const SearchParams& params) noexcept {
         return allowed >= params.allowed.count() / 2;
     }
 
-    /// A walk expands the more nodes the fewer of those it meets are allowed. Each costs as much as `rows_a_node` rows, or
-    /// their codes, that are scanned (benchmarks/filter: where the two plans cost the same on two sets, for 10 and 100).
+    /// A walk expands the more nodes the fewer of those it meets are allowed. Each that is expected costs as much as
+    /// `rows_a_node` rows, or their codes, that are scanned (benchmarks/filter: where the two plans cost the same on two
+    /// sets, for 10 and 100; fewer nodes than are expected are walked in truth, and each costs more).
     static bool scan_is_cheaper(Slot allowed, const SearchParams& params, std::size_t limit) noexcept {
         const double rows_a_node = in_order(allowed, params) ? 16 : 5;
         return static_cast<double>(allowed) <= rows_a_node * expanded(allowed, params, limit);

@@ -160,12 +160,14 @@ void beam(const HnswGraph& graph, const S& scorer, unsigned level, Candidate sta
 
 /// As beam on the bottom level, but walks through nodes that are not allowed without returning them: fills
 /// scratch.pool with the nearest allowed nodes, and returns true; or false once it expects to expand more than
-/// `most_nodes`.
+/// `most_nodes`. A walk that has found enough ends at `last_node` nodes, however far its horizon.
 /// Requires: scratch.visited is cleared, scratch.pool reset to the number that is returned, or to that of candidates
 /// where the horizon has no stretch; scratch.frontier empty with room for `bound` elements.
 template <Scorer S>
 bool filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slot bound, BitsetView allowed,
-                   const Horizon& horizon, std::size_t most_nodes, SearchScratch& scratch) noexcept {
+                   const Horizon& horizon, std::size_t last_node, std::size_t most_nodes,
+                   SearchScratch& scratch) noexcept {
+    constexpr std::size_t enough_to_expect = 30;  // nodes, before what was met says what will be
     auto& frontier = scratch.frontier;
     CandidatePool& found = scratch.pool;
     NeighborBlock block;
@@ -199,9 +201,13 @@ bool filtered_beam(const HnswGraph& graph, const S& scorer, Candidate start, Slo
         }
         more = taken > 0;
         expanded += taken;
+        if (expanded > last_node && found.full()) return true;
         // Until there are as many as are needed, they are expected to come as they came so far.
-        const std::size_t met = std::min(found.size() + 1, needed);
-        if (expanded * needed > most_nodes * met) return false;
+        const std::size_t met = expanded < enough_to_expect ? needed : std::min(found.size() + 1, needed);
+        if (static_cast<double>(expanded) * static_cast<double>(needed) >
+            static_cast<double>(most_nodes) * static_cast<double>(met)) {
+            return false;
+        }
         {
             const Held held = graph.hold_links(nodes.data(), taken, 0);
             for (std::size_t i = 0; i < taken; ++i) add_unmet(graph, 0, nodes[i], bound, scratch.visited, block);

@@ -1,4 +1,4 @@
-// tests/collection/filter_check_test.cpp — a check of single slots over a column that turns out to be damaged.
+// tests/collection/selection_test.cpp — a check of single slots over a column that turns out to be damaged.
 #include "kith/collection/selection.hpp"
 #include "support/catch.hpp"
 

@@ -1,10 +1,8 @@
-// tests/core/bits_test.cpp — counting bits, and the view of the slots that a search may return.
+// tests/core/bitset_view_test.cpp — the slots that a search may return: as bits, as a check, and as a number.
 #include "kith/core/bitset_view.hpp"
-#include "kith/core/count_bits.hpp"
 #include "kith/core/random.hpp"
 #include "support/catch.hpp"
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -14,14 +12,10 @@ using kith::Slot;
 
 namespace {
 
-/// Some words, among them empty and full ones.
 std::vector<std::uint64_t> random_words(std::size_t count) {
     kith::SplitMix64 random(count);
     std::vector<std::uint64_t> words(count);
-    for (std::uint64_t& word : words) {
-        const std::uint64_t kind = random.below(4);
-        word = kind == 0 ? 0 : kind == 1 ? ~std::uint64_t{0} : random();
-    }
+    for (std::uint64_t& word : words) word = random.below(4) == 0 ? ~std::uint64_t{0} : random();
     return words;
 }
 
@@ -36,18 +30,6 @@ public:
 };
 
 }  // namespace
-
-TEST_CASE("Bits of any number of words are counted as one by one") {
-    for (std::size_t count = 0; count <= 40; ++count) {
-        const std::vector<std::uint64_t> words = random_words(count);
-        std::size_t bits = 0;
-        for (const std::uint64_t word : words) {
-            CHECK(kith::detail::count_bits(word) == static_cast<std::uint64_t>(std::popcount(word)));
-            bits += static_cast<std::size_t>(std::popcount(word));
-        }
-        CHECK(kith::detail::count_bits(words) == bits);
-    }
-}
 
 TEST_CASE("A view allows what is not excluded and exists, slot by slot, word by word, and as a number") {
     const std::vector<std::uint64_t> words = random_words(9);
@@ -74,6 +56,8 @@ TEST_CASE("A check is asked of what is not excluded, and of nothing else") {
     CHECK_FALSE(view.all());
     CHECK_FALSE(BitsetView(BitsetView(count), 90, thirds).all());
     CHECK(view.count_allowed() == 90);  // as it was said
+    CHECK(view.most_allowed() == count);
+    CHECK(others.most_allowed() == others.count_allowed());
     for (Slot slot = 0; slot < 300; ++slot) {
         CHECK(view.allows(slot) == (others.allows(slot) && slot % 3 != 0));
         if (slot < count) CHECK(((view.allowed_word(slot / 64) >> (slot % 64)) & 1U) == (view.allows(slot) ? 1U : 0U));
