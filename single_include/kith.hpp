@@ -8058,7 +8058,7 @@ public:
         filter_.prepare();
         constexpr double sample = 1000;  // slots
         const double each = (filter_.nanoseconds_of(sample) - filter_.nanoseconds_of(0)) / sample;
-        most_asked_ = static_cast<std::size_t>(filter_.nanoseconds() / each);
+        most_asked_ = static_cast<std::size_t>(filter_.nanoseconds() / std::max(each, 1.0));
     }
 
     [[nodiscard]] bool allows(Slot slot) const noexcept override {
