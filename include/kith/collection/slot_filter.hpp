@@ -187,7 +187,8 @@ private:
         Slot held = 0;
         for (; looked < looks && held < enough; ++looked) {
             const Slot place = looks < most_looks ? looked : looked * 97 % most_looks;  // all over the segment
-            if (test.holds(place * step + step / 2, wanted)) ++held;
+            const Slot within = (place * 2'654'435'761U >> 8) % step;  // for values may come round with the step
+            if (test.holds(place * step + within, wanted)) ++held;
         }
         const double part = looked == 0 ? 0 : static_cast<double>(held) / looked;
         return SlotEstimate::between(held, part * count_, count_ - (looked - held));
